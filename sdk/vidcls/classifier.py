@@ -1,0 +1,193 @@
+"""VideoClassifier: from a video file to a prediction, in one straight line."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from vidcls.contract import METADATA_KEY, ModelContract, from_json
+from vidcls.decoding import VideoSource
+from vidcls.errors import ModelError
+from vidcls.prediction import Prediction
+from vidcls.preprocessing import crop_frame, normalise
+from vidcls.selftest import Verification, file_sha256, pattern_1
+from vidcls.session import Device, Session
+from vidcls.views import read_views
+
+
+class VideoClassifier:
+    """A video classifier in one ONNX file made by vidcls-export.
+
+    Everything about sampling, pixels and labels comes from the contract in the file.
+    """
+
+    def __init__(self, model: str | os.PathLike[str], *, device: Device = "auto") -> None:
+        """Open a model.
+
+        Args:
+            model: path of the ONNX file.
+            device: "auto" takes CUDA where it works, else the CPU; "cpu"; "cuda" never falls back.
+
+        Raises:
+            ModelError: the file is not a vidcls model, or is damaged.
+            DeviceError: "cuda" cannot be used on this machine.
+            DependencyError: onnxruntime is not installed.
+        """
+        self._path = Path(model)
+        self._session = Session(self._path, device=device)
+        self._contract = _read_contract(self._path, self._session)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Class names in class-id order."""
+        return self._contract.labels
+
+    @property
+    def device(self) -> str:
+        """Where the model runs: "cpu" or "cuda"."""
+        return self._session.device
+
+    @property
+    def contract(self) -> ModelContract:
+        """What the model says of itself."""
+        return self._contract
+
+    def predict(self, video: VideoSource, *, views: int = 1, crops: int = 1) -> Prediction:
+        """Classify a video.
+
+        Args:
+            video: path or URL.
+            views: windows of the model's clip length, spread evenly over the video; one lies in
+                the middle.
+            crops: 1 (middle) or 3 (along the long side). The logits are the mean over views x crops.
+
+        Raises:
+            VideoError: the video cannot be opened or has no usable frame.
+            ValueError: views or crops is out of range, or crops=3 on a model that stretches.
+        """
+        started = time.perf_counter()
+        seen = read_views(video, self._contract, views=views, crops=crops)
+        logits, preprocess_ms, inference_ms = self._logits(seen.frames)
+        return Prediction(
+            labels=self.labels,
+            logits=logits.mean(axis=0),
+            windows=seen.windows,
+            timestamps=seen.timestamps,
+            device=self.device,
+            timing_ms={
+                "decode": seen.decode_ms,
+                "preprocess": seen.crop_ms + preprocess_ms,
+                "inference": inference_ms,
+                "total": (time.perf_counter() - started) * 1000,
+            },
+        )
+
+    def predict_frames(self, frames: npt.NDArray[np.uint8]) -> Prediction:
+        """Classify exactly these frames.
+
+        Args:
+            frames: uint8 RGB [T, H, W, 3], upright, T as many as the model takes; resized and
+                cropped (one crop, in the middle) like a video's.
+
+        Raises:
+            TypeError: not a uint8 array.
+            ValueError: of another shape.
+        """
+        _check_frames(frames, expected=self._contract.sampling.frames)
+        started = time.perf_counter()
+        cropped = np.stack([crop_frame(frame, self._contract.image, crops=1) for frame in frames], axis=1)
+        crop_ms = (time.perf_counter() - started) * 1000
+        logits, preprocess_ms, inference_ms = self._logits(cropped)
+        return Prediction(
+            labels=self.labels,
+            logits=logits.mean(axis=0),
+            windows=[],
+            timestamps=np.empty((0, len(frames))),
+            device=self.device,
+            timing_ms={
+                "decode": 0.0,
+                "preprocess": crop_ms + preprocess_ms,
+                "inference": inference_ms,
+                "total": (time.perf_counter() - started) * 1000,
+            },
+        )
+
+    def verify(self) -> Verification:
+        """Prove on this device that the answers are still the trained model's.
+
+        The file must hash to what its contract records, and the logits of a generated clip must be
+        PyTorch's, within the tolerance that the contract states.
+        """
+        test, model = self._contract.self_test, self._contract.model
+        clip = pattern_1(frames=self._contract.sampling.frames, height=test.height, width=test.width)
+        difference = np.abs(self.predict_frames(clip).logits.astype(np.float64) - np.array(test.logits)).max()
+        problem = None
+        if not difference <= test.tolerance:  # written so that NaN fails
+            problem = f"the logits differ from PyTorch's by {difference:.2g}, more than {test.tolerance:g}"
+        if file_sha256(self._path, recorded=model.file_sha256) != model.file_sha256:
+            problem = "the file's bytes are not those that were exported; copy or export it again"
+        return Verification(
+            ok=problem is None,
+            max_abs_diff=float(difference),
+            tolerance=test.tolerance,
+            device=self.device,
+            precision=model.precision,
+            problem=problem,
+        )
+
+    def _logits(self, frames: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32], float, float]:
+        """Logits [N, labels] of uint8 frames [N, T, h, w, 3], and the ms of preprocessing and inference.
+
+        Views run one at a time, so that memory and answers do not depend on how many there are.
+        """
+        logits, preprocess_seconds, inference_seconds = [], 0.0, 0.0
+        for view in frames[:, None]:
+            before = time.perf_counter()
+            pixel_values = normalise(view, self._contract.image) if self._contract.model.input.normalised else view
+            between = time.perf_counter()
+            logits.append(self._session.run(pixel_values))
+            preprocess_seconds += between - before
+            inference_seconds += time.perf_counter() - between
+        return np.concatenate(logits), preprocess_seconds * 1000, inference_seconds * 1000
+
+
+def _read_contract(path: Path, session: Session) -> ModelContract:
+    if METADATA_KEY not in session.metadata:
+        raise ModelError(f"{path}: an ONNX file, but not a vidcls model; export it with vidcls-export")
+    contract = from_json(ModelContract, session.metadata[METADATA_KEY], where=str(path))
+    _check_graph(path, contract, session)
+    return contract
+
+
+def _check_graph(path: Path, contract: ModelContract, session: Session) -> None:
+    """Hold the contract against the graph it came with."""
+    size, frames, labels = contract.image.crop_size, contract.sampling.frames, len(contract.labels)
+    shape = [frames, 3, size, size] if contract.model.input.layout == "BTCHW" else [frames, size, size, 3]
+    element = "float" if contract.model.input.dtype == "float32" else "uint8"
+    facts = [
+        ("input name", contract.model.input.name, session.input_name),
+        ("input type", f"tensor({element})", session.input_type),
+        ("input shape after the batch", shape, session.input_shape[1:]),
+        ("output name", contract.model.output.name, session.output_name),
+        ("output type", "tensor(float)", session.output_type),
+        ("number of labels", labels, session.output_shape[-1] if session.output_shape else None),
+    ]
+    for name, stated, found in facts:
+        if stated != found:
+            raise ModelError(
+                f"{path}: the contract says {name} {stated}, the graph has {found}; export the model again"
+            )
+
+
+def _check_frames(frames: npt.NDArray[np.uint8], *, expected: int) -> None:
+    if not isinstance(frames, np.ndarray) or frames.dtype != np.uint8:
+        kind = f"{frames.dtype} array" if isinstance(frames, np.ndarray) else type(frames).__name__
+        raise TypeError(f"frames is a {kind}, expected a uint8 numpy array [T, H, W, 3], RGB")
+    if frames.ndim != 4 or frames.shape[-1] != 3 or 0 in frames.shape:
+        raise ValueError(f"frames has shape {list(frames.shape)}, expected [{expected}, H, W, 3]")
+    if len(frames) != expected:
+        raise ValueError(f"frames holds {len(frames)} frames, expected {expected}, the number this model takes")

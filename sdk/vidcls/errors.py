@@ -1,0 +1,39 @@
+"""Everything vidcls raises on purpose.
+
+    VidclsError
+    ├── ModelError       the file is not a vidcls model, or it is damaged
+    ├── VideoError       the video cannot be opened or has no usable frame; names the path
+    ├── DeviceError      the device asked for cannot be used; says what is missing
+    └── DependencyError  an optional package is not installed; gives the pip line
+
+Wrong arguments raise Python's own ValueError and TypeError.
+"""
+
+from __future__ import annotations
+
+
+class VidclsError(Exception):
+    """Base of every error that vidcls raises on purpose; its text is one sentence for the user."""
+
+
+class ModelError(VidclsError):
+    """The file is not a vidcls model, does not keep its contract, or is damaged."""
+
+
+class VideoError(VidclsError):
+    """The video cannot be opened or has no usable frame.
+
+    `path` is the video as the caller named it.
+    """
+
+    def __init__(self, path: str, problem: str) -> None:
+        super().__init__(f"{path}: {problem}")
+        self.path = path
+
+
+class DeviceError(VidclsError):
+    """The device asked for cannot be used on this machine."""
+
+
+class DependencyError(VidclsError, ImportError):
+    """A package that this call needs is not installed."""

@@ -1,0 +1,81 @@
+"""Folders of videos: one subfolder per label."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+# What counts as a video in a folder. A file named on a command line is opened whatever its ending.
+VIDEO_EXTENSIONS = frozenset(
+    [
+        ".3gp",
+        ".asf",
+        ".avi",
+        ".flv",
+        ".gif",
+        ".m2ts",
+        ".m4v",
+        ".mkv",
+        ".mov",
+        ".mp4",
+        ".mpeg",
+        ".mpg",
+        ".mts",
+        ".mxf",
+        ".ogv",
+        ".ts",
+        ".vob",
+        ".webm",
+        ".wmv",
+    ]
+)
+
+
+def list_videos(folder: Path) -> list[Path]:
+    """All videos below `folder`, at any depth, sorted; hidden files and folders are left out."""
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in VIDEO_EXTENSIONS
+        and path.is_file()
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    )
+
+
+def label_folders(folder: Path) -> dict[str, list[Path]]:
+    """{label: its videos} of a folder with one subfolder per label, sorted by label; empty ones too."""
+    return {
+        child.name: list_videos(child)
+        for child in sorted(folder.iterdir())
+        if child.is_dir() and not child.name.startswith(".")
+    }
+
+
+def labelled_videos(folder: Path, labels: Iterable[str]) -> list[tuple[Path, int]]:
+    """(video, class id) of every video in a folder with one subfolder per label.
+
+    Args:
+        folder: one subfolder per label.
+        labels: the model's labels in class-id order.
+
+    Raises:
+        ValueError: not a folder, no videos in it, or a subfolder that is not one of the labels.
+    """
+    known = {label: index for index, label in enumerate(labels)}
+    if not folder.is_dir():
+        raise ValueError(f"{folder}: is not a folder; name a folder that holds one folder of videos per label")
+    found = {label: videos for label, videos in label_folders(folder).items() if videos}
+    if not found:
+        raise ValueError(f"{folder}: holds no videos; expected one folder of videos per label")
+    unknown = sorted(set(found) - set(known))
+    if unknown:
+        raise ValueError(
+            f"{folder}: the folder '{unknown[0]}' is not one of the model's labels ({_shortened(list(known))}); "
+            "rename or remove it"
+        )
+    return [(video, known[label]) for label, videos in found.items() for video in videos]
+
+
+def _shortened(names: list[str]) -> str:
+    shown = ", ".join(names[:8])
+    return shown if len(names) <= 8 else f"{shown}, ... {len(names)} in all"

@@ -1,0 +1,57 @@
+"""Logits and labels -> a prediction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+
+def softmax(logits: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    """exp(x) / sum(exp(x)) over the last axis, shifted by the maximum so that it cannot overflow."""
+    exponentials = np.exp(logits.astype(np.float64) - logits.max(axis=-1, keepdims=True))
+    return np.asarray(exponentials / exponentials.sum(axis=-1, keepdims=True))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Prediction:
+    """What the model says of one video.
+
+    labels: class names in class-id order.
+    logits: float32 [labels], the mean over views and crops.
+    windows: (start, end) in seconds of each view; empty if frames were given instead of a video.
+    timestamps: float64 [views, T], seconds of every frame used; [0, T] if frames were given.
+    device: where the model ran, "cpu" or "cuda".
+    timing_ms: milliseconds spent on "decode", "preprocess", "inference", and "total".
+    """
+
+    labels: tuple[str, ...]
+    logits: npt.NDArray[np.float32]
+    windows: list[tuple[float, float]]
+    timestamps: npt.NDArray[np.float64]
+    device: str
+    timing_ms: dict[str, float] = field(repr=False)
+
+    @cached_property
+    def probabilities(self) -> npt.NDArray[np.float64]:
+        """float64 [labels], softmax of the logits, in label order."""
+        return softmax(self.logits)
+
+    @property
+    def label(self) -> str:
+        """The top-1 label."""
+        return self.labels[int(self.logits.argmax())]
+
+    @property
+    def score(self) -> float:
+        """The top-1 label's probability."""
+        return float(self.probabilities.max())
+
+    def top(self, k: int) -> list[tuple[str, float]]:
+        """The k most probable (label, probability), best first; all of them if there are fewer."""
+        if k < 1:
+            raise ValueError(f"k is {k}, expected at least 1")
+        best = np.argsort(-self.logits, kind="stable")[:k]
+        return [(self.labels[index], float(self.probabilities[index])) for index in best]

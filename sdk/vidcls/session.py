@@ -1,0 +1,119 @@
+"""One ONNX file on one device. The only module that imports onnxruntime, and only when a model is opened."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from vidcls.cpus import usable_cpus
+from vidcls.errors import DependencyError, DeviceError, ModelError
+
+Device = Literal["auto", "cpu", "cuda"]
+
+_CUDA = "CUDAExecutionProvider"
+_CPU = "CPUExecutionProvider"
+_logger = logging.getLogger("vidcls")
+
+
+class Session:
+    """An open ONNX model.
+
+    device: "cpu" or "cuda": where it runs, not what was asked for.
+    metadata: the file's metadata texts.
+    input_shape, output_shape: of its one input and one output; a free dimension is a str or None.
+    """
+
+    def __init__(self, path: Path, *, device: Device) -> None:
+        """Open `path` on `device`.
+
+        "cuda" never falls back; "auto" takes CUDA where it works, else the CPU, and logs a warning
+        if this onnxruntime could do CUDA but this machine cannot.
+
+        Raises:
+            ModelError: not an ONNX file that onnxruntime can load.
+            DeviceError: "cuda" cannot be used here.
+            DependencyError: onnxruntime is not installed.
+        """
+        if device not in get_args(Device):
+            raise ValueError(f"device is {device!r}, expected one of {', '.join(map(repr, get_args(Device)))}")
+        if not path.is_file():
+            raise ModelError(f"{path}: there is no such file; export a model with vidcls-export")
+        runtime = _import_onnxruntime()
+        self.device, self._session = _open(runtime, path, device=device)
+        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+        if len(inputs) != 1 or len(outputs) != 1:
+            raise ModelError(
+                f"{path}: the graph has {len(inputs)} inputs and {len(outputs)} outputs, expected one of each; "
+                "export the model with vidcls-export"
+            )
+        self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
+        self.input_name: str = inputs[0].name
+        self.input_type: str = inputs[0].type
+        self.input_shape: list[int | str | None] = inputs[0].shape
+        self.output_name: str = outputs[0].name
+        self.output_type: str = outputs[0].type
+        self.output_shape: list[int | str | None] = outputs[0].shape
+
+    def run(self, pixel_values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        """Logits float32 [batch, labels] of a batch in the contract's input layout."""
+        (logits,) = self._session.run([self.output_name], {self.input_name: pixel_values})
+        return np.asarray(logits, np.float32)
+
+
+def _import_onnxruntime() -> ModuleType:
+    try:
+        import onnxruntime  # noqa: PLC0415 - only when a model is opened
+    except ImportError as error:
+        raise DependencyError(
+            f"onnxruntime cannot be imported ({error}); install it with 'pip install \"vidcls[cpu]\"', "
+            "or with 'pip install \"vidcls[gpu]\"' for an NVIDIA card"
+        ) from error
+    return onnxruntime  # type: ignore[no-any-return]
+
+
+def _open(runtime: ModuleType, path: Path, *, device: Device) -> tuple[str, Any]:
+    if device == "cpu":
+        return "cpu", _open_on(runtime, path, [_CPU])
+    if _CUDA not in runtime.get_available_providers():
+        if device == "auto":
+            return "cpu", _open_on(runtime, path, [_CPU])
+        raise DeviceError(
+            f"device 'cuda' was asked for, but the onnxruntime {runtime.__version__} installed here is built without "
+            "CUDA; run 'pip uninstall onnxruntime' and then 'pip install \"vidcls[gpu]\"'"
+        )
+    # The wheels of onnxruntime-gpu leave CUDA's libraries to others; this finds those that pip installed.
+    if hasattr(runtime, "preload_dlls"):
+        runtime.preload_dlls()
+    session = _open_on(runtime, path, [_CUDA, _CPU])
+    # onnxruntime only logs it when CUDA cannot be set up, and goes on without.
+    if _CUDA in session.get_providers():
+        return "cuda", session
+    problem = (
+        "onnxruntime could not start CUDA on this machine (no NVIDIA card, a driver that is too old, or CUDA or cuDNN "
+        "libraries missing; its own message is above); check 'nvidia-smi' and run 'pip install \"vidcls[gpu]\"'"
+    )
+    if device == "cuda":
+        raise DeviceError(f"device 'cuda' was asked for, but {problem}")
+    _logger.warning("running on the CPU: %s", problem)
+    return "cpu", session
+
+
+def _open_on(runtime: ModuleType, path: Path, providers: list[str]) -> Any:
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = usable_cpus()
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3  # errors only; its warnings are about graph internals
+    errors = runtime.capi.onnxruntime_pybind11_state
+    try:
+        return runtime.InferenceSession(str(path), options, providers=providers)
+    except (errors.InvalidProtobuf, errors.NoModel, errors.InvalidArgument, errors.InvalidGraph, errors.Fail) as error:
+        reason = str(error).splitlines()[0]
+        raise ModelError(
+            f"{path}: onnxruntime cannot load it as an ONNX model; the file is damaged, cut off, or of another kind "
+            f"({reason})"
+        ) from None

@@ -1,0 +1,46 @@
+"""What the three command lines share: errors as one sentence and an exit code, and progress bars."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import click
+
+from vidcls.errors import VidclsError
+
+T = TypeVar("T")
+
+
+@contextmanager
+def exit_codes() -> Iterator[None]:
+    """Turn what the user can mend into one sentence: wrong usage exits with 2, all else with 1."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    try:
+        yield
+    except VidclsError as error:
+        raise click.ClickException(str(error)) from error
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+
+
+@contextmanager
+def progress(items: Iterable[T], *, label: str, length: int | None = None) -> Iterator[Iterable[T]]:
+    """`items` behind a progress bar with the time left, on stderr and only where that is a terminal."""
+    shown = sys.stderr.isatty()
+    with click.progressbar(items, length=length, label=label, file=sys.stderr, show_pos=True, hidden=not shown) as bar:
+        yield bar
+
+
+def note(message: str) -> None:
+    """Tell the user something that is not the result: on stderr, so that results pipe cleanly."""
+    click.echo(message, err=True)
+
+
+def print_json(fields: dict[str, Any]) -> None:
+    """One JSON object on one line of stdout."""
+    click.echo(json.dumps(fields, ensure_ascii=False))

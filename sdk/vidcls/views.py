@@ -1,0 +1,77 @@
+"""One video -> the views and crops that a model looks at, as uint8 RGB frames.
+
+This is the one implementation of sampling, decoding and cropping that prediction, evaluation,
+export checks and training's validation share.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from vidcls.contract import Contract
+from vidcls.decoding import VideoSource, iter_frames, read_times
+from vidcls.preprocessing import crop_frame
+from vidcls.sampling import sample_views
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoViews:
+    """What the model sees of one video.
+
+    frames: uint8 RGB [views * crops, T, crop_size, crop_size, 3]; a view's crops are neighbours.
+    windows: (start, end) in seconds of each view.
+    timestamps: float64 [views, T], seconds after the video's first frame of every frame used.
+    decode_ms, crop_ms: time spent on decoding, and on resizing and cropping.
+    """
+
+    frames: npt.NDArray[np.uint8]
+    windows: list[tuple[float, float]]
+    timestamps: npt.NDArray[np.float64]
+    decode_ms: float
+    crop_ms: float
+
+
+def check_views(contract: Contract, *, views: int, crops: int) -> None:
+    """Raise ValueError unless `views` and `crops` can be taken with this contract."""
+    if views < 1:
+        raise ValueError(f"views is {views}, expected at least 1")
+    if crops not in (1, 3):
+        raise ValueError(f"crops is {crops}, expected 1 or 3")
+    if crops == 3 and contract.image.resize == "stretch":
+        raise ValueError("crops is 3, but this model stretches the whole frame to a square, so there is only 1 crop")
+
+
+def read_views(source: VideoSource, contract: Contract, *, views: int = 1, crops: int = 1) -> VideoViews:
+    """Sample, decode, resize and crop the views of one video as `contract` says.
+
+    Memory does not grow with the video: frames are cropped as they are decoded.
+
+    Raises:
+        VideoError: the video cannot be opened or decoded.
+        ValueError: `views` or `crops` cannot be taken with this contract.
+    """
+    check_views(contract, views=views, crops=crops)
+    started = time.perf_counter()
+    times = read_times(source)
+    sampling = contract.sampling
+    sampled = sample_views(times, frames=sampling.frames, clip_seconds=sampling.clip_seconds, views=views)
+    wanted = sorted({index for view in sampled for index in view.indices})
+    cropped = {}
+    crop_seconds = 0.0
+    for index, frame in zip(wanted, iter_frames(source, wanted), strict=True):
+        before = time.perf_counter()
+        cropped[index] = crop_frame(frame, contract.image, crops=crops)
+        crop_seconds += time.perf_counter() - before
+    frames = np.concatenate([np.stack([cropped[index] for index in view.indices], axis=1) for view in sampled])
+    elapsed = time.perf_counter() - started
+    return VideoViews(
+        frames=frames,
+        windows=[(view.start_seconds, view.end_seconds) for view in sampled],
+        timestamps=np.array([[times[index] for index in view.indices] for view in sampled]),
+        decode_ms=(elapsed - crop_seconds) * 1000,
+        crop_ms=crop_seconds * 1000,
+    )
