@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from generated import write_clip
+from vidcls.contract import read_checkpoint
+from vidcls.views import read_views
+from vidcls_train.augmentation import training_transform
+from vidcls_train.datasets import ClipDataset, EpochSampler, ViewDataset
+from vidcls_train.store import FrameStore
+from vidcls_train.video import DecodedVideo
+
+
+@pytest.fixture
+def dataset(tmp_path: Path, checkpoint: Path) -> ClipDataset:
+    contract = read_checkpoint(checkpoint)
+    store = FrameStore(tmp_path / "store", short_side=64, limit_bytes=10**9)
+    paths = [write_clip(tmp_path / f"{number}.mp4", frames=90) for number in range(3)]
+    videos = [DecodedVideo(path, times=store.fill(path), store=store) for path in paths]
+    return ClipDataset(videos, [2, 0, 1], contract, transform=training_transform(contract, flip=True), seed=7)
+
+
+def test_a_clip_depends_on_seed_epoch_and_video_alone(dataset: ClipDataset) -> None:
+    first = dataset[3, 1]
+    random.seed(99)
+    torch.manual_seed(99)
+    dataset[0, 0]
+    assert torch.equal(dataset[3, 1]["pixel_values"], first["pixel_values"])
+    assert first["labels"] == 0
+    assert first["pixel_values"].shape == (4, 3, 32, 32)
+    others = [dataset[epoch, 1]["pixel_values"] for epoch in range(3)]
+    assert not any(torch.equal(other, first["pixel_values"]) for other in others)
+
+
+def test_drawing_a_clip_leaves_the_global_generators_alone(dataset: ClipDataset) -> None:
+    random.seed(5)
+    torch.manual_seed(5)
+    expected = random.random(), torch.rand(1).item()  # noqa: S311
+    random.seed(5)
+    torch.manual_seed(5)
+    dataset[0, 0]
+    assert (random.random(), torch.rand(1).item()) == expected  # noqa: S311
+
+
+def test_an_epoch_takes_every_video_once_in_an_order_of_its_own() -> None:
+    sampler = EpochSampler(range(50), seed=1)
+    orders = []
+    for epoch in (0, 1, 0):
+        sampler.epoch = epoch
+        keys = list(sampler)
+        assert {key[0] for key in keys} == {epoch}
+        assert sorted(index for _, index in keys) == list(range(50))
+        orders.append([index for _, index in keys])
+    assert orders[0] == orders[2] != orders[1]
+
+
+def test_validation_sees_the_sdks_middle_view(tmp_path: Path, checkpoint: Path) -> None:
+    contract = read_checkpoint(checkpoint)
+    path = write_clip(tmp_path / "clip.mp4", frames=90)
+    frames = read_views(path, contract).frames[0]
+    np.save(tmp_path / "view.npy", frames)
+    item = ViewDataset([tmp_path / "view.npy"], [3], contract)[0]
+    mean, std = torch.tensor(contract.image.mean), torch.tensor(contract.image.std)
+    expected = ((torch.from_numpy(frames) / 255 - mean) / std).permute(0, 3, 1, 2)
+    assert torch.equal(item["pixel_values"], expected)
+    assert item["labels"] == 3

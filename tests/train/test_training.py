@@ -1,0 +1,196 @@
+"""Whole runs on clips too small to learn from: what a run writes, refuses, and does again after a stop."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from PIL import Image
+from safetensors.torch import load_file
+from transformers import VideoMAEForVideoClassification, pipeline
+
+from generated import write_clip
+from vidcls.contract import read_checkpoint
+from vidcls.errors import DeviceError, VidclsError
+from vidcls_train.cli import main
+from vidcls_train.settings import Settings
+from vidcls_train.training import train
+
+
+def settings(data: Path, output: Path, **changes: object) -> Settings:
+    tiny = Settings(
+        data=str(data),
+        output=output,
+        base=None,
+        preset="tiny",
+        epochs=3,
+        max_steps=None,
+        batch_size=4,
+        learning_rate=1e-3,
+        frames=4,
+        image_size=32,
+        clip_seconds=0.5,
+        resize=None,
+        flip="auto",
+        val_fraction=0.2,
+        seed=0,
+        device="cpu",
+        workers=0,
+        cache_gb=1.0,
+        resume=False,
+        push_to_hub=None,
+    )
+    return dataclasses.replace(tiny, **changes)
+
+
+@pytest.fixture(scope="module")
+def run(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of one finished run."""
+    output = tmp_path_factory.mktemp("run") / "checkpoint"
+    train(settings(clips, output))
+    return output
+
+
+def test_a_run_writes_everything_it_promises(run: Path) -> None:
+    names = {file.name for file in run.iterdir() if file.is_file()}
+    assert names == {
+        "README.md",
+        "config.json",
+        "confusion.png",
+        "curves.png",
+        "metrics.json",
+        "model.safetensors",
+        "preprocessor_config.json",
+        "samples.gif",
+        "settings.json",
+        "vidcls.json",
+    }
+    for picture in ("confusion.png", "curves.png", "samples.gif"):
+        with Image.open(run / picture) as opened:
+            assert np.asarray(opened.convert("RGB")).std() > 5, f"{picture} is blank"
+
+
+def test_the_contract_tells_what_was_trained(run: Path) -> None:
+    contract = read_checkpoint(run)
+    assert contract.labels == ("jump", "wave")
+    assert contract.sampling.frames == 4
+    assert contract.sampling.clip_seconds == 0.5
+    assert contract.source.checkpoint_sha256 == hashlib.sha256((run / "model.safetensors").read_bytes()).hexdigest()
+    assert contract.source.data == {"train": 10, "val": 4, "test": 4}
+    assert contract.accuracy is not None
+    assert (contract.accuracy.split, contract.accuracy.videos) == ("test", 4)
+    config = json.loads((run / "config.json").read_text(encoding="utf-8"))
+    assert config["id2label"] == {"0": "jump", "1": "wave"}
+
+
+def test_metrics_are_of_whole_videos_and_name_what_could_not_be_read(run: Path) -> None:
+    metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
+    assert {Path(row["video"]).name for row in metrics["unreadable"]} == {"broken.mp4", "broken.avi"}
+    for split, views, crops in (("val", 1, 1), ("test", 1, 1), ("test_multiview", 5, 3)):
+        row = metrics[split]
+        assert (row["videos"], row["views"], row["crops"]) == (4, views, crops)
+        assert row["top1"] == sum(row["confusion"][index][index] for index in range(2)) / 4
+        assert row["top5"] == 1.0
+    # The best epoch's model is the one that was kept.
+    best = max(row["eval_accuracy"] for row in metrics["train"]["history"] if "eval_accuracy" in row)
+    assert metrics["val"]["top1"] == best
+    assert metrics["train"]["epochs"] == 3
+
+
+def test_the_checkpoint_answers_in_transformers_pipeline(run: Path, clips: Path) -> None:
+    answer = pipeline("video-classification", model=str(run), num_frames=4)(str(clips / "test" / "wave" / "0.mp4"))
+    assert {row["label"] for row in answer} == {"jump", "wave"}
+
+
+def losses(output: Path) -> list[float]:
+    metrics = json.loads((output / "metrics.json").read_text(encoding="utf-8"))
+    return [row["loss"] for row in metrics["train"]["history"] if "loss" in row]
+
+
+def test_a_resumed_run_gives_what_an_unbroken_one_gives(run: Path, clips: Path, tmp_path: Path) -> None:
+    # What a kill in the third epoch leaves: the checkpoints of the epochs before, nothing that is written last.
+    output = tmp_path / "checkpoint"
+    shutil.copytree(run, output)
+    steps = sorted(output.glob("checkpoints/checkpoint-*"), key=lambda folder: int(folder.name.split("-")[1]))
+    shutil.rmtree(steps[-1])
+    (output / "metrics.json").unlink()
+    (output / "model.safetensors").unlink()
+    torch.manual_seed(123)
+    train(settings(clips, output, resume=True))
+    assert losses(output) == losses(run)
+    resumed, unbroken = (load_file(folder / "model.safetensors") for folder in (output, run))
+    assert all(torch.equal(resumed[name], weight) for name, weight in unbroken.items())
+
+
+def test_what_cannot_be_resumed_is_refused(run: Path, clips: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="holds no run to resume"):
+        train(settings(clips, tmp_path / "none", resume=True))
+    with pytest.raises(ValueError, match=r"learning_rate is 0\.001, not 0\.5"):
+        train(settings(clips, run, resume=True, learning_rate=0.5))
+
+
+def test_a_folder_in_use_is_left_alone(run: Path, clips: Path) -> None:
+    before = (run / "model.safetensors").read_bytes()
+    with pytest.raises(ValueError, match="exists and is not empty"):
+        train(settings(clips, run))
+    assert (run / "model.safetensors").read_bytes() == before
+
+
+def test_fine_tuning_a_base_replaces_its_head(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = tmp_path / "data"
+    for split in ("train", "val"):
+        for label in ("swipe left", "swipe right", "hold"):
+            write_clip(data / split / label / "1.mp4", frames=20, width=64, height=48)
+    output = tmp_path / "checkpoint"
+    metrics = train(settings(data, output, base=str(run), preset=None, frames=None, image_size=None, max_steps=1))
+    told = capsys.readouterr().err
+    assert "its head for 2 labels is replaced by a new one for 3" in told
+    assert "no horizontal flips: the label 'swipe left'" in told
+    assert metrics["test"] is None
+    assert read_checkpoint(output).accuracy is None
+    assert VideoMAEForVideoClassification.from_pretrained(output).classifier.weight.shape == (3, 96)
+
+
+def test_a_push_without_a_token_stops_before_training(
+    clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_TOKEN_PATH", str(tmp_path / "no-token"))
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    monkeypatch.setattr("vidcls_train.hub.get_token", lambda: None)
+    with pytest.raises(VidclsError, match="--push-to-hub me/model needs a token"):
+        train(settings(clips, tmp_path / "checkpoint", push_to_hub="me/model"))
+    assert not (tmp_path / "checkpoint").exists()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_training_on_a_gpu_that_is_not_there_is_refused(clips: Path, tmp_path: Path) -> None:
+    with pytest.raises(DeviceError, match="finds no CUDA device"):
+        train(settings(clips, tmp_path / "checkpoint", device="cuda"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (["data", "-o", "out"], 2, "give either --base or --preset"),
+        (["data", "-o", "out", "--preset", "tiny", "--base", "x"], 2, "give either --base or --preset"),
+        (["data", "-o", "out", "--preset", "huge"], 2, "'huge' is not one of"),
+        (["nowhere", "-o", "out", "--preset", "tiny"], 1, "nowhere: there is no such file or folder"),
+        (["data", "-o", "data", "--preset", "tiny"], 2, "exists and is not empty"),
+    ],
+)
+def test_the_command_says_in_one_sentence_what_is_wrong(
+    arguments: list[str], code: int, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_clip(tmp_path / "data" / "a" / "1.mp4", frames=2)
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == code
+    assert told in result.output
+    assert "Traceback" not in result.output

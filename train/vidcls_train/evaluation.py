@@ -1,0 +1,42 @@
+"""PyTorch's answer for whole videos, by the views that the SDK looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from vidcls import terminal
+from vidcls.contract import Contract
+from vidcls.preprocessing import normalise
+from vidcls.views import read_views
+
+
+@torch.inference_mode()
+def video_logits(
+    model: torch.nn.Module, video: Path, contract: Contract, *, views: int, crops: int
+) -> npt.NDArray[np.float32]:
+    """float32 [labels]: the mean of the logits over views x crops, one view at a time as the SDK runs them.
+
+    Raises:
+        VideoError: the video cannot be decoded.
+    """
+    device = next(model.parameters()).device
+    seen = read_views(video, contract, views=views, crops=crops)
+    logits = [
+        model(pixel_values=torch.from_numpy(normalise(view, contract.image)).to(device)).logits.float().cpu()
+        for view in seen.frames[:, None]
+    ]
+    return torch.cat(logits).mean(dim=0).numpy()
+
+
+def all_logits(
+    model: torch.nn.Module, videos: Sequence[Path], contract: Contract, *, views: int, crops: int, label: str
+) -> npt.NDArray[np.float32]:
+    """float32 [videos, labels], with a progress bar named `label`."""
+    model.eval()
+    with terminal.progress(videos, label=label) as bar:
+        return np.stack([video_logits(model, video, contract, views=views, crops=crops) for video in bar])

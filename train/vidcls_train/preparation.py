@@ -1,0 +1,101 @@
+"""Every video is opened once before a step is trained, so that what cannot be read is known and named."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from vidcls import terminal
+from vidcls.contract import Contract
+from vidcls.cpus import usable_cpus
+from vidcls.decoding import read_times
+from vidcls.errors import VideoError
+from vidcls.views import read_views
+from vidcls_train.data import Clip, DataError, Splits
+from vidcls_train.settings import SCALE_RANGE
+from vidcls_train.store import FrameStore, default_folder
+from vidcls_train.video import DecodedVideo
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """Readable videos, opened.
+
+    val_views: .npy files for `ViewDataset`. unreadable: {"video", "message"} of each one left out.
+    """
+
+    train: list[Clip]
+    train_videos: list[DecodedVideo]
+    val: list[Clip]
+    val_views: list[Path]
+    test: list[Clip]
+    unreadable: list[dict[str, str]]
+
+
+def prepare(splits: Splits, contract: Contract, *, views_folder: Path, cache_gb: float) -> Prepared:
+    """Open every video once: decode training clips into the store, take validation's views, try the test's."""
+    store = FrameStore(
+        default_folder(),
+        short_side=round(contract.image.crop_size * SCALE_RANGE[1]),
+        limit_bytes=int(cache_gb * 1e9),
+    )
+    unreadable: list[dict[str, str]] = []
+    train_clips, times = _open_each(splits.train, store.fill, unreadable, label="decoding train")
+    views_folder.mkdir(parents=True, exist_ok=True)
+
+    def write_view(video: Path) -> Path:
+        file = views_folder / f"{hashlib.sha256(str(video).encode()).hexdigest()}.npy"
+        np.save(file, read_views(video, contract).frames[0])
+        return file
+
+    val_clips, val_views = _open_each(splits.val, write_view, unreadable, label="decoding val")
+    test_clips, _ = _open_each(splits.test, read_times, unreadable, label="decoding test")
+    if unreadable:
+        terminal.note(f"{len(unreadable)} videos cannot be read and are left out (metrics.json lists them)")
+    for split, clips in (("train", train_clips), ("val", val_clips)):
+        if not clips:
+            raise DataError(f"not one video of '{split}' can be read")
+    videos = [
+        DecodedVideo(clip.path, times=seconds, store=store) for clip, seconds in zip(train_clips, times, strict=True)
+    ]
+    return Prepared(
+        train=train_clips,
+        train_videos=videos,
+        val=val_clips,
+        val_views=val_views,
+        test=test_clips,
+        unreadable=unreadable,
+    )
+
+
+def _open_each(
+    clips: Sequence[Clip], open_one: Callable[[Path], T], unreadable: list[dict[str, str]], *, label: str
+) -> tuple[list[Clip], list[T]]:
+    """`open_one` for every clip's path, in threads; clips it fails on are named, noted and left out."""
+
+    def attempt(clip: Clip) -> T | VideoError:
+        try:
+            return open_one(clip.path)
+        except VideoError as error:
+            return error
+
+    opened, results = [], []
+    with ThreadPoolExecutor(usable_cpus()) as pool:
+        attempts = zip(clips, pool.map(attempt, clips), strict=True)
+        with terminal.progress(attempts, label=label, length=len(clips)) as bar:
+            for clip, result in bar:
+                if isinstance(result, VideoError):
+                    terminal.note(f"unreadable: {result}")
+                    unreadable.append({"video": str(clip.path), "message": str(result)})
+                else:
+                    opened.append(clip)
+                    results.append(result)
+    return opened, results
