@@ -67,6 +67,7 @@ class VideoClassifier:
 
         Raises:
             VideoError: the video cannot be opened or has no usable frame.
+            ModelError: the model does not answer with finite numbers.
             ValueError: views or crops is out of range, or crops=3 on a model that stretches.
         """
         started = time.perf_counter()
@@ -124,10 +125,13 @@ class VideoClassifier:
         """
         test, model = self._contract.self_test, self._contract.model
         clip = pattern_1(frames=self._contract.sampling.frames, height=test.height, width=test.width)
-        difference = np.abs(self.predict_frames(clip).logits.astype(np.float64) - np.array(test.logits)).max()
-        problem = None
-        if not difference <= test.tolerance:  # written so that NaN fails
-            problem = f"the logits differ from PyTorch's by {difference:.2g}, more than {test.tolerance:g}"
+        difference, problem = np.float64(np.nan), None
+        try:
+            difference = np.abs(self.predict_frames(clip).logits.astype(np.float64) - np.array(test.logits)).max()
+            if difference > test.tolerance:
+                problem = f"the logits differ from PyTorch's by {difference:.2g}, more than {test.tolerance:g}"
+        except ModelError as error:
+            problem = str(error)
         if file_sha256(self._path, recorded=model.file_sha256) != model.file_sha256:
             problem = "the file's bytes are not those that were exported; copy or export it again"
         return Verification(
@@ -152,6 +156,8 @@ class VideoClassifier:
             logits.append(self._session.run(pixel_values))
             preprocess_seconds += between - before
             inference_seconds += time.perf_counter() - between
+        if not np.isfinite(logits).all():
+            raise ModelError(f"{self._path}: the model's logits are not finite on {self.device}; export it as fp32")
         return np.concatenate(logits), preprocess_seconds * 1000, inference_seconds * 1000
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -243,6 +244,8 @@ def verify(model: Path, device: str, as_json: bool) -> None:
     if as_json:
         fields = dataclasses.asdict(result)
         del fields["problem"]
+        if math.isnan(result.max_abs_diff):
+            fields["max_abs_diff"] = None  # JSON has no NaN
         terminal.print_json(fields)
     elif result.ok:
         click.echo(

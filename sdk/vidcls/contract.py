@@ -237,7 +237,10 @@ def _read(kind: Any, value: Any, *, name: str) -> Any:
             raise _MismatchError(f"'{name}' is {value!r}, expected an object")
         return {key: _read(arguments[1], item, name=f"{name}.{key}") for key, item in value.items()}
     if kind is float and type(value) is int:
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            raise _MismatchError(f"'{name}' is a number of {len(str(value))} digits, too large") from None
     if type(value) is not kind:
         raise _MismatchError(f"'{name}' is {value!r}, expected a value of type {kind.__name__}")
     return value

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TypeAlias
-from urllib.parse import urlsplit, urlunsplit
 
 import numpy as np
 import numpy.typing as npt
@@ -30,14 +30,26 @@ except ImportError as error:
 VideoSource: TypeAlias = str | os.PathLike[str]
 Frame: TypeAlias = npt.NDArray[np.uint8]
 
+# user:password@ after the ://, also where the password holds a '/', '?' or '#' that should have been escaped.
+_CREDENTIALS = re.compile(r"(?<=://)(?:[^/?#]*@|[^/?#:@]*:(?!\d*(?:[/?#]|$)).*@)")
+
+
+def quiet_decoders() -> None:
+    """Keep OpenCV's and FFmpeg's own remarks about bad files off stderr, where the user has not asked for them.
+
+    For command lines, whose VideoError says what matters; a program decides for itself.
+    """
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # FFmpeg's AV_LOG_QUIET
+    if "OPENCV_LOG_LEVEL" not in os.environ:
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+
 
 def source_name(source: VideoSource) -> str:
     """The video's name for messages and reports: its path, or its URL without user and password."""
     name = os.fspath(source)
-    if not _is_url(name):
-        return name
-    parts = urlsplit(name)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    if _is_url(name):
+        return _CREDENTIALS.sub("", name, count=1)
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")  # so that it can be printed
 
 
 def read_times(source: VideoSource) -> list[float]:
@@ -101,7 +113,8 @@ def _open(source: VideoSource) -> cv2.VideoCapture:
     if not isinstance(name, str):
         raise TypeError(f"a video is named by a str or a pathlib.Path, not by {type(name).__name__}")
     if not _is_url(name):
-        _check_file(Path(name), name)
+        _check_file(Path(name), source_name(name))
+        name = str(Path(name).absolute())  # FFmpeg takes what stands before a ':' at the start for a protocol
     # Only the FFmpeg backend: the others number, time and turn frames by rules of their own.
     capture = cv2.VideoCapture(name, cv2.CAP_FFMPEG)
     if not capture.isOpened():
@@ -114,7 +127,14 @@ def _open(source: VideoSource) -> cv2.VideoCapture:
 
 
 def _check_file(path: Path, name: str) -> None:
-    if not path.exists():
+    try:
+        found = path.exists()
+        str(path).encode()
+    except OSError as error:  # a folder that may not be entered, a name that is too long
+        raise VideoError(name, f"cannot be looked for ({error.strerror})") from None
+    except UnicodeEncodeError:
+        raise VideoError(name, "OpenCV opens only files whose names are valid UTF-8; rename it") from None
+    if not found:
         raise VideoError(name, "there is no such file")
     if not path.is_file():
         raise VideoError(name, "is not a file; name one video file")

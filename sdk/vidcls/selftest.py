@@ -14,8 +14,8 @@ import numpy.typing as npt
 class Verification:
     """What `VideoClassifier.verify` found.
 
-    max_abs_diff: largest |difference| between this device's logits and PyTorch's, NaN if they are
-        not finite. problem: one sentence if the proof failed, else None.
+    max_abs_diff: largest |difference| between this device's logits and PyTorch's, NaN if there are
+        none. problem: one sentence if the proof failed, else None.
     """
 
     ok: bool

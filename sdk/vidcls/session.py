@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal, get_args
@@ -45,23 +46,40 @@ class Session:
             raise ModelError(f"{path}: there is no such file; export a model with vidcls-export")
         runtime = _import_onnxruntime()
         self.device, self._session = _open(runtime, path, device=device)
+        self._path, self._errors = path, _errors(runtime)
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         if len(inputs) != 1 or len(outputs) != 1:
             raise ModelError(
                 f"{path}: the graph has {len(inputs)} inputs and {len(outputs)} outputs, expected one of each; "
                 "export the model with vidcls-export"
             )
-        self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
-        self.input_name: str = inputs[0].name
-        self.input_type: str = inputs[0].type
-        self.input_shape: list[int | str | None] = inputs[0].shape
-        self.output_name: str = outputs[0].name
-        self.output_type: str = outputs[0].type
-        self.output_shape: list[int | str | None] = outputs[0].shape
+        try:
+            self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
+            self.input_name: str = inputs[0].name
+            self.input_type: str = inputs[0].type
+            self.input_shape: list[int | str | None] = inputs[0].shape
+            self.output_name: str = outputs[0].name
+            self.output_type: str = outputs[0].type
+            self.output_shape: list[int | str | None] = outputs[0].shape
+        except UnicodeDecodeError as error:
+            raise ModelError(f"{path}: a text in it is not UTF-8, the file is damaged ({error})") from None
 
     def run(self, pixel_values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-        """Logits float32 [batch, labels] of a batch in the contract's input layout."""
-        (logits,) = self._session.run([self.output_name], {self.input_name: pixel_values})
+        """Logits float32 [batch, labels] of a batch in the contract's input layout.
+
+        Raises:
+            ModelError: the graph cannot be run, on the CPU.
+            DeviceError: the graph cannot be run on another device.
+        """
+        try:
+            (logits,) = self._session.run([self.output_name], {self.input_name: pixel_values})
+        except self._errors as error:
+            problem = f"onnxruntime cannot run it on device '{self.device}' ({_first_line(error)})"
+            if self.device == "cpu":
+                raise ModelError(
+                    f"{self._path}: {problem}; the file is damaged, or needs another onnxruntime"
+                ) from None
+            raise DeviceError(f"{self._path}: {problem}; try device 'cpu'") from None
         return np.asarray(logits, np.float32)
 
 
@@ -89,10 +107,11 @@ def _open(runtime: ModuleType, path: Path, *, device: Device) -> tuple[str, Any]
     # The wheels of onnxruntime-gpu leave CUDA's libraries to others; this finds those that pip installed.
     if hasattr(runtime, "preload_dlls"):
         runtime.preload_dlls()
-    session = _open_on(runtime, path, [_CUDA, _CPU])
-    # onnxruntime only logs it when CUDA cannot be set up, and goes on without.
-    if _CUDA in session.get_providers():
-        return "cuda", session
+    # onnxruntime raises or, mostly, only logs it and goes on without, when CUDA cannot be set up.
+    with suppress(RuntimeError):
+        session = _open_on(runtime, path, [_CUDA, _CPU])
+        if _CUDA in session.get_providers():
+            return "cuda", session
     problem = (
         "onnxruntime could not start CUDA on this machine (no NVIDIA card, a driver that is too old, or CUDA or cuDNN "
         "libraries missing; its own message is above); check 'nvidia-smi' and run 'pip install \"vidcls[gpu]\"'"
@@ -100,7 +119,7 @@ def _open(runtime: ModuleType, path: Path, *, device: Device) -> tuple[str, Any]
     if device == "cuda":
         raise DeviceError(f"device 'cuda' was asked for, but {problem}")
     _logger.warning("running on the CPU: %s", problem)
-    return "cpu", session
+    return "cpu", _open_on(runtime, path, [_CPU])
 
 
 def _open_on(runtime: ModuleType, path: Path, providers: list[str]) -> Any:
@@ -108,12 +127,22 @@ def _open_on(runtime: ModuleType, path: Path, providers: list[str]) -> Any:
     options.intra_op_num_threads = usable_cpus()
     options.inter_op_num_threads = 1
     options.log_severity_level = 3  # errors only; its warnings are about graph internals
-    errors = runtime.capi.onnxruntime_pybind11_state
     try:
-        return runtime.InferenceSession(str(path), options, providers=providers)
-    except (errors.InvalidProtobuf, errors.NoModel, errors.InvalidArgument, errors.InvalidGraph, errors.Fail) as error:
-        reason = str(error).splitlines()[0]
+        # Its own fallback would move a session to the CPU when a run fails, and print so on stdout.
+        return runtime.InferenceSession(str(path), options, providers=providers, enable_fallback=False)
+    except _errors(runtime) as error:
         raise ModelError(
             f"{path}: onnxruntime cannot load it as an ONNX model; the file is damaged, cut off, or of another kind "
-            f"({reason})"
+            f"({_first_line(error)})"
         ) from None
+
+
+def _errors(runtime: ModuleType) -> tuple[type[Exception], ...]:
+    """What onnxruntime raises for a file it cannot use; its own classes have no common base."""
+    found = vars(runtime.capi.onnxruntime_pybind11_state).values()
+    own = [kind for kind in found if isinstance(kind, type) and issubclass(kind, Exception)]
+    return (*own, UnicodeDecodeError)  # the last where it quotes damaged bytes
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import sys
@@ -11,6 +12,7 @@ from typing import Any, TypeVar
 
 import click
 
+from vidcls.decoding import quiet_decoders
 from vidcls.errors import VidclsError
 
 T = TypeVar("T")
@@ -20,19 +22,30 @@ T = TypeVar("T")
 def exit_codes() -> Iterator[None]:
     """Turn what the user can mend into one sentence: wrong usage exits with 2, all else with 1."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    quiet_decoders()
     try:
         yield
     except VidclsError as error:
         raise click.ClickException(str(error)) from error
     except ValueError as error:
         raise click.UsageError(str(error)) from error
+    except OSError as error:
+        if error.errno == errno.EPIPE:  # the reader of a pipe has gone: click knows what to do
+            raise
+        raise click.ClickException(str(error)) from error
+
+
+def is_interactive() -> bool:
+    """Whether somebody is watching: progress belongs on stderr, and only on a terminal."""
+    return sys.stderr.isatty()
 
 
 @contextmanager
 def progress(items: Iterable[T], *, label: str, length: int | None = None) -> Iterator[Iterable[T]]:
     """`items` behind a progress bar with the time left, on stderr and only where that is a terminal."""
-    shown = sys.stderr.isatty()
-    with click.progressbar(items, length=length, label=label, file=sys.stderr, show_pos=True, hidden=not shown) as bar:
+    with click.progressbar(
+        items, length=length, label=label, file=sys.stderr, show_pos=True, hidden=not is_interactive()
+    ) as bar:
         yield bar
 
 

@@ -1,0 +1,50 @@
+# What people and CI run. Every target makes .venv first if it has to, with the versions in .ci/constraints.txt.
+PYTHON ?= python3
+BIN := .venv/bin
+# Otherwise PyTorch's threads wait for each other in a loop: where another process takes a CPU, 30 times slower.
+export OMP_WAIT_POLICY ?= passive
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+.PHONY: help demo test lint bench clean
+
+help: ## Print the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' Makefile
+
+demo: .venv/.installed ## Make a motion dataset, train on it, export, verify and predict, in .demo (minutes on 2 cores)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" examples/demo.sh
+
+test: .venv/.installed ## Run the tests
+	@$(BIN)/python -m pytest
+
+lint: .venv/.installed ## Check style and types
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+
+bench: .venv/.installed ## Time an exported model beside PyTorch, with their difference
+	@$(BIN)/python tests/benchmarks/run.py
+
+clean: ## Remove what the other targets leave, but for .venv
+	@rm -rf .demo build dist .pytest_cache .ruff_cache .mypy_cache
+	@find examples export sdk tests train -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Debian splits off the part of Python that brings pip into a new environment; an outer pip can do that too.
+$(BIN)/python:
+	@echo "making .venv with $$($(PYTHON) --version)"
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed: make PYTHON=python3.11")'
+	@$(PYTHON) -m venv .venv >/dev/null 2>&1 || { \
+		$(PYTHON) -m venv --clear --without-pip .venv && \
+		$(PYTHON) -m pip -qq --disable-pip-version-check --python .venv install pip; \
+	} || { rm -rf .venv; exit 1; }
+
+# opencv-python needs libGL and X libraries, which servers lack and a user cannot install; its headless twin does not.
+.venv/.installed: pyproject.toml .ci/constraints.txt | $(BIN)/python
+	@echo "installing what vidcls needs into .venv (PyTorch is large: this can take minutes)"
+	@$(PIP) install -qq -c .ci/constraints.txt -e '.[cpu,train,export,dev]'
+	@$(BIN)/python -c 'import cv2' 2>/dev/null || { \
+		echo "no libGL here: opencv-python-headless takes the place of opencv-python" && \
+		$(PIP) uninstall -qq --yes opencv-python && \
+		$(PIP) install -qq -c .ci/constraints.txt opencv-python-headless && \
+		$(BIN)/python -c 'import cv2'; \
+	}
+	@touch $@

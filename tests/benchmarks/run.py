@@ -1,0 +1,158 @@
+"""Time an exported model beside PyTorch: python tests/benchmarks/run.py [--preset base] [--precision fp16]
+
+Makes a VideoMAE of the preset's size with random weights, exports it, and classifies a generated clip
+with both, turn by turn, so that a slow spell meets both. Trust the ratios, not the times, and neither
+where the machine has other work.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import statistics
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+# Otherwise PyTorch's threads wait for each other in a loop: where another process takes a CPU, 30 times slower.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+# Nothing here is on the hub; what looks there without asking would only wait for it.
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+import click
+import cv2
+import numpy as np
+import onnxruntime
+import torch
+
+import vidcls
+from generated import write_clip
+from vidcls import VideoClassifier
+from vidcls.cpus import usable_cpus
+from vidcls.preprocessing import normalise
+from vidcls.views import read_views
+from vidcls_export.exporter import export
+from vidcls_train.model import from_preset, image_processor
+from vidcls_train.settings import PRESETS
+
+WIDTH, HEIGHT, FRAMES, RATE = 320, 240, 90, 30
+LABELS = tuple(f"class {number}" for number in range(10))
+STAGES = ("decode", "preprocess", "inference")
+
+
+def random_model(preset: str) -> tuple[Any, Any]:
+    """(VideoMAE with random weights, its image processor).
+
+    The head is scaled so that logits spread over several units, as a trained model's do: a small
+    difference between logits that are all near zero would prove nothing.
+    """
+    torch.manual_seed(0)
+    start = from_preset(PRESETS[preset], LABELS, frames=None, image_size=None, resize=None)
+    model = start.model.eval()
+    noise = torch.randn(4, start.frames, 3, start.image.crop_size, start.image.crop_size)
+    with torch.inference_mode():
+        spread = model(noise).logits.std()
+        model.classifier.weight.mul_(3 / spread)
+    return model, image_processor(start.image)
+
+
+def measure(classifier: VideoClassifier, model: Any, processor: Any, clip: Path, *, runs: int) -> dict[str, Any]:
+    """Milliseconds per stage of both, a list each, and the largest difference and the spread of the logits."""
+    frames = read_views(clip, classifier.contract).frames
+    pixel_values = torch.from_numpy(normalise(frames, classifier.contract.image))
+    full_frames = list(decoded(clip, classifier))
+    times: dict[str, dict[str, list[float]]] = {
+        "vidcls": {stage: [] for stage in (*STAGES, "total")},
+        "PyTorch": {stage: [] for stage in STAGES[1:]},
+    }
+    for run in range(runs + 1):
+        prediction = classifier.predict(clip)
+        started = time.perf_counter()
+        processor(full_frames, return_tensors="pt")
+        processed = time.perf_counter()
+        with torch.inference_mode():
+            logits = model(pixel_values).logits[0].numpy()
+        finished = time.perf_counter()
+        if run == 0:
+            continue  # the first also allocates
+        for stage, values in times["vidcls"].items():
+            values.append(prediction.timing_ms[stage])
+        times["PyTorch"]["preprocess"].append((processed - started) * 1000)
+        times["PyTorch"]["inference"].append((finished - processed) * 1000)
+    difference = float(np.abs(prediction.logits - logits).max())
+    return {"times": times, "difference": difference, "spread": float(logits.std())}
+
+
+def decoded(clip: Path, classifier: VideoClassifier) -> list[np.ndarray]:
+    """The frames that the classifier looks at, uint8 RGB [H, W, 3], before resize and crop."""
+    from vidcls.decoding import iter_frames, read_times
+    from vidcls.sampling import sample_views
+
+    sampling = classifier.contract.sampling
+    (view,) = sample_views(read_times(clip), frames=sampling.frames, clip_seconds=sampling.clip_seconds, views=1)
+    by_index = dict(zip(sorted(set(view.indices)), iter_frames(clip, sorted(set(view.indices))), strict=True))
+    return [by_index[index] for index in view.indices]
+
+
+def processor_name() -> str:
+    """The CPU's name, as Linux has it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown CPU")
+
+
+def print_table(times: dict[str, dict[str, list[float]]]) -> None:
+    """Medians in ms per stage; a ratio below 1 means that vidcls is faster."""
+    click.echo(f"{'ms, median':12} {'vidcls':>10} {'PyTorch':>10} {'ratio':>8}")
+    for stage in (*STAGES, "total"):
+        ours = statistics.median(times["vidcls"][stage])
+        if stage in times["PyTorch"]:
+            theirs = statistics.median(times["PyTorch"][stage])
+            click.echo(f"{stage:12} {ours:10.1f} {theirs:10.1f} {ours / theirs:8.2f}")
+        else:
+            click.echo(f"{stage:12} {ours:10.1f} {'-':>10} {'-':>8}")
+
+
+@click.command()
+@click.option("--preset", type=click.Choice(list(PRESETS)), default="tiny", show_default=True)
+@click.option("--precision", default="fp32", show_default=True, help="As for vidcls-export.")
+@click.option("--runs", type=click.IntRange(min=1), default=20, show_default=True)
+def main(preset: str, precision: str, runs: int) -> None:
+    """Time an exported model beside PyTorch on this machine's CPU, and say how far apart their logits are."""
+    torch.set_num_threads(usable_cpus())
+    load = os.getloadavg()[0]
+    if load > usable_cpus() / 2:
+        click.echo(f"Warning: this machine is busy (load {load:.1f}); the times mean little, the ratios too", err=True)
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        model, processor = random_model(preset)
+        model.save_pretrained(folder / "checkpoint")
+        processor.save_pretrained(folder / "checkpoint")
+        report = export(folder / "checkpoint", folder / "model.onnx", precision=precision)  # type: ignore[arg-type]
+        clip = write_clip(folder / "clip.mp4", frames=FRAMES, rate=RATE, width=WIDTH, height=HEIGHT)
+        classifier = VideoClassifier(report.path, device="cpu")
+        result = measure(classifier, model, processor, clip, runs=runs)
+    size, frames = classifier.contract.image.crop_size, classifier.contract.sampling.frames
+    click.echo(
+        f"vidcls {vidcls.__version__}, onnxruntime {onnxruntime.__version__}, OpenCV {cv2.__version__}, "
+        f"PyTorch {torch.__version__} (eager, fp32), Python {platform.python_version()}"
+    )
+    click.echo(f"{processor_name()}, {usable_cpus()} threads")
+    click.echo(
+        f"VideoMAE {preset}, {frames} frames of {size} x {size}, {precision}, {report.file_mb:.1f} MB; a clip of "
+        f"{FRAMES} frames, {WIDTH} x {HEIGHT}; {runs} runs each, turn by turn\n"
+    )
+    print_table(result["times"])
+    click.echo(
+        f"\nlargest logit difference {result['difference']:.1e}; the logits' standard deviation is "
+        f"{result['spread']:.1f}"
+    )
+
+
+if __name__ == "__main__":
+    main()
