@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import transformers
 from click.testing import CliRunner
 from PIL import Image
 from safetensors.torch import load_file
@@ -105,6 +106,8 @@ def test_metrics_are_of_whole_videos_and_name_what_could_not_be_read(run: Path) 
 
 
 def test_the_checkpoint_answers_in_transformers_pipeline(run: Path, clips: Path) -> None:
+    if transformers.__version__ >= "5":
+        pytest.importorskip("torchcodec", reason="the pipeline of transformers 5 decodes with torchcodec only")
     answer = pipeline("video-classification", model=str(run), num_frames=4)(str(clips / "test" / "wave" / "0.mp4"))
     assert {row["label"] for row in answer} == {"jump", "wave"}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,9 @@ def main(**options: Any) -> None:
         "learning_rate": PRESETS[preset].learning_rate if preset else FINE_TUNING_LEARNING_RATE,
     }
     settings = Settings(**{**options, **{name: options[name] or value for name, value in defaults.items()}})
+    # Else PyTorch's threads wait for each other in busy loops, which on a machine with other work makes
+    # training several times slower. It is read when PyTorch is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     with terminal.exit_codes():
         try:
             from vidcls_train.training import train

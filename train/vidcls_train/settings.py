@@ -74,8 +74,9 @@ FINE_TUNING_EPOCHS = 10
 # 16 frames, every 4th, at 30 frames per second: what VideoMAE was pretrained on.
 DEFAULT_CLIP_SECONDS = 64 / 30
 
-# Scales of the short side that training crops from, relative to the crop: 256 to 320 for 224.
-SCALE_RANGE = (256 / 224, 320 / 224)
+# Scales of the short side that training crops from, relative to the crop: 224 to 320 for 224. The
+# guide starts at 256, but the model is then asked about whole frames, at a scale it has never seen.
+SCALE_RANGE = (1.0, 320 / 224)
 
 
 @dataclass(frozen=True, kw_only=True)
