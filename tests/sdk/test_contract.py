@@ -1,0 +1,295 @@
+"""The contract is read strictly: nothing missing, nothing unknown, nothing out of range, and never a default."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from generated import contract_fields
+from vidcls import ModelContract, ModelError
+from vidcls.contract import Contract, from_json, read_checkpoint, to_json
+
+CHECKPOINT_SECTIONS = ("format", "labels", "sampling", "image", "source", "accuracy")
+# The design: "only base, base_license, data, accuracy, parity and its two accuracies may be null".
+NULLABLE = {
+    ("source", "base"),
+    ("source", "base_license"),
+    ("source", "data"),
+    ("accuracy",),
+    ("parity",),
+    ("parity", "accuracy_pytorch"),
+    ("parity", "accuracy_onnx"),
+}
+FREE_OBJECTS = {("source", "data"), ("source", "versions")}  # their keys are names, not fields
+
+
+def complete_fields() -> dict[str, Any]:
+    fields = contract_fields()
+    fields["self_test"]["logits"] = [0.5, -1.25, 3.0, 0.0]
+    return fields
+
+
+def field_paths(section: dict[str, Any], parents: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    for name, value in section.items():
+        yield (*parents, name)
+        if isinstance(value, dict) and (*parents, name) not in FREE_OBJECTS:
+            yield from field_paths(value, (*parents, name))
+
+
+ALL_FIELDS = sorted(field_paths(contract_fields()))
+SECTIONS = [(), *(path for path in ALL_FIELDS if path in {parent[:-1] for parent in ALL_FIELDS})]
+
+
+def section_of(fields: dict[str, Any], path: tuple[str, ...]) -> Any:
+    for name in path:
+        fields = fields[name]
+    return fields
+
+
+def changed(path: tuple[str, ...], value: Any) -> dict[str, Any]:
+    fields = complete_fields()
+    section_of(fields, path[:-1])[path[-1]] = value
+    return fields
+
+
+def read(fields: dict[str, Any]) -> ModelContract:
+    return from_json(ModelContract, json.dumps(fields), where="some/model.onnx")
+
+
+def refusal(fields: dict[str, Any]) -> str:
+    with pytest.raises(ModelError) as caught:
+        read(fields)
+    message = str(caught.value)
+    assert message.startswith("some/model.onnx: ")
+    assert "\n" not in message
+    return message
+
+
+def name_of(path: tuple[str, ...]) -> str:
+    return ".".join(path)
+
+
+def test_a_complete_contract_is_read_field_by_field() -> None:
+    fields = complete_fields()
+    assert json.loads(json.dumps(dataclasses.asdict(read(fields)))) == fields
+
+
+def test_a_contract_survives_writing_and_reading() -> None:
+    contract = read(changed(("labels",), ["été", "左", 'quo"te', "tab\t"]))
+    assert from_json(ModelContract, to_json(contract), where="again") == contract
+
+
+def test_a_written_contract_is_the_json_it_was_read_from() -> None:
+    fields = changed(("sampling", "clip_seconds"), 64 / 30)
+    assert json.loads(to_json(read(fields))) == fields
+
+
+@pytest.mark.parametrize("path", ALL_FIELDS, ids=name_of)
+def test_a_missing_field_is_named(path: tuple[str, ...]) -> None:
+    fields = complete_fields()
+    del section_of(fields, path[:-1])[path[-1]]
+    assert f"'{name_of(path)}'" in refusal(fields)
+
+
+@pytest.mark.parametrize("path", SECTIONS, ids=name_of)
+def test_an_unknown_field_is_named(path: tuple[str, ...]) -> None:
+    fields = complete_fields()
+    section_of(fields, path)["extra"] = 1
+    message = refusal(fields)
+    assert f"'{name_of((*path, 'extra'))}'" in message
+    assert "unknown" in message
+
+
+@pytest.mark.parametrize("path", ALL_FIELDS, ids=name_of)
+def test_only_the_documented_fields_may_be_null(path: tuple[str, ...]) -> None:
+    fields = changed(path, None)
+    if path in NULLABLE:
+        assert section_of(dataclasses.asdict(read(fields)), path) is None
+    elif path == ("format",):
+        assert "upgrade vidcls" in refusal(fields)
+    else:
+        assert f"'{name_of(path)}'" in refusal(fields)
+
+
+WRONG_TYPES: dict[type, list[Any]] = {
+    str: [3, True, ["x"], {"x": "y"}],
+    bool: [0, 1, "true"],
+    int: [1.0, "1", True, False, [1]],
+    float: ["0.5", True, [0.5]],
+    list: ["abc", {"0": "abc"}, 3],
+    dict: [[], "abc", 3, True],
+}
+
+
+@pytest.mark.parametrize("path", [path for path in ALL_FIELDS if path != ("format",)], ids=name_of)
+def test_a_value_of_another_type_is_named(path: tuple[str, ...]) -> None:
+    for value in WRONG_TYPES[type(section_of(complete_fields(), path))]:
+        assert f"'{name_of(path)}'" in refusal(changed(path, value))
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "named"),
+    [
+        (("labels",), ["a", "b", "c", 4], "labels[3]"),
+        (("image", "mean"), [0.1, "0.2", 0.3], "image.mean[1]"),
+        (("image", "std"), [0.1, 0.2, True], "image.std[2]"),
+        (("self_test", "logits"), [1.0, 2.0, None, 4.0], "self_test.logits[2]"),
+        (("source", "versions"), {"torch": 2.14}, "source.versions.torch"),
+        (("source", "data"), {"train": 1.5}, "source.data.train"),
+    ],
+)
+def test_an_entry_of_another_type_is_named(path: tuple[str, ...], value: Any, named: str) -> None:
+    assert f"'{named}'" in refusal(changed(path, value))
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("labels",), []),
+        (("labels",), ["clap", "jump", "clap", "wave"]),
+        (("sampling", "rule"), "random"),
+        (("sampling", "frames"), 0),
+        (("sampling", "frames"), -4),
+        (("sampling", "clip_seconds"), 0),
+        (("sampling", "clip_seconds"), -0.5),
+        (("sampling", "clip_seconds"), 10**400),
+        (("image", "resize"), "longest_edge"),
+        (("image", "resize_size"), 31),
+        (("image", "crop_size"), 0),
+        (("image", "crop_size"), -1),
+        (("image", "interpolation"), "bicubic"),
+        (("image", "antialias"), False),
+        (("image", "channels"), "bgr"),
+        (("image", "mean"), [0.5, 0.5]),
+        (("image", "std"), [0.2, 0.2, 0.2, 0.2]),
+        (("image", "std"), [0.2, 0, 0.2]),
+        (("image", "std"), [0.2, -0.2, 0.2]),
+        (("source", "checkpoint_sha256"), "ab" * 31),
+        (("source", "checkpoint_sha256"), "AB" * 32),
+        (("source", "checkpoint_sha256"), "xy" * 32),
+        (("accuracy", "top1"), 1.01),
+        (("accuracy", "top5"), -0.01),
+        (("accuracy", "videos"), 0),
+        (("accuracy", "views"), 0),
+        (("accuracy", "crops"), 2),
+        (("model", "precision"), "fp64"),
+        (("model", "graph"), "tensorrt"),
+        (("model", "opset"), 0),
+        (("model", "input", "dtype"), "float16"),
+        (("model", "input", "layout"), "BCTHW"),
+        (("model", "output", "dtype"), "float16"),
+        (("model", "file_sha256"), ""),
+        (("parity", "videos"), 0),
+        (("parity", "top1_agreement"), 1.5),
+        (("parity", "max_abs_logit_diff"), -1),
+        (("parity", "mean_abs_logit_diff"), -1),
+        (("parity", "accuracy_pytorch"), 2),
+        (("parity", "accuracy_onnx"), -1),
+        (("self_test", "input"), "pattern-2"),
+        (("self_test", "tolerance"), 0),
+        (("self_test", "tolerance"), -0.1),
+        (("self_test", "logits"), [0.5, 1.0, 2.0]),
+    ],
+    ids=lambda value: name_of(value) if isinstance(value, tuple) else None,
+)
+def test_a_value_out_of_range_is_named(path: tuple[str, ...], value: Any) -> None:
+    assert f"'{name_of(path)}" in refusal(changed(path, value))
+
+
+@pytest.mark.parametrize("field", ["height", "width"])
+def test_a_self_test_without_pixels_is_refused(field: str) -> None:
+    assert "'self_test'" in refusal(changed(("self_test", field), 0))
+
+
+@pytest.mark.parametrize("image", [{"resize_size": 40, "crop_size": 32}, {"resize_size": 32, "crop_size": 40}])
+def test_a_stretching_model_has_one_size(image: dict[str, int]) -> None:
+    fields = complete_fields()
+    fields["image"].update(image, resize="stretch")
+    assert "'image.resize_size'" in refusal(fields)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "layout", "normalised"),
+    [("float32", "BTHWC", True), ("float32", "BTCHW", False), ("uint8", "BTCHW", False), ("uint8", "BTHWC", True)],
+)
+def test_only_the_two_documented_kinds_of_input_exist(dtype: str, layout: str, normalised: bool) -> None:
+    fields = complete_fields()
+    fields["model"]["input"].update(dtype=dtype, layout=layout, normalised=normalised)
+    assert "'model.input'" in refusal(fields)
+
+
+@pytest.mark.parametrize("constant", ["NaN", "Infinity", "-Infinity"])
+def test_numbers_that_json_does_not_have_are_refused(constant: str) -> None:
+    text = json.dumps(complete_fields()).replace('"clip_seconds": 0.8', f'"clip_seconds": {constant}')
+    with pytest.raises(ModelError, match=r"^m\.onnx: .*not valid JSON.*export the model again"):
+        from_json(ModelContract, text, where="m.onnx")
+
+
+@pytest.mark.parametrize("path", [("sampling", "clip_seconds"), ("self_test", "tolerance"), ("accuracy", "top1")])
+def test_numbers_too_large_for_a_float_are_refused(path: tuple[str, ...]) -> None:
+    text = json.dumps(changed(path, "HUGE")).replace('"HUGE"', "1e999")
+    with pytest.raises(ModelError, match=rf"^m\.onnx: .*'{name_of(path)}'"):
+        from_json(ModelContract, text, where="m.onnx")
+
+
+@pytest.mark.parametrize("version", [0, 2, "1", 1.5, True, [1], None])
+def test_another_format_asks_to_upgrade(version: Any) -> None:
+    message = refusal(changed(("format",), version))
+    assert repr(version) in message
+    assert "upgrade vidcls" in message
+
+
+def test_a_newer_format_asks_to_upgrade_whatever_else_it_holds() -> None:
+    assert "upgrade vidcls" in refusal({"format": 2, "something": "new"})
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '"text"', "[" * 100_000, "{'format': 1}", "{}"])
+def test_what_is_no_json_object_is_refused(text: str) -> None:
+    with pytest.raises(ModelError, match=r"^m\.onnx: "):
+        from_json(ModelContract, text, where="m.onnx")
+
+
+def test_whole_numbers_are_read_as_floats_where_floats_belong() -> None:
+    contract = read(changed(("sampling", "clip_seconds"), 2))
+    assert isinstance(contract.sampling.clip_seconds, float)
+
+
+def test_a_contract_cannot_be_made_in_code_with_values_it_would_not_read() -> None:
+    contract = read(complete_fields())
+    with pytest.raises(ValueError, match="labels"):
+        dataclasses.replace(contract, labels=("twice", "twice", "a", "b"))
+
+
+def write_checkpoint_contract(folder: Path, fields: dict[str, Any]) -> Path:
+    (folder / "vidcls.json").write_text(json.dumps(fields), encoding="utf-8")
+    return folder
+
+
+def test_a_checkpoint_holds_the_contract_up_to_accuracy(tmp_path: Path) -> None:
+    fields = {name: value for name, value in complete_fields().items() if name in CHECKPOINT_SECTIONS}
+    contract = read_checkpoint(write_checkpoint_contract(tmp_path, fields))
+    assert type(contract) is Contract
+    assert json.loads(to_json(contract)) == fields
+
+
+@pytest.mark.parametrize("section", ["model", "parity", "self_test"])
+def test_a_checkpoint_with_sections_of_an_exported_file_is_refused(tmp_path: Path, section: str) -> None:
+    fields = {name: value for name, value in complete_fields().items() if name in (*CHECKPOINT_SECTIONS, section)}
+    with pytest.raises(ModelError, match=rf"vidcls\.json.*'{section}' is unknown"):
+        read_checkpoint(write_checkpoint_contract(tmp_path, fields))
+
+
+def test_a_folder_without_a_contract_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"vidcls\.json: cannot be read"):
+        read_checkpoint(tmp_path)
+
+
+def test_a_contract_that_is_not_utf8_is_named(tmp_path: Path) -> None:
+    (tmp_path / "vidcls.json").write_bytes(b'{"format": 1, "labels": ["\xff"]}')
+    with pytest.raises(ModelError, match=r"vidcls\.json: cannot be read"):
+        read_checkpoint(tmp_path)
