@@ -112,7 +112,7 @@ def _drawn_from(*key: int) -> Iterator[None]:
     try:
         with torch.random.fork_rng(devices=[]):
             random.seed(seed)
-            torch.manual_seed(seed)
+            torch.default_generator.manual_seed(seed)  # the CPU's only: torch.manual_seed also queues work for CUDA
             yield
     finally:
         random.setstate(state)

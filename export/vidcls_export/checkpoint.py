@@ -1,0 +1,158 @@
+"""A checkpoint, by folder or hub id -> its PyTorch model and its contract.
+
+Only safetensors are opened: the other format is a pickle, which can run any code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HFValidationError
+from safetensors import SafetensorError
+from transformers import PreTrainedModel, VideoMAEConfig, VideoMAEForVideoClassification
+
+from vidcls.contract import CHECKPOINT_FILE, Contract, read_checkpoint
+from vidcls.errors import ModelError
+from vidcls_export.huggingface import plain_contract
+from vidcls_export.quiet import quiet
+
+CONFIG_FILE = "config.json"
+WEIGHTS_FILE = "model.safetensors"
+
+_ARCHITECTURE = "VideoMAEForVideoClassification"
+_SHARDS_FILE = "model.safetensors.index.json"
+_PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
+_WANTED = [CONFIG_FILE, WEIGHTS_FILE, CHECKPOINT_FILE, "preprocessor_config.json", "README.md"]
+
+
+def open_checkpoint(
+    checkpoint: str | os.PathLike[str], *, clip_seconds: float | None
+) -> tuple[PreTrainedModel, Contract]:
+    """Load a checkpoint in fp32, ready for inference.
+
+    Args:
+        checkpoint: a folder made by vidcls-train, or a plain Hugging Face VideoMAE: a folder or a
+            hub id.
+        clip_seconds: seconds that a plain checkpoint's frames are spread over; None for its default.
+
+    Raises:
+        ModelError: there is no such checkpoint, it is incomplete, or it contradicts its contract.
+        ValueError: clip_seconds, and the checkpoint already states its own.
+    """
+    folder = _locate(checkpoint)
+    weights = _weights_file(folder)
+    config = _read_config(folder)
+    with weights.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    if (folder / CHECKPOINT_FILE).exists():
+        contract = read_checkpoint(folder)
+        if clip_seconds is not None:
+            raise ValueError(
+                f"clip seconds are {clip_seconds:g}, but {folder / CHECKPOINT_FILE} already says "
+                f"{contract.sampling.clip_seconds:g}, which the model was trained with; leave them out"
+            )
+        if contract.source.checkpoint_sha256 != sha256:
+            raise ModelError(
+                f"{weights}: is not the file that {CHECKPOINT_FILE} was written for (its SHA-256 is {sha256}, expected "
+                f"{contract.source.checkpoint_sha256}); copy the whole checkpoint again"
+            )
+    else:
+        name = folder.resolve().name if Path(checkpoint).is_dir() else os.fspath(checkpoint)
+        contract = plain_contract(folder, config, name=name, sha256=sha256, clip_seconds=clip_seconds)
+    _check_config(folder, config, contract)
+    return _load_model(folder), contract
+
+
+def _locate(checkpoint: str | os.PathLike[str]) -> Path:
+    folder = Path(checkpoint)
+    if folder.is_dir():
+        return folder
+    if folder.exists():
+        raise ModelError(f"{checkpoint}: is a file; name the checkpoint folder that holds {WEIGHTS_FILE}")
+    try:
+        return Path(snapshot_download(os.fspath(checkpoint), allow_patterns=_WANTED))
+    except HFValidationError:
+        raise ModelError(f"{checkpoint}: there is no such folder") from None
+    except OSError as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise ModelError(
+            f"{checkpoint}: there is no such folder, and the Hugging Face hub does not give a model of that name "
+            f"({reason})"
+        ) from None
+
+
+def _weights_file(folder: Path) -> Path:
+    weights = folder / WEIGHTS_FILE
+    if weights.is_file():
+        return weights
+    if (folder / _SHARDS_FILE).exists():
+        raise ModelError(
+            f"{folder}: its weights are split over several files; save the model again with "
+            f"save_pretrained(folder, max_shard_size='100GB'), so that there is one {WEIGHTS_FILE}"
+        )
+    pickles = sorted(path.name for pattern in _PICKLES for path in folder.glob(pattern))
+    if pickles:
+        raise ModelError(
+            f"{folder}: its weights are in {pickles[0]}, a pickle, which can run any code when it is opened; if you "
+            f"trust it, load it with transformers and save_pretrained it as {WEIGHTS_FILE}"
+        )
+    raise ModelError(f"{folder}: holds no {WEIGHTS_FILE}; name a folder made by vidcls-train or save_pretrained")
+
+
+def _read_config(folder: Path) -> VideoMAEConfig:
+    path = folder / CONFIG_FILE
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path}: cannot be read ({error})") from None
+    kind = fields.get("model_type") if isinstance(fields, dict) else None
+    if kind != "videomae":
+        raise ModelError(f"{path}: has model_type {kind!r}, expected 'videomae', the only one that can be exported")
+    architectures = fields.get("architectures") or []
+    if _ARCHITECTURE not in architectures:
+        raise ModelError(
+            f"{path}: is a {' or '.join(architectures) or 'VideoMAE'} without a trained classifier; fine-tune it first "
+            f"with 'vidcls-train DATA --base {folder} -o FOLDER'"
+        )
+    return VideoMAEConfig.from_dict(fields)
+
+
+def _check_config(folder: Path, config: VideoMAEConfig, contract: Contract) -> None:
+    """Hold the contract against the model's own configuration."""
+    labels = tuple(config.id2label.get(index) for index in range(config.num_labels))
+    facts: list[tuple[str, Any, Any]] = [
+        ("labels", list(contract.labels), list(labels)),
+        ("frames", contract.sampling.frames, config.num_frames),
+        ("crop size", contract.image.crop_size, config.image_size),
+        ("channels", 3, config.num_channels),
+    ]
+    for name, stated, found in facts:
+        if stated != found:
+            raise ModelError(f"{folder}: the contract says {name} {stated}, {CONFIG_FILE} has {found}")
+
+
+def _load_model(folder: Path) -> PreTrainedModel:
+    try:
+        with quiet():
+            model, loading = VideoMAEForVideoClassification.from_pretrained(
+                folder,
+                attn_implementation="sdpa",
+                use_safetensors=True,
+                local_files_only=True,
+                output_loading_info=True,
+            )
+    except (OSError, RuntimeError, ValueError, SafetensorError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise ModelError(f"{folder}: transformers cannot load the weights ({reason})") from None
+    missing = sorted(loading["missing_keys"])
+    if missing:
+        raise ModelError(
+            f"{folder}: {WEIGHTS_FILE} lacks {len(missing)} of the model's weights ('{missing[0]}' first), which would "
+            "be random numbers; save the model again after training"
+        )
+    return model.eval()

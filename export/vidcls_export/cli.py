@@ -1,0 +1,131 @@
+"""The command `vidcls-export`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from vidcls import terminal
+from vidcls.errors import DependencyError
+
+if TYPE_CHECKING:
+    from vidcls_export.exporter import Report
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="vidcls")
+@click.argument("checkpoint")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    required=True,
+    help="The ONNX file to write. It is written last: if anything fails, an older one stays.",
+)
+@click.option(
+    "--precision",
+    type=click.Choice(["fp32", "fp16"]),
+    default="fp32",
+    show_default=True,
+    help="What the graph computes in; fp16 halves the file.",
+)
+@click.option(
+    "--check",
+    metavar="DATA_DIR",
+    type=click.Path(path_type=Path),
+    help="Real clips to compare with PyTorch on; one folder per label also gives accuracies.",
+)
+@click.option(
+    "--min-agreement",
+    type=click.FloatRange(0, 1),
+    default=0.99,
+    show_default=True,
+    help="Share of the checked clips whose top-1 answer has to be PyTorch's; below it no file is written.",
+)
+@click.option(
+    "--clip-seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Seconds that a clip's frames are spread over; only for a checkpoint without vidcls.json.  [default: 64/30]",
+)
+@click.option(
+    "--graph",
+    type=click.Choice(["onnxruntime", "portable"]),
+    default="onnxruntime",
+    show_default=True,
+    help="onnxruntime uses its fused attention; portable keeps to standard ONNX.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the report as one line of JSON.")
+def main(checkpoint: str, output: Path, as_json: bool, **options: Any) -> None:
+    """Export CHECKPOINT to one ONNX file that carries its contract and answers as PyTorch does.
+
+    CHECKPOINT is a folder made by vidcls-train, or a plain Hugging Face VideoMAE: a folder or an id on the hub.
+
+    Exit code 0: done. 1: something failed or a check did not hold; no file is written. 2: wrong usage.
+    """
+    with terminal.exit_codes(), _busy(f"exporting {checkpoint} ..."):
+        report, fields = _export(checkpoint, output, **options)
+    source = report.contract.source
+    if source.base_license and source.base_license.startswith("cc-by-nc"):
+        terminal.note(
+            f"Note: the weights of {source.base} are licensed {source.base_license}: not for commercial use, and "
+            "neither is what was made from them."
+        )
+    if as_json:
+        terminal.print_json(fields)
+    else:
+        _print_report(report, checked=options["check"])
+
+
+def _export(checkpoint: str, output: Path, **options: Any) -> tuple[Report, dict[str, Any]]:
+    try:
+        from vidcls_export.exporter import export, report_fields
+    except ImportError as error:
+        raise DependencyError(
+            f"exporting needs packages that are not installed ({error}); run 'pip install \"vidcls[export]\"', and "
+            "'pip install \"vidcls[cpu]\"' for onnxruntime where there is none"
+        ) from error
+    report = export(checkpoint, output, **options)
+    return report, report_fields(report)
+
+
+@contextmanager
+def _busy(message: str) -> Iterator[None]:
+    """Show `message` while something without steps runs, on stderr and only where that is a terminal."""
+    if not terminal.is_interactive():
+        yield
+        return
+    click.echo(message, err=True, nl=False)
+    try:
+        yield
+    finally:
+        click.echo("\r\033[K", err=True, nl=False)  # back to the start of the line, and clear it
+
+
+def _print_report(report: Report, *, checked: Path | None) -> None:
+    contract, verification, parity = report.contract, report.verification, report.contract.parity
+    click.echo(f"{report.path}: {report.file_mb} MB, {contract.model.precision}, graph for {contract.model.graph}")
+    click.echo(f"  operators  {', '.join(f'{count} {name}' for name, count in report.ops.items())}")
+    click.echo(
+        f"  self-test  logits within {verification.max_abs_diff:.2g} of PyTorch's "
+        f"(allowed: {verification.tolerance:.2g})"
+    )
+    if parity is None:
+        click.echo("  parity     unproven: give --check DATA_DIR to compare with PyTorch on real clips")
+    else:
+        click.echo(
+            f"  parity     top-1 agreement {parity.top1_agreement:.4f} with PyTorch on {parity.videos} videos; logits "
+            f"differ by {parity.max_abs_logit_diff:.2g} at most, {parity.mean_abs_logit_diff:.2g} in the mean"
+        )
+        if parity.accuracy_onnx is None:
+            click.echo(f"  accuracy   unknown: the folders in {checked} are not the model's labels")
+        else:
+            click.echo(f"  accuracy   {parity.accuracy_onnx:.4f}, PyTorch's {parity.accuracy_pytorch:.4f}")
+    click.echo(f"  latency    {report.latency_ms:.1f} ms a clip, PyTorch's {report.latency_pytorch_ms:.1f} ms (CPU)")
+
+
+if __name__ == "__main__":
+    main()

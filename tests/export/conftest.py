@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from generated import LABELS, write_clip
+
+if find_spec("optimum") is None:  # a machine without the export extra runs the other tests
+    collect_ignore_glob = ["test_*.py"]
+
+
+@pytest.fixture(scope="session")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one folder of clips per label; two labels have clips, of different lengths and shapes."""
+    folder = tmp_path_factory.mktemp("clips")
+    write_clip(folder / LABELS[0] / "long.mp4", frames=60)
+    write_clip(folder / LABELS[0] / "short.mp4", frames=7)
+    write_clip(folder / LABELS[2] / "tall.mp4", frames=40, width=96, height=160)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def exports(checkpoint: Path, clips: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Any]:
+    """{(precision, graph): report} of an export of each kind, checked on `clips`."""
+    from vidcls_export.exporter import export
+
+    folder = tmp_path_factory.mktemp("exports")
+    return {
+        (precision, graph): export(
+            checkpoint, folder / f"{precision}-{graph}.onnx", precision=precision, graph=graph, check=clips
+        )
+        for precision in ("fp32", "fp16")
+        for graph in ("onnxruntime", "portable")
+    }
+
+
+@pytest.fixture
+def copied(checkpoint: Path, tmp_path: Path) -> Path:
+    """A copy of the checkpoint, to spoil."""
+    return Path(shutil.copytree(checkpoint, tmp_path / "copied"))
+
+
+@pytest.fixture
+def plain(copied: Path) -> Path:
+    """The checkpoint as Hugging Face's tools leave it: without a contract."""
+    (copied / "vidcls.json").unlink()
+    return copied
+
+
+@pytest.fixture
+def edit_json() -> Callable[..., None]:
+    """edit_json(path, key=value) sets keys of a JSON file's object; `without` names one to remove."""
+
+    def edit(path: Path, *, without: str | None = None, **changes: Any) -> None:
+        fields = json.loads(path.read_text(encoding="utf-8")) | changes
+        fields.pop(without, None)
+        path.write_text(json.dumps(fields), encoding="utf-8")
+
+    return edit
+
+
+@pytest.fixture
+def edit_weights(copied: Path, edit_json: Callable[..., None]) -> Callable[..., Path]:
+    """edit_weights(change) lets `change` alter the model in the copied checkpoint; its contract stays true."""
+    import torch
+    from transformers import VideoMAEForVideoClassification
+
+    def edit(change: Callable[[Any], object]) -> Path:
+        model = VideoMAEForVideoClassification.from_pretrained(copied)
+        with torch.no_grad():
+            change(model)
+        model.save_pretrained(copied)
+        source = json.loads((copied / "vidcls.json").read_text(encoding="utf-8"))["source"]
+        sha256 = hashlib.sha256((copied / "model.safetensors").read_bytes()).hexdigest()
+        edit_json(copied / "vidcls.json", source=source | {"checkpoint_sha256": sha256})
+        return copied
+
+    return edit

@@ -1,0 +1,157 @@
+"""What is refused as a checkpoint, each with one sentence that says why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import VideoMAEConfig, VideoMAEForPreTraining, VideoMAEForVideoClassification
+
+from generated import LABELS
+from vidcls import ModelError
+from vidcls_export.checkpoint import open_checkpoint
+
+
+def refused(checkpoint: Path | str, problem: str) -> None:
+    with pytest.raises(ModelError, match=problem) as caught:
+        open_checkpoint(checkpoint, clip_seconds=None)
+    assert str(checkpoint) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_good_checkpoint_opens_in_fp32_for_inference(checkpoint: Path) -> None:
+    model, contract = open_checkpoint(str(checkpoint), clip_seconds=None)
+    assert contract.labels == LABELS
+    assert not model.training
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
+
+
+def test_half_precision_checkpoint_opens_in_fp32(edit_weights: Callable[..., Path]) -> None:
+    model, _ = open_checkpoint(edit_weights(lambda model: model.half()), clip_seconds=None)
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
+
+
+def test_other_weights_than_the_contracts(copied: Path) -> None:
+    weights = load_file(copied / "model.safetensors")
+    weights["classifier.bias"][0] += 1e-3
+    save_file(weights, copied / "model.safetensors", metadata={"format": "pt"})
+    refused(copied, "is not the file that vidcls.json was written for")
+
+
+@pytest.mark.parametrize("labels", [["clap", "jump", "wave", "turn left"], ["clap", "jump", "turn left"]])
+def test_other_labels_than_the_contracts(copied: Path, edit_json: Callable[..., None], labels: list[str]) -> None:
+    edit_json(copied / "vidcls.json", labels=labels)
+    refused(copied, "the contract says labels .*clap.*, config.json has")
+
+
+@pytest.mark.parametrize(
+    ("section", "changes", "problem"),
+    [
+        ("sampling", {"frames": 8}, "the contract says frames 8, config.json has 4"),
+        ("image", {"crop_size": 16}, "the contract says crop size 16, config.json has 32"),
+    ],
+)
+def test_other_shape_than_the_contracts(
+    copied: Path, edit_json: Callable[..., None], section: str, changes: dict[str, Any], problem: str
+) -> None:
+    import json
+
+    fields = json.loads((copied / "vidcls.json").read_text(encoding="utf-8"))
+    edit_json(copied / "vidcls.json", **{section: fields[section] | changes})
+    refused(copied, problem)
+
+
+def test_damaged_contract(copied: Path, edit_json: Callable[..., None]) -> None:
+    edit_json(copied / "vidcls.json", without="sampling")
+    refused(copied, "the field 'sampling' is missing")
+
+
+def test_pickled_weights_are_never_opened(copied: Path, tmp_path: Path) -> None:
+    class Bomb:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return Path.touch, (tmp_path / "exploded",)
+
+    (copied / "model.safetensors").unlink()
+    torch.save({"classifier.bias": Bomb()}, copied / "pytorch_model.bin")
+    refused(copied, "its weights are in pytorch_model.bin, a pickle")
+    assert not (tmp_path / "exploded").exists()
+
+
+def test_weights_in_parts(copied: Path) -> None:
+    VideoMAEForVideoClassification.from_pretrained(copied).save_pretrained(copied, max_shard_size="50KB")
+    (copied / "model.safetensors").unlink(missing_ok=True)
+    refused(copied, "split over several files")
+
+
+def test_damaged_weights(plain: Path) -> None:
+    content = (plain / "model.safetensors").read_bytes()
+    (plain / "model.safetensors").write_bytes(content[:-1000])
+    refused(plain, "transformers cannot load the weights")
+
+
+def test_missing_weights_are_not_made_up(plain: Path) -> None:
+    weights = load_file(plain / "model.safetensors")
+    del weights["classifier.weight"]
+    save_file(weights, plain / "model.safetensors", metadata={"format": "pt"})
+    refused(plain, r"lacks 1 of the model's weights \('classifier\.weight' first\)")
+
+
+def test_weights_of_another_size(plain: Path) -> None:
+    weights = load_file(plain / "model.safetensors")
+    weights["classifier.weight"] = weights["classifier.weight"][:, :-1].clone()
+    save_file(weights, plain / "model.safetensors", metadata={"format": "pt"})
+    refused(plain, "transformers cannot load the weights")
+
+
+def test_pretrained_without_a_classifier(tmp_path: Path) -> None:
+    config = VideoMAEConfig(
+        image_size=32,
+        patch_size=8,
+        num_frames=4,
+        hidden_size=24,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=24,
+        decoder_hidden_size=24,
+        decoder_num_hidden_layers=1,
+        decoder_num_attention_heads=2,
+        decoder_intermediate_size=24,
+    )
+    VideoMAEForPreTraining(config).save_pretrained(tmp_path)
+    refused(tmp_path, "is a VideoMAEForPreTraining without a trained classifier; fine-tune it first")
+
+
+def test_other_architecture(copied: Path, edit_json: Callable[..., None]) -> None:
+    edit_json(copied / "config.json", model_type="timesformer")
+    refused(copied, "has model_type 'timesformer', expected 'videomae'")
+
+
+def test_folder_without_config(copied: Path) -> None:
+    (copied / "config.json").unlink()
+    refused(copied, r"config\.json: cannot be read")
+
+
+def test_config_that_is_not_json(copied: Path) -> None:
+    (copied / "config.json").write_text("{", encoding="utf-8")
+    refused(copied, r"config\.json: cannot be read")
+
+
+def test_empty_folder(tmp_path: Path) -> None:
+    refused(tmp_path, r"holds no model\.safetensors")
+
+
+def test_file_instead_of_folder(checkpoint: Path) -> None:
+    refused(checkpoint / "model.safetensors", "is a file; name the checkpoint folder")
+
+
+def test_neither_a_folder_nor_a_hub_id() -> None:
+    refused("no/such/folder", "there is no such folder")
+
+
+def test_hub_id_that_cannot_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    refused("vidcls-tests/no-such-model", "there is no such folder, and the Hugging Face hub does not give")

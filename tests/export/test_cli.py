@@ -1,0 +1,139 @@
+"""The command line: the promised JSON and nothing else, exit codes, one sentence for every failure."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from generated import LABELS
+from vidcls import VideoClassifier
+from vidcls_export.cli import main
+
+
+def run(*arguments: object, code: int = 0) -> Result:
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert result.exit_code == code, (result.output, result.exception)
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    return result
+
+
+def test_json_is_one_line_and_stderr_names_only_what_was_not_counted(
+    checkpoint: Path, clips: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(clips, tmp_path / "clips")
+    broken = tmp_path / "clips" / LABELS[0] / "broken.mp4"
+    broken.write_bytes(b"not a video")
+    command = [Path(sys.executable).with_name("vidcls-export"), checkpoint, "-o", tmp_path / "model.onnx"]
+    command += ["--precision", "fp16", "--check", tmp_path / "clips", "--json"]
+    done = subprocess.run([os.fspath(part) for part in command], capture_output=True, text=True, check=True)
+    (warning,) = done.stderr.splitlines()
+    assert str(broken) in warning
+    (line,) = done.stdout.splitlines()
+    fields = json.loads(line)
+    assert set(fields) == {
+        "path",
+        "precision",
+        "top1_agreement",
+        "max_abs_logit_diff",
+        "mean_abs_logit_diff",
+        "accuracy_pytorch",
+        "accuracy_onnx",
+        "file_mb",
+        "latency_ms",
+        "latency_pytorch_ms",
+        "videos",
+        "ops",
+    }
+    assert fields["path"] == str(tmp_path / "model.onnx")
+    assert (fields["precision"], fields["videos"], fields["top1_agreement"]) == ("fp16", 3, 1.0)
+    assert fields["ops"]["MultiHeadAttention"] == 2
+
+
+def test_help_loads_no_heavy_package() -> None:
+    script = (
+        "import sys; from vidcls_export.cli import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "print(sorted({'torch', 'transformers', 'onnx', 'optimum', 'onnxruntime'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert "--min-agreement" in done.stdout
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_text_says_what_was_proven(checkpoint: Path, clips: Path, tmp_path: Path) -> None:
+    result = run(checkpoint, "-o", tmp_path / "model.onnx", "--check", clips)
+    assert "2 MultiHeadAttention" in result.stdout
+    assert "top-1 agreement 1.0000 with PyTorch on 3 videos" in result.stdout
+    assert "accuracy" in result.stdout
+    assert "unproven" not in result.stdout
+    assert result.stderr == ""
+
+
+def test_text_says_that_nothing_was_proven(checkpoint: Path, tmp_path: Path) -> None:
+    result = run(checkpoint, "-o", tmp_path / "model.onnx", "--graph", "portable")
+    assert "unproven" in result.stdout
+    assert VideoClassifier(tmp_path / "model.onnx", device="cpu").contract.model.graph == "portable"
+
+
+def test_too_little_agreement_exits_with_1(edit_weights: Callable[..., Path], clips: Path, tmp_path: Path) -> None:
+    def nearly_tie(model: Any) -> None:
+        model.classifier.weight[:] = model.classifier.weight[0]
+        model.classifier.bias[:] = model.classifier.bias.new_tensor([1.0, 1.0 + 1e-5, -50.0, -50.0])
+
+    folder, output = edit_weights(nearly_tie), tmp_path / "model.onnx"
+    options = ["-o", output, "--precision", "fp16", "--check", clips, "--min-agreement", "0.5", "--json"]
+    result = run(folder, *options, code=1)
+    assert result.stdout == ""
+    assert result.stderr.startswith("Error: ")
+    assert "0 of 3 videos" in result.stderr
+    assert not output.exists()
+
+
+def test_missing_checkpoint_exits_with_1(tmp_path: Path) -> None:
+    result = run(tmp_path / "nowhere" / "at all", "-o", tmp_path / "model.onnx", code=1)
+    assert "there is no such folder" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--precision", "int8"],
+        ["--min-agreement", "1.1"],
+        ["--clip-seconds", "0"],
+        ["--clip-seconds", "2"],
+        ["--check", "/nowhere"],
+        ["--graph", "tensorrt"],
+    ],
+)
+def test_wrong_usage_exits_with_2(checkpoint: Path, tmp_path: Path, options: list[str]) -> None:
+    result = run(checkpoint, "-o", tmp_path / "model.onnx", *options, code=2)
+    assert result.stdout == ""
+    assert result.stderr.count("Error: ") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_non_commercial_licence_is_mentioned(plain: Path, tmp_path: Path) -> None:
+    (plain / "README.md").write_text("---\nlicense: cc-by-nc-4.0\n---\n", encoding="utf-8")
+    result = run(plain, "-o", tmp_path / "model.onnx", "--json")
+    assert "cc-by-nc-4.0" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert json.loads(result.stdout)["videos"] == 0
+
+
+def test_missing_packages_are_named_with_the_line_that_mends_it(checkpoint: Path, tmp_path: Path) -> None:
+    script = "import sys; sys.modules['onnx'] = None; from vidcls_export.cli import main; main(sys.argv[1:])"
+    command = [sys.executable, "-c", script, os.fspath(checkpoint), "-o", os.fspath(tmp_path / "model.onnx")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert 'pip install "vidcls[export]"' in done.stderr
+    assert len(done.stderr.splitlines()) == 1

@@ -1,0 +1,314 @@
+"""From checkpoint to file: the answers are PyTorch's, the contract is whole, and a failure leaves nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import logging
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from transformers import VideoMAEForVideoClassification, VideoMAEImageProcessor
+
+from generated import LABELS, write_checkpoint, write_clip
+from vidcls import ModelError, VideoClassifier
+from vidcls.contract import Contract, from_json
+from vidcls.session import Session
+from vidcls_export.exporter import export, report_fields
+
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+# Largest |logit difference| from PyTorch; the tiny model's logits reach about 2.
+TOLERANCE = {"fp32": 1e-5, "fp16": 1e-2}
+KINDS = [(precision, graph) for precision in ("fp32", "fp16") for graph in ("onnxruntime", "portable")]
+
+
+def pattern(*, frames: int = 4, height: int = 240, width: int = 320) -> np.ndarray:
+    """The clip pattern-1 from its formula: uint8 RGB [T, H, W, 3]."""
+    clip = np.empty((frames, height, width, 3), np.uint8)
+    for t in range(frames):
+        for c in range(3):
+            y, x = np.meshgrid(np.arange(height), np.arange(width), indexing="ij")
+            clip[t, :, :, c] = (37 * t + 5 * y + 3 * x + 71 * c + ((x * y) >> 4)) % 256
+    return clip
+
+
+def random_clips(count: int) -> np.ndarray:
+    """Model input drawn from a normal distribution: float32 [count, 4, 3, 32, 32]."""
+    return np.random.default_rng(1).standard_normal((count, 4, 3, 32, 32), np.float32)
+
+
+def pytorch(folder: Path, pixel_values: np.ndarray) -> np.ndarray:
+    """Logits of transformers' own model, loaded apart from vidcls_export, with its plainest attention."""
+    model = VideoMAEForVideoClassification.from_pretrained(folder, attn_implementation="eager").eval()
+    with torch.inference_mode():
+        return model(torch.from_numpy(np.asarray(pixel_values))).logits.numpy()
+
+
+def transformers_pixels(folder: Path, clip: np.ndarray) -> np.ndarray:
+    """Model input [1, T, 3, h, w] as transformers prepares a clip."""
+    processor = VideoMAEImageProcessor.from_pretrained(folder, image_mean=MEAN, image_std=STD)
+    return np.asarray(processor([list(clip)], return_tensors="np")["pixel_values"], np.float32)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_answers_are_pytorchs(exports: dict[Any, Any], checkpoint: Path, kind: tuple[str, str]) -> None:
+    clip = pattern()
+    expected = pytorch(checkpoint, transformers_pixels(checkpoint, clip))[0]
+    found = VideoClassifier(exports[kind].path, device="cpu").predict_frames(clip).logits
+    assert np.ptp(expected) > 0.5, "logits this close together would prove nothing"
+    np.testing.assert_allclose(found, expected, rtol=0, atol=TOLERANCE[kind[0]])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_any_batch_gives_what_each_clip_gives_alone(
+    exports: dict[Any, Any], checkpoint: Path, kind: tuple[str, str]
+) -> None:
+    session, clips = Session(exports[kind].path, device="cpu"), random_clips(3)
+    together = session.run(clips)
+    assert together.shape == (3, len(LABELS))
+    np.testing.assert_allclose(together, np.concatenate([session.run(clip[None]) for clip in clips]), rtol=0, atol=1e-5)
+    np.testing.assert_allclose(together, pytorch(checkpoint, clips), rtol=0, atol=TOLERANCE[kind[0]])
+    assert session.run(random_clips(7)).shape == (7, len(LABELS))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_input_and_output_are_float32_with_a_free_batch(exports: dict[Any, Any], kind: tuple[str, str]) -> None:
+    session = Session(exports[kind].path, device="cpu")
+    assert (session.input_name, session.input_type) == ("pixel_values", "tensor(float)")
+    assert session.input_shape == ["batch", 4, 3, 32, 32]
+    assert (session.output_name, session.output_type) == ("logits", "tensor(float)")
+    assert session.output_shape == ["batch", len(LABELS)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_weights_are_stored_in_the_precision(exports: dict[Any, Any], kind: tuple[str, str]) -> None:
+    proto = onnx.load(exports[kind].path)
+    onnx.checker.check_model(proto)
+    found = {tensor.data_type for tensor in proto.graph.initializer if tensor.data_type != onnx.TensorProto.INT64}
+    assert found == {onnx.TensorProto.FLOAT if kind[0] == "fp32" else onnx.TensorProto.FLOAT16}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_contract_is_the_checkpoints_with_the_files_own(
+    exports: dict[Any, Any], checkpoint: Path, kind: tuple[str, str]
+) -> None:
+    contract = VideoClassifier(exports[kind].path, device="cpu").contract
+    trained = from_json(Contract, (checkpoint / "vidcls.json").read_text(encoding="utf-8"), where="")
+    for field in dataclasses.fields(trained):
+        assert getattr(contract, field.name) == getattr(trained, field.name)
+    assert contract == exports[kind].contract
+    assert (contract.model.precision, contract.model.graph, contract.model.opset) == (*kind, 18)
+    assert contract.model.input.normalised
+    clip = pattern(height=contract.self_test.height, width=contract.self_test.width)
+    expected = pytorch(checkpoint, transformers_pixels(checkpoint, clip))[0]
+    np.testing.assert_allclose(contract.self_test.logits, expected, rtol=0, atol=1e-5)  # PyTorch's, whatever the file
+    assert contract.self_test.tolerance == {"fp32": 1e-3, "fp16": 2e-2}[kind[0]]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_hash_is_over_the_file_with_zeros_in_its_place(exports: dict[Any, Any], kind: tuple[str, str]) -> None:
+    report = exports[kind]
+    content, recorded = report.path.read_bytes(), report.contract.model.file_sha256.encode()
+    assert content.count(recorded) == 1
+    assert hashlib.sha256(content.replace(recorded, b"0" * 64)).hexdigest().encode() == recorded
+    (properties,) = onnx.load(report.path).metadata_props
+    assert properties.key == "vidcls"
+    assert json.loads(properties.value)["model"]["file_sha256"].encode() == recorded
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_file_verifies(exports: dict[Any, Any], kind: tuple[str, str]) -> None:
+    verification = VideoClassifier(exports[kind].path, device="cpu").verify()
+    assert verification.ok
+    assert verification == exports[kind].verification
+    assert verification.max_abs_diff < TOLERANCE[kind[0]]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_parity_is_measured_on_the_clips(exports: dict[Any, Any], clips: Path, kind: tuple[str, str]) -> None:
+    report = exports[kind]
+    parity = report.contract.parity
+    assert (parity.videos, parity.top1_agreement) == (3, 1.0)
+    assert 0 < parity.mean_abs_logit_diff < parity.max_abs_logit_diff < TOLERANCE[kind[0]]
+    classifier = VideoClassifier(report.path, device="cpu")
+    videos = sorted(clips.rglob("*.mp4"))
+    hits = [classifier.predict(video).label == video.parent.name for video in videos]
+    assert parity.accuracy_pytorch == parity.accuracy_onnx == pytest.approx(np.mean(hits))
+
+
+def test_reported_fields_are_the_promised_ones(exports: dict[Any, Any]) -> None:
+    report = exports["fp32", "onnxruntime"]
+    fields = report_fields(report)
+    assert list(fields) == [
+        "path",
+        "precision",
+        "top1_agreement",
+        "max_abs_logit_diff",
+        "mean_abs_logit_diff",
+        "accuracy_pytorch",
+        "accuracy_onnx",
+        "file_mb",
+        "latency_ms",
+        "latency_pytorch_ms",
+        "videos",
+        "ops",
+    ]
+    assert fields["path"] == str(report.path)
+    assert fields["file_mb"] == pytest.approx(report.path.stat().st_size / 1e6, abs=1e-3)
+    assert fields["latency_ms"] > 0
+    assert fields["latency_pytorch_ms"] > 0
+
+
+def test_fp16_halves_the_file(exports: dict[Any, Any]) -> None:
+    sizes = {precision: exports[precision, "onnxruntime"].file_mb for precision in ("fp32", "fp16")}
+    assert 0.45 < sizes["fp16"] / sizes["fp32"] < 0.65
+
+
+def test_only_the_file_is_written(exports: dict[Any, Any]) -> None:
+    folder = exports["fp32", "portable"].path.parent
+    assert {path.name for path in folder.iterdir()} == {f"{precision}-{graph}.onnx" for precision, graph in KINDS}
+
+
+def test_without_a_check_parity_is_null(checkpoint: Path, tmp_path: Path) -> None:
+    threads = torch.get_num_threads()
+    report = export(checkpoint, tmp_path / "new" / "model.onnx")
+    assert report.contract.parity is None
+    fields = report_fields(report)
+    assert fields["top1_agreement"] is None
+    assert fields["accuracy_onnx"] is None
+    assert fields["videos"] == 0
+    assert torch.get_num_threads() == threads
+
+
+def test_stretching_model(tmp_path: Path) -> None:
+    folder = write_checkpoint(tmp_path / "stretch", resize="stretch")
+    report = export(folder, tmp_path / "model.onnx")
+    clip = pattern(height=90, width=200)
+    expected = pytorch(folder, transformers_pixels(folder, clip))[0]
+    classifier = VideoClassifier(report.path, device="cpu")
+    assert classifier.contract.image.resize == "stretch"
+    np.testing.assert_allclose(classifier.predict_frames(clip).logits, expected, rtol=0, atol=TOLERANCE["fp32"])
+
+
+@pytest.mark.parametrize("layout", ["flat", "other labels", "a stray clip beside the labels"])
+def test_clips_without_known_labels_give_no_accuracy(
+    checkpoint: Path, clips: Path, tmp_path: Path, layout: str
+) -> None:
+    folder = tmp_path / "clips"
+    if layout == "flat":
+        write_clip(folder / "clip.mp4", frames=20)
+    elif layout == "other labels":
+        write_clip(folder / "swim" / "clip.mp4", frames=20)
+    else:
+        shutil.copytree(clips, folder)
+        write_clip(folder / "clip.mp4", frames=20)
+    parity = export(checkpoint, tmp_path / "model.onnx", check=folder).contract.parity
+    assert parity is not None
+    assert parity.videos == len(list(folder.rglob("*.mp4")))
+    assert parity.accuracy_pytorch is None
+    assert parity.accuracy_onnx is None
+
+
+def test_unreadable_clip_is_named_and_not_counted(
+    checkpoint: Path, clips: Path, exports: dict[Any, Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "clips"
+    shutil.copytree(clips, folder)
+    (folder / LABELS[0] / "broken.mp4").write_bytes(b"not a video")
+    with caplog.at_level(logging.WARNING, logger="vidcls"):
+        parity = export(checkpoint, tmp_path / "model.onnx", check=folder).contract.parity
+    without = exports["fp32", "onnxruntime"].contract.parity
+    assert parity is not None
+    assert (parity.videos, parity.accuracy_onnx) == (without.videos, without.accuracy_onnx)
+    assert str(folder / LABELS[0] / "broken.mp4") in caplog.text
+
+
+def test_nothing_but_unreadable_clips_is_an_error(checkpoint: Path, tmp_path: Path) -> None:
+    (tmp_path / "clips").mkdir()
+    (tmp_path / "clips" / "broken.mp4").write_bytes(b"not a video")
+    with pytest.raises(ModelError, match="not one of the 1 videos"):
+        export(checkpoint, tmp_path / "model.onnx", check=tmp_path / "clips")
+    assert not list(tmp_path.glob("*.onnx"))
+
+
+def nearly_tied(model: Any) -> None:
+    """Put label 1 ahead of label 0 by less than fp16 can tell, and the others far behind."""
+    model.classifier.weight[:] = model.classifier.weight[0]
+    model.classifier.bias[:] = torch.tensor([1.0, 1.0 + 1e-5, -50.0, -50.0])
+
+
+def test_too_little_agreement_leaves_no_file(edit_weights: Any, clips: Path, tmp_path: Path) -> None:
+    folder = edit_weights(nearly_tied)
+    output = tmp_path / "out" / "model.onnx"
+    with pytest.raises(ModelError, match=r"0 of 3 videos.*below the minimum agreement 0\.99"):
+        export(folder, output, precision="fp16", check=clips)
+    assert list(output.parent.iterdir()) == []
+
+    output.write_bytes(b"older")
+    with pytest.raises(ModelError, match=r"0 of 3 videos"):
+        export(folder, output, precision="fp16", check=clips)
+    assert output.read_bytes() == b"older"
+    assert list(output.parent.iterdir()) == [output]
+
+    report = export(folder, output, precision="fp16", check=clips, min_agreement=0)
+    assert report.contract.parity is not None
+    assert report.contract.parity.top1_agreement == 0
+    # PyTorch always answers label 1, which no clip has, and the export label 0, which two of three have.
+    assert report.contract.parity.accuracy_pytorch == 0
+    assert report.contract.parity.accuracy_onnx == pytest.approx(2 / 3)
+    assert VideoClassifier(output, device="cpu").contract == report.contract
+
+
+def test_weights_that_are_not_numbers_are_refused(edit_weights: Any, tmp_path: Path) -> None:
+    folder = edit_weights(lambda model: model.classifier.weight.fill_(torch.nan))
+    with pytest.raises(ModelError, match="PyTorch answers with logits that are not finite"):
+        export(folder, tmp_path / "out" / "model.onnx")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_fp16_that_overflows_on_the_way_is_refused(edit_weights: Any, tmp_path: Path) -> None:
+    def overflow(model: Any) -> None:
+        # Every weight fits fp16 and the sum of the two layers does not; in fp32 the layer norm after them tames it.
+        for layer in model.videomae.encoder.layer:
+            layer.output.dense.bias[:] = torch.tensor([6e4, -5e4] * 24)
+
+    folder = edit_weights(overflow)
+    export(folder, tmp_path / "fp32.onnx")
+    with pytest.raises(
+        ModelError, match=r"computed in fp16, the model's logits overflow.*export it with --precision fp32"
+    ):
+        export(folder, tmp_path / "out" / "model.onnx", precision="fp16")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        ({"precision": "int4"}, "precision is 'int4', expected one of 'fp32', 'fp16'"),
+        ({"graph": "tensorrt"}, "graph is 'tensorrt', expected one of 'onnxruntime', 'portable'"),
+        ({"min_agreement": 1.5}, r"min_agreement is 1\.5"),
+        ({"check": "/nowhere"}, "/nowhere: is not a folder"),
+        ({"clip_seconds": 2.0}, r"clip seconds are 2, but .*vidcls\.json already says 0\.8"),
+    ],
+)
+def test_wrong_arguments(checkpoint: Path, tmp_path: Path, arguments: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        export(checkpoint, tmp_path / "model.onnx", **arguments)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_output_must_not_be_a_folder(checkpoint: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="is a folder"):
+        export(checkpoint, tmp_path)
+
+
+def test_folder_without_videos_is_a_wrong_argument(checkpoint: Path, tmp_path: Path) -> None:
+    (tmp_path / "clips").mkdir()
+    with pytest.raises(ValueError, match="holds no videos"):
+        export(checkpoint, tmp_path / "model.onnx", check=tmp_path / "clips")
