@@ -31,7 +31,7 @@ clean: ## Remove what the other targets leave, but for .venv
 # Debian splits off the part of Python that brings pip into a new environment; an outer pip can do that too.
 $(BIN)/python:
 	@echo "making .venv with $$($(PYTHON) --version)"
-	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed: make PYTHON=python3.11")'
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11, 4) else "Python 3.11.4 or newer is needed: make PYTHON=python3.11")'
 	@$(PYTHON) -m venv .venv >/dev/null 2>&1 || { \
 		$(PYTHON) -m venv --clear --without-pip .venv && \
 		$(PYTHON) -m pip -qq --disable-pip-version-check --python .venv install pip; \

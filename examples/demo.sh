@@ -14,8 +14,8 @@ mkdir .demo
 export XDG_CACHE_HOME="$PWD/.demo/cache"
 
 step python examples/motion_dataset.py .demo/data
-step vidcls-train .demo/data -o .demo/checkpoint --preset tiny --image-size 64 --frames 8 --flip off \
-    --epochs 24 --batch-size 32 --learning-rate 2e-3
+step vidcls-train .demo/data -o .demo/checkpoint --preset tiny --image-size 48 --frames 8 --flip off \
+    --epochs 14 --batch-size 32 --learning-rate 2e-3
 step vidcls-export .demo/checkpoint -o .demo/model.onnx --check .demo/data/test
 step vidcls verify .demo/model.onnx
 step vidcls evaluate .demo/model.onnx .demo/data/test

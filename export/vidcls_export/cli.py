@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from vidcls import terminal
 from vidcls.errors import DependencyError
+from vidcls.huggingface import is_non_commercial
 
 if TYPE_CHECKING:
     from vidcls_export.exporter import Report
@@ -64,12 +66,15 @@ def main(checkpoint: str, output: Path, as_json: bool, **options: Any) -> None:
 
     CHECKPOINT is a folder made by vidcls-train, or a plain Hugging Face VideoMAE: a folder or an id on the hub.
 
-    Exit code 0: done. 1: something failed or a check did not hold; no file is written. 2: wrong usage.
+    Exit code 0: done. 1: something failed or a check did not hold, and no file is written; or some of the clips to
+    check on could not be read, and the file is written from the others. 2: wrong usage.
     """
+    if options["check"] is None and _is_given("min_agreement"):
+        raise click.UsageError("--min-agreement is for the clips of --check; give --check DATA_DIR too")
     with terminal.exit_codes(), _busy(f"exporting {checkpoint} ..."):
         report, fields = _export(checkpoint, output, **options)
     source = report.contract.source
-    if source.base_license and source.base_license.startswith("cc-by-nc"):
+    if is_non_commercial(source.base_license):
         terminal.note(
             f"Note: the weights of {source.base} are licensed {source.base_license}: not for commercial use, and "
             "neither is what was made from them."
@@ -78,6 +83,12 @@ def main(checkpoint: str, output: Path, as_json: bool, **options: Any) -> None:
         terminal.print_json(fields)
     else:
         _print_report(report, checked=options["check"])
+    if report.failed:
+        raise SystemExit(1)
+
+
+def _is_given(option: str) -> bool:
+    return click.get_current_context().get_parameter_source(option) is not ParameterSource.DEFAULT
 
 
 def _export(checkpoint: str, output: Path, **options: Any) -> tuple[Report, dict[str, Any]]:
@@ -120,6 +131,8 @@ def _print_report(report: Report, *, checked: Path | None) -> None:
             f"  parity     top-1 agreement {parity.top1_agreement:.4f} with PyTorch on {parity.videos} videos; logits "
             f"differ by {parity.max_abs_logit_diff:.2g} at most, {parity.mean_abs_logit_diff:.2g} in the mean"
         )
+        if report.failed:
+            click.echo(f"  failed     {report.failed} videos could not be read and are not counted")
         if parity.accuracy_onnx is None:
             click.echo(f"  accuracy   unknown: the folders in {checked} are not the model's labels")
         else:

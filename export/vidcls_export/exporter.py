@@ -52,6 +52,7 @@ class Report:
     file_mb: megabytes of 10^6 bytes.
     latency_ms, latency_pytorch_ms: median of one clip through the model alone, on this CPU.
     ops: {operator: how many nodes}, the most frequent first.
+    failed: how many of the videos to check on could not be read.
     """
 
     path: Path
@@ -61,6 +62,7 @@ class Report:
     latency_ms: float
     latency_pytorch_ms: float
     ops: dict[str, int]
+    failed: int
 
 
 def export(
@@ -139,6 +141,7 @@ def export(
         latency_ms=latency_ms,
         latency_pytorch_ms=latency_pytorch_ms,
         ops=count_operators(proto),
+        failed=len(clips.videos) - parity.videos if clips and parity else 0,
     )
 
 

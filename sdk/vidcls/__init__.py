@@ -6,11 +6,7 @@ prediction = VideoClassifier("model.onnx").predict("clip.avi")
 print(prediction.label, prediction.score)
 """
 
-from vidcls.classifier import VideoClassifier
-from vidcls.contract import ModelContract
-from vidcls.errors import DependencyError, DeviceError, ModelError, VidclsError, VideoError
-from vidcls.prediction import Prediction
-from vidcls.selftest import Verification
+from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 
@@ -25,3 +21,34 @@ __all__ = [
     "VideoClassifier",
     "VideoError",
 ]
+
+if TYPE_CHECKING:
+    from vidcls.classifier import VideoClassifier
+    from vidcls.contract import ModelContract
+    from vidcls.errors import DependencyError, DeviceError, ModelError, VidclsError, VideoError
+    from vidcls.prediction import Prediction
+    from vidcls.selftest import Verification
+else:
+    # Each name is imported when it is first used, so that a command's --help waits for neither NumPy nor OpenCV.
+    _MODULES = {
+        "DependencyError": "errors",
+        "DeviceError": "errors",
+        "ModelContract": "contract",
+        "ModelError": "errors",
+        "Prediction": "prediction",
+        "Verification": "selftest",
+        "VidclsError": "errors",
+        "VideoClassifier": "classifier",
+        "VideoError": "errors",
+    }
+
+    def __getattr__(name: str) -> object:
+        from importlib import import_module  # noqa: PLC0415 - so that it is not one of the package's names
+
+        if name not in _MODULES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        globals()[name] = found = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+        return found
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

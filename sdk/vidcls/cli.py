@@ -73,11 +73,11 @@ def predict(
 
     A video that fails does not stop the others; the exit code is then 1.
     """
-    from vidcls.decoding import source_name
-    from vidcls.errors import VideoError
-
     failed = False
     with terminal.exit_codes():
+        from vidcls.decoding import source_name
+        from vidcls.errors import VideoError
+
         classifier = _open(model, device, views=views, crops=crops)
         for video in videos:
             try:
@@ -118,13 +118,14 @@ def evaluate(
 
     Videos that cannot be read are named, counted as failed and left out of the accuracy; the exit code is then 1.
     """
-    import numpy as np
-
-    from vidcls.errors import VideoError
-    from vidcls.evaluation import score_logits
-    from vidcls.folders import labelled_videos
-
     with terminal.exit_codes():
+        import numpy as np
+
+        from vidcls.decoding import source_name
+        from vidcls.errors import VideoError
+        from vidcls.evaluation import score_logits
+        from vidcls.folders import labelled_videos
+
         classifier = _open(model, device, views=views, crops=crops)
         videos = labelled_videos(data_dir, classifier.labels)
         logits, class_ids, problems, rows = [], [], [], []
@@ -135,23 +136,23 @@ def evaluate(
                     prediction = classifier.predict(path, views=views, crops=int(crops))
                 except VideoError as error:
                     problems.append(str(error))
-                    rows.append([path, label, "", "", error])
+                    rows.append([source_name(path), label, "", "", error])
                     continue
                 logits.append(prediction.logits)
                 class_ids.append(class_id)
-                rows.append([path, label, prediction.label, f"{prediction.score:.6f}", ""])
+                rows.append([source_name(path), label, prediction.label, f"{prediction.score:.6f}", ""])
         for problem in problems:
             terminal.note(f"Error: {problem}")
         if not logits:
             raise click.ClickException(f"{data_dir}: not one of its {len(problems)} videos could be read")
         scores = score_logits(np.stack(logits), class_ids, classifier.labels)
         fields = _score_fields(scores, failed=len(problems), labels=classifier.labels)
+        if as_json:
+            terminal.print_json(fields)
+        else:
+            _print_scores(scores, failed=len(problems))
         if report is not None:
             _write_report(report, fields, rows)
-    if as_json:
-        terminal.print_json(fields)
-    else:
-        _print_scores(scores, failed=len(problems))
     if problems:
         raise SystemExit(1)
 
@@ -168,10 +169,10 @@ def evaluate(
 )
 def preview(model: Path, video: str, output: Path) -> None:
     """Write the frames of VIDEO exactly as the model sees them, after sampling, resize and crop."""
-    from vidcls.preview import write_animation
-    from vidcls.views import read_views
-
     with terminal.exit_codes():
+        from vidcls.preview import write_animation
+        from vidcls.views import read_views
+
         contract = _open(model, "cpu").contract
         seen = read_views(video, contract)
         write_animation(seen.frames[0], output, seconds=contract.sampling.clip_seconds)

@@ -8,25 +8,33 @@ from pathlib import Path
 # What counts as a video in a folder. A file named on a command line is opened whatever its ending.
 VIDEO_EXTENSIONS = frozenset(
     [
+        ".3g2",
         ".3gp",
         ".asf",
         ".avi",
+        ".divx",
+        ".dv",
+        ".f4v",
         ".flv",
         ".gif",
         ".m2ts",
+        ".m2v",
         ".m4v",
         ".mkv",
         ".mov",
         ".mp4",
+        ".mpe",
         ".mpeg",
         ".mpg",
         ".mts",
         ".mxf",
         ".ogv",
+        ".qt",
         ".ts",
         ".vob",
         ".webm",
         ".wmv",
+        ".y4m",
     ]
 )
 

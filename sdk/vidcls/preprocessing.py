@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image as PillowImage
 
 from vidcls.contract import Image
 
@@ -42,8 +43,6 @@ def crop_corners(*, width: int, height: int, image: Image, crops: int) -> list[t
 
 def resize(frame: npt.NDArray[np.uint8], *, width: int, height: int) -> npt.NDArray[np.uint8]:
     """Resize one uint8 RGB frame [H, W, 3] with Pillow's antialiased bilinear filter."""
-    from PIL import Image as PillowImage  # noqa: PLC0415 - a third of what importing vidcls would cost
-
     resized = PillowImage.fromarray(frame).resize((width, height), PillowImage.Resampling.BILINEAR)
     return np.asarray(resized)
 

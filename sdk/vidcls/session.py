@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal, get_args
@@ -96,10 +95,10 @@ def _import_onnxruntime() -> ModuleType:
 
 def _open(runtime: ModuleType, path: Path, *, device: Device) -> tuple[str, Any]:
     if device == "cpu":
-        return "cpu", _open_on(runtime, path, [_CPU])
+        return "cpu", _open_on_cpu(runtime, path)
     if _CUDA not in runtime.get_available_providers():
         if device == "auto":
-            return "cpu", _open_on(runtime, path, [_CPU])
+            return "cpu", _open_on_cpu(runtime, path)
         raise DeviceError(
             f"device 'cuda' was asked for, but the onnxruntime {runtime.__version__} installed here is built without "
             "CUDA; run 'pip uninstall onnxruntime' and then 'pip install \"vidcls[gpu]\"'"
@@ -107,34 +106,44 @@ def _open(runtime: ModuleType, path: Path, *, device: Device) -> tuple[str, Any]
     # The wheels of onnxruntime-gpu leave CUDA's libraries to others; this finds those that pip installed.
     if hasattr(runtime, "preload_dlls"):
         runtime.preload_dlls()
+    errors: tuple[type[Exception], ...] = (RuntimeError, *_errors(runtime))
     # onnxruntime raises or, mostly, only logs it and goes on without, when CUDA cannot be set up.
-    with suppress(RuntimeError):
-        session = _open_on(runtime, path, [_CUDA, _CPU])
+    reason = "no NVIDIA card, a driver that is too old, or CUDA or cuDNN libraries missing; its own message is above"
+    try:
+        # TF32, on by default, keeps 10 bits of every number in fp32's matrix products: no longer PyTorch's answer.
+        session = _open_on(runtime, path, [(_CUDA, {"use_tf32": "0"}), _CPU])
         if _CUDA in session.get_providers():
             return "cuda", session
+    except errors as error:
+        reason = _first_line(error)
+    on_cpu = _open_on_cpu(runtime, path)  # where this fails too, it is the file and not CUDA
     problem = (
-        "onnxruntime could not start CUDA on this machine (no NVIDIA card, a driver that is too old, or CUDA or cuDNN "
-        "libraries missing; its own message is above); check 'nvidia-smi' and run 'pip install \"vidcls[gpu]\"'"
+        f"onnxruntime could not start CUDA on this machine ({reason}); "
+        "check 'nvidia-smi' and run 'pip install \"vidcls[gpu]\"'"
     )
     if device == "cuda":
         raise DeviceError(f"device 'cuda' was asked for, but {problem}")
     _logger.warning("running on the CPU: %s", problem)
-    return "cpu", _open_on(runtime, path, [_CPU])
+    return "cpu", on_cpu
 
 
-def _open_on(runtime: ModuleType, path: Path, providers: list[str]) -> Any:
-    options = runtime.SessionOptions()
-    options.intra_op_num_threads = usable_cpus()
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3  # errors only; its warnings are about graph internals
+def _open_on_cpu(runtime: ModuleType, path: Path) -> Any:
     try:
-        # Its own fallback would move a session to the CPU when a run fails, and print so on stdout.
-        return runtime.InferenceSession(str(path), options, providers=providers, enable_fallback=False)
+        return _open_on(runtime, path, [_CPU])
     except _errors(runtime) as error:
         raise ModelError(
             f"{path}: onnxruntime cannot load it as an ONNX model; the file is damaged, cut off, or of another kind "
             f"({_first_line(error)})"
         ) from None
+
+
+def _open_on(runtime: ModuleType, path: Path, providers: list[Any]) -> Any:
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = usable_cpus()
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3  # errors only; its warnings are about graph internals
+    # Its own fallback would move a session to the CPU when a run fails, and print so on stdout.
+    return runtime.InferenceSession(str(path), options, providers=providers, enable_fallback=False)
 
 
 def _errors(runtime: ModuleType) -> tuple[type[Exception], ...]:

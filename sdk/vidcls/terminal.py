@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import logging
 import sys
@@ -12,7 +13,6 @@ from typing import Any, TypeVar
 
 import click
 
-from vidcls.decoding import quiet_decoders
 from vidcls.errors import VidclsError
 
 T = TypeVar("T")
@@ -22,10 +22,16 @@ T = TypeVar("T")
 def exit_codes() -> Iterator[None]:
     """Turn what the user can mend into one sentence: wrong usage exits with 2, all else with 1."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
-    quiet_decoders()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a name that stdout's encoding lacks is no reason to stop
     try:
+        from vidcls.decoding import quiet_decoders  # noqa: PLC0415 - needs OpenCV, which --help does without
+
+        quiet_decoders()
         yield
     except VidclsError as error:
+        raise click.ClickException(str(error)) from error
+    except UnicodeError as error:  # a ValueError, but of a library's making
         raise click.ClickException(str(error)) from error
     except ValueError as error:
         raise click.UsageError(str(error)) from error
@@ -55,5 +61,5 @@ def note(message: str) -> None:
 
 
 def print_json(fields: dict[str, Any]) -> None:
-    """One JSON object on one line of stdout."""
-    click.echo(json.dumps(fields, ensure_ascii=False))
+    """One JSON object on one line of stdout, in ASCII, which every encoding of stdout has."""
+    click.echo(json.dumps(fields))

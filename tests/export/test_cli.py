@@ -34,7 +34,8 @@ def test_json_is_one_line_and_stderr_names_only_what_was_not_counted(
     broken.write_bytes(b"not a video")
     command = [Path(sys.executable).with_name("vidcls-export"), checkpoint, "-o", tmp_path / "model.onnx"]
     command += ["--precision", "fp16", "--check", tmp_path / "clips", "--json"]
-    done = subprocess.run([os.fspath(part) for part in command], capture_output=True, text=True, check=True)
+    done = subprocess.run([os.fspath(part) for part in command], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
     (warning,) = done.stderr.splitlines()
     assert str(broken) in warning
     (line,) = done.stdout.splitlines()
@@ -79,6 +80,15 @@ def test_text_says_what_was_proven(checkpoint: Path, clips: Path, tmp_path: Path
     assert result.stderr == ""
 
 
+def test_unreadable_clips_are_counted_and_exit_with_1(checkpoint: Path, clips: Path, tmp_path: Path) -> None:
+    shutil.copytree(clips, tmp_path / "clips")
+    (tmp_path / "clips" / "broken.mp4").write_bytes(b"not a video")
+    result = run(checkpoint, "-o", tmp_path / "model.onnx", "--check", tmp_path / "clips", code=1)
+    assert "with PyTorch on 3 videos" in result.stdout
+    assert "failed     1 videos could not be read" in result.stdout
+    assert VideoClassifier(tmp_path / "model.onnx", device="cpu").verify().ok
+
+
 def test_text_says_that_nothing_was_proven(checkpoint: Path, tmp_path: Path) -> None:
     result = run(checkpoint, "-o", tmp_path / "model.onnx", "--graph", "portable")
     assert "unproven" in result.stdout
@@ -109,6 +119,7 @@ def test_missing_checkpoint_exits_with_1(tmp_path: Path) -> None:
     [
         ["--precision", "int8"],
         ["--min-agreement", "1.1"],
+        ["--min-agreement", "0.99"],
         ["--clip-seconds", "0"],
         ["--clip-seconds", "2"],
         ["--check", "/nowhere"],

@@ -222,10 +222,12 @@ def test_unreadable_clip_is_named_and_not_counted(
     shutil.copytree(clips, folder)
     (folder / LABELS[0] / "broken.mp4").write_bytes(b"not a video")
     with caplog.at_level(logging.WARNING, logger="vidcls"):
-        parity = export(checkpoint, tmp_path / "model.onnx", check=folder).contract.parity
+        report = export(checkpoint, tmp_path / "model.onnx", check=folder)
+    parity = report.contract.parity
     without = exports["fp32", "onnxruntime"].contract.parity
     assert parity is not None
     assert (parity.videos, parity.accuracy_onnx) == (without.videos, without.accuracy_onnx)
+    assert (report.failed, exports["fp32", "onnxruntime"].failed) == (1, 0)
     assert str(folder / LABELS[0] / "broken.mp4") in caplog.text
 
 

@@ -14,12 +14,14 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from click import ClickException
 from click.testing import CliRunner, Result
 from PIL import Image, ImageSequence
 
 from generated import LABELS, contract_fields, model_weights, self_test_logits, write_clip, write_model
 from vidcls import VideoClassifier
 from vidcls.cli import main
+from vidcls.terminal import exit_codes
 
 MANY_LABELS = ("a", "b", "c", "d", "e", "f", "g")
 
@@ -31,11 +33,12 @@ def run(*arguments: object, code: int = 0) -> Result:
     return result
 
 
-def run_process(*arguments: object, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
-    command = [Path(sys.executable).with_name("vidcls"), *arguments]
-    return subprocess.run(
-        [os.fspath(part) for part in command], capture_output=True, text=True, check=False, cwd=folder
-    )
+def run_process(
+    *arguments: object, folder: Path | None = None, encoding: str = "utf-8"
+) -> subprocess.CompletedProcess[str]:
+    command = [os.fspath(part) for part in (Path(sys.executable).with_name("vidcls"), *arguments)]
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    return subprocess.run(command, capture_output=True, encoding=encoding, check=False, cwd=folder, env=environment)
 
 
 def json_lines(text: str) -> list[dict[str, Any]]:
@@ -234,6 +237,25 @@ def test_evaluate_counts_what_failed_and_scores_the_rest(model: Path, tmp_path: 
     assert str(broken) in (tmp_path / "report" / "predictions.csv").read_text(encoding="utf-8")
 
 
+def test_evaluate_reports_a_name_that_is_not_utf8(model: Path, tmp_path: Path) -> None:
+    data = write_labelled(tmp_path / "data", {"clap": 1})
+    Path(os.fsdecode(bytes(data) + b"/clap/\xff.mp4")).write_bytes(b"no video")
+    result = run("evaluate", model, data, "--json", "--report", tmp_path / "report", code=1)
+    (answer,) = json_lines(result.stdout)
+    assert (answer["videos"], answer["failed"]) == (1, 1)
+    with (tmp_path / "report" / "predictions.csv").open(newline="", encoding="utf-8") as file:
+        videos = [row["video"] for row in csv.DictReader(file)]
+    assert sorted(videos) == [str(data / "clap" / "0.mp4"), str(data / "clap" / "\ufffd.mp4")]
+
+
+def test_evaluate_answers_also_where_the_report_cannot_be_written(model: Path, tmp_path: Path) -> None:
+    data = write_labelled(tmp_path / "data", {"clap": 1})
+    (tmp_path / "file").write_bytes(b"")
+    result = run("evaluate", model, data, "--json", "--report", tmp_path / "file" / "report", code=1)
+    assert json_lines(result.stdout)[0]["videos"] == 1
+    assert result.stderr.count("\n") == 1
+
+
 def test_evaluate_without_one_readable_video_is_an_error(model: Path, tmp_path: Path) -> None:
     (tmp_path / "clap").mkdir()
     (tmp_path / "clap" / "broken.mp4").write_bytes(b"no video")
@@ -361,3 +383,23 @@ def test_a_name_that_is_not_utf8_answers_in_json(model: Path, tmp_path: Path) ->
     result = run_process("predict", model, "--json", os.fsdecode(name), "clip.mp4", folder=tmp_path)
     assert result.returncode == 1
     assert [answer["video"] for answer in json_lines(result.stdout)] == ["\ufffd.mp4", "clip.mp4"]
+
+
+def test_a_name_that_stdout_cannot_show_answers_all_the_same(model: Path, tmp_path: Path) -> None:
+    write_clip(tmp_path / "clip.mp4", frames=8).rename(tmp_path / "ü左.mp4")
+    result = run_process("predict", model, "ü左.mp4", folder=tmp_path, encoding="latin-1")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.startswith("ü?.mp4\n")
+    result = run_process("predict", model, "ü左.mp4", "--json", folder=tmp_path, encoding="latin-1")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert [answer["video"] for answer in json_lines(result.stdout)] == ["ü左.mp4"]
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(UnicodeEncodeError("utf-8", "\udcff", 0, 1, "surrogates not allowed"), 1), (ValueError("x"), 2)],
+)
+def test_a_text_that_cannot_be_encoded_is_not_wrong_usage(error: ValueError, code: int) -> None:
+    with pytest.raises(ClickException) as caught, exit_codes():
+        raise error
+    assert (caught.value.exit_code, caught.value.message) == (code, str(error))

@@ -24,6 +24,11 @@ def test_videos_are_found_at_any_depth_sorted_and_by_their_ending(tmp_path: Path
     ]
 
 
+@pytest.mark.parametrize("ending", [".3g2", ".f4v", ".m2v", ".divx", ".y4m", ".mpe", ".qt", ".DV"])
+def test_rare_endings_are_videos_too(tmp_path: Path, ending: str) -> None:
+    assert len(list_videos(make(tmp_path, f"clip{ending}"))) == 1
+
+
 def test_hidden_files_and_folders_are_left_out(tmp_path: Path) -> None:
     make(tmp_path, "._clip.mp4", ".trash/clip.mp4", "a/.cache/clip.mp4", "a/clip.mp4")
     assert [path.name for path in list_videos(tmp_path)] == ["clip.mp4"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ PACKAGES = {"vidcls": ROOT / "sdk/vidcls", "vidcls_train": ROOT / "train/vidcls_
 PACKAGES["vidcls_export"] = ROOT / "export/vidcls_export"
 
 HEAVY = ["torch", "torchvision", "transformers", "onnx", "pytorchvideo", "sklearn", "scipy", "matplotlib", "av", "ray"]
+NEEDED = ["numpy", "cv2"]
 
 
 def loaded_modules(code: str) -> set[str]:
@@ -37,8 +39,14 @@ def imported_packages(path: Path) -> set[str]:
     return found
 
 
-def test_importing_vidcls_loads_nothing_heavy_and_no_runtime() -> None:
-    assert loaded_modules("import vidcls").isdisjoint([*HEAVY, "onnxruntime"])
+def test_importing_vidcls_loads_nothing_but_itself() -> None:
+    assert loaded_modules("import vidcls").isdisjoint([*HEAVY, *NEEDED, "onnxruntime"])
+
+
+def test_using_every_public_name_loads_nothing_heavy_and_no_runtime() -> None:
+    loaded = loaded_modules("from vidcls import *\nVideoClassifier, ModelError")
+    assert loaded.isdisjoint([*HEAVY, "onnxruntime"])
+    assert loaded.issuperset(NEEDED)
 
 
 def test_the_blocked_names_are_names_of_modules() -> None:
@@ -46,9 +54,9 @@ def test_the_blocked_names_are_names_of_modules() -> None:
 
 
 @pytest.mark.parametrize("command", [[], *([name] for name in sorted(vidcls.cli.main.commands))], ids=" ".join)
-def test_help_loads_nothing_heavy_and_no_runtime(command: list[str]) -> None:
+def test_help_loads_nothing_but_the_command_line(command: list[str]) -> None:
     code = f"from vidcls.cli import main\ntry:\n    main({[*command, '--help']})\nexcept SystemExit as end:\n"
-    assert loaded_modules(f"{code}    assert end.code == 0").isdisjoint([*HEAVY, "onnxruntime"])
+    assert loaded_modules(f"{code}    assert end.code == 0").isdisjoint([*HEAVY, *NEEDED, "onnxruntime"])
 
 
 def test_predicting_loads_nothing_heavy(model: Path, clip: Path) -> None:
@@ -70,6 +78,15 @@ def test_the_public_names_are_exactly_these() -> None:
     ]
     assert vidcls.__all__ == sorted(vidcls.__all__)
     assert all(hasattr(vidcls, name) for name in vidcls.__all__)
+
+
+def test_the_package_is_a_module_like_any_other() -> None:
+    with pytest.raises(AttributeError, match="module 'vidcls' has no attribute 'VideoClasifier'"):
+        _ = vidcls.VideoClasifier  # type: ignore[attr-defined]
+    assert set(vidcls.__all__) <= set(dir(vidcls))
+    assert "__version__" in dir(vidcls)
+    for name in vidcls.__all__:
+        assert pickle.loads(pickle.dumps(getattr(vidcls, name))) is getattr(vidcls, name)  # noqa: S301
 
 
 def test_errors_form_the_tree_that_is_drawn() -> None:
@@ -109,9 +126,27 @@ def test_one_module_opens_videos() -> None:
 
 @pytest.mark.parametrize("problem", ["No module named 'cv2'", "libGL.so.1: cannot open shared object file"])
 def test_without_opencv_both_its_packages_are_named(problem: str, tmp_path: Path) -> None:
-    (tmp_path / "cv2.py").write_text(f"raise ImportError({problem!r})", encoding="utf-8")
-    code = "try:\n    import vidcls\nexcept ImportError as error:\n    print(type(error).__name__, error)"
-    program = f"import sys\nsys.path.insert(0, {str(tmp_path)!r})\n{code}"
-    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    code = "try:\n    from vidcls import VideoClassifier\nexcept ImportError as error:\n    print(repr(error))"
+    result = run_without_opencv(code, tmp_path, problem=problem)
     for part in ("DependencyError", problem, "pip install opencv-python'", "pip install opencv-python-headless'"):
         assert part in result.stdout
+
+
+@pytest.mark.parametrize(
+    "command", ["predict m.onnx v.mp4", "evaluate m.onnx .", "preview m.onnx v.mp4 -o v.gif", "info m.onnx"]
+)
+def test_without_opencv_a_command_is_one_sentence_and_help_works(command: str, tmp_path: Path) -> None:
+    program = "from vidcls.cli import main\nmain({})"
+    result = run_without_opencv(program.format(command.split()), tmp_path)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.startswith("Error: OpenCV cannot be imported (")
+    assert result.stderr.count("\n") == 1
+    assert run_without_opencv(program.format([command.partition(" ")[0], "--help"]), tmp_path).returncode == 0
+
+
+def run_without_opencv(
+    code: str, folder: Path, *, problem: str = "No module named 'cv2'"
+) -> subprocess.CompletedProcess[str]:
+    (folder / "cv2.py").write_text(f"raise ImportError({problem!r})", encoding="utf-8")
+    program = f"import sys\nsys.path.insert(0, {str(folder)!r})\n{code}"
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)

@@ -1,10 +1,12 @@
-"""Opening and running tiny real ONNX files; nothing of onnxruntime is mocked."""
+"""Opening and running tiny real ONNX files; only a CUDA that fails to start is a substitute."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import onnx
@@ -116,6 +118,52 @@ def test_cuda_never_falls_back_and_says_what_to_install(model: Path) -> None:
 @pytest.mark.skipif(has_cuda(), reason="this onnxruntime has CUDA")
 def test_auto_takes_the_cpu_where_there_is_no_cuda(model: Path) -> None:
     assert Session(model, device="auto").device == "cpu"
+
+
+@pytest.fixture(params=["RuntimeException", "Fail", "EPFail", "RuntimeError"])
+def broken_cuda(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An onnxruntime that could do CUDA, but raises when a session is opened on it."""
+    kind = getattr(onnxruntime.capi.onnxruntime_pybind11_state, request.param, RuntimeError)
+    assert kind.__name__ == request.param
+
+    def open_session(path: str, options: Any, *, providers: list[Any], **others: Any) -> Any:
+        if providers != ["CPUExecutionProvider"]:
+            raise kind("CUDA failure 100: no CUDA-capable device\nmore about it")
+        return onnxruntime.InferenceSession(path, options, providers=providers, **others)
+
+    substitute = SimpleNamespace(
+        get_available_providers=lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"],
+        SessionOptions=onnxruntime.SessionOptions,
+        InferenceSession=open_session,
+        capi=onnxruntime.capi,
+    )
+    monkeypatch.setitem(sys.modules, "onnxruntime", substitute)
+
+
+@pytest.mark.usefixtures("broken_cuda")
+def test_cuda_that_fails_to_open_says_why(model: Path) -> None:
+    with pytest.raises(DeviceError, match=r"^device 'cuda' .*no CUDA-capable device\); check 'nvidia-smi'[^\n]*$"):
+        Session(model, device="cuda")
+
+
+@pytest.mark.usefixtures("broken_cuda")
+def test_auto_takes_the_cpu_where_cuda_fails_to_open_and_says_why(
+    model: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert Session(model, device="auto").device == "cpu"
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    assert "running on the CPU" in record.getMessage()
+    assert "no CUDA-capable device)" in record.getMessage()
+
+
+@pytest.mark.usefixtures("broken_cuda")
+@pytest.mark.parametrize("device", ["auto", "cuda"])
+def test_a_damaged_file_is_not_blamed_on_cuda(device: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "bad.onnx").write_bytes(b"not ONNX")
+    with pytest.raises(ModelError, match=r"bad\.onnx: .*damaged"):
+        Session(tmp_path / "bad.onnx", device=device)
+    assert caplog.records == []
 
 
 WITHOUT_ONNXRUNTIME = """

@@ -55,7 +55,18 @@ def test_a_training_clip_has_the_models_shape_and_mirrors_only_if_told(contract:
 
 @pytest.mark.parametrize(
     "label",
-    ["left", "turn left", "SwipeRight", "swipe_left", "swipeleft", "clockwise", "rotate_CCW", "anti-clockwise"],
+    [
+        "left",
+        "turn left",
+        "SwipeRight",
+        "swipe_left",
+        "swipeleft",
+        "clockwise",
+        "rotate_CCW",
+        "anti-clockwise",
+        "lefthook",
+        "LEFT hand",
+    ],
 )
 def test_labels_that_speak_of_directions_are_found(label: str) -> None:
     assert directional_labels(["clap", label]) == [label]

@@ -18,11 +18,16 @@ from safetensors.torch import load_file
 from transformers import VideoMAEForVideoClassification, pipeline
 
 from generated import write_clip
+from vidcls import VideoClassifier
 from vidcls.contract import read_checkpoint
 from vidcls.errors import DeviceError, VidclsError
+from vidcls_export.exporter import export
 from vidcls_train.cli import main
+from vidcls_train.evaluation import all_logits
 from vidcls_train.settings import Settings
 from vidcls_train.training import train
+
+LOGIT_LIMIT = 1e-3  # fp32, which differs from PyTorch in the order of sums only
 
 
 def settings(data: Path, output: Path, **changes: object) -> Settings:
@@ -112,6 +117,21 @@ def test_the_checkpoint_answers_in_transformers_pipeline(run: Path, clips: Path)
     assert {row["label"] for row in answer} == {"jump", "wave"}
 
 
+def test_the_sdk_scores_the_exported_file_as_training_scored_the_model(run: Path, clips: Path, tmp_path: Path) -> None:
+    export(run, tmp_path / "model.onnx")
+    classifier = VideoClassifier(tmp_path / "model.onnx", device="cpu")
+    contract = read_checkpoint(run)
+    model = VideoMAEForVideoClassification.from_pretrained(run)
+    videos = [clips / "test" / label / f"{number}.mp4" for label in ("jump", "wave") for number in range(2)]
+    for views, crops in ((1, 1), (5, 3)):
+        expected = all_logits(model, videos, contract, views=views, crops=crops, label="scoring")
+        found = [classifier.predict(video, views=views, crops=crops).logits for video in videos]
+        np.testing.assert_allclose(found, expected, atol=LOGIT_LIMIT, rtol=0)
+    metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
+    right = [classifier.predict(video).label == video.parent.name for video in videos]
+    assert metrics["test"]["top1"] == np.mean(right)
+
+
 def losses(output: Path) -> list[float]:
     metrics = json.loads((output / "metrics.json").read_text(encoding="utf-8"))
     return [row["loss"] for row in metrics["train"]["history"] if "loss" in row]
@@ -122,11 +142,11 @@ def test_a_resumed_run_gives_what_an_unbroken_one_gives(run: Path, clips: Path, 
     output = tmp_path / "checkpoint"
     shutil.copytree(run, output)
     steps = sorted(output.glob("checkpoints/checkpoint-*"), key=lambda folder: int(folder.name.split("-")[1]))
-    shutil.rmtree(steps[-1])
+    (steps[-1] / "trainer_state.json").unlink()  # killed while this one was written
     (output / "metrics.json").unlink()
     (output / "model.safetensors").unlink()
     torch.manual_seed(123)
-    train(settings(clips, output, resume=True))
+    train(settings(clips, output, resume=True, workers=1))
     assert losses(output) == losses(run)
     resumed, unbroken = (load_file(folder / "model.safetensors") for folder in (output, run))
     assert all(torch.equal(resumed[name], weight) for name, weight in unbroken.items())
@@ -146,26 +166,44 @@ def test_a_folder_in_use_is_left_alone(run: Path, clips: Path) -> None:
     assert (run / "model.safetensors").read_bytes() == before
 
 
+def test_a_run_that_cannot_start_leaves_its_folder_free(clips: Path, tmp_path: Path) -> None:
+    archive = Path(shutil.make_archive(str(tmp_path / "clips"), "zip", clips))
+    output = tmp_path / "checkpoint"
+    with pytest.raises(VidclsError, match="nowhere: cannot be loaded"):
+        train(settings(archive, output, preset=None, base=str(tmp_path / "nowhere")))
+    assert not output.exists()
+    train(settings(archive, output, max_steps=1))
+    assert (output / "data" / "train").is_dir()
+
+
+def test_a_run_stopped_in_its_first_epoch_starts_again(run: Path, clips: Path, tmp_path: Path) -> None:
+    output = tmp_path / "checkpoint"
+    (output / "checkpoints").mkdir(parents=True)
+    shutil.copy(run / "settings.json", output)
+    train(settings(clips, output, resume=True))
+    assert losses(output) == losses(run)
+
+
 def test_fine_tuning_a_base_replaces_its_head(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = tmp_path / "data"
     for split in ("train", "val"):
         for label in ("swipe left", "swipe right", "hold"):
             write_clip(data / split / label / "1.mp4", frames=20, width=64, height=48)
+    write_clip(data / "val" / "drop" / "1.mp4", frames=20, width=64, height=48)
     output = tmp_path / "checkpoint"
     metrics = train(settings(data, output, base=str(run), preset=None, frames=None, image_size=None, max_steps=1))
     told = capsys.readouterr().err
-    assert "its head for 2 labels is replaced by a new one for 3" in told
+    assert "its head for 2 labels is replaced by a new one for 4" in told
     assert "no horizontal flips: the label 'swipe left'" in told
+    assert "the label 'drop' has no readable video in train" in told
     assert metrics["test"] is None
     assert read_checkpoint(output).accuracy is None
-    assert VideoMAEForVideoClassification.from_pretrained(output).classifier.weight.shape == (3, 96)
+    assert VideoMAEForVideoClassification.from_pretrained(output).classifier.weight.shape == (4, 96)
 
 
 def test_a_push_without_a_token_stops_before_training(
     clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("HF_TOKEN_PATH", str(tmp_path / "no-token"))
-    monkeypatch.delenv("HF_TOKEN", raising=False)
     monkeypatch.setattr("vidcls_train.hub.get_token", lambda: None)
     with pytest.raises(VidclsError, match="--push-to-hub me/model needs a token"):
         train(settings(clips, tmp_path / "checkpoint", push_to_hub="me/model"))
@@ -181,8 +219,7 @@ def test_training_on_a_gpu_that_is_not_there_is_refused(clips: Path, tmp_path: P
 @pytest.mark.parametrize(
     ("arguments", "code", "told"),
     [
-        (["data", "-o", "out"], 2, "give either --base or --preset"),
-        (["data", "-o", "out", "--preset", "tiny", "--base", "x"], 2, "give either --base or --preset"),
+        (["data", "-o", "out", "--preset", "tiny", "--base", "x"], 2, "give --base or --preset, not both"),
         (["data", "-o", "out", "--preset", "huge"], 2, "'huge' is not one of"),
         (["nowhere", "-o", "out", "--preset", "tiny"], 1, "nowhere: there is no such file or folder"),
         (["data", "-o", "data", "--preset", "tiny"], 2, "exists and is not empty"),

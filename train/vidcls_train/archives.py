@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
+import gzip
+import lzma
+import re
 import stat
 import tarfile
 import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 ARCHIVE_ENDINGS = (".tar.gz", ".tgz", ".tar", ".zip")
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_CHUNK_BYTES = 1 << 20
+
+# What a Mac adds to its zips: a shadow file with the Finder's data for every real one.
+_MAC_SHADOWS = "__MACOSX"
+
+# What the standard library raises on bytes that are not those that were written.
+_DAMAGE = (tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, lzma.LZMAError, EOFError, UnicodeError)
+
+
+class _RefusedEntryError(Exception):
+    """The archive is whole, but an entry of it is not taken."""
 
 
 def is_archive(path: Path) -> bool:
@@ -19,17 +39,51 @@ def unpack(archive: Path, folder: Path) -> None:
     """Unpack the plain files of a tar or zip archive into `folder`.
 
     Raises:
-        ValueError: damaged, or it holds an entry that would land outside the folder, or a link.
+        ValueError: damaged, encrypted, or it holds an entry that would land outside the folder, or a link.
     """
     folder.mkdir(parents=True, exist_ok=True)
     try:
         if archive.name.lower().endswith(".zip"):
             _unpack_zip(archive, folder)
         else:
-            with tarfile.open(archive) as tar:
-                tar.extractall(folder, filter=_plain_files)  # noqa: S202 - the filter keeps it inside
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError) as error:
+            _unpack_tar(archive, folder)
+    except (_RefusedEntryError, tarfile.FilterError) as error:
+        problem, remedy = error, "pack the clips as plain files below one folder"
+        raise ValueError(f"{archive}: cannot be unpacked ({problem}); {remedy}") from error
+    except _DAMAGE as error:
         raise ValueError(f"{archive}: cannot be unpacked ({error}); check that the archive is complete") from error
+    except RuntimeError as error:  # encrypted, or (NotImplementedError) an unknown compression
+        raise ValueError(f"{archive}: cannot be unpacked ({error}); unpack it and name its folder instead") from error
+    except OSError as error:
+        raise ValueError(
+            f"{archive}: cannot be unpacked ({error}); check the space and the rights in {folder}"
+        ) from error
+
+
+def _unpack_tar(archive: Path, folder: Path) -> None:
+    with _tar_stream(archive) as stream, tarfile.open(fileobj=stream, mode="r:") as tar:
+        tar.extractall(folder, filter=_plain_files)  # noqa: S202 - the filter keeps it inside
+        # tarfile takes a damaged header for the end; the real end is a block of zeros.
+        stream.seek(tar.offset)
+        if stream.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+            raise tarfile.ReadError("it ends early")
+
+
+@contextmanager
+def _tar_stream(archive: Path) -> Iterator[IO[bytes]]:
+    """The bytes of the tar, out of its gzip if it is in one."""
+    with archive.open("rb") as file:
+        zipped = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
+        file.seek(0)
+        if not zipped:
+            yield file
+            return
+        with gzip.open(file) as stream:
+            # The checksum comes last, and tarfile never reads that far.
+            while stream.read(_CHUNK_BYTES):
+                pass
+            stream.seek(0)
+            yield stream  # type: ignore[misc]
 
 
 def _plain_files(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo | None:
@@ -40,10 +94,18 @@ def _plain_files(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo | None
 
 def _unpack_zip(archive: Path, folder: Path) -> None:
     with zipfile.ZipFile(archive) as opened:
-        for member in opened.infolist():
-            parts = PurePosixPath(member.filename.replace("\\", "/"))
-            if parts.is_absolute() or ".." in parts.parts or ":" in member.filename:
-                raise zipfile.BadZipFile(f"'{member.filename}' would land outside the folder")
-            if stat.S_ISLNK(member.external_attr >> 16):
-                raise zipfile.BadZipFile(f"'{member.filename}' is a link, only plain files are taken")
-        opened.extractall(folder)  # noqa: S202 - every name was checked above
+        members = [_inside(member) for member in opened.infolist()]
+        for member in members:
+            if PurePosixPath(member.filename).parts[:1] != (_MAC_SHADOWS,):
+                opened.extract(member, folder)
+
+
+def _inside(member: zipfile.ZipInfo) -> zipfile.ZipInfo:
+    """The entry with / between its folders, whatever the packer wrote."""
+    member.filename = member.filename.replace("\\", "/")
+    name = PurePosixPath(member.filename)
+    if name.is_absolute() or ".." in name.parts or re.match("[A-Za-z]:", member.filename):
+        raise _RefusedEntryError(f"'{member.filename}' would land outside the folder")
+    if stat.S_ISLNK(member.external_attr >> 16):
+        raise _RefusedEntryError(f"'{member.filename}' is a link, only plain files are taken")
+    return member

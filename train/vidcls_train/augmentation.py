@@ -27,10 +27,11 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", FutureWarning)  # about its own use of torch.jit
     from pytorchvideo.transforms import RandomShortSideScale, UniformTemporalSubsample
 
-_DIRECTIONS = frozenset({"leftward", "leftwards", "rightward", "rightwards", "lefthand", "righthand"})
 _ROTATIONS = frozenset({"clockwise", "anticlockwise", "counterclockwise", "cw", "ccw", "acw"})
-_ENDINGS = ("left", "right")
-_OTHER_WORDS = frozenset({"bright", "upright", "fright", "copyright", "cleft"})
+_SIDES = ("left", "right")
+_OTHER_WORDS = frozenset(
+    {"bright", "upright", "fright", "copyright", "cleft", "leftover", "leftovers", "rightful", "righteous", "rights"}
+)
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 
@@ -81,6 +82,7 @@ def directional_labels(labels: Iterable[str]) -> list[str]:
 
 
 def _is_directional(word: str) -> bool:
-    if word in _DIRECTIONS or word in _ROTATIONS:
+    if word in _ROTATIONS:
         return True
-    return word.endswith(_ENDINGS) and word not in _OTHER_WORDS  # swipeleft, too
+    # swipeleft, lefthook
+    return (word.endswith(_SIDES) or word.startswith(_SIDES)) and word not in _OTHER_WORDS

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
 import click
 
 from vidcls import terminal
+from vidcls.cpus import usable_cpus
 from vidcls.errors import DependencyError
 from vidcls_train.settings import (
+    DEFAULT_BASE,
     DEFAULT_CLIP_SECONDS,
     FINE_TUNING_BATCH_SIZE,
     FINE_TUNING_EPOCHS,
@@ -18,6 +21,11 @@ from vidcls_train.settings import (
     PRESETS,
     Settings,
 )
+
+# Worker processes hand their batches over in shared memory, of which Docker gives 64 MiB unless told
+# otherwise; two batches of the base preset in flight from each of four workers take 600 MB.
+_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - only asked for its size
+_BATCHES_BYTES = 2**30
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -30,7 +38,9 @@ from vidcls_train.settings import (
     required=True,
     help="Checkpoint folder to write; new or empty.",
 )
-@click.option("--base", help="Pretrained VideoMAE to fine-tune: a folder or an id on the hub.")
+@click.option(
+    "--base", help=f"Pretrained VideoMAE to fine-tune: a folder or an id on the hub. Default: {DEFAULT_BASE}."
+)
 @click.option("--preset", type=click.Choice(list(PRESETS)), help="Train a fresh VideoMAE of this size instead.")
 @click.option("--epochs", type=click.IntRange(min=1), help=f"Default: the preset's; {FINE_TUNING_EPOCHS} with --base.")
 @click.option("--max-steps", type=click.IntRange(min=1), help="Stop after so many steps, whatever --epochs says.")
@@ -76,7 +86,11 @@ from vidcls_train.settings import (
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
-@click.option("--workers", type=click.IntRange(min=0), default=0, show_default=True, help="Processes that load clips.")
+@click.option(
+    "--workers",
+    type=click.IntRange(min=0),
+    help="Processes that load clips. Default: half as many as CPUs, at most 4; 0 where /dev/shm is small.",
+)
 @click.option(
     "--cache-gb",
     type=click.FloatRange(min=0),
@@ -95,15 +109,18 @@ def main(**options: Any) -> None:
 
     Exit code 0: done. 1: something failed. 2: wrong usage.
     """
-    base, preset = options["base"], options["preset"]
-    if (base is None) == (preset is None):
-        raise click.UsageError(f"give either --base or --preset ({', '.join(PRESETS)})")
+    preset = options["preset"]
+    if preset and options["base"]:
+        raise click.UsageError("give --base or --preset, not both")
     defaults = {
+        "base": None if preset else DEFAULT_BASE,
         "epochs": PRESETS[preset].epochs if preset else FINE_TUNING_EPOCHS,
         "batch_size": PRESETS[preset].batch_size if preset else FINE_TUNING_BATCH_SIZE,
         "learning_rate": PRESETS[preset].learning_rate if preset else FINE_TUNING_LEARNING_RATE,
+        "workers": _default_workers(),
     }
-    settings = Settings(**{**options, **{name: options[name] or value for name, value in defaults.items()}})
+    given = {name: value for name, value in options.items() if value is not None}
+    settings = Settings(**{**dict.fromkeys(options), **defaults, **given})
     # Else PyTorch's threads wait for each other in busy loops, which on a machine with other work makes
     # training several times slower. It is read when PyTorch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -121,6 +138,13 @@ def main(**options: Any) -> None:
                 f"interrupted; go on with the same command and --resume, from {settings.output}'s last whole epoch"
             ) from None
     _print_summary(metrics, settings.output)
+
+
+def _default_workers() -> int:
+    """Half as many as CPUs, since training needs some; none where they could not hand over a batch."""
+    if _SHARED_MEMORY.is_dir() and shutil.disk_usage(_SHARED_MEMORY).free < _BATCHES_BYTES:
+        return 0
+    return min(4, usable_cpus() // 2)
 
 
 def _print_summary(metrics: dict[str, Any], output: Path) -> None:

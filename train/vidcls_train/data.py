@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import csv
 import re
+import warnings
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +20,14 @@ from vidcls_train.archives import is_archive, unpack
 
 SPLITS = ("train", "val", "test")
 HUB_PREFIX = "hf:"
+
+# What a split's folder may be called, in any case.
+_SPLIT_FOLDERS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+
+# Names that are more likely a split's than a label's: training, testing, train_set, TestData, val2.
+_LIKE_A_SPLIT = re.compile(r"(train|test|val|valid|validation)(ing)?[ ._-]?(set|data|split|videos|clips|\d+)?", re.I)
+
+_CSV_FORM = "path,label[,group][,split]"
 
 # UCF101 names its clips v_<Label>_g<group>_c<clip>.avi; clips of one group share their footage.
 _UCF_GROUP = re.compile(r"_g(\d+)_")
@@ -116,40 +127,101 @@ def _group_of(path: Path) -> str:
 
 def _read_folder(folder: Path) -> tuple[list[Clip], list[str] | None]:
     children = [child for child in sorted(folder.iterdir()) if child.is_dir() and not child.name.startswith(".")]
-    tables = sorted(folder.glob("*.csv"))
+    tables = _tables(folder)
+    lists = [table for table in tables if _is_list(table)]
+    if len(lists) == 1:
+        return _read_csv(lists[0])
     if not children and len(tables) == 1:
-        return _read_csv(tables[0])
-    # An archive usually holds its data in one top folder.
-    if len(children) == 1 and children[0].name not in SPLITS and any(child.is_dir() for child in children[0].iterdir()):
+        return _read_csv(tables[0])  # raises, and says which columns it has
+    if len(children) == 1 and _is_top_folder(children[0]):
         return _read_folder(children[0])
-    if any(child.name in SPLITS for child in children):
-        strange = [child.name for child in children if child.name not in SPLITS]
-        if strange:
-            raise DataError(f"{folder}: holds '{strange[0]}' beside train/, val/ and test/; expected only these three")
-        found = [(clip, child.name) for child in children for clip in _clips(child)]
-        return [clip for clip, _ in found], [split for _, split in found]
+    splits = {child: _SPLIT_FOLDERS.get(child.name.lower()) for child in children}
+    if any(splits.values()):
+        return _read_split_folders(folder, splits)
+    for child in children:
+        if _LIKE_A_SPLIT.fullmatch(child.name):
+            raise DataError(
+                f"{folder}: the folder '{child.name}' looks like a split, not a label; name the folders of splits "
+                f"train/, val/ and test/, or, where it is a label, list the videos in a CSV {_CSV_FORM}"
+            )
     return _clips(folder), None
 
 
+def _is_top_folder(child: Path) -> bool:
+    """Whether a folder's only folder is the one that an archive usually holds its data in."""
+    if any(_is_list(table) for table in _tables(child)):
+        return True
+    return child.name.lower() not in _SPLIT_FOLDERS and any(path.is_dir() for path in child.iterdir())
+
+
+def _read_split_folders(folder: Path, splits: dict[Path, str | None]) -> tuple[list[Clip], list[str]]:
+    clips: list[Clip] = []
+    names: list[str] = []
+    for child, split in splits.items():
+        if split is None:
+            raise DataError(f"{folder}: holds '{child.name}' beside train/, val/ and test/; expected only these three")
+        found = _clips(child)
+        clips += found
+        names += [split] * len(found)
+    return clips, names
+
+
 def _clips(folder: Path) -> list[Clip]:
+    labels = label_folders(folder)
+    _check_names(folder, labels)
     return [
         Clip(path=path, label=label, group=f"{label}/{_group_of(path)}")
-        for label, paths in label_folders(folder).items()
+        for label, paths in labels.items()
         for path in paths
     ]
 
 
+def _check_names(folder: Path, labels: Iterable[str]) -> None:
+    for label in labels:
+        try:
+            label.encode()
+        except UnicodeEncodeError as error:
+            raise DataError(f"{folder}: the name of the folder {label!a} is not UTF-8; rename it") from error
+
+
+def _tables(folder: Path) -> list[Path]:
+    return [
+        path
+        for path in sorted(folder.iterdir())
+        if path.suffix.lower() == ".csv" and path.is_file() and not path.name.startswith(".")
+    ]
+
+
+def _is_list(table: Path) -> bool:
+    """Whether the CSV's first line says that it lists videos. The rest may still be wrong."""
+    with table.open(newline="", encoding="utf-8-sig", errors="replace") as file:
+        try:
+            return _lists_videos(next(csv.reader(file), []))
+        except csv.Error:
+            return False
+
+
+def _lists_videos(columns: Iterable[str]) -> bool:
+    return {"path", "label"} <= set(columns) <= {"path", "label", "group", "split"}
+
+
+def _rows(table: Path) -> tuple[list[str], list[dict[str, str]]]:
+    try:
+        with table.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            return list(reader.fieldnames or []), list(reader)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{table}: is not a CSV in UTF-8 ({error}); save it as one") from error
+
+
 def _read_csv(table: Path) -> tuple[list[Clip], list[str] | None]:
     """Rows path,label[,group][,split]; paths are relative to the CSV's folder."""
-    with table.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        columns = set(reader.fieldnames or [])
-        if not {"path", "label"} <= columns <= {"path", "label", "group", "split"}:
-            raise DataError(f"{table}: its columns are {sorted(columns)}, expected path,label[,group][,split]")
-        rows = list(reader)
+    columns, rows = _rows(table)
+    if not _lists_videos(columns):
+        raise DataError(f"{table}: its columns are {sorted(columns)}, expected {_CSV_FORM}")
     for number, row in enumerate(rows, start=2):
         if None in row or not row["path"] or not row["label"]:
-            raise DataError(f"{table}: line {number} is not of the form {','.join(reader.fieldnames or [])}")
+            raise DataError(f"{table}: line {number} is not of the form {','.join(columns)}")
         if "split" in row and row["split"] not in SPLITS:
             raise DataError(f"{table}: line {number} has split '{row['split']}', expected train, val or test")
     paths = [table.parent / row["path"] for row in rows]
@@ -169,10 +241,29 @@ def _split_by_group(clips: list[Clip], *, val_fraction: float, seed: int) -> lis
             f"the data has {len(set(groups))} groups of footage, too few to set aside {val_fraction:.0%} for "
             "validation and for test; give more clips, a larger --val-fraction, or folders train/, val/ and test/"
         )
+    _check_sizes(clips, folds=folds, val_fraction=val_fraction)
     splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
     names = ["train"] * len(clips)
-    parts = splitter.split(clips, [clip.label for clip in clips], groups)
+    with warnings.catch_warnings():
+        # It warns of labels with fewer clips than folds; _check_sizes has the say on them.
+        warnings.simplefilter("ignore", UserWarning)
+        parts = list(splitter.split(clips, [clip.label for clip in clips], groups))
     for split, (_, held_out) in zip(("val", "test"), parts, strict=False):
         for index in held_out:
             names[index] = split
     return names
+
+
+def _check_sizes(clips: list[Clip], *, folds: int, val_fraction: float) -> None:
+    """Raise where a label cannot be in all three splits, or none has the clips that StratifiedGroupKFold wants."""
+    sizes = Counter(clip.label for clip in clips)
+    groups = Counter(label for label, _ in {(clip.label, clip.group) for clip in clips})
+    label = min(sizes, key=lambda name: (groups[name], name))
+    needed = folds if max(sizes.values()) < folds else len(SPLITS)
+    if groups[label] < needed:
+        larger = ", a larger --val-fraction" if needed > len(SPLITS) else ""
+        raise DataError(
+            f"the label '{label}' has {sizes[label]} clips in {groups[label]} groups of footage, too few to set aside "
+            f"{val_fraction:.0%} for validation and for test, which takes {needed} groups; "
+            f"give more clips{larger}, or folders train/, val/ and test/"
+        )

@@ -9,7 +9,17 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
 from vidcls.errors import VidclsError
 
-_PUSHED = ["*.json", "*.safetensors", "*.png", "*.gif", "README.md"]
+_PUSHED = [
+    "README.md",
+    "config.json",
+    "confusion.png",
+    "curves.png",
+    "metrics.json",
+    "model.safetensors",
+    "preprocessor_config.json",
+    "samples.gif",
+    "vidcls.json",
+]
 
 
 class HubError(VidclsError):
@@ -42,7 +52,7 @@ def push(folder: Path, repo: str) -> None:
         HubError: the upload failed; the folder is complete and can be pushed again.
     """
     try:
-        HfApi().upload_folder(folder_path=folder, repo_id=repo, allow_patterns=_PUSHED, ignore_patterns=["*/*"])
+        HfApi().upload_folder(folder_path=folder, repo_id=repo, allow_patterns=_PUSHED)
     except (HfHubHTTPError, OSError) as error:
         raise HubError(
             f"{folder} is complete, but pushing it to {repo} failed ({str(error).strip().splitlines()[0]}); "

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import ModelCard
-from huggingface_hub.errors import HfHubHTTPError
+import torch
+from huggingface_hub import _CACHED_NO_EXIST, ModelCard, hf_hub_download, try_to_load_from_cache
+from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError
+from safetensors import SafetensorError
 from transformers import VideoMAEConfig, VideoMAEForVideoClassification, VideoMAEImageProcessor
 
 from vidcls.contract import CHECKPOINT_FILE, Image, read_checkpoint
 from vidcls.errors import ModelError
+from vidcls.huggingface import PREPROCESSOR_FILE, is_non_commercial, read_image_section
 from vidcls_train.settings import Preset
 
 # ImageNet's statistics, which VideoMAE was pretrained with.
@@ -66,16 +70,24 @@ def from_preset(
 def from_base(
     base: str, labels: tuple[str, ...], *, frames: int | None, image_size: int | None, resize: str | None
 ) -> StartingPoint:
-    """A pretrained VideoMAE, from a folder or the hub, with a new head for `labels`.
+    """A pretrained VideoMAE in float32, from a folder or the hub, with a head for `labels`.
+
+    The head is a new one, unless the base was trained for the same labels in the same order.
 
     Raises:
-        ModelError: there is no such checkpoint, it is no VideoMAE, or parts of its encoder are missing.
+        ModelError: there is no such checkpoint, it is no VideoMAE, parts of its encoder are missing or of
+            another size, or its preprocessing is one that vidcls does not do.
     """
     config = _load(base, VideoMAEConfig)
     if config.model_type != "videomae":
         raise ModelError(f"{base}: is a '{config.model_type}' checkpoint, expected VideoMAE")
-    old_labels = config.num_labels
-    shape = {"num_frames": frames or config.num_frames, "image_size": image_size or config.image_size}
+    if config.num_channels != 3:
+        raise ModelError(
+            f"{base}: config.json has num_channels {config.num_channels}, expected 3 (RGB); take another checkpoint"
+        )
+    old_labels = tuple(config.id2label.get(index) for index in range(config.num_labels))
+    image = _base_image(base, own_size=config.image_size, image_size=image_size, resize=resize)
+    shape = {"num_frames": frames or config.num_frames, "image_size": image.crop_size}
     config.update({**shape, **_label_maps(labels), "num_labels": len(labels)})
     _check_shape(config)
     model, loading = _load(
@@ -86,20 +98,21 @@ def from_base(
         use_safetensors=True,  # the other format is a pickle, which can run any code
         output_loading_info=True,
     )
-    lost = sorted(name for name in loading["missing_keys"] if not name.startswith(_HEAD_PREFIXES))
-    if lost:
-        raise ModelError(f"{base}: lacks {len(lost)} of the encoder's weights ('{lost[0]}' and so on); not a VideoMAE")
-    notices = []
-    if loading["mismatched_keys"]:
-        notices.append(f"{base}: its head for {old_labels} labels is replaced by a new one for {len(labels)}")
-    elif any(name.startswith("classifier.") for name in loading["missing_keys"]):
-        notices.append(f"{base}: has no classification head; a new one for {len(labels)} labels is trained")
+    model = model.float()  # transformers 5 keeps the checkpoint's type, and half precision does not train
+    # transformers 5 gives each name with the two shapes.
+    mismatched = {key if isinstance(key, str) else key[0] for key in loading["mismatched_keys"]}
+    missing = set(loading["missing_keys"]) - mismatched
+    _check_weights(base, missing=missing, mismatched=mismatched, other_head=len(old_labels) != len(labels))
+    had_head = not any(name.startswith("classifier.") for name in missing)
+    if had_head and old_labels != labels:
+        _renew_head(model)
+    notices = [_head_notice(base, old_labels if had_head else None, labels)]
     name, licence = _origin(base)
-    if licence and "nc" in licence.split("-"):
+    if is_non_commercial(licence):
         notices.append(f"{base}: its weights are licensed {licence}: not for commercial use, and neither is the result")
     return StartingPoint(
         model=model,
-        image=_base_image(base, size=shape["image_size"], resize=resize),
+        image=image,
         frames=shape["num_frames"],
         base=name,
         base_license=licence,
@@ -149,30 +162,93 @@ def _check_shape(config: VideoMAEConfig) -> None:
 def _load(base: str, kind: Any, **options: Any) -> Any:
     try:
         return kind.from_pretrained(base, **options)
-    except (OSError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
+    except (OSError, RuntimeError, ValueError, SafetensorError) as error:
         raise ModelError(
-            f"{base}: cannot be loaded as a VideoMAE checkpoint ({reason}); name a folder with config.json and "
-            "model.safetensors, or a model on the hub"
+            f"{base}: cannot be loaded as a VideoMAE checkpoint ({_reason(error)}); name a folder with config.json and "
+            "a whole model.safetensors, or a model on the hub"
         ) from error
 
 
-def _base_image(base: str, *, size: int, resize: str | None) -> Image:
-    """Follow the base's own preprocessing, except for what was asked for."""
-    if (Path(base) / CHECKPOINT_FILE).exists():
-        image = read_checkpoint(Path(base)).image
-        return image_section(size=size, resize=resize or image.resize, mean=image.mean, std=image.std)
-    try:
-        fields, _ = VideoMAEImageProcessor.get_image_processor_dict(base)
-    except (OSError, ValueError):  # a checkpoint without preprocessor_config.json, as vidcls-pretrain's may be
-        return image_section(size=size, resize=resize or "shortest_edge", mean=_MEAN, std=_STD)
-    found = "shortest_edge" if "shortest_edge" in fields.get("size", {"shortest_edge": size}) else "stretch"
-    return image_section(
-        size=size,
-        resize=resize or found,
-        mean=tuple(fields.get("image_mean", _MEAN)),
-        std=tuple(fields.get("image_std", _STD)),
+def _reason(error: Exception) -> str:
+    """The first line of an error's text."""
+    return str(error).strip().partition("\n")[0]
+
+
+def _check_weights(base: str, *, missing: Iterable[str], mismatched: Iterable[str], other_head: bool) -> None:
+    """Refuse weights that transformers has replaced by random numbers, except for those of a head.
+
+    other_head: the new labels are more or fewer, so that the classifier's size has to differ.
+    """
+    lost = sorted(name for name in missing if not name.startswith(_HEAD_PREFIXES))
+    if lost:
+        raise ModelError(f"{base}: lacks {len(lost)} of the encoder's weights ('{lost[0]}' and so on); not a VideoMAE")
+    wrong = sorted(name for name in mismatched if not (other_head and name.startswith("classifier.")))
+    if wrong:
+        raise ModelError(
+            f"{base}: {len(wrong)} of its weights ('{wrong[0]}' and so on) have another size than config.json says; "
+            "take both files from the same model"
+        )
+
+
+def _renew_head(model: VideoMAEForVideoClassification) -> None:
+    """Draw the classifier anew, as transformers draws that of a fresh model."""
+    torch.nn.init.normal_(model.classifier.weight, std=model.config.initializer_range)
+    torch.nn.init.zeros_(model.classifier.bias)
+
+
+def _head_notice(base: str, old: tuple[str | None, ...] | None, new: tuple[str, ...]) -> str:
+    """What becomes of the base's head for the labels `old`, None where it has none."""
+    if old is None:
+        return f"{base}: has no classification head; a new one for {len(new)} labels is trained"
+    if old == new:
+        return f"{base}: its head is kept and trained on, as it is for the same {len(new)} labels in the same order"
+    return (
+        f"{base}: its head for {len(old)} labels is replaced by a new one for {len(new)}, as the labels or their order "
+        "differ"
     )
+
+
+def _base_image(base: str, *, own_size: int, image_size: int | None, resize: str | None) -> Image:
+    """Follow the base's own preprocessing, except for what was asked for.
+
+    own_size: the image size of the base's config.json. image_size, resize: None for the base's own.
+    """
+    contract = Path(base) / CHECKPOINT_FILE
+    path = contract if contract.exists() else _preprocessor_file(base)
+    if path is None:  # a checkpoint without preprocessor_config.json, as vidcls-pretrain's may be
+        image = image_section(size=own_size, resize="shortest_edge", mean=_MEAN, std=_STD)
+    else:
+        image = read_checkpoint(Path(base)).image if path == contract else read_image_section(path)
+    if image_size is None and image.crop_size != own_size:
+        raise ModelError(
+            f"{path}: makes pictures of {image.crop_size} pixels, expected the image_size {own_size} of config.json; "
+            "say which one is right with --image-size"
+        )
+    size, how = image_size or image.crop_size, resize or image.resize
+    if (size, how) == (image.crop_size, image.resize):
+        return image
+    return image_section(size=size, resize=how, mean=image.mean, std=image.std)
+
+
+def _preprocessor_file(base: str) -> Path | None:
+    """The base's preprocessor_config.json, fetched if it is on the hub; None where the base has none."""
+    if Path(base).is_dir():
+        path = Path(base) / PREPROCESSOR_FILE
+        return path if path.exists() else None
+    try:
+        return Path(hf_hub_download(base, PREPROCESSOR_FILE))
+    except (OSError, ValueError, HfHubHTTPError) as error:
+        # Without a connection the hub's library knows what it was told before.
+        if isinstance(error, LocalEntryNotFoundError):
+            absent = try_to_load_from_cache(base, PREPROCESSOR_FILE) is _CACHED_NO_EXIST
+        else:
+            absent = isinstance(error, EntryNotFoundError)
+        if absent:
+            return None
+        raise ModelError(
+            f"{base}: the hub does not say whether it has a {PREPROCESSOR_FILE} ({_reason(error)}); try again, or "
+            "download the model and name its folder"
+        ) from error
 
 
 def _origin(base: str) -> tuple[str, str | None]:

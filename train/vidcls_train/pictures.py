@@ -16,6 +16,8 @@ from vidcls.preview import write_animation
 
 mpl.use("agg")
 
+_LARGEST_INCHES = 40.0
+
 _TILE = 160
 _CAPTION = 20
 
@@ -53,7 +55,7 @@ def write_curves(history: Sequence[dict[str, Any]], path: Path) -> None:
 def write_confusion(confusion: Sequence[Sequence[int]], labels: Sequence[str], path: Path, *, title: str) -> None:
     """Draw a confusion matrix of counts: rows are true labels, columns predicted ones."""
     counts = np.asarray(confusion)
-    side = 2.5 + 0.45 * len(labels)
+    side = min(2.5 + 0.45 * len(labels), _LARGEST_INCHES)
     figure = Figure(figsize=(side + 1, side), layout="constrained")
     axes = figure.subplots()
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -61,8 +63,8 @@ def write_confusion(confusion: Sequence[Sequence[int]], labels: Sequence[str], p
     for row, column in np.argwhere(counts):
         colour = "white" if shares[row, column] > 0.5 else "black"
         axes.text(column, row, str(counts[row, column]), ha="center", va="center", color=colour)
-    axes.set_xticks(range(len(labels)), labels, rotation=45, ha="right")
-    axes.set_yticks(range(len(labels)), labels)
+    axes.set_xticks(range(len(labels)), labels, rotation=45, ha="right", parse_math=False)
+    axes.set_yticks(range(len(labels)), labels, parse_math=False)
     axes.set(xlabel="predicted", ylabel="true", title=title)
     figure.savefig(path, dpi=120)
 

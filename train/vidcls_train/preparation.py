@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,7 +15,6 @@ import numpy as np
 from vidcls import terminal
 from vidcls.contract import Contract
 from vidcls.cpus import usable_cpus
-from vidcls.decoding import read_times
 from vidcls.errors import VideoError
 from vidcls.views import read_views
 from vidcls_train.data import Clip, DataError, Splits
@@ -52,17 +52,21 @@ def prepare(splits: Splits, contract: Contract, *, views_folder: Path, cache_gb:
     views_folder.mkdir(parents=True, exist_ok=True)
 
     def write_view(video: Path) -> Path:
-        file = views_folder / f"{hashlib.sha256(str(video).encode()).hexdigest()}.npy"
+        file = views_folder / f"{hashlib.sha256(os.fsencode(video)).hexdigest()}.npy"
         np.save(file, read_views(video, contract).frames[0])
         return file
 
     val_clips, val_views = _open_each(splits.val, write_view, unreadable, label="decoding val")
-    test_clips, _ = _open_each(splits.test, read_times, unreadable, label="decoding test")
+    test_clips, _ = _open_each(
+        splits.test, lambda video: len(read_views(video, contract).frames), unreadable, label="decoding test"
+    )
     if unreadable:
         terminal.note(f"{len(unreadable)} videos cannot be read and are left out (metrics.json lists them)")
     for split, clips in (("train", train_clips), ("val", val_clips)):
         if not clips:
             raise DataError(f"not one video of '{split}' can be read")
+    for label in sorted(set(splits.labels) - {clip.label for clip in train_clips}):
+        terminal.note(f"the label '{label}' has no readable video in train: the model cannot learn it")
     videos = [
         DecodedVideo(clip.path, times=seconds, store=store) for clip, seconds in zip(train_clips, times, strict=True)
     ]

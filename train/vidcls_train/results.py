@@ -61,24 +61,33 @@ def _best_step(trainer: Trainer) -> int | None:
     return int(best.rpartition("-")[2]) if best else None
 
 
-def write_checkpoint(
-    output: Path, trainer: Trainer, contract: Contract, prepared: Prepared, metrics: dict[str, Any]
-) -> None:
-    """Write weights, configuration, contract, metrics, pictures and model card into `output`."""
+def write_weights(output: Path, trainer: Trainer, contract: Contract, prepared: Prepared) -> Contract:
+    """Write weights, configuration and contract into `output`; returns the contract, accuracy still missing."""
     trainer.model.save_pretrained(output)
     image_processor(contract.image).save_pretrained(output)
-    test = metrics["test"]
     counts = {split: len(getattr(prepared, split)) for split in SPLITS}
     weights = (output / "model.safetensors").read_bytes()
     source = dataclasses.replace(contract.source, checkpoint_sha256=hashlib.sha256(weights).hexdigest(), data=counts)
+    trained = dataclasses.replace(contract, source=source)
+    _write_contract(output, trained)
+    return trained
+
+
+def write_results(output: Path, trainer: Trainer, contract: Contract, metrics: dict[str, Any]) -> None:
+    """Write metrics, the contract with its accuracy, model card and pictures into `output`."""
+    (output / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
+    test = metrics["test"]
     accuracy = None
     if test is not None:
         accuracy = Accuracy(split="test", **{name: test[name] for name in ("videos", "views", "crops", "top1", "top5")})
-    final = dataclasses.replace(contract, source=source, accuracy=accuracy)
-    (output / CHECKPOINT_FILE).write_text(to_json(final) + "\n", encoding="utf-8")
-    (output / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
+    final = dataclasses.replace(contract, accuracy=accuracy)
+    _write_contract(output, final)
+    (output / "README.md").write_text(model_card(final, metrics, name=output.name), encoding="utf-8")
     write_curves(trainer.state.log_history, output / "curves.png")
     name, shown = ("test", test) if test is not None else ("val", metrics["val"])
     title = f"{name}: top-1 {shown['top1']:.3f} on {shown['videos']} videos"
     write_confusion(shown["confusion"], contract.labels, output / "confusion.png", title=title)
-    (output / "README.md").write_text(model_card(final, metrics, name=output.name), encoding="utf-8")
+
+
+def _write_contract(output: Path, contract: Contract) -> None:
+    (output / CHECKPOINT_FILE).write_text(to_json(contract) + "\n", encoding="utf-8")

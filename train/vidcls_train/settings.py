@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from vidcls import huggingface
+
 SETTINGS_FILE = "settings.json"
 
 
@@ -67,12 +69,12 @@ PRESETS = {
 }
 
 # Fine-tuning a pretrained checkpoint needs few passes at a low rate (Hugging Face's guide: 5e-5).
+DEFAULT_BASE = "MCG-NJU/videomae-base"
 FINE_TUNING_LEARNING_RATE = 5e-5
 FINE_TUNING_BATCH_SIZE = 8
 FINE_TUNING_EPOCHS = 10
 
-# 16 frames, every 4th, at 30 frames per second: what VideoMAE was pretrained on.
-DEFAULT_CLIP_SECONDS = 64 / 30
+DEFAULT_CLIP_SECONDS = huggingface.DEFAULT_CLIP_SECONDS
 
 # Scales of the short side that training crops from, relative to the crop: 224 to 320 for 224. The
 # guide starts at 256, but the model is then asked about whole frames, at a scale it has never seen.

@@ -83,7 +83,7 @@ class FrameStore:
         except OSError as error:
             raise VideoError(str(video), f"cannot be read ({error.strerror})") from None
         identity = f"{_LAYOUT}|{video.resolve()}|{status.st_size}|{status.st_mtime_ns}|{self._short_side}"
-        name = hashlib.sha256(identity.encode()).hexdigest()
+        name = hashlib.sha256(os.fsencode(identity)).hexdigest()
         return self._folder / f"{name}.npy", self._folder / f"{name}.times"
 
     def _write_frames(self, video: Path, count: int, part: Path) -> None:

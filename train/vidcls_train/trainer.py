@@ -55,6 +55,7 @@ def make_trainer(
         greater_is_better=True,
         seed=settings.seed,
         dataloader_num_workers=settings.workers,
+        dataloader_persistent_workers=settings.workers > 0,
         dataloader_pin_memory=settings.device != "cpu" and torch.cuda.is_available(),
         remove_unused_columns=False,
         use_cpu=settings.device == "cpu",
@@ -93,7 +94,8 @@ class _EpochTrainer(Trainer):  # type: ignore[misc]
             collate_fn=self.data_collator,
             num_workers=self.args.dataloader_num_workers,
             pin_memory=self.args.dataloader_pin_memory,
-            generator=torch.Generator(),
+            persistent_workers=self.args.dataloader_persistent_workers,
+            generator=torch.Generator(),  # else it takes a number from the generator that dropout draws from
         )
         return self.accelerator.prepare(loader)
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,6 @@ import numpy as np
 import torch
 import transformers
 from transformers import set_seed
-from transformers.trainer_utils import get_last_checkpoint
 
 import vidcls
 from vidcls import terminal
@@ -27,7 +28,7 @@ from vidcls_train.hub import check_push, push
 from vidcls_train.model import StartingPoint, from_base, from_preset
 from vidcls_train.pictures import write_samples
 from vidcls_train.preparation import prepare
-from vidcls_train.results import measure, write_checkpoint
+from vidcls_train.results import measure, write_results, write_weights
 from vidcls_train.settings import PRESETS, SETTINGS_FILE, Settings
 from vidcls_train.trainer import make_trainer
 
@@ -36,6 +37,10 @@ _FREE_ON_RESUME = {"output", "device", "workers", "cache_gb", "resume", "push_to
 
 # The Trainer's own checkpoints, for --resume; the finished checkpoint lies beside this folder.
 _STEPS_FOLDER = "checkpoints"
+_WRITTEN_LAST = "trainer_state.json"  # of a step's files
+
+# The files of DATA, if it is an archive.
+_UNPACKED_FOLDER = "data"
 
 _SAMPLES_SHOWN = 8
 
@@ -55,15 +60,16 @@ def train(settings: Settings) -> dict[str, Any]:
     _check_device(settings)
     if settings.push_to_hub:
         check_push(settings.push_to_hub)
-    splits = find_splits(
-        settings.data, unpack_to=output / "data", val_fraction=settings.val_fraction, seed=settings.seed
-    )
-    set_seed(settings.seed)
-    start = _starting_point(settings, splits.labels)
-    contract = _draft_contract(settings, splits.labels, start)
-    flip = _flip(settings, splits.labels)
-    output.mkdir(parents=True, exist_ok=True)
-    settings.save(output)
+    with _discarded_on_failure(output / _UNPACKED_FOLDER):
+        splits = find_splits(
+            settings.data, unpack_to=output / _UNPACKED_FOLDER, val_fraction=settings.val_fraction, seed=settings.seed
+        )
+        set_seed(settings.seed)
+        start = _starting_point(settings, splits.labels)
+        contract = _draft_contract(settings, splits.labels, start)
+        flip = _flip(settings, splits.labels)
+        output.mkdir(parents=True, exist_ok=True)
+        settings.save(output)
     prepared = prepare(splits, contract, views_folder=output / _STEPS_FOLDER / "val", cache_gb=settings.cache_gb)
     clips = ClipDataset(
         prepared.train_videos,
@@ -82,8 +88,11 @@ def train(settings: Settings) -> dict[str, Any]:
     )
     started = time.perf_counter()
     trainer.train(resume_from_checkpoint=_last_checkpoint(output) if settings.resume else None)
-    metrics = measure(trainer, prepared, contract, seconds=time.perf_counter() - started)
-    write_checkpoint(output, trainer, contract, prepared, metrics)
+    seconds = time.perf_counter() - started
+    # Before anything is scored or drawn: nothing that goes wrong from here on may cost the training.
+    contract = write_weights(output, trainer, contract, prepared)
+    metrics = measure(trainer, prepared, contract, seconds=seconds)
+    write_results(output, trainer, contract, metrics)
     if settings.push_to_hub:
         push(output, settings.push_to_hub)
     return metrics
@@ -111,13 +120,31 @@ def _check_resume(settings: Settings) -> None:
             raise ValueError(
                 f"--resume goes on with the settings of {file}, where {name} is {before.get(name)!r}, not {value!r}"
             )
-    if _last_checkpoint(settings.output) is None:
-        raise ValueError(f"{settings.output}: its run had not finished an epoch; remove the folder and start again")
 
 
 def _last_checkpoint(output: Path) -> str | None:
-    folder = output / _STEPS_FOLDER
-    return get_last_checkpoint(str(folder)) if folder.is_dir() else None
+    """The newest whole step of an earlier run; None if it had not finished an epoch.
+
+    A kill while a step is written leaves a part of one, which is deleted here.
+    """
+    steps = sorted((output / _STEPS_FOLDER).glob("checkpoint-*"), key=lambda step: int(step.name.split("-")[1]))
+    while steps and not (steps[-1] / _WRITTEN_LAST).exists():
+        shutil.rmtree(steps.pop())
+    return str(steps[-1]) if steps else None
+
+
+@contextmanager
+def _discarded_on_failure(folder: Path) -> Iterator[None]:
+    """Remove `folder` if it is made here and what follows fails: the next try is to find its output folder free."""
+    existed = folder.exists()
+    try:
+        yield
+    except BaseException:
+        if not existed:
+            shutil.rmtree(folder, ignore_errors=True)
+            with suppress(OSError):  # not empty, or not there
+                folder.parent.rmdir()
+        raise
 
 
 def _check_device(settings: Settings) -> None:
