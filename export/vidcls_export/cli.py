@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -71,6 +72,9 @@ def main(checkpoint: str, output: Path, as_json: bool, **options: Any) -> None:
     """
     if options["check"] is None and _is_given("min_agreement"):
         raise click.UsageError("--min-agreement is for the clips of --check; give --check DATA_DIR too")
+    # Else PyTorch's threads wait for each other in busy loops, and its latency beside ours would be a caricature
+    # on a machine with other work. It is read when PyTorch is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     with terminal.exit_codes(), _busy(f"exporting {checkpoint} ..."):
         report, fields = _export(checkpoint, output, **options)
     source = report.contract.source

@@ -19,18 +19,16 @@ from vidcls.views import read_views
 def video_logits(
     model: torch.nn.Module, video: Path, contract: Contract, *, views: int, crops: int
 ) -> npt.NDArray[np.float32]:
-    """float32 [labels]: the mean of the logits over views x crops, one view at a time as the SDK runs them.
+    """float32 [labels]: the mean of the logits over views x crops.
 
     Raises:
         VideoError: the video cannot be decoded.
     """
     device = next(model.parameters()).device
-    seen = read_views(video, contract, views=views, crops=crops)
-    logits = [
-        model(pixel_values=torch.from_numpy(normalise(view, contract.image)).to(device)).logits.float().cpu()
-        for view in seen.frames[:, None]
-    ]
-    return torch.cat(logits).mean(dim=0).numpy()
+    frames = read_views(video, contract, views=views, crops=crops).frames
+    pixel_values = torch.from_numpy(normalise(frames, contract.image)).to(device)
+    logits: torch.Tensor = model(pixel_values=pixel_values).logits
+    return logits.float().mean(dim=0).cpu().numpy()
 
 
 def all_logits(
