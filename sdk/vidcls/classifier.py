@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from vidcls.contract import METADATA_KEY, ModelContract, from_json
+from vidcls.contract import ModelContract
 from vidcls.decoding import VideoSource
 from vidcls.errors import ModelError
+from vidcls.model import open_model
 from vidcls.prediction import Prediction
 from vidcls.preprocessing import crop_frame, normalise
 from vidcls.selftest import Verification, file_sha256, pattern_1
-from vidcls.session import Device, Session
+from vidcls.session import Device
 from vidcls.views import read_views
 
 
@@ -38,8 +39,7 @@ class VideoClassifier:
             DependencyError: onnxruntime is not installed.
         """
         self._path = Path(model)
-        self._session = Session(self._path, device=device)
-        self._contract = _read_contract(self._path, self._session)
+        self._session, self._contract = open_model(self._path, device=device)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -159,34 +159,6 @@ class VideoClassifier:
         if not np.isfinite(logits).all():
             raise ModelError(f"{self._path}: the model's logits are not finite on {self.device}; export it as fp32")
         return np.concatenate(logits), preprocess_seconds * 1000, inference_seconds * 1000
-
-
-def _read_contract(path: Path, session: Session) -> ModelContract:
-    if METADATA_KEY not in session.metadata:
-        raise ModelError(f"{path}: an ONNX file, but not a vidcls model; export it with vidcls-export")
-    contract = from_json(ModelContract, session.metadata[METADATA_KEY], where=str(path))
-    _check_graph(path, contract, session)
-    return contract
-
-
-def _check_graph(path: Path, contract: ModelContract, session: Session) -> None:
-    """Hold the contract against the graph it came with."""
-    size, frames, labels = contract.image.crop_size, contract.sampling.frames, len(contract.labels)
-    shape = [frames, 3, size, size] if contract.model.input.layout == "BTCHW" else [frames, size, size, 3]
-    element = "float" if contract.model.input.dtype == "float32" else "uint8"
-    facts = [
-        ("input name", contract.model.input.name, session.input_name),
-        ("input type", f"tensor({element})", session.input_type),
-        ("input shape after the batch", shape, session.input_shape[1:]),
-        ("output name", contract.model.output.name, session.output_name),
-        ("output type", "tensor(float)", session.output_type),
-        ("number of labels", labels, session.output_shape[-1] if session.output_shape else None),
-    ]
-    for name, stated, found in facts:
-        if stated != found:
-            raise ModelError(
-                f"{path}: the contract says {name} {stated}, the graph has {found}; export the model again"
-            )
 
 
 def _check_frames(frames: npt.NDArray[np.uint8], *, expected: int) -> None:
