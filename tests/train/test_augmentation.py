@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from vidcls.contract import Contract, read_checkpoint
-from vidcls_train.augmentation import RandomScale, directional_labels, training_transform
+from vidcls_train.augmentation import RandomColour, RandomScale, directional_labels, training_transform
 
 
 @pytest.fixture
@@ -35,6 +35,20 @@ def test_scaling_is_pillows_bilinear_within_the_range(contract: Contract) -> Non
         assert width == height * 48 // 32  # 90 x 60 at 32 is 48 x 32
     assert min(sizes) == 32
     assert max(sizes) == round(32 * 320 / 224)
+
+
+def test_colours_stray_alike_in_all_frames_of_a_clip() -> None:
+    still = clip(frames=1).expand(3, 5, 60, 90)
+    means = set()
+    for seed in range(10):
+        torch.manual_seed(seed)
+        varied = RandomColour()(still)
+        assert varied.dtype == torch.uint8
+        assert all(torch.equal(varied[:, 0], varied[:, frame]) for frame in range(5))
+        means.add(round(varied.float().mean().item()))
+    # 30 % of a mean of 127 to either side.
+    assert len(means) > 5
+    assert 127 * 0.65 < min(means) < max(means) < 127 * 1.35
 
 
 def test_a_training_clip_has_the_models_shape_and_mirrors_only_if_told(contract: Contract) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 import numpy as np
 import torch
 import torchvision.transforms._functional_tensor
-from torchvision.transforms import Compose, RandomCrop, RandomHorizontalFlip
+from torchvision.transforms import ColorJitter, Compose, RandomCrop, RandomHorizontalFlip
 
 from vidcls.contract import Contract, Image
 from vidcls.preprocessing import resize, resized_size
@@ -32,7 +32,23 @@ _SIDES = ("left", "right")
 _OTHER_WORDS = frozenset(
     {"bright", "upright", "fright", "copyright", "cleft", "leftover", "leftovers", "rightful", "righteous", "rights"}
 )
+# How far brightness, contrast and saturation may stray, as a share: clips of one label often come from
+# few cameras, and a model that knows them by their colours knows nothing.
+_COLOUR_RANGE = 0.3
+
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+
+
+class RandomColour(ColorJitter):  # type: ignore[misc]
+    """torchvision's ColorJitter, one draw for the whole clip: uint8 [3, T, H, W] to the same."""
+
+    def __init__(self) -> None:
+        super().__init__(brightness=_COLOUR_RANGE, contrast=_COLOUR_RANGE, saturation=_COLOUR_RANGE)
+
+    def forward(self, clip: torch.Tensor) -> torch.Tensor:
+        """Change the colours of all frames alike."""
+        frames: torch.Tensor = super().forward(clip.permute(1, 0, 2, 3))
+        return frames.permute(1, 0, 2, 3)
 
 
 class RandomScale(RandomShortSideScale):  # type: ignore[misc]
@@ -72,6 +88,7 @@ def training_transform(contract: Contract, *, flip: bool) -> Compose:
         UniformTemporalSubsample(contract.sampling.frames),
         RandomScale(contract.image),
         RandomCrop(contract.image.crop_size),
+        RandomColour(),
     ]
     return Compose([*steps, RandomHorizontalFlip()] if flip else steps)
 
