@@ -22,7 +22,9 @@ def dataset(tmp_path: Path, checkpoint: Path) -> ClipDataset:
     store = FrameStore(tmp_path / "store", short_side=64, limit_bytes=10**9)
     paths = [write_clip(tmp_path / f"{number}.mp4", frames=90) for number in range(3)]
     videos = [DecodedVideo(path, times=store.fill(path), store=store) for path in paths]
-    return ClipDataset(videos, [2, 0, 1], contract, transform=training_transform(contract, flip=True), seed=7)
+    return ClipDataset(
+        videos, [2, 0, 1], contract, transform=training_transform(contract, flip=True, colour_jitter=0.3), seed=7
+    )
 
 
 def test_a_clip_depends_on_seed_epoch_and_video_alone(dataset: ClipDataset) -> None:

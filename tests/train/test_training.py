@@ -45,6 +45,7 @@ def settings(data: Path, output: Path, **changes: object) -> Settings:
         clip_seconds=0.5,
         resize=None,
         flip="auto",
+        colour_jitter=0.3,
         val_fraction=0.2,
         seed=0,
         device="cpu",

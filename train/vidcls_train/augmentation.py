@@ -32,18 +32,15 @@ _SIDES = ("left", "right")
 _OTHER_WORDS = frozenset(
     {"bright", "upright", "fright", "copyright", "cleft", "leftover", "leftovers", "rightful", "righteous", "rights"}
 )
-# How far brightness, contrast and saturation may stray, as a share: clips of one label often come from
-# few cameras, and a model that knows them by their colours knows nothing.
-_COLOUR_RANGE = 0.3
-
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 
 class RandomColour(ColorJitter):  # type: ignore[misc]
     """torchvision's ColorJitter, one draw for the whole clip: uint8 [3, T, H, W] to the same."""
 
-    def __init__(self) -> None:
-        super().__init__(brightness=_COLOUR_RANGE, contrast=_COLOUR_RANGE, saturation=_COLOUR_RANGE)
+    def __init__(self, share: float) -> None:
+        """Args: how far brightness, contrast and saturation may stray, as a share of what they are."""
+        super().__init__(brightness=share, contrast=share, saturation=share)
 
     def forward(self, clip: torch.Tensor) -> torch.Tensor:
         """Change the colours of all frames alike."""
@@ -79,18 +76,22 @@ def _scaled_size(*, width: int, height: int, size: int, image: Image) -> tuple[i
     return size * width // short, size * height // short
 
 
-def training_transform(contract: Contract, *, flip: bool) -> Compose:
+def training_transform(contract: Contract, *, flip: bool, colour_jitter: float) -> Compose:
     """uint8 RGB [3, n, H, W] of a window -> uint8 RGB [3, T, crop_size, crop_size], varied.
 
+    flip: mirror every other clip. colour_jitter: see `RandomColour`; 0 leaves colours as they are.
     Random numbers come from torch's global generator.
     """
     steps = [
         UniformTemporalSubsample(contract.sampling.frames),
         RandomScale(contract.image),
         RandomCrop(contract.image.crop_size),
-        RandomColour(),
     ]
-    return Compose([*steps, RandomHorizontalFlip()] if flip else steps)
+    if colour_jitter > 0:
+        steps.append(RandomColour(colour_jitter))
+    if flip:
+        steps.append(RandomHorizontalFlip())
+    return Compose(steps)
 
 
 def directional_labels(labels: Iterable[str]) -> list[str]:

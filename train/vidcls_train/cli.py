@@ -13,6 +13,7 @@ from vidcls import terminal
 from vidcls.cpus import usable_cpus
 from vidcls.errors import DependencyError
 from vidcls_train.settings import (
+    COLOUR_JITTER,
     DEFAULT_BASE,
     DEFAULT_CLIP_SECONDS,
     FINE_TUNING_BATCH_SIZE,
@@ -76,6 +77,13 @@ _BATCHES_BYTES = 2**30
     default="auto",
     show_default=True,
     help="Mirror clips in training. auto: not where label names speak of left, right, clockwise or the like.",
+)
+@click.option(
+    "--colour-jitter",
+    type=click.FloatRange(min=0, max=1),
+    default=COLOUR_JITTER,
+    show_default=True,
+    help="How far brightness, contrast and saturation stray in training, as a share; 0 where colours are what counts.",
 )
 @click.option(
     "--val-fraction",

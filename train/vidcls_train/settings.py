@@ -69,6 +69,9 @@ PRESETS = {
 }
 
 # Fine-tuning a pretrained checkpoint needs few passes at a low rate (Hugging Face's guide: 5e-5).
+# Clips of one label often come from few cameras; a model that knows them by their colours knows nothing.
+COLOUR_JITTER = 0.3
+
 DEFAULT_BASE = "MCG-NJU/videomae-base"
 FINE_TUNING_LEARNING_RATE = 5e-5
 FINE_TUNING_BATCH_SIZE = 8
@@ -102,6 +105,7 @@ class Settings:
     clip_seconds: float
     resize: Literal["shortest_edge", "stretch"] | None
     flip: Literal["auto", "on", "off"]
+    colour_jitter: float
     val_fraction: float
     seed: int
     device: Literal["auto", "cpu", "cuda"]

@@ -75,7 +75,7 @@ def train(settings: Settings) -> dict[str, Any]:
         prepared.train_videos,
         _class_ids(prepared.train, contract),
         contract,
-        transform=training_transform(contract, flip=flip),
+        transform=training_transform(contract, flip=flip, colour_jitter=settings.colour_jitter),
         seed=settings.seed,
     )
     _write_samples(clips, prepared.train, contract, output / "samples.gif")
