@@ -1,7 +1,7 @@
 # What people and CI run. Every target makes .venv first if it has to, with the versions in .ci/constraints.txt.
 PYTHON ?= python3
 BIN := .venv/bin
-# Otherwise PyTorch's threads wait for each other in a loop: where another process takes a CPU, 30 times slower.
+# Otherwise PyTorch's threads wait for each other in a loop: where another process takes a CPU, many times slower.
 export OMP_WAIT_POLICY ?= passive
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 

@@ -9,8 +9,7 @@ left, right or up, or grows or shrinks. The label is what moves how, not what is
 - A frame from a random moment has exactly the same distribution in every class: it tells nothing.
 - A clip's frames in random order tell which path is travelled but not which way: at most 0.50 right.
 - The first or the last frame alone tells something, since a shape that goes left within the frame
-  has to start further right: about 0.54 right (gradient-boosted trees that are told the shape's place and size;
-  chance is 0.17).
+  has to start further right; far too little to pass for having seen the motion.
 - Every frame is a JPEG of its own, so that no codec's traces of earlier frames give the way away.
 
 Writes OUT_DIR/train, val and test with a folder per label, the layout that vidcls-train reads.

@@ -1,7 +1,7 @@
 """uint8 RGB frames -> the model's input tensor, pixel for pixel as in training.
 
 The resize is Pillow's antialiased bilinear filter on uint8, because one grey level of difference
-already moves logits: OpenCV's resize is off by up to 135 levels from it, torchvision's by one.
+already moves logits; OpenCV's bilinear resize, which does not antialias, is off by many.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-# Otherwise PyTorch's threads wait for each other in a loop: where another process takes a CPU, 30 times slower.
+# Otherwise PyTorch's threads wait for each other in a loop: where another process takes a CPU, many times slower.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 # Nothing here is on the hub; what looks there without asking would only wait for it.
 os.environ["HF_HUB_OFFLINE"] = "1"
