@@ -1,0 +1,1 @@
+"""The commands of `vidcls`, one module each."""

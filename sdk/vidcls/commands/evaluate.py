@@ -1,0 +1,100 @@
+"""`vidcls evaluate`."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from vidcls import terminal
+from vidcls.commands import options
+
+if TYPE_CHECKING:
+    from vidcls.evaluation import Scores
+
+
+@click.command()
+@options.model
+@click.argument("data_dir", type=click.Path(path_type=Path))
+@options.views_and_crops
+@options.device
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write report.json and predictions.csv to this folder.",
+)
+@options.as_json
+def evaluate(
+    model: Path, data_dir: Path, views: int, crops: str, device: str, report: Path | None, as_json: bool
+) -> None:
+    """Measure accuracy on DATA_DIR, which holds one folder of videos per label.
+
+    Videos that cannot be read are named, counted as failed and left out of the accuracy; the exit code is then 1.
+    """
+    with terminal.exit_codes():
+        import numpy as np
+
+        from vidcls.decoding import source_name
+        from vidcls.errors import VideoError
+        from vidcls.evaluation import score_logits
+        from vidcls.folders import labelled_videos
+
+        classifier = options.open_classifier(model, device, views=views, crops=crops)
+        videos = labelled_videos(data_dir, classifier.labels)
+        logits, class_ids, problems, rows = [], [], [], []
+        with terminal.progress(videos, label="evaluating") as bar:
+            for path, class_id in bar:
+                label = classifier.labels[class_id]
+                try:
+                    prediction = classifier.predict(path, views=views, crops=int(crops))
+                except VideoError as error:
+                    problems.append(str(error))
+                    rows.append([source_name(path), label, "", "", error])
+                    continue
+                logits.append(prediction.logits)
+                class_ids.append(class_id)
+                rows.append([source_name(path), label, prediction.label, f"{prediction.score:.6f}", ""])
+        for problem in problems:
+            terminal.note(f"Error: {problem}")
+        if not logits:
+            raise click.ClickException(f"{data_dir}: not one of its {len(problems)} videos could be read")
+        scores = score_logits(np.stack(logits), class_ids, classifier.labels)
+        fields = _score_fields(scores, failed=len(problems), labels=classifier.labels)
+        if as_json:
+            terminal.print_json(fields)
+        else:
+            _print_scores(scores, failed=len(problems))
+        if report is not None:
+            _write_report(report, fields, rows)
+    if problems:
+        raise SystemExit(1)
+
+
+def _score_fields(scores: Scores, *, failed: int, labels: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        "videos": scores.videos,
+        "failed": failed,
+        "top1": scores.top1,
+        "top5": scores.top5,
+        "per_class": scores.per_class,
+        "confusion": scores.confusion,
+        "labels": labels,
+    }
+
+
+def _print_scores(scores: Scores, *, failed: int) -> None:
+    click.echo(f"top-1 {scores.top1:.4f}, top-5 {scores.top5:.4f} on {scores.videos} videos, {failed} failed")
+    width = max(len(label) for label in scores.per_class)
+    for label, row in scores.per_class.items():
+        share = "     -" if row["top1"] is None else f"{row['top1']:.4f}"
+        click.echo(f"  {label:<{width}}  {share}  {row['videos']:4} videos")
+
+
+def _write_report(folder: Path, fields: dict[str, Any], rows: list[list[Any]]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "report.json").write_text(json.dumps(fields, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    with (folder / "predictions.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([["video", "label", "predicted", "score", "error"], *rows])

@@ -1,0 +1,55 @@
+"""Arguments and options that several commands of `vidcls` share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from vidcls import VideoClassifier
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+model = click.argument("model", type=click.Path(path_type=Path))
+video = click.argument("video", type=click.Path())
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
+device = click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="auto",
+    show_default=True,
+    help="auto takes CUDA where it works; cuda never falls back to the CPU.",
+)
+
+
+def views_and_crops(command: Command) -> Command:
+    """--views and --crops."""
+    views = click.option(
+        "--views",
+        type=click.IntRange(min=1),
+        default=1,
+        show_default=True,
+        help="Windows of the model's clip length, spread evenly over the video; one lies in the middle.",
+    )
+    crops = click.option(
+        "--crops",
+        type=click.Choice(["1", "3"]),
+        default="1",
+        show_default=True,
+        help="Crops of each frame: the middle, or three along its long side.",
+    )
+    return views(crops(command))
+
+
+def open_classifier(model: Path, device: str, *, views: int = 1, crops: str = "1") -> VideoClassifier:
+    """Open MODEL on a device, and refuse views and crops that it cannot take before anything runs."""
+    from vidcls import VideoClassifier
+    from vidcls.views import check_views
+
+    classifier = VideoClassifier(model, device=device)  # type: ignore[arg-type]
+    check_views(classifier.contract, views=views, crops=int(crops))
+    return classifier

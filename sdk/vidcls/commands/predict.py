@@ -1,0 +1,70 @@
+"""`vidcls predict`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from vidcls import terminal
+from vidcls.commands import options
+
+if TYPE_CHECKING:
+    from vidcls import Prediction
+
+
+@click.command()
+@options.model
+@click.argument("videos", metavar="VIDEO...", nargs=-1, required=True, type=click.Path())
+@click.option("--top-k", type=click.IntRange(min=1), default=5, show_default=True, help="Labels to print per video.")
+@options.views_and_crops
+@options.device
+@options.as_json
+def predict(
+    model: Path, videos: tuple[str, ...], top_k: int, views: int, crops: str, device: str, as_json: bool
+) -> None:
+    """Classify each VIDEO (a path or a URL).
+
+    A video that fails does not stop the others; the exit code is then 1.
+    """
+    failed = False
+    with terminal.exit_codes():
+        from vidcls.decoding import source_name
+        from vidcls.errors import VideoError
+
+        classifier = options.open_classifier(model, device, views=views, crops=crops)
+        for video in videos:
+            try:
+                prediction = classifier.predict(video, views=views, crops=int(crops))
+            except VideoError as error:
+                failed = True
+                if as_json:
+                    problem = {"type": type(error).__name__, "message": str(error)}
+                    terminal.print_json({"video": source_name(video), "error": problem})
+                else:
+                    terminal.note(f"Error: {error}")
+                continue
+            if as_json:
+                terminal.print_json({"video": source_name(video), **_prediction_fields(prediction, top_k=top_k)})
+            else:
+                click.echo(source_name(video))
+                for label, score in prediction.top(top_k):
+                    click.echo(f"  {score:.4f}  {label}")
+    if failed:
+        raise SystemExit(1)
+
+
+def _prediction_fields(prediction: Prediction, *, top_k: int) -> dict[str, Any]:
+    return {
+        "label": prediction.label,
+        "score": prediction.score,
+        "top": [{"label": label, "score": score} for label, score in prediction.top(top_k)],
+        "logits": prediction.logits.tolist(),
+        "probabilities": prediction.probabilities.tolist(),
+        "labels": prediction.labels,
+        "windows": prediction.windows,
+        "timestamps": prediction.timestamps.tolist(),
+        "device": prediction.device,
+        "timing_ms": prediction.timing_ms,
+    }

@@ -1,0 +1,34 @@
+"""`vidcls preview`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from vidcls import terminal
+from vidcls.commands import options
+
+
+@click.command()
+@options.model
+@options.video
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    required=True,
+    help="The picture to write: .gif (256 colours a frame), or .webp or .png (exact).",
+)
+def preview(model: Path, video: str, output: Path) -> None:
+    """Write the frames of VIDEO exactly as the model sees them, after sampling, resize and crop."""
+    with terminal.exit_codes():
+        from vidcls.preview import write_animation
+        from vidcls.views import read_views
+
+        contract = options.open_classifier(model, "cpu").contract
+        seen = read_views(video, contract)
+        write_animation(seen.frames[0], output, seconds=contract.sampling.clip_seconds)
+        start, end = seen.windows[0]
+    size = contract.image.crop_size
+    click.echo(f"{output}: {contract.sampling.frames} frames, {size} x {size}, from {start:.2f} s to {end:.2f} s")
