@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vidcls.contract import ModelContract
-from vidcls.decoding import VideoSource
+from vidcls.decoding import Decoder, VideoSource
 from vidcls.errors import ModelError
 from vidcls.model import open_model
 from vidcls.prediction import Prediction
@@ -56,28 +56,31 @@ class VideoClassifier:
         """What the model says of itself."""
         return self._contract
 
-    def predict(self, video: VideoSource, *, views: int = 1, crops: int = 1) -> Prediction:
+    def predict(self, video: VideoSource, *, views: int = 1, crops: int = 1, decoder: Decoder = "auto") -> Prediction:
         """Classify a video.
 
         Args:
-            video: path or URL.
+            video: path, URL, or open binary file.
             views: windows of the model's clip length, spread evenly over the video; one lies in
                 the middle.
             crops: 1 (middle) or 3 (along the long side). The logits are the mean over views x crops.
+            decoder: "auto" is OpenCV, and PyAV for a codec that this build of OpenCV lacks; "opencv"; "pyav".
 
         Raises:
             VideoError: the video cannot be opened or has no usable frame.
+            DependencyError: decoder="pyav" without PyAV.
             ModelError: the model does not answer with finite numbers.
             ValueError: views or crops is out of range, or crops=3 on a model that stretches.
         """
         started = time.perf_counter()
-        seen = read_views(video, self._contract, views=views, crops=crops)
+        seen = read_views(video, self._contract, views=views, crops=crops, decoder=decoder)
         logits, preprocess_ms, inference_ms = self._logits(seen.frames)
         return Prediction(
             labels=self.labels,
             logits=logits.mean(axis=0),
             windows=seen.windows,
             timestamps=seen.timestamps,
+            decoded_share=seen.decoded_share,
             device=self.device,
             timing_ms={
                 "decode": seen.decode_ms,
@@ -108,6 +111,7 @@ class VideoClassifier:
             logits=logits.mean(axis=0),
             windows=[],
             timestamps=np.empty((0, len(frames))),
+            decoded_share=None,
             device=self.device,
             timing_ms={
                 "decode": 0.0,

@@ -81,7 +81,9 @@ def uniform_indices(available: int, *, frames: int) -> list[int]:
     return [j * (available - 1) // (frames - 1) for j in range(frames)]
 
 
-def sample_views(times: Sequence[float], *, frames: int, clip_seconds: float, views: int) -> list[View]:
+def sample_views(
+    times: Sequence[float], *, frames: int, clip_seconds: float, views: int, duration: float | None = None
+) -> list[View]:
     """The views of a video: `views` windows of `clip_seconds`, `frames` frame indices in each.
 
     Args:
@@ -89,8 +91,11 @@ def sample_views(times: Sequence[float], *, frames: int, clip_seconds: float, vi
         frames: frames per view.
         clip_seconds: length of a window.
         views: number of windows, at least 1.
+        duration: length of the video in seconds, where `times` are those of parts of it only.
     """
-    starts = window_starts(duration=duration_seconds(times), clip_seconds=clip_seconds, views=views)
+    if duration is None:
+        duration = duration_seconds(times)
+    starts = window_starts(duration=duration, clip_seconds=clip_seconds, views=views)
     return [_view(times, frames=frames, start=start, clip_seconds=clip_seconds) for start in starts]
 
 

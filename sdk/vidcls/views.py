@@ -13,9 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from vidcls.contract import Contract
-from vidcls.decoding import VideoSource, iter_frames, read_times
+from vidcls.decoding import Decoder, Video, VideoSource, open_video
 from vidcls.preprocessing import crop_frame
-from vidcls.sampling import sample_views
+from vidcls.reading import MispredictedError, decoded_share, predict_table, read_frames
+from vidcls.sampling import View, sample_views
+from vidcls.timetable import TimeTable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,12 +27,15 @@ class VideoViews:
     frames: uint8 RGB [views * crops, T, crop_size, crop_size, 3]; a view's crops are neighbours.
     windows: (start, end) in seconds of each view.
     timestamps: float64 [views, T], seconds after the video's first frame of every frame used.
+    decoded_share: how much of the length that the container states could be decoded, 0 to 1; below 1 in a
+        video that was cut off, or whose header is wrong. None if it states no length.
     decode_ms, crop_ms: time spent on decoding, and on resizing and cropping.
     """
 
     frames: npt.NDArray[np.uint8]
     windows: list[tuple[float, float]]
     timestamps: npt.NDArray[np.float64]
+    decoded_share: float | None
     decode_ms: float
     crop_ms: float
 
@@ -45,33 +50,56 @@ def check_views(contract: Contract, *, views: int, crops: int) -> None:
         raise ValueError("crops is 3, but this model stretches the whole frame to a square, so there is only 1 crop")
 
 
-def read_views(source: VideoSource, contract: Contract, *, views: int = 1, crops: int = 1) -> VideoViews:
+def read_views(
+    source: VideoSource, contract: Contract, *, views: int = 1, crops: int = 1, decoder: Decoder = "auto"
+) -> VideoViews:
     """Sample, decode, resize and crop the views of one video as `contract` says.
 
     Memory does not grow with the video: frames are cropped as they are decoded.
 
     Raises:
         VideoError: the video cannot be opened or decoded.
+        DependencyError: decoder="pyav" without PyAV.
         ValueError: `views` or `crops` cannot be taken with this contract.
     """
     check_views(contract, views=views, crops=crops)
     started = time.perf_counter()
-    times = read_times(source)
-    sampling = contract.sampling
-    sampled = sample_views(times, frames=sampling.frames, clip_seconds=sampling.clip_seconds, views=views)
-    wanted = sorted({index for view in sampled for index in view.indices})
-    cropped = {}
-    crop_seconds = 0.0
-    for index, frame in zip(wanted, iter_frames(source, wanted), strict=True):
-        before = time.perf_counter()
-        cropped[index] = crop_frame(frame, contract.image, crops=crops)
-        crop_seconds += time.perf_counter() - before
+    with open_video(source, decoder=decoder) as video:
+        table = predict_table(video, clip_seconds=contract.sampling.clip_seconds, views=views)
+        try:
+            sampled, cropped, crop_seconds = _read(video, table, contract, views=views, crops=crops)
+        except MispredictedError as wrong:
+            table = wrong.table
+            sampled, cropped, crop_seconds = _read(video, table, contract, views=views, crops=crops)
+        share = decoded_share(video, table)
     frames = np.concatenate([np.stack([cropped[index] for index in view.indices], axis=1) for view in sampled])
     elapsed = time.perf_counter() - started
     return VideoViews(
         frames=frames,
         windows=[(view.start_seconds, view.end_seconds) for view in sampled],
-        timestamps=np.array([[times[index] for index in view.indices] for view in sampled]),
+        timestamps=np.array([[table.times[index] for index in view.indices] for view in sampled]),
+        decoded_share=share,
         decode_ms=(elapsed - crop_seconds) * 1000,
         crop_ms=crop_seconds * 1000,
     )
+
+
+def _read(
+    video: Video, table: TimeTable, contract: Contract, *, views: int, crops: int
+) -> tuple[list[View], dict[int, npt.NDArray[np.uint8]], float]:
+    """The views by this table, the crops of each frame they need, and the seconds spent on cropping."""
+    sampling = contract.sampling
+    sampled = sample_views(
+        table.times,
+        duration=table.duration,
+        frames=sampling.frames,
+        clip_seconds=sampling.clip_seconds,
+        views=views,
+    )
+    cropped = {}
+    crop_seconds = 0.0
+    for index, frame in read_frames(video, table, sorted({index for view in sampled for index in view.indices})):
+        before = time.perf_counter()
+        cropped[index] = crop_frame(frame, contract.image, crops=crops)
+        crop_seconds += time.perf_counter() - before
+    return sampled, cropped, crop_seconds

@@ -19,6 +19,7 @@ def prediction(*logits: float) -> Prediction:
         logits=np.array(logits, np.float32),
         windows=[(0.0, 1.0)],
         timestamps=np.zeros((1, 2)),
+        decoded_share=1.0,
         device="cpu",
         timing_ms={"decode": 0.0, "preprocess": 0.0, "inference": 0.0, "total": 0.0},
     )

@@ -24,6 +24,13 @@ device = click.option(
     show_default=True,
     help="auto takes CUDA where it works; cuda never falls back to the CPU.",
 )
+decoder = click.option(
+    "--decoder",
+    type=click.Choice(["auto", "opencv", "pyav"]),
+    default="auto",
+    show_default=True,
+    help="auto is OpenCV, and PyAV (vidcls[av]) for codecs that OpenCV lacks.",
+)
 
 
 def views_and_crops(command: Command) -> Command:

@@ -12,6 +12,10 @@ from vidcls.commands import options
 
 if TYPE_CHECKING:
     from vidcls import Prediction
+    from vidcls.decoding import Decoder
+
+# Headers are often a few frames wrong; what is missing more was cut off.
+WHOLE_SHARE = 0.9
 
 
 @click.command()
@@ -19,10 +23,18 @@ if TYPE_CHECKING:
 @click.argument("videos", metavar="VIDEO...", nargs=-1, required=True, type=click.Path())
 @click.option("--top-k", type=click.IntRange(min=1), default=5, show_default=True, help="Labels to print per video.")
 @options.views_and_crops
+@options.decoder
 @options.device
 @options.as_json
 def predict(
-    model: Path, videos: tuple[str, ...], top_k: int, views: int, crops: str, device: str, as_json: bool
+    model: Path,
+    videos: tuple[str, ...],
+    top_k: int,
+    views: int,
+    crops: str,
+    decoder: Decoder,
+    device: str,
+    as_json: bool,
 ) -> None:
     """Classify each VIDEO (a path or a URL).
 
@@ -36,7 +48,7 @@ def predict(
         classifier = options.open_classifier(model, device, views=views, crops=crops)
         for video in videos:
             try:
-                prediction = classifier.predict(video, views=views, crops=int(crops))
+                prediction = classifier.predict(video, views=views, crops=int(crops), decoder=decoder)
             except VideoError as error:
                 failed = True
                 if as_json:
@@ -45,6 +57,11 @@ def predict(
                 else:
                     terminal.note(f"Error: {error}")
                 continue
+            if prediction.decoded_share is not None and prediction.decoded_share < WHOLE_SHARE:
+                terminal.note(
+                    f"Warning: {source_name(video)}: only {prediction.decoded_share:.0%} of the length that the file "
+                    "states could be decoded"
+                )
             if as_json:
                 terminal.print_json({"video": source_name(video), **_prediction_fields(prediction, top_k=top_k)})
             else:
@@ -65,6 +82,7 @@ def _prediction_fields(prediction: Prediction, *, top_k: int) -> dict[str, Any]:
         "labels": prediction.labels,
         "windows": prediction.windows,
         "timestamps": prediction.timestamps.tolist(),
+        "decoded_share": prediction.decoded_share,
         "device": prediction.device,
         "timing_ms": prediction.timing_ms,
     }

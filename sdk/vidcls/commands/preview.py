@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from vidcls import terminal
 from vidcls.commands import options
+
+if TYPE_CHECKING:
+    from vidcls.decoding import Decoder
 
 
 @click.command()
@@ -20,14 +24,15 @@ from vidcls.commands import options
     required=True,
     help="The picture to write: .gif (256 colours a frame), or .webp or .png (exact).",
 )
-def preview(model: Path, video: str, output: Path) -> None:
+@options.decoder
+def preview(model: Path, video: str, output: Path, decoder: Decoder) -> None:
     """Write the frames of VIDEO exactly as the model sees them, after sampling, resize and crop."""
     with terminal.exit_codes():
         from vidcls.preview import write_animation
         from vidcls.views import read_views
 
         contract = options.open_classifier(model, "cpu").contract
-        seen = read_views(video, contract)
+        seen = read_views(video, contract, decoder=decoder)
         write_animation(seen.frames[0], output, seconds=contract.sampling.clip_seconds)
         start, end = seen.windows[0]
     size = contract.image.crop_size

@@ -1,0 +1,73 @@
+"""What a video is named by, how that name is written in messages, and whether there is a file to open."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from pathlib import Path
+from typing import TypeAlias
+
+from vidcls.errors import VideoError
+
+# A path, a URL, or an open binary file that can seek (io.BytesIO for bytes in memory).
+VideoSource: TypeAlias = str | os.PathLike[str] | io.BufferedIOBase
+
+# user:password@ after the ://, also where the password holds a '/', '?' or '#' that should have been escaped.
+_CREDENTIALS = re.compile(r"(?<=://)(?:[^/?#]*@|[^/?#:@]*:(?!\d*(?:[/?#]|$)).*@)")
+
+
+def source_name(source: VideoSource) -> str:
+    """The video's name for messages and reports: its path, or its URL without user and password."""
+    if isinstance(source, io.BufferedIOBase):
+        name = getattr(source, "name", None)
+        return f"<{name}>" if isinstance(name, str) else "<video in memory>"
+    name = os.fspath(source)
+    if is_url(name):
+        return _CREDENTIALS.sub("", name, count=1)
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")  # so that it can be printed
+
+
+def is_url(name: str) -> bool:
+    """Whether `name` is fetched over a network instead of being looked for among files."""
+    return "://" in name
+
+
+def openable(source: VideoSource) -> str | io.BufferedIOBase:
+    """What a decoder is to open: an absolute path, a URL or an open file, once that is seen to be there.
+
+    Raises:
+        VideoError: there is no such file, it is empty, or it may not be read.
+        TypeError: not something that names a video.
+    """
+    if isinstance(source, io.BufferedIOBase):
+        if not source.seekable():
+            raise VideoError(source_name(source), "cannot be read twice; write it to a file first, or to an io.BytesIO")
+        return source
+    if isinstance(source, bytes | bytearray):
+        raise TypeError("a video in memory is given as io.BytesIO(...), a path as a str or a pathlib.Path")
+    name = os.fspath(source)
+    if not isinstance(name, str):
+        raise TypeError(f"a video is named by a str or a pathlib.Path, not by {type(name).__name__}")
+    if is_url(name):
+        return name
+    _check_file(Path(name), source_name(name))
+    return str(Path(name).absolute())  # FFmpeg takes what stands before a ':' at the start for a protocol
+
+
+def _check_file(path: Path, name: str) -> None:
+    try:
+        found = path.exists()
+        str(path).encode()
+    except OSError as error:  # a folder that may not be entered, a name that is too long
+        raise VideoError(name, f"cannot be looked for ({error.strerror})") from None
+    except UnicodeEncodeError:
+        raise VideoError(name, "OpenCV opens only files whose names are valid UTF-8; rename it") from None
+    if not found:
+        raise VideoError(name, "there is no such file")
+    if not path.is_file():
+        raise VideoError(name, "is not a file; name one video file")
+    if path.stat().st_size == 0:
+        raise VideoError(name, "the file is empty")
+    if not os.access(path, os.R_OK):
+        raise VideoError(name, "the file may not be read by this user")
