@@ -21,8 +21,10 @@ lint: .venv/.installed ## Check style and types
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 
-bench: .venv/.installed ## Time an exported model beside PyTorch, with their difference
+bench: .venv/.installed ## Time an exported model beside PyTorch, pixels and decoding beside other libraries
 	@$(BIN)/python tests/benchmarks/run.py
+	@$(BIN)/python tests/benchmarks/preprocessing.py
+	@$(BIN)/python tests/benchmarks/decoding.py
 
 clean: ## Remove what the other targets leave, but for .venv
 	@rm -rf .demo build dist .pytest_cache .ruff_cache .mypy_cache

@@ -27,6 +27,7 @@ import cv2
 import numpy as np
 import onnxruntime
 import torch
+from machine import processor_name, warn_if_busy
 
 import vidcls
 from generated import write_clip
@@ -97,15 +98,6 @@ def decoded(clip: Path, classifier: VideoClassifier) -> list[np.ndarray]:
     return [by_index[index] for index in view.indices]
 
 
-def processor_name() -> str:
-    """The CPU's name, as Linux has it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown CPU")
-
-
 def print_table(times: dict[str, dict[str, list[float]]]) -> None:
     """Medians in ms per stage; a ratio below 1 means that vidcls is faster."""
     click.echo(f"{'ms, median':12} {'vidcls':>10} {'PyTorch':>10} {'ratio':>8}")
@@ -125,9 +117,7 @@ def print_table(times: dict[str, dict[str, list[float]]]) -> None:
 def main(preset: str, precision: str, runs: int) -> None:
     """Time an exported model beside PyTorch on this machine's CPU, and say how far apart their logits are."""
     torch.set_num_threads(usable_cpus())
-    load = os.getloadavg()[0]
-    if load > usable_cpus() / 2:
-        click.echo(f"Warning: this machine is busy (load {load:.1f}); the times mean little, the ratios too", err=True)
+    warn_if_busy()
     with TemporaryDirectory() as name:
         folder = Path(name)
         model, processor = random_model(preset)

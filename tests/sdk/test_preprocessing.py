@@ -1,19 +1,52 @@
-"""Pixels against Pillow and torch called directly, and against corners worked out by hand."""
+"""Pixels against Pillow and torch called directly, exact fractions, and corners worked out by hand."""
 
 from __future__ import annotations
 
 import dataclasses
+import math
+from collections.abc import Iterator
+from fractions import Fraction
 
 import numpy as np
+import PIL
 import pytest
 from PIL import Image as PillowImage
 
 from generated import contract_fields
 from vidcls.contract import Image, ModelContract
 from vidcls.contract import from_json as read_contract
-from vidcls.preprocessing import crop_corners, crop_frame, normalise, resized_size
+from vidcls.errors import VideoError
+from vidcls.preprocessing import (
+    CROP_THREADS,
+    crop_corners,
+    crop_frame,
+    crop_frames,
+    normalise,
+    resize,
+    resized_size,
+)
 
 RANDOM_SIZES = [tuple(int(side) for side in pair) for pair in np.random.default_rng(1).integers(20, 400, size=(25, 2))]
+# From 64 pixels to 4K, as many small ones as large ones.
+ANY_SIZES = [
+    tuple(int(side) for side in pair)
+    for pair in np.exp(np.random.default_rng(2).uniform(np.log(64), np.log(4096), size=(16, 2)))
+]
+CAMERA_SIZES = [
+    (1280, 720),
+    (720, 1280),
+    (1920, 1080),
+    (1080, 2520),
+    (3840, 2160),
+    (2160, 3840),
+    (2000, 64),
+    (64, 2000),
+]
+
+# Pillow 13 began to filter the columns of some frames before their rows; vidcls does so in any version.
+with_pillow_13 = pytest.mark.skipif(
+    int(PIL.__version__.partition(".")[0]) < 13, reason="this Pillow filters the rows of every frame first"
+)
 
 
 def image_settings(*, resize: str = "shortest_edge", resize_size: int = 32, crop_size: int = 32) -> Image:
@@ -23,6 +56,36 @@ def image_settings(*, resize: str = "shortest_edge", resize_size: int = 32, crop
 
 def noise(*, width: int, height: int) -> np.ndarray:
     return np.random.default_rng(width * 1000 + height).integers(0, 256, size=(height, width, 3), dtype=np.uint8)
+
+
+def filter_weights(source: int, target: int) -> list[list[tuple[int, int]]]:
+    """(input pixel, weight in 2**-22) of each output pixel: a triangle, one output pixel to either side."""
+    scale = Fraction(source, target)
+    reach = max(scale, Fraction(1))
+    rows = []
+    for output in range(target):
+        centre = (output + Fraction(1, 2)) * scale
+        near = range(max(0, math.floor(centre - reach)), min(source, math.ceil(centre + reach)))
+        heights = {pixel: 1 - abs(pixel + Fraction(1, 2) - centre) / reach for pixel in near}
+        heights = {pixel: height for pixel, height in heights.items() if height > 0}
+        total = sum(heights.values())
+        rows.append([(pixel, math.floor(height / total * 2**22 + Fraction(1, 2))) for pixel, height in heights.items()])
+    return rows
+
+
+def exactly_filtered(pixels: np.ndarray, target: int) -> np.ndarray:
+    """uint8 [N, ...] filtered along its first axis to uint8 [target, ...], in integers."""
+    sums = [
+        sum(pixels[pixel].astype(np.int64) * weight for pixel, weight in row)
+        for row in filter_weights(len(pixels), target)
+    ]
+    return ((np.stack(sums) + 2**21) >> 22).astype(np.uint8)
+
+
+def exactly_resized(frame: np.ndarray, *, width: int, height: int, columns_first: bool) -> np.ndarray:
+    if columns_first:
+        return exactly_filtered(exactly_filtered(frame, height).swapaxes(0, 1), width).swapaxes(0, 1)
+    return exactly_filtered(exactly_filtered(frame.swapaxes(0, 1), width).swapaxes(0, 1), height)
 
 
 @pytest.mark.parametrize(
@@ -86,6 +149,59 @@ def test_crops_lie_in_the_middle_and_along_the_long_side(
     assert crop_corners(width=width, height=height, image=image, crops=crops) == corners
 
 
+@pytest.mark.parametrize(
+    ("width", "height", "target", "columns_first"),
+    [
+        (80, 60, (42, 32), False),
+        (60, 80, (32, 42), False),
+        (61, 47, (97, 75), False),  # up
+        (90, 40, (72, 90), False),  # down and up
+        (40, 90, (90, 72), True),
+        (64, 64, (32, 32), False),  # many sums end on exactly a half
+        (100, 200, (50, 100), False),  # twice as many rows go as columns, not more
+        (100, 201, (50, 100), True),
+        (33, 170, (32, 164), True),
+        (34, 2000, (32, 64), True),
+        (2000, 33, (64, 32), False),
+        (7, 5, (7, 3), True),
+        (7, 5, (4, 5), False),
+        (1, 1, (32, 32), False),
+    ],
+)
+def test_a_resized_frame_is_what_exact_fractions_give(
+    width: int, height: int, target: tuple[int, int], columns_first: bool
+) -> None:
+    frame = noise(width=width, height=height)
+    expected = exactly_resized(frame, width=target[0], height=target[1], columns_first=columns_first)
+    np.testing.assert_array_equal(resize(frame, width=target[0], height=target[1]), expected)
+
+
+def test_the_order_of_the_axes_shows_in_the_pixels() -> None:
+    frame = noise(width=100, height=201)
+    rows, columns = (exactly_resized(frame, width=50, height=100, columns_first=first) for first in (False, True))
+    assert (rows != columns).any()  # else the test above would not tell them apart
+
+
+@with_pillow_13
+@pytest.mark.parametrize(("width", "height"), [*CAMERA_SIZES, *ANY_SIZES])
+def test_crops_of_any_size_of_frame_are_pillows_bit_for_bit(width: int, height: int) -> None:
+    frame = noise(width=width, height=height)
+    source = PillowImage.fromarray(frame)
+    size = (224 * width // height, 224) if width > height else (224, 224 * height // width)
+    resized = np.asarray(source.resize(size, PillowImage.Resampling.BILINEAR))
+    across, down = size[0] - 224, size[1] - 224  # one of them is 0
+    thirds = [
+        resized[top : top + 224, left : left + 224] for left, top in [(0, 0), (across // 2, down // 2), (across, down)]
+    ]
+    image = image_settings(resize_size=224, crop_size=224)
+    np.testing.assert_array_equal(crop_frame(frame, image, crops=3), np.stack(thirds))
+    np.testing.assert_array_equal(crop_frame(frame, image, crops=1), thirds[1][None])
+    stretched = np.asarray(source.resize((224, 224), PillowImage.Resampling.BILINEAR))
+    stretch = image_settings(resize="stretch", resize_size=224, crop_size=224)
+    np.testing.assert_array_equal(crop_frame(frame, stretch, crops=1), stretched[None])
+
+
+@with_pillow_13
 @pytest.mark.parametrize(("width", "height"), [(320, 240), (240, 320), (32, 32), (33, 32), (31, 500), *RANDOM_SIZES])
 @pytest.mark.parametrize(("resize_size", "crop_size"), [(32, 32), (43, 32)])
 def test_a_crop_is_pillows_bit_for_bit(width: int, height: int, resize_size: int, crop_size: int) -> None:
@@ -100,6 +216,7 @@ def test_a_crop_is_pillows_bit_for_bit(width: int, height: int, resize_size: int
     np.testing.assert_array_equal(crops, expected[None])
 
 
+@with_pillow_13
 @pytest.mark.parametrize(("width", "height"), RANDOM_SIZES)
 def test_a_stretched_frame_is_pillows_bit_for_bit(width: int, height: int) -> None:
     frame = noise(width=width, height=height)
@@ -136,6 +253,42 @@ def test_a_view_of_an_array_counts_as_its_pixels() -> None:
     )
 
 
+def test_frames_are_cropped_in_order_whatever_their_sizes() -> None:
+    frames = [noise(width=40 + 97 * (number % 3), height=40 + number) for number in range(20)]
+    image = image_settings()
+    for crops in (1, 3):
+        expected = [crop_frame(frame, image, crops=crops) for frame in frames]
+        np.testing.assert_array_equal(list(crop_frames(iter(frames), image, crops=crops)), expected)
+    assert list(crop_frames([], image, crops=1)) == []
+
+
+def test_few_frames_are_taken_ahead() -> None:
+    frame = noise(width=40, height=40)
+    taken = 0
+
+    def endless() -> Iterator[np.ndarray]:
+        nonlocal taken
+        while True:
+            taken += 1
+            yield frame
+
+    cropped = crop_frames(endless(), image_settings(), crops=1)
+    for handed_out in range(1, 50):
+        next(cropped)
+        assert taken <= handed_out + CROP_THREADS
+    cropped.close()
+
+
+@pytest.mark.parametrize("good", [0, 1, 30])
+def test_what_stops_the_frames_comes_through(good: int) -> None:
+    def broken() -> Iterator[np.ndarray]:
+        yield from [noise(width=40, height=40)] * good
+        raise VideoError("clip.avi", "frame 7 cannot be decoded")
+
+    with pytest.raises(VideoError, match="frame 7 cannot be decoded"):
+        list(crop_frames(broken(), image_settings(), crops=1))
+
+
 def all_levels() -> np.ndarray:
     """uint8 [2, 16, 16, 3] in which every channel has every one of its 256 levels."""
     levels = np.arange(256, dtype=np.uint8).reshape(16, 16)
@@ -170,6 +323,13 @@ def test_normalising_keeps_leading_axes_and_moves_channels_before_rows() -> None
     ours = normalise(frames, image_settings())
     assert ours.shape == (2, 1, 2, 3, 16, 16)
     np.testing.assert_array_equal(ours[1, 0], normalise(255 - all_levels(), image_settings()))
+
+
+def test_a_view_of_an_array_is_normalised_as_its_pixels() -> None:
+    mirrored = all_levels()[:, :, ::-1, ::-1]
+    np.testing.assert_array_equal(
+        normalise(mirrored, image_settings()), normalise(np.ascontiguousarray(mirrored), image_settings())
+    )
 
 
 def test_the_settings_used_here_are_a_valid_contract() -> None:
