@@ -14,7 +14,7 @@ from vidcls.decoding import Decoder, VideoSource
 from vidcls.errors import ModelError
 from vidcls.model import open_model
 from vidcls.prediction import Prediction
-from vidcls.preprocessing import crop_frame, normalise
+from vidcls.preprocessing import crop_frames, normalise
 from vidcls.selftest import Verification, file_sha256, pattern_1
 from vidcls.session import Device
 from vidcls.views import read_views
@@ -103,7 +103,7 @@ class VideoClassifier:
         """
         _check_frames(frames, expected=self._contract.sampling.frames)
         started = time.perf_counter()
-        cropped = np.stack([crop_frame(frame, self._contract.image, crops=1) for frame in frames], axis=1)
+        cropped = np.stack(list(crop_frames(frames, self._contract.image, crops=1)), axis=1)
         crop_ms = (time.perf_counter() - started) * 1000
         logits, preprocess_ms, inference_ms = self._logits(cropped)
         return Prediction(

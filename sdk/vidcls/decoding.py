@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Literal, TypeAlias
 
 from vidcls.errors import DependencyError, VideoError
+from vidcls.interlacing import InterlacedError, converted
 from vidcls.opencv_video import OpenCVVideo, quiet_decoders
 from vidcls.reading import scan
 from vidcls.sources import VideoSource, source_name
@@ -28,6 +29,11 @@ __all__ = [
 ]
 
 Decoder: TypeAlias = Literal["auto", "opencv", "pyav"]
+
+# What OpenCV and PyAV call the codecs of files that hold one picture.
+_PICTURE_CODECS = frozenset({"", "MJPG", "MPNG", "tiff", "webp", "bmp", "mjpeg", "png"})
+# A cover picture in a sound file has no rate; FFmpeg then gives the ticks of its clock.
+_COVER_RATE = 90_000
 
 
 @contextmanager
@@ -71,14 +77,31 @@ def iter_frames(source: VideoSource, indices: Sequence[int], *, decoder: Decoder
     Raises:
         VideoError: the video cannot be opened, or ends before the last index.
     """
+    given = 0
+    try:
+        for frame in _iter_frames(source, indices, decoder=decoder):
+            given += 1
+            yield frame
+    except InterlacedError:
+        if decoder == "opencv":
+            raise
+        yield from _iter_frames(source, indices[given:], decoder="pyav")
+
+
+def _iter_frames(source: VideoSource, indices: Sequence[int], *, decoder: Decoder) -> Iterator[Frame]:
     with open_video(source, decoder=decoder) as video:
-        position = 0
-        for index in indices:
-            while position <= index:
-                if video.grab() is None:
-                    raise VideoError(video.name, f"frame {index} cannot be decoded, the file gave {position} frames")
-                position += 1
-            yield video.retrieve()
+        frames = _frames(video, indices)
+        yield from frames if decoder == "pyav" else converted(frames, video, source)
+
+
+def _frames(video: Video, indices: Sequence[int]) -> Iterator[Frame]:
+    position = 0
+    for index in indices:
+        while position <= index:
+            if video.grab() is None:
+                raise VideoError(video.name, f"frame {index} cannot be decoded, the file gave {position} frames")
+            position += 1
+        yield video.retrieve()
 
 
 def _open(source: VideoSource, *, decoder: Decoder) -> Video:
@@ -109,7 +132,18 @@ def _open_pyav(source: VideoSource) -> Video:
 
 
 def _with_a_frame(video: Video) -> Video:
+    problem = None
     if video.peek() is None:
+        problem = "no frame can be decoded; check that the file plays and is complete"
+    elif _is_picture(video):
+        problem = "a single picture, not a video; give pictures to predict_frames"
+    if problem is not None:
         video.close()
-        raise VideoError(video.name, "no frame can be decoded; check that the file plays and is complete")
+        raise VideoError(video.name, problem)
     return video
+
+
+def _is_picture(video: Video) -> bool:
+    is_file = video.stated_frames is None and video.codec in _PICTURE_CODECS
+    is_cover = video.average_rate == _COVER_RATE
+    return (is_file or is_cover) and len(video.packets()) == 1

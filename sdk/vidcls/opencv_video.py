@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vidcls.errors import DependencyError, VideoError
-from vidcls.sources import VideoSource, openable, source_name
+from vidcls.sources import VideoSource, check_size, openable, source_name
 from vidcls.timetable import REORDERED_PACKETS, Packet
 
 try:
@@ -23,8 +23,6 @@ except ImportError as error:
 # How long a server may take to answer, and to send the next packet.
 OPEN_SECONDS = 15
 READ_SECONDS = 15
-# 8K video has 33 million pixels; what claims more is a damaged header, and decoding it would take gigabytes.
-MAX_PIXELS = 36_000_000
 # OpenCV seeks to a frame number that it reckons from an average rate, so ask for a little earlier, then for more.
 _EARLIER_SECONDS = (0.1, 1.0, 10.0)
 
@@ -45,27 +43,32 @@ class OpenCVVideo:
     def __init__(self, source: VideoSource) -> None:
         self.name = source_name(source)
         self._source = openable(source)
+        self._packet_capture = cv2.VideoCapture()
         self._rewind()
         self.average_rate = _positive(self._capture.get(cv2.CAP_PROP_FPS))
         self.stated_frames = _positive(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
         self.codec = _fourcc(self._capture.get(cv2.CAP_PROP_FOURCC))
+        self._first_stamp = self._stamp = self.peek() or 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Seconds from the first frame to the one grabbed last."""
+        return self._stamp - self._first_stamp
 
     def packets(self, *, start: float | None = None, end: float | None = None) -> list[Packet]:
         """The packets from a key frame at or before `start` on, all of them up to `end`, in file order."""
         if not isinstance(self._source, str):
             self._capture.release()  # two readers of one open file would move each other
             self._is_fresh = False
-        capture = self._open([cv2.CAP_PROP_FORMAT, -1])  # hands out packets instead of frames
-        try:
-            if start is None:
-                return _read_packets(capture, end=end)
-            for earlier in _EARLIER_SECONDS:
-                capture.set(cv2.CAP_PROP_POS_MSEC, max(0.0, start - earlier) * 1000)
-                found = _read_packets(capture, end=end)
-                if found and found[0].is_key and found[0].seconds <= start:
-                    return found
-        finally:
-            capture.release()
+        if start is None or not self._packet_capture.isOpened():
+            self._packet_capture = self._open([cv2.CAP_PROP_FORMAT, -1])  # hands out packets instead of frames
+        if start is None:
+            return _read_packets(self._packet_capture, end=end)
+        for earlier in _EARLIER_SECONDS:
+            self._packet_capture.set(cv2.CAP_PROP_POS_MSEC, max(0.0, start - earlier) * 1000)
+            found = _read_packets(self._packet_capture, end=end)
+            if found and found[0].is_key and found[0].seconds <= start:
+                return found
         return []
 
     def restart(self) -> None:
@@ -80,7 +83,8 @@ class OpenCVVideo:
         Raises:
             VideoError: the container cannot be entered there.
         """
-        self.restart()
+        if not self._capture.isOpened():
+            self._rewind()
         self._is_fresh = False
         for earlier in _EARLIER_SECONDS:
             self._capture.set(cv2.CAP_PROP_POS_MSEC, max(0.0, stamp - earlier) * 1000)
@@ -101,6 +105,7 @@ class OpenCVVideo:
         stamp = self.peek()
         self._peeked.clear()
         self._is_fresh = False
+        self._stamp = self._stamp if stamp is None else stamp
         return stamp
 
     def retrieve(self) -> npt.NDArray[np.uint8]:
@@ -113,6 +118,7 @@ class OpenCVVideo:
     def close(self) -> None:
         """Let go of the file."""
         self._capture.release()
+        self._packet_capture.release()
 
     def _decode(self) -> float | None:
         if not self._capture.grab():
@@ -120,19 +126,22 @@ class OpenCVVideo:
         return float(self._capture.get(cv2.CAP_PROP_POS_MSEC)) / 1000
 
     def _rewind(self) -> None:
+        if not isinstance(self._source, str):
+            self._packet_capture.release()
         self._capture = self._open([])
         # The default has changed between versions of OpenCV.
         self._capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
         self._peeked: list[float | None] = []
         self._is_fresh = True
-        width, height = (self._capture.get(prop) for prop in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
-        if width * height > MAX_PIXELS:
-            self._capture.release()
-            raise VideoError(
+        try:
+            check_size(
                 self.name,
-                f"its pictures are said to be {width:.0f} x {height:.0f}, expected at most {MAX_PIXELS / 1e6:.0f} "
-                "million pixels; the file is damaged, or has to be scaled down first",
+                int(self._capture.get(cv2.CAP_PROP_FRAME_WIDTH)),
+                int(self._capture.get(cv2.CAP_PROP_FRAME_HEIGHT)),
             )
+        except VideoError:
+            self._capture.release()
+            raise
 
     def _open(self, options: list[int]) -> cv2.VideoCapture:
         options = [

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vidcls.errors import DependencyError, VideoError
-from vidcls.sources import VideoSource, openable, source_name
+from vidcls.sources import VideoSource, check_size, openable, source_name
 from vidcls.timetable import REORDERED_PACKETS, SAME_SECONDS, Packet
 
 try:
@@ -18,6 +18,10 @@ try:
 except ImportError as error:
     raise DependencyError(f"PyAV cannot be imported ({error}); run 'pip install \"vidcls[av]\"'") from error
 
+# What PyAV raises for damaged data; an IndexError where a stream turns up in the middle of a file.
+_DAMAGE = (av.FFmpegError, IndexError)
+# A frame asked for by its time is found to within one or two.
+_FRAMES_AROUND = 4
 # How long a server may take to answer, and to send the next packet.
 OPEN_SECONDS = 15
 READ_SECONDS = 15
@@ -31,10 +35,17 @@ class PyAVVideo:
         self._source = openable(source)
         self._frame: Any = None
         self._rewind()
+        self._first_stamp = self._stamp = self.peek() or 0.0
         self._size = (self._stream.codec_context.width, self._stream.codec_context.height)
+        check_size(self.name, *self._size)
         self.codec: str = self._stream.codec_context.name
         self.average_rate = float(self._stream.average_rate) if self._stream.average_rate else None
         self.stated_frames = self._stated_frames()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds from the first frame to the one grabbed last."""
+        return self._stamp - self._first_stamp
 
     def packets(self, *, start: float | None = None, end: float | None = None) -> list[Packet]:
         """The packets from a key frame at or before `start` on, all of them up to `end`, in file order."""
@@ -46,7 +57,7 @@ class PyAVVideo:
             if start is not None:
                 container.seek(math.floor(start / stream.time_base), stream=stream)
             found = _read_packets(container, stream, end=end)
-        except av.FFmpegError:
+        except _DAMAGE:
             return []
         finally:
             container.close()
@@ -72,7 +83,7 @@ class PyAVVideo:
         try:
             # Rounding down may miss a key frame by a tick; one tick later never finds a later one.
             self._container.seek(math.floor(stamp / self._stream.time_base + 0.5), stream=self._stream)
-        except av.FFmpegError:
+        except _DAMAGE:
             raise VideoError(self.name, f"cannot be entered at {stamp:.3f} s") from None
         self._packets = self._container.demux(self._stream)
         landed = self.peek()
@@ -87,8 +98,8 @@ class PyAVVideo:
                 if packet is None:
                     return None
                 self._ready.extend(packet.decode())
-            except av.FFmpegError:  # a damaged packet; what comes after it may be sound, as in OpenCV
-                continue
+            except _DAMAGE:  # as in OpenCV, a video ends where it cannot be decoded any more
+                return None
         frame = self._ready[0]
         return math.nan if frame.pts is None else float(frame.pts * frame.time_base)
 
@@ -97,6 +108,7 @@ class PyAVVideo:
         stamp = self.peek()
         if stamp is not None:
             self._frame = self._ready.popleft()
+            self._stamp = stamp
         self._is_fresh = False
         return stamp
 
@@ -104,10 +116,29 @@ class PyAVVideo:
         """The frame grabbed last: uint8 RGB [H, W, 3], upright."""
         # As OpenCV converts, bit for bit: to BGR, by the same filter, at the size of the first frame.
         width, height = self._size
-        bgr = self._frame.reformat(width=width, height=height, format="bgr24", interpolation="BICUBIC")
+        try:
+            bgr = self._frame.reformat(width=width, height=height, format="bgr24", interpolation="BICUBIC")
+        except _DAMAGE:
+            raise VideoError(self.name, "a frame cannot be converted to RGB") from None
         pixels = bgr.to_ndarray()[..., ::-1]
         quarters, rest = divmod(self._frame.rotation, 90)
         return np.ascontiguousarray(np.rot90(pixels, 0 if rest else quarters))
+
+    def is_interlaced(self, seconds: float) -> bool:
+        """Whether one of the first frames, or of those around `seconds` after the first, is made of half-pictures."""
+        if self._find_interlaced():
+            return True
+        stamp = self._first_stamp + seconds
+        try:
+            self.seek(stamp)
+        except VideoError:  # where it cannot be entered, all before it has to be decoded
+            self.restart()
+        while (found := self.peek()) is not None and found < stamp - SAME_SECONDS:
+            self.grab()
+        return self._find_interlaced()
+
+    def _find_interlaced(self) -> bool:
+        return any(self.grab() is not None and self._frame.interlaced_frame for _ in range(_FRAMES_AROUND))
 
     def close(self) -> None:
         """Let go of the file."""
@@ -124,7 +155,7 @@ class PyAVVideo:
         if not isinstance(self._source, str):
             self._source.seek(0)
         try:
-            container = av.open(self._source, timeout=(OPEN_SECONDS, READ_SECONDS))
+            container = av.open(self._source, timeout=(OPEN_SECONDS, READ_SECONDS), metadata_errors="replace")
         except (av.FFmpegError, OSError):  # whose text may hold a password
             raise VideoError(
                 self.name, "PyAV cannot open it as a video; check that the file plays and is complete"
@@ -132,7 +163,11 @@ class PyAVVideo:
         if not container.streams.video:
             container.close()
             raise VideoError(self.name, "there are no pictures in it")
-        return container, container.streams.video[0]
+        stream = container.streams.video[0]
+        if stream.codec_context is None:
+            container.close()
+            raise VideoError(self.name, "PyAV has no decoder for its codec")
+        return container, stream
 
     def _stated_frames(self) -> float | None:
         if self._stream.frames > 0:

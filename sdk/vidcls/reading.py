@@ -25,9 +25,9 @@ from vidcls.timetable import (
 )
 from vidcls.video import Frame, Video
 
-# A video of more frames than this (11 minutes at 30 a second) is known only in parts: reading the time of every
-# packet would take longer than decoding the views.
-WHOLE_TABLE_FRAMES = 20_000
+# A video of more frames than this (100 s at 30 a second) is known only in parts: reading the time of every packet
+# would take longer than decoding the views.
+WHOLE_TABLE_FRAMES = 3000
 # Less than this share of what the container states is a header with stray frames, not a video.
 MIN_DECODED_SHARE = 0.02
 
@@ -65,8 +65,8 @@ def scan(video: Video) -> TimeTable:
     return _checked(video, stamps)
 
 
-def read_frames(video: Video, table: TimeTable, wanted: Sequence[int]) -> Iterator[tuple[int, Frame]]:
-    """The frames numbered `wanted` (increasing) in `table`, with their numbers.
+def read_frames(video: Video, table: TimeTable, wanted: Sequence[int]) -> Iterator[Frame]:
+    """The frames numbered `wanted` (increasing) in `table`, one after the other.
 
     Raises:
         MispredictedError: after some or all frames; those that came may be others than `table` says.
@@ -99,19 +99,19 @@ def decoded_share(video: Video, table: TimeTable) -> float | None:
     return share
 
 
-def _read_through(video: Video, table: TimeTable, wanted: Collection[int]) -> Iterator[tuple[int, Frame]]:
+def _read_through(video: Video, table: TimeTable, wanted: Collection[int]) -> Iterator[Frame]:
     video.restart()
     stamps: list[float] = []
     while (stamp := video.grab()) is not None:
         if len(stamps) in wanted:
-            yield len(stamps), video.retrieve()
+            yield video.retrieve()
         stamps.append(stamp)
     found = _checked(video, stamps)
     if len(found.times) != len(table.times) or not all(map(same_stamp, found.times, table.times)):
         raise MispredictedError(found)
 
 
-def _read_run(video: Video, table: TimeTable, run: Run, wanted: Collection[int]) -> Iterator[tuple[int, Frame]]:
+def _read_run(video: Video, table: TimeTable, run: Run, wanted: Collection[int]) -> Iterator[Frame]:
     stamps = table.stamps
     assert stamps is not None  # noqa: S101 - without stamps there are no runs
     if not _go_to(video, stamps[run.first]):
@@ -121,7 +121,7 @@ def _read_run(video: Video, table: TimeTable, run: Run, wanted: Collection[int])
         if stamp is None or not same_stamp(stamp, stamps[index]):
             raise MispredictedError(scan(video))
         if index in wanted:
-            yield index, video.retrieve()
+            yield video.retrieve()
     if run.last == len(stamps) - 1 and video.grab() is not None:
         raise MispredictedError(scan(video))
 
@@ -157,6 +157,8 @@ def _predict_parts(video: Video, *, first_stamp: float, clip_seconds: float, vie
     # The number of frames, by the average rate, where counting them would mean reading the file: it only says how
     # long the last one lasts.
     frames = round(last * video.average_rate) + 1
+    if frames < 2:
+        return None
     duration = last + last / (frames - 1)
     stretches = [end]
     for window in window_starts(duration=duration, clip_seconds=clip_seconds, views=views):

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import re
+import warnings
 from pathlib import Path
 from typing import TypeAlias
+
+from PIL import Image as PillowImage
 
 from vidcls.errors import VideoError
 
 # A path, a URL, or an open binary file that can seek (io.BytesIO for bytes in memory).
 VideoSource: TypeAlias = str | os.PathLike[str] | io.BufferedIOBase
+
+# 8K video has 33 million pixels; what claims more is a damaged header, and decoding it would take gigabytes.
+MAX_PIXELS = 36_000_000
+# How files of one picture begin: PNG, JPEG, BMP, TIFF.
+_PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"BM", b"II*\x00", b"MM\x00*")
 
 # user:password@ after the ://, also where the password holds a '/', '?' or '#' that should have been escaped.
 _CREDENTIALS = re.compile(r"(?<=://)(?:[^/?#]*@|[^/?#:@]*:(?!\d*(?:[/?#]|$)).*@)")
@@ -55,6 +64,16 @@ def openable(source: VideoSource) -> str | io.BufferedIOBase:
     return str(Path(name).absolute())  # FFmpeg takes what stands before a ':' at the start for a protocol
 
 
+def check_size(name: str, width: int, height: int) -> None:
+    """Raise VideoError if the pictures of the video `name` have more than MAX_PIXELS pixels."""
+    if width * height > MAX_PIXELS:
+        raise VideoError(
+            name,
+            f"its pictures are said to be {width} x {height}, expected at most {MAX_PIXELS / 1e6:.0f} million pixels; "
+            "the file is damaged, or has to be scaled down first",
+        )
+
+
 def _check_file(path: Path, name: str) -> None:
     try:
         found = path.exists()
@@ -71,3 +90,19 @@ def _check_file(path: Path, name: str) -> None:
         raise VideoError(name, "the file is empty")
     if not os.access(path, os.R_OK):
         raise VideoError(name, "the file may not be read by this user")
+    _check_picture_size(path, name)
+
+
+def _check_picture_size(path: Path, name: str) -> None:
+    # FFmpeg decodes a picture to find out about it, before its size can be asked for.
+    with path.open("rb") as file:
+        if not file.read(4).startswith(_PICTURES):
+            return
+    with warnings.catch_warnings(), contextlib.suppress(OSError, SyntaxError, ValueError):
+        warnings.simplefilter("ignore", PillowImage.DecompressionBombWarning)
+        try:
+            with PillowImage.open(path) as picture:
+                size = picture.size
+        except PillowImage.DecompressionBombError:
+            raise VideoError(name, f"a picture of far more than {MAX_PIXELS / 1e6:.0f} million pixels") from None
+        check_size(name, *size)

@@ -20,6 +20,10 @@ class Video(Protocol):
     average_rate: float | None  # frames per second; None if the container does not say
     stated_frames: float | None  # how many frames the container says it holds, which may be wrong; None if it does not
 
+    @property
+    def seconds(self) -> float:
+        """Seconds from the first frame to the one grabbed last."""
+
     def packets(self, *, start: float | None = None, end: float | None = None) -> list[Packet]:
         """The packets from a key frame at or before `start` on, all of them up to `end`, in file order.
 

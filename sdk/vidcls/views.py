@@ -7,17 +7,21 @@ export checks and training's validation share.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from vidcls.contract import Contract
-from vidcls.decoding import Decoder, Video, VideoSource, open_video
-from vidcls.preprocessing import crop_frame
+from vidcls.decoding import Decoder, open_video
+from vidcls.interlacing import InterlacedError, converted
+from vidcls.preprocessing import crop_frames
 from vidcls.reading import MispredictedError, decoded_share, predict_table, read_frames
 from vidcls.sampling import View, sample_views
+from vidcls.sources import VideoSource
 from vidcls.timetable import TimeTable
+from vidcls.video import Frame
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +33,7 @@ class VideoViews:
     timestamps: float64 [views, T], seconds after the video's first frame of every frame used.
     decoded_share: how much of the length that the container states could be decoded, 0 to 1; below 1 in a
         video that was cut off, or whose header is wrong. None if it states no length.
-    decode_ms, crop_ms: time spent on decoding, and on resizing and cropping.
+    decode_ms, crop_ms: time spent on decoding, and what resizing and cropping added to it.
     """
 
     frames: npt.NDArray[np.uint8]
@@ -63,15 +67,43 @@ def read_views(
         ValueError: `views` or `crops` cannot be taken with this contract.
     """
     check_views(contract, views=views, crops=crops)
+    try:
+        return _read_views(source, contract, views=views, crops=crops, decoder=decoder)
+    except InterlacedError:
+        if decoder == "opencv":
+            raise
+        return _read_views(source, contract, views=views, crops=crops, decoder="pyav")
+
+
+def _read_views(source: VideoSource, contract: Contract, *, views: int, crops: int, decoder: Decoder) -> VideoViews:
     started = time.perf_counter()
+    sampling = contract.sampling
     with open_video(source, decoder=decoder) as video:
-        table = predict_table(video, clip_seconds=contract.sampling.clip_seconds, views=views)
+
+        def crop_sampled(table: TimeTable) -> tuple[list[View], dict[int, npt.NDArray[np.uint8]], float]:
+            """The views by this table, the crops of each frame they need, and the seconds spent on decoding."""
+            sampled = sample_views(
+                table.times,
+                duration=table.duration,
+                frames=sampling.frames,
+                clip_seconds=sampling.clip_seconds,
+                views=views,
+            )
+            wanted = sorted({index for view in sampled for index in view.indices})
+            frames = read_frames(video, table, wanted)
+            decoded = _Timed(frames if decoder == "pyav" else converted(frames, video, source))
+            cropped = dict(zip(wanted, crop_frames(decoded, contract.image, crops=crops), strict=True))
+            return sampled, cropped, decoded.seconds
+
+        table = predict_table(video, clip_seconds=sampling.clip_seconds, views=views)
+        predicted = time.perf_counter()
         try:
-            sampled, cropped, crop_seconds = _read(video, table, contract, views=views, crops=crops)
+            sampled, cropped, decode_seconds = crop_sampled(table)
         except MispredictedError as wrong:
             table = wrong.table
-            sampled, cropped, crop_seconds = _read(video, table, contract, views=views, crops=crops)
+            sampled, cropped, decode_seconds = crop_sampled(table)
         share = decoded_share(video, table)
+    decode_seconds += predicted - started
     frames = np.concatenate([np.stack([cropped[index] for index in view.indices], axis=1) for view in sampled])
     elapsed = time.perf_counter() - started
     return VideoViews(
@@ -79,27 +111,24 @@ def read_views(
         windows=[(view.start_seconds, view.end_seconds) for view in sampled],
         timestamps=np.array([[table.times[index] for index in view.indices] for view in sampled]),
         decoded_share=share,
-        decode_ms=(elapsed - crop_seconds) * 1000,
-        crop_ms=crop_seconds * 1000,
+        decode_ms=decode_seconds * 1000,
+        crop_ms=(elapsed - decode_seconds) * 1000,
     )
 
 
-def _read(
-    video: Video, table: TimeTable, contract: Contract, *, views: int, crops: int
-) -> tuple[list[View], dict[int, npt.NDArray[np.uint8]], float]:
-    """The views by this table, the crops of each frame they need, and the seconds spent on cropping."""
-    sampling = contract.sampling
-    sampled = sample_views(
-        table.times,
-        duration=table.duration,
-        frames=sampling.frames,
-        clip_seconds=sampling.clip_seconds,
-        views=views,
-    )
-    cropped = {}
-    crop_seconds = 0.0
-    for index, frame in read_frames(video, table, sorted({index for view in sampled for index in view.indices})):
+class _Timed:
+    """An iterator that counts the seconds which its items take to come."""
+
+    def __init__(self, frames: Iterator[Frame]) -> None:
+        self._frames = frames
+        self.seconds = 0.0
+
+    def __iter__(self) -> Iterator[Frame]:
+        return self
+
+    def __next__(self) -> Frame:
         before = time.perf_counter()
-        cropped[index] = crop_frame(frame, contract.image, crops=crops)
-        crop_seconds += time.perf_counter() - before
-    return sampled, cropped, crop_seconds
+        try:
+            return next(self._frames)
+        finally:
+            self.seconds += time.perf_counter() - before

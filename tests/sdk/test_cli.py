@@ -78,6 +78,7 @@ def test_predict_answers_in_json_with_the_promised_fields(model: Path, clip: Pat
         "top": [{"label": label, "score": score} for label, score in expected.top(2)],
         "logits": expected.logits.tolist(),
         "probabilities": expected.probabilities.tolist(),
+        "decoded_share": expected.decoded_share,
         "labels": list(LABELS),
         "windows": [list(window) for window in expected.windows],
         "timestamps": expected.timestamps.tolist(),
