@@ -4,24 +4,29 @@ BIN := .venv/bin
 # Otherwise PyTorch's threads wait for each other in a loop: where another process takes a CPU, many times slower.
 export OMP_WAIT_POLICY ?= passive
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+# Both packages are the module onnxruntime, so an environment has one of them: make VIDCLS_REQUIRE_CUDA=1 test
+RUNTIME := $(if $(filter 1,$(VIDCLS_REQUIRE_CUDA)),gpu,cpu)
+OTHER_RUNTIME := $(if $(filter gpu,$(RUNTIME)),onnxruntime,onnxruntime-gpu)
+INSTALLED := .venv/.installed-$(RUNTIME)
+export VIDCLS_REQUIRE_CUDA
 
 .PHONY: help demo test lint bench clean
 
 help: ## Print the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' Makefile
 
-demo: .venv/.installed ## Make a motion dataset, train on it, export, verify and predict, in .demo (minutes on 2 cores)
+demo: $(INSTALLED) ## Make a motion dataset, train on it, export, verify and predict, in .demo (minutes on 2 cores)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" examples/demo.sh
 
-test: .venv/.installed ## Run the tests
+test: $(INSTALLED) ## Run the tests; with VIDCLS_REQUIRE_CUDA=1 those that need a card must run too
 	@$(BIN)/python -m pytest
 
-lint: .venv/.installed ## Check style and types
+lint: $(INSTALLED) ## Check style and types
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 
-bench: .venv/.installed ## Time an exported model beside PyTorch, pixels and decoding beside other libraries
+bench: $(INSTALLED) ## Time an exported model beside PyTorch, pixels and decoding beside other libraries
 	@$(BIN)/python tests/benchmarks/run.py
 	@$(BIN)/python tests/benchmarks/preprocessing.py
 	@$(BIN)/python tests/benchmarks/decoding.py
@@ -40,13 +45,15 @@ $(BIN)/python:
 	} || { rm -rf .venv; exit 1; }
 
 # opencv-python needs libGL and X libraries, which servers lack and a user cannot install; its headless twin does not.
-.venv/.installed: pyproject.toml .ci/constraints.txt | $(BIN)/python
+$(INSTALLED): pyproject.toml .ci/constraints.txt | $(BIN)/python
 	@echo "installing what vidcls needs into .venv (PyTorch is large: this can take minutes)"
-	@$(PIP) install -qq -c .ci/constraints.txt -e '.[cpu,train,export,dev]'
+	@$(PIP) uninstall -qq --yes $(OTHER_RUNTIME)
+	@$(PIP) install -qq -c .ci/constraints.txt -e '.[$(RUNTIME),train,export,dev]'
 	@$(BIN)/python -c 'import cv2' 2>/dev/null || { \
 		echo "no libGL here: opencv-python-headless takes the place of opencv-python" && \
 		$(PIP) uninstall -qq --yes opencv-python && \
 		$(PIP) install -qq -c .ci/constraints.txt opencv-python-headless && \
 		$(BIN)/python -c 'import cv2'; \
 	}
+	@rm -f .venv/.installed*
 	@touch $@

@@ -23,3 +23,18 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real clips at {folder}; set VIDCLS_TEST_DATA")
     return folder
+
+
+@pytest.fixture(scope="session")
+def cuda_card() -> str:
+    """Name of the CUDA card here; tests that need one skip, or fail where VIDCLS_REQUIRE_CUDA=1 promises one."""
+    import onnxruntime
+
+    from vidcls import cuda
+
+    found = cuda.look(onnxruntime)
+    if found.problem is None:
+        return found.cards[0].name
+    if os.environ.get("VIDCLS_REQUIRE_CUDA") == "1":
+        pytest.fail(f"VIDCLS_REQUIRE_CUDA=1, but {found.problem}")
+    pytest.skip(f"no CUDA here: {found.problem.what}")

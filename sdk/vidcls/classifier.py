@@ -52,6 +52,11 @@ class VideoClassifier:
         return self._session.device
 
     @property
+    def device_reason(self) -> str:
+        """Why it runs there, for people: with "auto", also what keeps it from CUDA."""
+        return self._session.device_reason
+
+    @property
     def contract(self) -> ModelContract:
         """What the model says of itself."""
         return self._contract
@@ -150,17 +155,19 @@ class VideoClassifier:
     def _logits(self, frames: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32], float, float]:
         """Logits [N, labels] of uint8 frames [N, T, h, w, 3], and the ms of preprocessing and inference.
 
-        Views run one at a time, so that memory and answers do not depend on how many there are.
+        On the CPU views run one at a time, so that memory and answers do not depend on how many there
+        are; a CUDA card needs several at once to be busy.
         """
         logits, preprocess_seconds, inference_seconds = [], 0.0, 0.0
-        for view in frames[:, None]:
+        for start in range(0, len(frames), self._session.batch):
+            views = frames[start : start + self._session.batch]
             before = time.perf_counter()
-            pixel_values = normalise(view, self._contract.image) if self._contract.model.input.normalised else view
+            pixel_values = normalise(views, self._contract.image) if self._contract.model.input.normalised else views
             between = time.perf_counter()
             logits.append(self._session.run(pixel_values))
             preprocess_seconds += between - before
             inference_seconds += time.perf_counter() - between
-        if not np.isfinite(logits).all():
+        if not all(np.isfinite(part).all() for part in logits):
             raise ModelError(f"{self._path}: the model's logits are not finite on {self.device}; export it as fp32")
         return np.concatenate(logits), preprocess_seconds * 1000, inference_seconds * 1000
 

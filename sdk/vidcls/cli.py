@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from vidcls.commands.doctor import doctor
 from vidcls.commands.evaluate import evaluate
 from vidcls.commands.info import info
 from vidcls.commands.predict import predict
@@ -20,7 +21,7 @@ def main() -> None:
     """
 
 
-for command in (evaluate, info, predict, preview, verify):
+for command in (doctor, evaluate, info, predict, preview, verify):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-"""How many CPUs this process may really use: affinity mask and container quota, not the machine's count."""
+"""The CPUs that this process may really use, by affinity mask and container quota, and what they can do."""
 
 from __future__ import annotations
 
 import os
+import platform
 from pathlib import Path
 
 
@@ -12,12 +13,52 @@ def usable_cpus() -> int:
     A container limited to two CPUs on a 64-core host still sees 64; 64 threads there are several
     times slower than two.
     """
+    return max(1, min([allowed_cpus(), *(int(quota) for quota in cpu_quotas())]))
+
+
+def allowed_cpus() -> int:
+    """CPUs that this process may run on, however little of their time it gets."""
     try:
-        cpus = len(os.sched_getaffinity(0))
+        return len(os.sched_getaffinity(0))
     except AttributeError:  # macOS and Windows have no affinity mask to ask for
-        cpus = os.cpu_count() or 1
-    quotas = _cgroup_quotas(Path("/proc/self/cgroup"), Path("/sys/fs/cgroup"))
-    return max(1, min([cpus, *(int(quota) for quota in quotas)]))
+        return os.cpu_count() or 1
+
+
+def cpu_quotas() -> list[float]:
+    """Container quotas, in CPUs, that bind this process."""
+    return _cgroup_quotas(Path("/proc/self/cgroup"), Path("/sys/fs/cgroup"))
+
+
+def cpu_name() -> str:
+    """The processor's name as Linux has it, else its architecture."""
+    return _cpu_facts(Path("/proc/cpuinfo"))[0] or platform.machine()
+
+
+def cpu_features() -> dict[str, bool]:
+    """Whether the processor has each instruction set that gains much here, by Linux's name for it.
+
+    avx2, avx512f and sve carry fp32; vnni, asimddp, i8mm and amx_int8 int8; bf16 half precision.
+    """
+    flags = _cpu_facts(Path("/proc/cpuinfo"))[1]
+    return {name: name in flags for name in _FEATURES["arm" if "asimd" in flags else "x86"]}
+
+
+_FEATURES = {
+    "x86": ("avx2", "avx512f", "avx_vnni", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16"),
+    "arm": ("asimddp", "i8mm", "bf16", "sve"),
+}
+
+
+def _cpu_facts(path: Path) -> tuple[str, set[str]]:
+    """(name, flags) of the first processor that Linux lists."""
+    name, flags = "", set[str]()
+    for line in _read(path).splitlines():
+        key, _, value = (part.strip() for part in line.partition(":"))
+        if key in ("model name", "Model") and not name:
+            name = value
+        if key in ("flags", "Features"):
+            return name, set(value.split())
+    return name, flags
 
 
 def _cgroup_quotas(membership: Path, root: Path) -> list[float]:
@@ -50,6 +91,6 @@ def _quota(fields: list[str]) -> list[float]:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="ascii").strip()
+        return path.read_text(encoding="utf-8", errors="replace").strip()
     except OSError:
         return ""

@@ -95,3 +95,27 @@ def test_a_system_without_affinity_counts_its_cpus(monkeypatch: pytest.MonkeyPat
 
 def test_this_machine_has_at_least_one_cpu_and_no_more_than_the_mask() -> None:
     assert 1 <= usable_cpus() <= len(os.sched_getaffinity(0))
+
+
+def test_a_processors_name_and_features_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    x86 = tmp_path / "x86"
+    x86.write_text(
+        "processor\t: 0\nmodel name\t: Some CPU\nflags\t\t: fpu avx2 avx512f\n\nprocessor\t: 1\nflags\t: no\n"
+    )
+    arm = tmp_path / "arm"
+    arm.write_text("processor\t: 0\nFeatures\t: fp asimd asimddp bf16\nModel\t: A board\n")
+    assert cpus._cpu_facts(x86) == ("Some CPU", {"fpu", "avx2", "avx512f"})
+    assert cpus._cpu_facts(arm) == ("", {"fp", "asimd", "asimddp", "bf16"})
+    assert cpus._cpu_facts(tmp_path / "none") == ("", set())
+    facts = {path: cpus._cpu_facts(path) for path in (x86, arm)}
+    monkeypatch.setattr(cpus, "_cpu_facts", lambda _path: facts[x86])
+    assert [name for name, there in cpus.cpu_features().items() if there] == ["avx2", "avx512f"]
+    monkeypatch.setattr(cpus, "_cpu_facts", lambda _path: facts[arm])
+    assert cpus.cpu_features() == {"asimddp": True, "i8mm": False, "bf16": True, "sve": False}
+    assert cpus.cpu_name()
+
+
+def test_a_quota_is_told_apart_from_the_mask(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _process: set(range(8)))
+    monkeypatch.setattr(cpus, "_cgroup_quotas", lambda _membership, _root: [2.5])
+    assert (cpus.allowed_cpus(), cpus.cpu_quotas(), usable_cpus()) == (8, [2.5], 2)

@@ -1,11 +1,11 @@
-"""Opening and running tiny real ONNX files; only a CUDA that fails to start is a substitute."""
+"""Opening and running tiny real ONNX files. Why CUDA cannot start is test_cuda.py's."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,12 +15,9 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from generated import write_model
-from vidcls import DeviceError, ModelError
-from vidcls.session import Session
-
-
-def has_cuda() -> bool:
-    return "CUDAExecutionProvider" in onnxruntime.get_available_providers()
+from vidcls import ModelError
+from vidcls.cuda import PROVIDER, Problem
+from vidcls.session import BoundRuns, Session, nodes_by_provider, open_whole
 
 
 def write_graph(path: Path, *, inputs: int = 1, outputs: int = 1, columns: int | None = None) -> Path:
@@ -109,61 +106,98 @@ def test_an_unknown_device_is_refused_before_the_file_is_looked_at(device: str, 
         Session(tmp_path / "gone.onnx", device=device)  # type: ignore[arg-type]
 
 
-@pytest.mark.skipif(has_cuda(), reason="this onnxruntime has CUDA")
-def test_cuda_never_falls_back_and_says_what_to_install(model: Path) -> None:
-    with pytest.raises(DeviceError, match=r"built without CUDA; run .*pip install \"vidcls\[gpu\]\""):
-        Session(model, device="cuda")
-
-
-@pytest.mark.skipif(has_cuda(), reason="this onnxruntime has CUDA")
-def test_auto_takes_the_cpu_where_there_is_no_cuda(model: Path) -> None:
-    assert Session(model, device="auto").device == "cpu"
-
-
-@pytest.fixture(params=["RuntimeException", "Fail", "EPFail", "RuntimeError"])
-def broken_cuda(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An onnxruntime that could do CUDA, but raises when a session is opened on it."""
-    kind = getattr(onnxruntime.capi.onnxruntime_pybind11_state, request.param, RuntimeError)
-    assert kind.__name__ == request.param
-
-    def open_session(path: str, options: Any, *, providers: list[Any], **others: Any) -> Any:
-        if providers != ["CPUExecutionProvider"]:
-            raise kind("CUDA failure 100: no CUDA-capable device\nmore about it")
-        return onnxruntime.InferenceSession(path, options, providers=providers, **others)
-
-    substitute = SimpleNamespace(
-        get_available_providers=lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"],
-        SessionOptions=onnxruntime.SessionOptions,
-        InferenceSession=open_session,
-        capi=onnxruntime.capi,
-    )
-    monkeypatch.setitem(sys.modules, "onnxruntime", substitute)
-
-
-@pytest.mark.usefixtures("broken_cuda")
-def test_cuda_that_fails_to_open_says_why(model: Path) -> None:
-    with pytest.raises(DeviceError, match=r"^device 'cuda' .*no CUDA-capable device\); check 'nvidia-smi'[^\n]*$"):
-        Session(model, device="cuda")
-
-
-@pytest.mark.usefixtures("broken_cuda")
-def test_auto_takes_the_cpu_where_cuda_fails_to_open_and_says_why(
-    model: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    assert Session(model, device="auto").device == "cpu"
+def test_a_session_says_why_it_runs_where_it_does(model: Path, caplog: pytest.LogCaptureFixture) -> None:
+    assert Session(model, device="cpu").device_reason == "the CPU was asked for"
+    caplog.set_level("INFO", logger="vidcls")
+    session = Session(model, device="auto")
     (record,) = caplog.records
-    assert record.levelname == "WARNING"
-    assert "running on the CPU" in record.getMessage()
-    assert "no CUDA-capable device)" in record.getMessage()
+    assert session.device_reason in record.getMessage()
 
 
-@pytest.mark.usefixtures("broken_cuda")
 @pytest.mark.parametrize("device", ["auto", "cuda"])
 def test_a_damaged_file_is_not_blamed_on_cuda(device: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "bad.onnx").write_bytes(b"not ONNX")
     with pytest.raises(ModelError, match=r"bad\.onnx: .*damaged"):
         Session(tmp_path / "bad.onnx", device=device)
     assert caplog.records == []
+
+
+# A provider of onnxruntime's CPU package that takes no node of any graph: what CUDA would not take looks the same.
+IDLE = "AzureExecutionProvider"
+needs_idle = pytest.mark.skipif(
+    IDLE not in onnxruntime.get_available_providers(), reason=f"this onnxruntime has no {IDLE}"
+)
+
+
+@needs_idle
+def test_nodes_that_would_stay_on_the_cpu_are_counted_and_named(model: Path) -> None:
+    problem = open_whole(onnxruntime, model, provider=IDLE, options={})
+    assert isinstance(problem, Problem)
+    assert "leaves 2 of the graph's 2 nodes on the CPU (1 Flatten, 1 MatMul)" in problem.what
+
+
+@needs_idle
+def test_an_onnxruntime_that_cannot_name_nodes_refuses_them_all_the_same(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(onnxruntime.InferenceSession.__base__, "get_provider_graph_assignment_info")
+    with pytest.raises(onnxruntime.capi.onnxruntime_pybind11_state.Fail, match="assigned to the default CPU EP"):
+        open_whole(onnxruntime, model, provider=IDLE, options={})
+
+
+@pytest.mark.skipif(PROVIDER in onnxruntime.get_available_providers(), reason="this onnxruntime has CUDA")
+def test_a_provider_that_does_not_start_is_no_session(model: Path) -> None:
+    with (
+        pytest.warns(UserWarning, match="not in available provider names"),
+        pytest.raises(RuntimeError, match="went on without"),
+    ):
+        open_whole(onnxruntime, model, provider=PROVIDER, options={})
+
+
+def test_nodes_are_counted_by_the_provider_that_runs_them(model: Path) -> None:
+    options = onnxruntime.SessionOptions()
+    options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
+    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    assert nodes_by_provider(session) == {"CPUExecutionProvider": {"Flatten": 1, "MatMul": 1}}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "uint8"])
+def test_bound_buffers_change_no_answer(dtype: str, tmp_path: Path) -> None:
+    path = write_model(tmp_path / "model.onnx", dtype=dtype)
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    bound = BoundRuns(onnxruntime, session, device="cpu")
+    shape = [4, 3, 32, 32] if dtype == "float32" else [4, 32, 32, 3]
+    random = np.random.default_rng(0)
+    answers = []
+    for batch in (1, 3, 1, 2, 3):
+        pixel_values = random.integers(0, 256, [batch, *shape]).astype(dtype)
+        (expected,) = session.run(None, {"pixel_values": pixel_values})
+        answers.append((bound.run(pixel_values), expected))
+    for answer, expected in answers:  # after all of them: no answer may be a view of a buffer
+        np.testing.assert_array_equal(answer, expected)
+
+
+def test_bound_buffers_take_only_what_fits_them(model: Path) -> None:
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    bound = BoundRuns(onnxruntime, session, device="cpu")
+    right = np.ones([1, 4, 3, 32, 32], np.float32)
+    bound.run(right)
+    for wrong in (right.astype(np.float64), right.astype(np.uint8), right[..., :16], right[:, :, :, None]):
+        with pytest.raises(ValueError, match=r"the input is .*, expected float32 \['batch', 4, 3, 32, 32\]"):
+            bound.run(wrong)
+    turned = np.arange(right.size, dtype=np.float32).reshape(right.shape).transpose(0, 1, 2, 4, 3)
+    (expected,) = session.run(None, {"pixel_values": turned})
+    np.testing.assert_array_equal(bound.run(turned), expected)
+
+
+def test_bound_buffers_hold_one_run_at_a_time(model: Path) -> None:
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    bound = BoundRuns(onnxruntime, session, device="cpu")
+    inputs = [np.full([1, 4, 3, 32, 32], number, np.float32) for number in range(64)]
+    expected = [bound.run(values) for values in inputs]
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(bound.run, inputs))
+    np.testing.assert_array_equal(found, expected)
 
 
 WITHOUT_ONNXRUNTIME = """

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from vidcls import terminal
+
 if TYPE_CHECKING:
     from vidcls import VideoClassifier
 
@@ -53,10 +55,15 @@ def views_and_crops(command: Command) -> Command:
 
 
 def open_classifier(model: Path, device: str, *, views: int = 1, crops: str = "1") -> VideoClassifier:
-    """Open MODEL on a device, and refuse views and crops that it cannot take before anything runs."""
+    """Open MODEL on a device, and refuse views and crops that it cannot take before anything runs.
+
+    On a terminal, "auto" says what it took and why.
+    """
     from vidcls import VideoClassifier
     from vidcls.views import check_views
 
     classifier = VideoClassifier(model, device=device)  # type: ignore[arg-type]
     check_views(classifier.contract, views=views, crops=int(crops))
+    if device == "auto" and terminal.is_interactive():
+        terminal.note(f"device {classifier.device}: {classifier.device_reason}")
     return classifier

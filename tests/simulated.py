@@ -1,0 +1,134 @@
+"""Machines with CUDA that cannot work, each made of real shared libraries that a C compiler builds.
+
+onnxruntime itself is the real one, but for what onnxruntime-gpu 1.31.1 was seen to do on machines
+without a card, or with stand-ins for the driver:
+
+- it lists CUDAExecutionProvider, whatever is missing;
+- where its provider's library cannot be loaded, it logs that and opens the session on the CPU;
+- where CUDA cannot be started, opening raises a bare RuntimeError such as
+  "... CUDA failure 35: CUDA driver version is insufficient for CUDA runtime version ; GPU=-1 ; hostname=...".
+
+It is put in place by a sitecustomize module, so that child processes have it too.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+# A CUDA that no machine has: neither pip's libraries nor the system's can take the place of the missing.
+MAJOR = 99
+LIBRARIES = (f"libcublasLt.so.{MAJOR}", f"libcublas.so.{MAJOR}", f"libcudart.so.{MAJOR}", "libcudnn.so.9")
+DRIVER = "libcuda.so.1"
+
+_DRIVER_SOURCE = """
+#include <string.h>
+int cuDriverGetVersion(int *version) { *version = VERSION; return 0; }
+int cuInit(unsigned flags) { return STATUS; }
+int cuDeviceGetCount(int *count) { *count = 1; return 0; }
+int cuDeviceGet(int *device, int index) { *device = index; return 0; }
+int cuDeviceGetName(char *name, int length, int device) { strncpy(name, "Simulated Card", length); return 0; }
+int cuDeviceTotalMem_v2(size_t *bytes, int device) { *bytes = (size_t)8 << 30; return 0; }
+int cuDeviceGetAttribute(int *value, int attribute, int device) { *value = attribute == 75 ? 9 : 0; return 0; }
+"""
+
+_SITECUSTOMIZE = """
+import ctypes, sys
+from pathlib import Path
+
+sys.modules["nvidia"] = sys.modules["torch"] = None  # what pip installed beside the tests is not on this machine
+sys.path.insert(0, {folder!r})
+import onnxruntime
+
+folder = Path({folder!r}) / "onnxruntime"
+onnxruntime.__file__ = str(folder / "__init__.py")
+onnxruntime.__version__ = "99.0.0"
+CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
+Real = onnxruntime.InferenceSession
+
+
+class InferenceSession(Real):
+    def __init__(self, path, options, *, providers, **others):
+        if providers != [CPU]:
+            try:
+                ctypes.CDLL(str(folder / "capi" / "libonnxruntime_providers_cuda.so"))
+            except OSError as error:
+                print("Failed to load library", error, file=sys.stderr)
+            else:
+                raise RuntimeError({raises!r})
+        super().__init__(path, options, providers=[CPU], **others)
+
+
+if {has_cuda!r}:
+    onnxruntime.get_available_providers = lambda: [CUDA, CPU]
+    onnxruntime.InferenceSession = InferenceSession
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """What a simulated machine has.
+
+    driver: (CUDA version as cuDriverGetVersion gives it, status of cuInit), or None without a driver.
+    libraries: those of LIBRARIES that are there.
+    wheels: packages installed as the module onnxruntime, with their versions.
+    has_cuda: whether the onnxruntime that is there was built with CUDA.
+    raises: what opening a session on CUDA raises.
+    environment: more variables.
+    """
+
+    driver: tuple[int, int] | None = (MAJOR * 1000, 0)
+    libraries: tuple[str, ...] = LIBRARIES
+    wheels: tuple[tuple[str, str], ...] = (("onnxruntime-gpu", "99.0.0"),)
+    has_cuda: bool = True
+    raises: str = "CUDA failure 999: unknown error ; GPU=0 ; hostname=here"
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+def build(machine: Machine, folder: Path, *, libraries_folder: str = "lib") -> dict[str, str]:
+    """Build a machine in `folder`; the environment in which Python runs on it.
+
+    libraries_folder: where CUDA's libraries lie. Only "lib" is on the loader's path.
+    """
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if compiler is None:
+        pytest.skip("no C compiler to build the libraries of a simulated machine")
+    capi, everything, loaders = folder / "onnxruntime" / "capi", folder / "all", folder / "lib"
+    for place in (capi, everything, loaders, folder / libraries_folder):
+        place.mkdir(parents=True, exist_ok=True)
+    for name in (*LIBRARIES, DRIVER):
+        _compile(compiler, everything / name, "", [f"-Wl,-soname,{name}"])
+    for name in machine.libraries:
+        shutil.copy(everything / name, folder / libraries_folder)
+    if machine.driver is not None:
+        version, status = machine.driver
+        flags = [f"-DVERSION={version}", f"-DSTATUS={status}", f"-Wl,-soname,{DRIVER}"]
+        _compile(compiler, loaders / DRIVER, _DRIVER_SOURCE, flags)
+    # Like the real one's, this provider's file does not name cuDNN.
+    needed = [f"-l:{name}" for name in (*LIBRARIES[:3], DRIVER)]
+    provider = capi / "libonnxruntime_providers_cuda.so"
+    _compile(compiler, provider, "", ["-Wl,--no-as-needed", f"-L{everything}", *needed])
+    for name, version in machine.wheels:
+        about = folder / f"{name.replace('-', '_')}-{version}.dist-info"
+        about.mkdir()
+        (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n", encoding="utf-8")
+    customize = _SITECUSTOMIZE.format(folder=str(folder), raises=machine.raises, has_cuda=machine.has_cuda)
+    (folder / "python").mkdir()
+    (folder / "python" / "sitecustomize.py").write_text(customize, encoding="utf-8")
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(folder / "python"), *sys.path[1:]]),
+        "LD_LIBRARY_PATH": str(loaders),
+        **machine.environment,
+    }
+
+
+def _compile(compiler: str, target: Path, source: str, flags: list[str]) -> None:
+    command = [compiler, "-shared", "-fPIC", "-o", str(target), "-xc", "-", "-xnone", *flags]
+    subprocess.run(command, input=source, text=True, check=True)
