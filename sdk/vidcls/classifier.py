@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Generator, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -11,19 +12,21 @@ import numpy.typing as npt
 
 from vidcls.contract import ModelContract
 from vidcls.decoding import VideoSource
-from vidcls.errors import ModelError
+from vidcls.errors import ModelError, VideoError
+from vidcls.many import classify_many
 from vidcls.model import open_model
 from vidcls.prediction import Prediction
 from vidcls.preprocessing import crop_frame, normalise
 from vidcls.selftest import Verification, file_sha256, pattern_1
 from vidcls.session import Device
-from vidcls.views import read_views
+from vidcls.views import VideoViews, check_views, read_views
 
 
 class VideoClassifier:
     """A video classifier in one ONNX file made by vidcls-export.
 
-    Everything about sampling, pixels and labels comes from the contract in the file.
+    Everything about sampling, pixels and labels comes from the contract in the file. One classifier
+    may be used by many threads at once: it keeps nothing between calls, and answers are the same.
     """
 
     def __init__(self, model: str | os.PathLike[str], *, device: Device = "auto") -> None:
@@ -70,22 +73,34 @@ class VideoClassifier:
             ModelError: the model does not answer with finite numbers.
             ValueError: views or crops is out of range, or crops=3 on a model that stretches.
         """
-        started = time.perf_counter()
-        seen = read_views(video, self._contract, views=views, crops=crops)
-        logits, preprocess_ms, inference_ms = self._logits(seen.frames)
-        return Prediction(
-            labels=self.labels,
-            logits=logits.mean(axis=0),
-            windows=seen.windows,
-            timestamps=seen.timestamps,
-            device=self.device,
-            timing_ms={
-                "decode": seen.decode_ms,
-                "preprocess": seen.crop_ms + preprocess_ms,
-                "inference": inference_ms,
-                "total": (time.perf_counter() - started) * 1000,
-            },
-        )
+        return self._classify(read_views(video, self._contract, views=views, crops=crops))
+
+    def predict_many(
+        self, videos: Iterable[VideoSource], *, views: int = 1, crops: int = 1
+    ) -> Generator[Prediction | VideoError, None, None]:
+        """Classify many videos, faster than one by one: threads decode what comes next during inference.
+
+        Args:
+            videos: paths or URLs; taken as they are needed, so there may be endlessly many. Memory
+                does not depend on how many there are.
+            views, crops: as for `predict`.
+
+        Returns:
+            One answer per video, in their order: its Prediction, the same as `predict` gives, or the
+            VideoError that it failed with, which is handed out and not raised, so that one bad file
+            does not stop the rest:
+
+                for path, answer in zip(paths, classifier.predict_many(paths)):
+                    print(path, answer if isinstance(answer, VideoError) else answer.label)
+
+            Inference runs in the thread that iterates. Closing the iterator stops the others.
+
+        Raises:
+            ModelError: the model does not answer with finite numbers.
+            ValueError: as for `predict`.
+        """
+        check_views(self._contract, views=views, crops=crops)
+        return classify_many(videos, self._contract, self._classify, views=views, crops=crops)
 
     def predict_frames(self, frames: npt.NDArray[np.uint8]) -> Prediction:
         """Classify exactly these frames.
@@ -102,19 +117,9 @@ class VideoClassifier:
         started = time.perf_counter()
         cropped = np.stack([crop_frame(frame, self._contract.image, crops=1) for frame in frames], axis=1)
         crop_ms = (time.perf_counter() - started) * 1000
-        logits, preprocess_ms, inference_ms = self._logits(cropped)
-        return Prediction(
-            labels=self.labels,
-            logits=logits.mean(axis=0),
-            windows=[],
-            timestamps=np.empty((0, len(frames))),
-            device=self.device,
-            timing_ms={
-                "decode": 0.0,
-                "preprocess": crop_ms + preprocess_ms,
-                "inference": inference_ms,
-                "total": (time.perf_counter() - started) * 1000,
-            },
+        timestamps = np.empty((0, len(frames)))
+        return self._classify(
+            VideoViews(frames=cropped, windows=[], timestamps=timestamps, decode_ms=0.0, crop_ms=crop_ms)
         )
 
     def verify(self) -> Verification:
@@ -141,6 +146,24 @@ class VideoClassifier:
             device=self.device,
             precision=model.precision,
             problem=problem,
+        )
+
+    def _classify(self, seen: VideoViews) -> Prediction:
+        """The mean over views and crops of what the model says of them."""
+        logits, preprocess_ms, inference_ms = self._logits(seen.frames)
+        preprocess_ms += seen.crop_ms
+        return Prediction(
+            labels=self.labels,
+            logits=logits.mean(axis=0),
+            windows=seen.windows,
+            timestamps=seen.timestamps,
+            device=self.device,
+            timing_ms={
+                "decode": seen.decode_ms,
+                "preprocess": preprocess_ms,
+                "inference": inference_ms,
+                "total": seen.decode_ms + preprocess_ms + inference_ms,
+            },
         )
 
     def _logits(self, frames: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32], float, float]:

@@ -34,23 +34,23 @@ def predict(
         from vidcls.errors import VideoError
 
         classifier = options.open_classifier(model, device, views=views, crops=crops)
-        for video in videos:
-            try:
-                prediction = classifier.predict(video, views=views, crops=int(crops))
-            except VideoError as error:
-                failed = True
-                if as_json:
-                    problem = {"type": type(error).__name__, "message": str(error)}
-                    terminal.print_json({"video": source_name(video), "error": problem})
+        answers = classifier.predict_many(videos, views=views, crops=int(crops))
+        with terminal.progress(answers, label="classifying", length=len(videos)) as bar:
+            for video, answer in zip(videos, bar, strict=True):
+                terminal.clear_progress()
+                if isinstance(answer, VideoError):
+                    failed = True
+                    if as_json:
+                        problem = {"type": type(answer).__name__, "message": str(answer)}
+                        terminal.print_json({"video": source_name(video), "error": problem})
+                    else:
+                        terminal.note(f"Error: {answer}")
+                elif as_json:
+                    terminal.print_json({"video": source_name(video), **_prediction_fields(answer, top_k=top_k)})
                 else:
-                    terminal.note(f"Error: {error}")
-                continue
-            if as_json:
-                terminal.print_json({"video": source_name(video), **_prediction_fields(prediction, top_k=top_k)})
-            else:
-                click.echo(source_name(video))
-                for label, score in prediction.top(top_k):
-                    click.echo(f"  {score:.4f}  {label}")
+                    click.echo(source_name(video))
+                    for label, score in answer.top(top_k):
+                        click.echo(f"  {score:.4f}  {label}")
     if failed:
         raise SystemExit(1)
 
