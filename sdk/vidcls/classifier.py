@@ -19,6 +19,8 @@ from vidcls.prediction import Prediction
 from vidcls.preprocessing import crop_frame, normalise
 from vidcls.selftest import Verification, file_sha256, pattern_1
 from vidcls.session import Device
+from vidcls.streaming import Pace, Stream, open_stream
+from vidcls.timeline import CHANGE_ODDS, Segment, check_change_odds, segments
 from vidcls.views import VideoViews, check_views, read_views
 
 
@@ -101,6 +103,66 @@ class VideoClassifier:
         """
         check_views(self._contract, views=views, crops=crops)
         return classify_many(videos, self._contract, self._classify, views=views, crops=crops)
+
+    def stream(
+        self,
+        source: int | VideoSource,
+        *,
+        pace: Pace = "realtime",
+        step_seconds: float | None = None,
+        timeout_seconds: float = 5.0,
+    ) -> Stream:
+        """Classify what a camera sees now, or a file as if it was filmed now, window after window.
+
+            with classifier.stream(0) as records:
+                for record in records:
+                    print(record.time, record.label, record.score)
+
+        A thread reads the source. Windows last as long as the model's clips, in seconds whatever the
+        camera's rate, and hold the frames that `predict` would take from them. Where the model is
+        slower than the camera, windows are dropped and counted, and the answers stay as fresh.
+        A camera or network stream that is lost is opened again, with pauses that grow to 30 s; the
+        logger "vidcls" tells, and the next record's gap_seconds.
+
+        Args:
+            source: a camera's number, an RTSP or HTTP URL, or a file.
+            pace: "realtime", or for files "fastest": every window, none dropped, with the same answers
+                each time.
+            step_seconds: from one window's start to the next one's; by default half a window.
+            timeout_seconds: a network stream that cannot be opened, or is silent, for so long is lost.
+
+        Raises:
+            VideoError: the source cannot be opened; while iterating, a file cannot be decoded.
+            ModelError: while iterating, the model does not answer with finite numbers.
+            ValueError: an argument is out of its range.
+        """
+        return open_stream(
+            source,
+            self._contract,
+            self._classify,
+            pace=pace,
+            step_seconds=step_seconds,
+            timeout_seconds=timeout_seconds,
+        )
+
+    def timeline(self, video: VideoSource, *, change_odds: float = CHANGE_ODDS) -> list[Segment]:
+        """Tell what happens when in a whole video: segments without gaps, from its start to its end.
+
+        Windows step by half the clip length; a border lies in the middle of a window, so a segment
+        much shorter than a window goes unseen.
+
+        Args:
+            video: path or URL, of any length.
+            change_odds: a change of label counts only if it makes the windows' answers together this
+                many times more probable; at least 1, which takes every change.
+
+        Raises:
+            VideoError, ModelError: as for `predict`.
+            ValueError: change_odds is less than 1.
+        """
+        check_change_odds(change_odds)
+        with self.stream(video, pace="fastest") as records:
+            return list(segments(records, duration=records.duration or 0.0, change_odds=change_odds))
 
     def predict_frames(self, frames: npt.NDArray[np.uint8]) -> Prediction:
         """Classify exactly these frames.
