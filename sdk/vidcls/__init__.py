@@ -13,33 +13,44 @@ __version__ = "0.1.0"
 __all__ = [
     "DependencyError",
     "DeviceError",
+    "Event",
     "ModelContract",
     "ModelError",
     "Prediction",
+    "Record",
+    "Segment",
     "Verification",
     "VidclsError",
     "VideoClassifier",
     "VideoError",
+    "steady_events",
 ]
 
 if TYPE_CHECKING:
     from vidcls.classifier import VideoClassifier
     from vidcls.contract import ModelContract
     from vidcls.errors import DependencyError, DeviceError, ModelError, VidclsError, VideoError
+    from vidcls.events import Event, steady_events
     from vidcls.prediction import Prediction
     from vidcls.selftest import Verification
+    from vidcls.streaming import Record
+    from vidcls.timeline import Segment
 else:
     # Each name is imported when it is first used, so that a command's --help waits for neither NumPy nor OpenCV.
     _MODULES = {
         "DependencyError": "errors",
         "DeviceError": "errors",
+        "Event": "events",
         "ModelContract": "contract",
         "ModelError": "errors",
         "Prediction": "prediction",
+        "Record": "streaming",
+        "Segment": "timeline",
         "Verification": "selftest",
         "VidclsError": "errors",
         "VideoClassifier": "classifier",
         "VideoError": "errors",
+        "steady_events": "events",
     }
 
     def __getattr__(name: str) -> object:

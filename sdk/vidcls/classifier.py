@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Generator, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -11,19 +12,23 @@ import numpy.typing as npt
 
 from vidcls.contract import ModelContract
 from vidcls.decoding import Decoder, VideoSource
-from vidcls.errors import ModelError
+from vidcls.errors import ModelError, VideoError
+from vidcls.many import classify_many
 from vidcls.model import open_model
 from vidcls.prediction import Prediction
 from vidcls.preprocessing import crop_frames, normalise
 from vidcls.selftest import Verification, file_sha256, pattern_1
 from vidcls.session import Device
-from vidcls.views import read_views
+from vidcls.streaming import Pace, Stream, open_stream
+from vidcls.timeline import CHANGE_ODDS, Segment, check_change_odds, segments
+from vidcls.views import VideoViews, check_views, read_views
 
 
 class VideoClassifier:
     """A video classifier in one ONNX file made by vidcls-export.
 
-    Everything about sampling, pixels and labels comes from the contract in the file.
+    Everything about sampling, pixels and labels comes from the contract in the file. One classifier
+    may be used by many threads at once: it keeps nothing between calls, and answers are the same.
     """
 
     def __init__(self, model: str | os.PathLike[str], *, device: Device = "auto") -> None:
@@ -77,23 +82,94 @@ class VideoClassifier:
             ModelError: the model does not answer with finite numbers.
             ValueError: views or crops is out of range, or crops=3 on a model that stretches.
         """
-        started = time.perf_counter()
-        seen = read_views(video, self._contract, views=views, crops=crops, decoder=decoder)
-        logits, preprocess_ms, inference_ms = self._logits(seen.frames)
-        return Prediction(
-            labels=self.labels,
-            logits=logits.mean(axis=0),
-            windows=seen.windows,
-            timestamps=seen.timestamps,
-            decoded_share=seen.decoded_share,
-            device=self.device,
-            timing_ms={
-                "decode": seen.decode_ms,
-                "preprocess": seen.crop_ms + preprocess_ms,
-                "inference": inference_ms,
-                "total": (time.perf_counter() - started) * 1000,
-            },
+        return self._classify(read_views(video, self._contract, views=views, crops=crops, decoder=decoder))
+
+    def predict_many(
+        self, videos: Iterable[VideoSource], *, views: int = 1, crops: int = 1, decoder: Decoder = "auto"
+    ) -> Generator[Prediction | VideoError, None, None]:
+        """Classify many videos, faster than one by one: threads decode what comes next during inference.
+
+        Args:
+            videos: paths or URLs; taken as they are needed, so there may be endlessly many. Memory
+                does not depend on how many there are.
+            views, crops, decoder: as for `predict`.
+
+        Returns:
+            One answer per video, in their order: its Prediction, the same as `predict` gives, or the
+            VideoError that it failed with, which is handed out and not raised, so that one bad file
+            does not stop the rest:
+
+                for path, answer in zip(paths, classifier.predict_many(paths)):
+                    print(path, answer if isinstance(answer, VideoError) else answer.label)
+
+            Inference runs in the thread that iterates. Closing the iterator stops the others.
+
+        Raises:
+            ModelError: the model does not answer with finite numbers.
+            ValueError: as for `predict`.
+        """
+        check_views(self._contract, views=views, crops=crops)
+        return classify_many(videos, self._contract, self._classify, views=views, crops=crops, decoder=decoder)
+
+    def stream(
+        self,
+        source: int | VideoSource,
+        *,
+        pace: Pace = "realtime",
+        step_seconds: float | None = None,
+        timeout_seconds: float = 5.0,
+    ) -> Stream:
+        """Classify what a camera sees now, or a file as if it was filmed now, window after window.
+
+            with classifier.stream(0) as records:
+                for record in records:
+                    print(record.time, record.label, record.score)
+
+        A thread reads the source. Windows last as long as the model's clips, in seconds whatever the
+        camera's rate, and hold the frames that `predict` would take from them. Where the model is
+        slower than the camera, windows are dropped and counted, and the answers stay as fresh.
+        A camera or network stream that is lost is opened again, with pauses that grow to 30 s; the
+        logger "vidcls" tells, and the next record's gap_seconds.
+
+        Args:
+            source: a camera's number, an RTSP or HTTP URL, or a file.
+            pace: "realtime", or for files "fastest": every window, none dropped, with the same answers
+                each time.
+            step_seconds: from one window's start to the next one's; by default half a window.
+            timeout_seconds: a network stream that cannot be opened, or is silent, for so long is lost.
+
+        Raises:
+            VideoError: the source cannot be opened; while iterating, a file cannot be decoded.
+            ModelError: while iterating, the model does not answer with finite numbers.
+            ValueError: an argument is out of its range.
+        """
+        return open_stream(
+            source,
+            self._contract,
+            self._classify,
+            pace=pace,
+            step_seconds=step_seconds,
+            timeout_seconds=timeout_seconds,
         )
+
+    def timeline(self, video: VideoSource, *, change_odds: float = CHANGE_ODDS) -> list[Segment]:
+        """Tell what happens when in a whole video: segments without gaps, from its start to its end.
+
+        Windows step by half the clip length; a border lies in the middle of a window, so a segment
+        much shorter than a window goes unseen.
+
+        Args:
+            video: path or URL, of any length.
+            change_odds: a change of label counts only if it makes the windows' answers together this
+                many times more probable; at least 1, which takes every change.
+
+        Raises:
+            VideoError, ModelError: as for `predict`.
+            ValueError: change_odds is less than 1.
+        """
+        check_change_odds(change_odds)
+        with self.stream(video, pace="fastest") as records:
+            return list(segments(records, duration=records.duration or 0.0, change_odds=change_odds))
 
     def predict_frames(self, frames: npt.NDArray[np.uint8]) -> Prediction:
         """Classify exactly these frames.
@@ -110,20 +186,11 @@ class VideoClassifier:
         started = time.perf_counter()
         cropped = np.stack(list(crop_frames(frames, self._contract.image, crops=1)), axis=1)
         crop_ms = (time.perf_counter() - started) * 1000
-        logits, preprocess_ms, inference_ms = self._logits(cropped)
-        return Prediction(
-            labels=self.labels,
-            logits=logits.mean(axis=0),
-            windows=[],
-            timestamps=np.empty((0, len(frames))),
-            decoded_share=None,
-            device=self.device,
-            timing_ms={
-                "decode": 0.0,
-                "preprocess": crop_ms + preprocess_ms,
-                "inference": inference_ms,
-                "total": (time.perf_counter() - started) * 1000,
-            },
+        timestamps = np.empty((0, len(frames)))
+        return self._classify(
+            VideoViews(
+                frames=cropped, windows=[], timestamps=timestamps, decoded_share=None, decode_ms=0.0, crop_ms=crop_ms
+            )
         )
 
     def verify(self) -> Verification:
@@ -150,6 +217,25 @@ class VideoClassifier:
             device=self.device,
             precision=model.precision,
             problem=problem,
+        )
+
+    def _classify(self, seen: VideoViews) -> Prediction:
+        """The mean over views and crops of what the model says of them."""
+        logits, preprocess_ms, inference_ms = self._logits(seen.frames)
+        preprocess_ms += seen.crop_ms
+        return Prediction(
+            labels=self.labels,
+            logits=logits.mean(axis=0),
+            windows=seen.windows,
+            timestamps=seen.timestamps,
+            decoded_share=seen.decoded_share,
+            device=self.device,
+            timing_ms={
+                "decode": seen.decode_ms,
+                "preprocess": preprocess_ms,
+                "inference": inference_ms,
+                "total": seen.decode_ms + preprocess_ms + inference_ms,
+            },
         )
 
     def _logits(self, frames: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32], float, float]:

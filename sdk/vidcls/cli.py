@@ -9,6 +9,7 @@ from vidcls.commands.evaluate import evaluate
 from vidcls.commands.info import info
 from vidcls.commands.predict import predict
 from vidcls.commands.preview import preview
+from vidcls.commands.timeline import timeline
 from vidcls.commands.verify import verify
 
 
@@ -21,7 +22,7 @@ def main() -> None:
     """
 
 
-for command in (doctor, evaluate, info, predict, preview, verify):
+for command in (doctor, evaluate, info, predict, preview, timeline, verify):
     main.add_command(command)
 
 if __name__ == "__main__":

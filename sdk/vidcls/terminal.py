@@ -55,6 +55,12 @@ def progress(items: Iterable[T], *, label: str, length: int | None = None) -> It
         yield bar
 
 
+def clear_progress() -> None:
+    """Take the progress bar off its line, before a result is printed there; it is drawn again below it."""
+    if is_interactive():
+        click.echo("\r\033[K", nl=False, err=True)
+
+
 def note(message: str) -> None:
     """Tell the user something that is not the result: on stderr, so that results pipe cleanly."""
     click.echo(message, err=True)

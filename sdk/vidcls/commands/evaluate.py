@@ -45,14 +45,13 @@ def evaluate(
         classifier = options.open_classifier(model, device, views=views, crops=crops)
         videos = labelled_videos(data_dir, classifier.labels)
         logits, class_ids, problems, rows = [], [], [], []
-        with terminal.progress(videos, label="evaluating") as bar:
-            for path, class_id in bar:
+        answers = classifier.predict_many([path for path, _ in videos], views=views, crops=int(crops))
+        with terminal.progress(answers, label="evaluating", length=len(videos)) as bar:
+            for (path, class_id), prediction in zip(videos, bar, strict=True):
                 label = classifier.labels[class_id]
-                try:
-                    prediction = classifier.predict(path, views=views, crops=int(crops))
-                except VideoError as error:
-                    problems.append(str(error))
-                    rows.append([source_name(path), label, "", "", error])
+                if isinstance(prediction, VideoError):
+                    problems.append(str(prediction))
+                    rows.append([source_name(path), label, "", "", prediction])
                     continue
                 logits.append(prediction.logits)
                 class_ids.append(class_id)

@@ -46,28 +46,29 @@ def predict(
         from vidcls.errors import VideoError
 
         classifier = options.open_classifier(model, device, views=views, crops=crops)
-        for video in videos:
-            try:
-                prediction = classifier.predict(video, views=views, crops=int(crops), decoder=decoder)
-            except VideoError as error:
-                failed = True
+        answers = classifier.predict_many(videos, views=views, crops=int(crops), decoder=decoder)
+        with terminal.progress(answers, label="classifying", length=len(videos)) as bar:
+            for video, answer in zip(videos, bar, strict=True):
+                terminal.clear_progress()
+                if isinstance(answer, VideoError):
+                    failed = True
+                    if as_json:
+                        problem = {"type": type(answer).__name__, "message": str(answer)}
+                        terminal.print_json({"video": source_name(video), "error": problem})
+                    else:
+                        terminal.note(f"Error: {answer}")
+                    continue
+                if answer.decoded_share is not None and answer.decoded_share < WHOLE_SHARE:
+                    terminal.note(
+                        f"Warning: {source_name(video)}: only {answer.decoded_share:.0%} of the length that the file "
+                        "states could be decoded"
+                    )
                 if as_json:
-                    problem = {"type": type(error).__name__, "message": str(error)}
-                    terminal.print_json({"video": source_name(video), "error": problem})
+                    terminal.print_json({"video": source_name(video), **_prediction_fields(answer, top_k=top_k)})
                 else:
-                    terminal.note(f"Error: {error}")
-                continue
-            if prediction.decoded_share is not None and prediction.decoded_share < WHOLE_SHARE:
-                terminal.note(
-                    f"Warning: {source_name(video)}: only {prediction.decoded_share:.0%} of the length that the file "
-                    "states could be decoded"
-                )
-            if as_json:
-                terminal.print_json({"video": source_name(video), **_prediction_fields(prediction, top_k=top_k)})
-            else:
-                click.echo(source_name(video))
-                for label, score in prediction.top(top_k):
-                    click.echo(f"  {score:.4f}  {label}")
+                    click.echo(source_name(video))
+                    for label, score in answer.top(top_k):
+                        click.echo(f"  {score:.4f}  {label}")
     if failed:
         raise SystemExit(1)
 

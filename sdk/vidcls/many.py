@@ -1,0 +1,40 @@
+"""Many videos, one after the other: decoded ahead in threads, classified in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable
+from contextlib import closing
+
+from vidcls.ahead import map_ahead
+from vidcls.contract import Contract
+from vidcls.cpus import usable_cpus
+from vidcls.decoding import Decoder, VideoSource
+from vidcls.errors import VideoError
+from vidcls.prediction import Prediction
+from vidcls.views import VideoViews, read_views
+
+
+def classify_many(
+    videos: Iterable[VideoSource],
+    contract: Contract,
+    classify: Callable[[VideoViews], Prediction],
+    *,
+    views: int,
+    crops: int,
+    decoder: Decoder,
+) -> Generator[Prediction | VideoError, None, None]:
+    """The prediction of every video, in order, or the VideoError that it failed with, in its place.
+
+    `classify` runs in the consumer's thread, while as many threads as there are CPUs decode what
+    comes next. Only as many videos plus one are held decoded.
+    """
+
+    def look(video: VideoSource) -> VideoViews | VideoError:
+        try:
+            return read_views(video, contract, views=views, crops=crops, decoder=decoder)
+        except VideoError as error:
+            return error
+
+    with closing(map_ahead(look, videos, threads=usable_cpus())) as looks:
+        for seen in looks:
+            yield seen if isinstance(seen, VideoError) else classify(seen)
