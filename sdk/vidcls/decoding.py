@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -29,6 +29,9 @@ except ImportError as error:
 
 VideoSource: TypeAlias = str | os.PathLike[str]
 Frame: TypeAlias = npt.NDArray[np.uint8]
+
+# Frames per second above which a header states its clock rather than a rate.
+_PLAUSIBLE_RATE = 120.0
 
 # user:password@ after the ://, also where the password holds a '/', '?' or '#' that should have been escaped.
 _CREDENTIALS = re.compile(r"(?<=://)(?:[^/?#]*@|[^/?#:@]*:(?!\d*(?:[/?#]|$)).*@)")
@@ -66,6 +69,39 @@ def read_times(source: VideoSource) -> list[float]:
         average_rate = capture.get(cv2.CAP_PROP_FPS)
     finally:
         capture.release()
+    return _seconds_after_first(stamps, average_rate, source)
+
+
+def scan(source: VideoSource, *, every_seconds: float, see: Callable[[Frame], None]) -> list[float]:
+    """As `read_times`; on the way, shows `see` a frame about every so many seconds, from the first on.
+
+    For a look at the whole of a video in one pass: which frames these are goes by the header's frame rate.
+
+    Args:
+        see: takes uint8 RGB [H, W, 3], upright.
+
+    Raises:
+        VideoError: the video cannot be opened, or not one frame of it can be decoded.
+    """
+    capture = _open(source)
+    try:
+        average_rate = capture.get(cv2.CAP_PROP_FPS)
+        rate = average_rate if 0 < average_rate < _PLAUSIBLE_RATE else _PLAUSIBLE_RATE
+        stamps: list[float] = []
+        next_seen = 0.0
+        while capture.grab():
+            if len(stamps) / rate >= next_seen:
+                next_seen += every_seconds
+                decoded, bgr = capture.retrieve()
+                if decoded:
+                    see(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB))  # type: ignore[arg-type]
+            stamps.append(capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
+    finally:
+        capture.release()
+    return _seconds_after_first(stamps, average_rate, source)
+
+
+def _seconds_after_first(stamps: list[float], average_rate: float, source: VideoSource) -> list[float]:
     if not stamps:
         raise VideoError(source_name(source), "no frame can be decoded; check that the file plays and is complete")
     if not (math.isfinite(average_rate) and average_rate > 0):

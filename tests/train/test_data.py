@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from vidcls_train.data import DataError, Splits, find_splits
+from vidcls_train.data import DataError, Splits, find_clips, split_clips
 
 
 def touch(root: Path, *names: str) -> Path:
@@ -21,8 +21,9 @@ def touch(root: Path, *names: str) -> Path:
     return root
 
 
-def find(data: Path | str, tmp_path: Path, *, val_fraction: float = 0.2) -> Splits:
-    return find_splits(str(data), unpack_to=tmp_path / "unpacked", val_fraction=val_fraction, seed=0)
+def find(data: Path | str, tmp_path: Path, *, unpacked: str = "unpacked", val_fraction: float = 0.2) -> Splits:
+    found = find_clips(str(data), unpack_to=tmp_path / unpacked)
+    return split_clips(found, val_fraction=val_fraction, seed=0)
 
 
 def names(splits: Splits) -> dict[str, list[tuple[str, str]]]:
@@ -136,7 +137,7 @@ def test_a_damaged_tar_gz_is_not_read_in_part(tmp_path: Path) -> None:
     for name, content in damaged.items():
         (tmp_path / f"{name}.tar.gz").write_bytes(content)
         with pytest.raises(DataError, match=rf"{name}\.tar\.gz: cannot be unpacked .* archive is complete"):
-            find_splits(str(tmp_path / f"{name}.tar.gz"), unpack_to=tmp_path / name, val_fraction=0.2, seed=0)
+            find(tmp_path / f"{name}.tar.gz", tmp_path, unpacked=name)
 
 
 def test_a_damaged_tar_is_not_read_in_part(tmp_path: Path) -> None:
@@ -176,7 +177,7 @@ def test_zips_of_other_systems_are_read(tmp_path: Path) -> None:
     assert names(find(windows, tmp_path)) == SPLIT_NAMES
     shadows = [f"__MACOSX/{name.rpartition('/')[0]}/._{name.rpartition('/')[2]}" for name in SPLIT_FILES]
     mac = rezipped(tmp_path / "mac.zip", {name: name for name in [*SPLIT_FILES, *shadows]})
-    splits = find_splits(str(mac), unpack_to=tmp_path / "mac", val_fraction=0.2, seed=0)
+    splits = find(mac, tmp_path, unpacked="mac")
     assert names(splits) == SPLIT_NAMES
     assert not (tmp_path / "mac" / "__MACOSX").exists()
 
