@@ -30,12 +30,13 @@ class Checked:
     """Readable clips by split, and what was found.
 
     copies: {"val", "test": its clips whose footage is in train as well}.
-    guesses: the labels of the test clips as guessed from encodings alone, in their order.
+    guesses: the labels of the test clips as guessed from encodings alone, in their order;
+    None where there are too few to learn from.
     """
 
     splits: Splits
     copies: dict[str, list[Path]]
-    guesses: list[str]
+    guesses: list[str] | None
     report: DataReport
 
 
@@ -93,7 +94,7 @@ def check_data(data: str, *, unpack_to: Path, val_fraction: float, seed: int, cl
     return Checked(
         splits=splits,
         copies={split: [Path(video) for video in videos] for split, videos in copies.items()},
-        guesses=guess_held_out(train_footage, train_labels, held_out) if held_out and train_labels else [],
+        guesses=guess_held_out(train_footage, train_labels, held_out),
         report=dataclasses.replace(report, findings=findings),
     )
 

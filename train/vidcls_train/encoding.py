@@ -28,6 +28,8 @@ _TELLS = 0.95
 _FEWEST_INSIDE, _FEWEST_OUTSIDE = 5, 10
 
 _FOLDS = 5
+_FEWEST = 20
+_TREES = 60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,9 +65,9 @@ class Guess:
 
 
 def guess_labels(footage: Sequence[Footage], labels: Sequence[str], groups: Sequence[str]) -> Guess | None:
-    """Cross-validate a random forest on encodings; None where there are too few groups of footage."""
+    """Cross-validate a random forest on encodings; None where there are too few clips or groups of footage."""
     folds = min(_FOLDS, len(set(groups)))
-    if folds < 2 or len(set(labels)) < 2:
+    if len(footage) < _FEWEST or folds < 2 or len(set(labels)) < 2:
         return None
     _, table = _features(footage)
     with warnings.catch_warnings():
@@ -82,8 +84,15 @@ def guess_labels(footage: Sequence[Footage], labels: Sequence[str], groups: Sequ
     )
 
 
-def guess_held_out(train: Sequence[Footage], train_labels: Sequence[str], held_out: Sequence[Footage]) -> list[str]:
-    """Labels of held-out clips, guessed from their encodings by a random forest fitted on the training clips'."""
+def guess_held_out(
+    train: Sequence[Footage], train_labels: Sequence[str], held_out: Sequence[Footage]
+) -> list[str] | None:
+    """Labels of held-out clips, guessed from their encodings by a forest fitted on the training clips'.
+
+    None where there are too few clips to learn from.
+    """
+    if len(train) < _FEWEST or not held_out:
+        return None
     _, table = _features([*train, *held_out])
     forest = _forest().fit(table[: len(train)], train_labels)
     return [str(label) for label in forest.predict(table[len(train) :])]
@@ -110,7 +119,7 @@ def find_tells(footage: Sequence[Footage], labels: Sequence[str]) -> list[Tell]:
 
 
 def _forest() -> RandomForestClassifier:
-    return RandomForestClassifier(100, min_samples_leaf=2, random_state=0)
+    return RandomForestClassifier(_TREES, min_samples_leaf=2, random_state=0)
 
 
 def _range(column: npt.NDArray[np.float64]) -> tuple[float, float]:

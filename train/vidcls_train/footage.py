@@ -128,7 +128,7 @@ def _perceptual_hash(grey: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     The DCT hash of Zauner, "Implementation and benchmarking of perceptual image hash functions" (2010). It outlives
     other sizes, bit rates and codecs, since these change fine detail first.
     """
-    frequencies = (_COSINES @ grey @ _COSINES.T).reshape(len(grey), -1)[:, 1:]
+    frequencies = (_COSINES @ grey @ _COSINES.T).reshape(len(grey), _HASH * _HASH)[:, 1:]
     above = frequencies > np.median(frequencies, axis=1, keepdims=True)
     return np.where(above, np.float32(1), np.float32(-1))
 

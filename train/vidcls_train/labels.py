@@ -24,8 +24,8 @@ def _alike(first: str, second: str) -> bool:
         return bool(one)
     if re.findall(r"\d+", one) != re.findall(r"\d+", other):
         return False
-    shorter = min(len(one), len(other))
-    allowed = 2 if shorter >= _TWO_SLIPS else 1 if shorter >= _ONE_SLIP else 0
+    longer = max(len(one), len(other))
+    allowed = 2 if longer >= _TWO_SLIPS else 1 if longer >= _ONE_SLIP else 0
     return abs(len(one) - len(other)) <= allowed and _slips(one, other) <= allowed
 
 
