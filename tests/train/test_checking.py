@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 
 from generated import write_scene
-from vidcls_train.checking import Checked, check_data
-from vidcls_train.data import DataError
+from vidcls_train.checking import Checked, check_clips
+from vidcls_train.data import DataError, find_clips
 from vidcls_train.data_report import write_data_report
 from vidcls_train.findings import Finding, refuse_worthless
 
@@ -44,7 +44,8 @@ def data(sound: Path, tmp_path: Path) -> Path:
 
 
 def check(data: Path, tmp_path: Path, *, clip_seconds: float = 0.5) -> Checked:
-    return check_data(str(data), unpack_to=tmp_path / "unpacked", val_fraction=0.2, seed=0, clip_seconds=clip_seconds)
+    found = find_clips(str(data), unpack_to=tmp_path / "unpacked")
+    return check_clips(found, val_fraction=0.2, seed=0, clip_seconds=clip_seconds)
 
 
 def warnings(checked: Checked) -> list[Finding]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from vidcls import terminal
 from vidcls.cpus import usable_cpus
 from vidcls.errors import VideoError
-from vidcls_train.data import SPLITS, Clip, DataError, Found, Splits, find_clips, split_clips
+from vidcls_train.data import SPLITS, Clip, DataError, Found, Splits, split_clips
 from vidcls_train.duplicates import Pair, find_pairs
 from vidcls_train.encoding import find_tells, guess_held_out, guess_labels
 from vidcls_train.findings import COPIES, ClipPair, ClipRow, DataReport, copied, find_findings
@@ -40,23 +40,24 @@ class Checked:
     report: DataReport
 
 
-def check_data(data: str, *, unpack_to: Path, val_fraction: float, seed: int, clip_seconds: float) -> Checked:
-    """Find the clips of DATA, decode each of them once, and split them with copies kept together.
+def check_clips(found: Found, *, val_fraction: float, seed: int, clip_seconds: float) -> Checked:
+    """Decode each clip once, and split those that can be read with copies kept together.
 
     Args:
-        data, unpack_to: as for `find_clips`.
+        found: as `find_clips` gives it.
         val_fraction, seed: as for `split_clips`.
         clip_seconds: length of the model's window.
 
     Raises:
-        DataError: nothing to train on.
+        DataError: not one clip can be read, or there are too few to split.
     """
-    found = find_clips(data, unpack_to=unpack_to)
     seen, unreadable = _look_at_each(found)
     readable = [index for index, clip in enumerate(found.clips) if clip.path in seen]
     clips = [found.clips[index] for index in readable]
     if not clips:
-        raise DataError(f"{data}: not one of its {len(found.clips)} videos can be read; {unreadable[0]['message']}")
+        raise DataError(
+            f"{found.name}: not one of its {len(found.clips)} videos can be read; {unreadable[0]['message']}"
+        )
     footage = [seen[clip.path] for clip in clips]
     pairs = find_pairs(footage)
     names = None if found.split_names is None else [found.split_names[index] for index in readable]
@@ -65,7 +66,7 @@ def check_data(data: str, *, unpack_to: Path, val_fraction: float, seed: int, cl
     if names is None:
         split_of = {clip.path: split for split in SPLITS for clip in getattr(splits, split)}
         names = [split_of[clip.path] for clip in clips]
-    labels = sorted({clip.label for clip in found.clips} | {label for _, label in found.empty})
+    labels = sorted({*found.labels, *(label for _, label in found.empty)})
     counts = {label: dict.fromkeys(SPLITS, 0) for label in labels}
     for clip, split in zip(clips, names, strict=True):
         counts[clip.label][split] += 1
@@ -75,7 +76,7 @@ def check_data(data: str, *, unpack_to: Path, val_fraction: float, seed: int, cl
     held_out = [seen[clip.path] for clip in splits.test]
     copies = {split: copied(named_pairs, split) for split in ("val", "test")}
     report = DataReport(
-        data=data,
+        data=found.name,
         split_here=found.split_names is None,
         groups=len({clip.group for clip in [*splits.train, *splits.val, *splits.test]}),
         counts=counts,
@@ -115,6 +116,7 @@ def _look_at_each(found: Found) -> tuple[dict[Path, Footage], list[dict[str, str
         with terminal.progress(looks, label="checking the data", length=len(found.clips)) as bar:
             for clip, split, look in bar:
                 if isinstance(look, VideoError):
+                    terminal.note(f"unreadable: {look}")
                     unreadable.append(
                         {"video": str(clip.path), "split": split, "label": clip.label, "message": str(look)}
                     )

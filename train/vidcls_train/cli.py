@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,7 @@ _BATCHES_BYTES = 2**30
     "-o",
     "--output",
     type=click.Path(path_type=Path, file_okay=False),
-    required=True,
-    help="Checkpoint folder to write; new or empty.",
+    help="Checkpoint folder to write; new or empty. With --check-only, where the report goes.",
 )
 @click.option(
     "--base", help=f"Pretrained VideoMAE to fine-tune: a folder or an id on the hub. Default: {DEFAULT_BASE}."
@@ -105,6 +105,14 @@ _BATCHES_BYTES = 2**30
     type=click.FloatRange(min=0.02, max=0.33),
     help="Share of the videos for validation, and again for test, where DATA has no splits. Default: 0.15.",
 )
+@click.option(
+    "--check-only",
+    is_flag=True,
+    help="Check the data, print what was found, and train nothing; -o writes it with a picture.",
+)
+@click.option(
+    "--allow-duplicates", is_flag=True, help="Train even where much of val or test is footage that is in train too."
+)
 @click.option("--seed", type=click.IntRange(min=0), help="Default: 0.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Default: auto.")
 @click.option(
@@ -120,15 +128,24 @@ _BATCHES_BYTES = 2**30
 )
 @click.option("--resume", is_flag=True, help="Go on with the run in the output folder from its last whole epoch.")
 @click.option("--push-to-hub", metavar="REPO", help="Upload the checkpoint to this repository on the hub.")
-def main(**options: Any) -> None:
+def main(*, check_only: bool, **options: Any) -> None:
     """Fine-tune VideoMAE on DATA and write a checkpoint that carries its contract.
 
     DATA is a folder with train/, val/ and test/, each with one folder of videos per label; or a folder with one
     folder per label (split by footage); or a CSV path,label[,group][,split]; or a .tar.gz or .zip of one of these; or
     hf:OWNER/DATASET/FILE.tar.gz on the hub.
 
-    Exit code 0: done. 1: something failed. 2: wrong usage.
+    Before a step is trained the data is checked: clips that cannot be read, copies across splits, missing or misspelt
+    labels, encodings that give labels away. The checkpoint folder then holds data-report.md, .json and .png.
+
+    Exit code 0: done. 1: something failed, or clips could not be read and the model was trained without them. 2: wrong
+    usage.
     """
+    if check_only:
+        _check(**options)
+        return
+    if options["output"] is None:
+        raise click.UsageError("name the checkpoint folder to write with -o")
     # Else PyTorch's threads wait for each other in busy loops, which on a machine with other work makes
     # training several times slower. It is read when PyTorch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -145,6 +162,37 @@ def main(**options: Any) -> None:
             metrics = train(settings)
     if metrics is not None:  # it is the first process's
         _print_summary(metrics, settings.output)
+        if metrics["unreadable"]:
+            raise SystemExit(1)
+
+
+def _check(*, output: Path | None, **options: Any) -> None:
+    """Print the report on the data; exit with 1 where it would stop a training, or clips cannot be read."""
+    with terminal.exit_codes():
+        settings = _settings(output=output or Path(), **options)
+        try:
+            from vidcls_train.checking import check_clips
+            from vidcls_train.data import find_clips
+            from vidcls_train.data_report import report_text, write_data_report
+            from vidcls_train.findings import refuse_worthless
+        except ImportError as error:
+            raise DependencyError(
+                f"checking data needs packages that are not installed ({error}); run 'pip install \"vidcls[train]\"'"
+            ) from error
+        with tempfile.TemporaryDirectory() as folder:
+            checked = check_clips(
+                find_clips(settings.data, unpack_to=Path(folder)),
+                val_fraction=settings.val_fraction,
+                seed=settings.seed,
+                clip_seconds=settings.clip_seconds,
+            )
+            if output is not None:
+                output.mkdir(parents=True, exist_ok=True)
+                write_data_report(checked.report, output)
+        click.echo(report_text(checked.report))
+        refuse_worthless(checked.report, allow_duplicates=settings.allow_duplicates)
+    if checked.report.unreadable:
+        raise SystemExit(1)
 
 
 def _settings(*, settings_file: Path | None, **options: Any) -> Settings:
@@ -156,7 +204,7 @@ def _settings(*, settings_file: Path | None, **options: Any) -> Settings:
         from_file.pop("preset", None)
     elif "preset" in given:
         from_file.pop("base", None)
-    chosen = {"workers": _default_workers(), **from_file, **given}
+    chosen = {"workers": default_workers(), **from_file, **given}
     if "preset" in chosen and "base" in chosen:
         raise click.UsageError("give --base or --preset, not both")
     if "preset" not in chosen:
@@ -166,7 +214,7 @@ def _settings(*, settings_file: Path | None, **options: Any) -> Settings:
     return Settings(**chosen)
 
 
-def _default_workers() -> int:
+def default_workers() -> int:
     """Half as many as CPUs, since training needs some; none where they could not hand over a batch."""
     if _SHARED_MEMORY.is_dir() and shutil.disk_usage(_SHARED_MEMORY).free < _BATCHES_BYTES:
         return 0
@@ -177,10 +225,19 @@ def _print_summary(metrics: dict[str, Any], output: Path) -> None:
     for split in ("val", "test", "test_multiview"):
         row = metrics[split]
         if row is not None:
+            name, (low, high) = split.removesuffix("_multiview"), row["top1_interval"]
             click.echo(
-                f"{split.removesuffix('_multiview'):4} top-1 {row['top1']:.4f}, top-5 {row['top5']:.4f} "
-                f"on {row['videos']} videos, {row['views']} x {row['crops']} views x crops"
+                f"{name:4} top-1 {row['top1']:.4f} ({low:.2f} to {high:.2f}), top-5 {row['top5']:.4f} "
+                f"on {row['videos']} videos, {row['views']} x {row['crops']} views x crops, "
+                f"calibration error {row['calibration']['error']:.3f}"
             )
+            if "without_copies" in row:
+                apart = row["without_copies"]
+                click.echo(f"     without clips whose footage is in train: {apart['top1']:.4f} on {apart['videos']}")
+    baselines = metrics["baselines"]
+    if baselines is not None:
+        shown = ", ".join(f"{name} {row['top1']:.4f}" for name, row in baselines.items())
+        click.echo(f"test top-1 without looking at pictures: {shown}")
     if metrics["unreadable"]:
         click.echo(f"{len(metrics['unreadable'])} unreadable videos were left out; metrics.json names them")
     click.echo(f"wrote {output}: export it with 'vidcls-export {output} -o model.onnx'")

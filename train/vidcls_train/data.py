@@ -60,6 +60,11 @@ class Found:
     split_names: list[str] | None
     empty: list[tuple[str | None, str]]
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Of the clips, sorted; the index is the class id."""
+        return tuple(sorted({clip.label for clip in self.clips}))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Splits:
@@ -87,9 +92,8 @@ def find_clips(data: str, *, unpack_to: Path) -> Found:
     found = _read_csv(path) if path.is_file() else _read_folder(path)
     if not found.clips:
         raise DataError(f"{data}: holds no videos; expected one folder of videos per label")
-    labels = {clip.label for clip in found.clips}
-    if len(labels) < 2:
-        raise DataError(f"{data}: holds only the label '{labels.pop()}'; a classifier needs at least two")
+    if len(found.labels) < 2:
+        raise DataError(f"{data}: holds only the label '{found.labels[0]}'; a classifier needs at least two")
     return dataclasses.replace(found, name=data)
 
 
@@ -112,13 +116,7 @@ def split_clips(found: Found, *, val_fraction: float, seed: int) -> Splits:
     for split in ("train", "val"):
         if not by_split[split]:
             raise DataError(f"{found.name}: holds no videos for '{split}'; training needs 'train' and 'val'")
-    labels = tuple(sorted({clip.label for clip in found.clips}))
-    return Splits(labels=labels, train=by_split["train"], val=by_split["val"], test=by_split["test"])
-
-
-def find_splits(data: str, *, unpack_to: Path, val_fraction: float, seed: int) -> Splits:
-    """`find_clips`, then `split_clips`."""
-    return split_clips(find_clips(data, unpack_to=unpack_to), val_fraction=val_fraction, seed=seed)
+    return Splits(labels=found.labels, train=by_split["train"], val=by_split["val"], test=by_split["test"])
 
 
 def _local_path(data: str, *, unpack_to: Path) -> Path:

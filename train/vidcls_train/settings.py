@@ -171,6 +171,7 @@ class Settings:
     early_stopping: end after so many epochs without a better validation loss; None never does.
     head_only: train the classification head alone, on an encoder that stays as it is.
     precision: auto is bf16 on a GPU that has it, else fp32.
+    allow_duplicates: train even where much of val or test is footage that is in train too.
     """
 
     data: str
@@ -198,6 +199,7 @@ class Settings:
     accumulate: int = 1
     gradient_checkpointing: bool = False
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    allow_duplicates: bool = False
     early_stopping: int | None = None
     class_weights: Literal["none", "balanced"] = "none"
     weight_decay: float | None = None

@@ -21,8 +21,11 @@ import vidcls
 from vidcls import terminal
 from vidcls.contract import FORMAT, Contract, Sampling, Source
 from vidcls_train.augmentation import directional_labels, training_transform
-from vidcls_train.data import Clip, find_splits
+from vidcls_train.checking import Checked, check_clips
+from vidcls_train.data import Clip, find_clips
+from vidcls_train.data_report import write_data_report
 from vidcls_train.datasets import ClipDataset, ViewDataset
+from vidcls_train.findings import refuse_worthless
 from vidcls_train.hub import check_push, push
 from vidcls_train.model import StartingPoint, freeze_encoder, from_base, from_preset
 from vidcls_train.pictures import write_samples
@@ -46,6 +49,7 @@ class _Plan:
     settings: Settings
     contract: Contract
     flip: bool
+    checked: Checked
     prepared: Prepared
 
 
@@ -102,11 +106,11 @@ def train(settings: Settings) -> dict[str, Any] | None:
     trainer.keep_best()
     # Before anything is scored or drawn: nothing that goes wrong from here on may cost the training.
     contract = write_weights(output, trainer, contract, prepared)
-    metrics = measure(trainer, prepared, contract, seconds=seconds)
-    write_results(output, trainer, contract, metrics)
+    results = measure(trainer, prepared, contract, plan.checked, seconds=seconds)
+    write_results(output, trainer, contract, results)
     if settings.push_to_hub:
         push(output, settings.push_to_hub)
-    return metrics
+    return results.metrics
 
 
 def _plan(settings: Settings) -> _Plan:
@@ -115,21 +119,27 @@ def _plan(settings: Settings) -> _Plan:
     if settings.push_to_hub:
         check_push(settings.push_to_hub)
     with _discarded_on_failure(output / _UNPACKED_FOLDER):
-        splits = find_splits(
-            settings.data, unpack_to=output / _UNPACKED_FOLDER, val_fraction=settings.val_fraction, seed=settings.seed
-        )
-        start = _starting_point(settings, splits.labels)
+        found = find_clips(settings.data, unpack_to=output / _UNPACKED_FOLDER)
+        start = _starting_point(settings, found.labels)
         for notice in start.notices:
             terminal.note(notice)
         settings = settings.completed(_recipe(settings, start))
         if settings.resume:
             check_resume(settings)
-        contract = _draft_contract(settings, splits.labels, start)
-        flip = _flip(settings, splits.labels)
+        contract = _draft_contract(settings, found.labels, start)
+        flip = _flip(settings, found.labels)
+        checked = check_clips(
+            found, val_fraction=settings.val_fraction, seed=settings.seed, clip_seconds=settings.clip_seconds
+        )
+        refuse_worthless(checked.report, allow_duplicates=settings.allow_duplicates)
         output.mkdir(parents=True, exist_ok=True)
         settings.save(output)
-    prepared = prepare(splits, contract, views_folder=output / STEPS_FOLDER / "val", cache_gb=settings.cache_gb)
-    return _Plan(settings=settings, contract=contract, flip=flip, prepared=prepared)
+    for finding in checked.report.findings:
+        if finding.level != "note":
+            terminal.note(f"{finding.level}: {finding.what}")
+    write_data_report(checked.report, output)
+    prepared = prepare(checked.splits, contract, views_folder=output / STEPS_FOLDER / "val", cache_gb=settings.cache_gb)
+    return _Plan(settings=settings, contract=contract, flip=flip, checked=checked, prepared=prepared)
 
 
 def _recipe(settings: Settings, start: StartingPoint) -> Recipe:
