@@ -59,8 +59,8 @@ def model_card(contract: Contract, metrics: dict[str, Any], *, name: str) -> str
         _licence(contract),
         "",
         "The model knows only its labels and answers with one of them for any video, whatever it shows. It was "
-        "measured on videos like those it was trained on; other cameras, angles or lighting can do worse. Its probabilities are "
-        "no measure of danger or harm: decisions about people need more than one clip's label.",
+        "measured on videos like those it was trained on; other cameras, angles or lighting can do worse. Its "
+        "probabilities are no measure of danger or harm: decisions about people need more than one clip's label.",
         "",
     ]
     return "\n".join(lines)
