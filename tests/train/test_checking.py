@@ -88,7 +88,7 @@ def test_a_copy_in_test_is_found_however_it_is_encoded(encoding: dict[str, objec
     checked = check(data, tmp_path)
     assert kinds(checked) == {("same footage", frozenset({"original", "copy"}))}
     assert checked.copies == {"val": [], "test": [copy]}
-    assert "1 of 7 clips in test show footage that is in train too" in only(checked).what
+    assert "train also holds the footage of 1 of 7 clips in test" in only(checked).what
     refuse_worthless(checked.report, allow_duplicates=False)  # one of seven: said, and not counted
 
 
@@ -105,13 +105,13 @@ def test_another_take_at_the_same_place_is_no_copy(data: Path, tmp_path: Path) -
     checked = check(data, tmp_path)
     assert kinds(checked) == {("same scene", frozenset({"take0", "take1"}))}
     assert checked.copies == {"val": [], "test": []}
-    assert "1 of 7 clips in test look like clips in train, where something else happens" in only(checked).what
+    assert "train holds other moments of the scenes of 1 of 7 clips in test" in only(checked).what
 
 
 def test_the_same_footage_under_two_labels_is_told(data: Path, tmp_path: Path) -> None:
     write_scene(data / "train" / "jump" / "one.mp4", place=100)
     write_scene(data / "train" / "wave" / "other.mp4", place=100, size=(80, 60))
-    assert "under two labels: one.mp4 is 'jump' and other.mp4 is 'wave'" in only(check(data, tmp_path)).what
+    assert "two labels in 1 pair of clips: one.mp4 is 'jump' and other.mp4 'wave'" in only(check(data, tmp_path)).what
 
 
 def test_a_test_set_that_is_a_copy_of_train_is_refused(data: Path, tmp_path: Path) -> None:
@@ -120,7 +120,9 @@ def test_a_test_set_that_is_a_copy_of_train_is_refused(data: Path, tmp_path: Pat
         (data / "test" / clip.parent.name).mkdir(parents=True, exist_ok=True)
         shutil.copy(clip, data / "test" / clip.parent.name / clip.name)
     report = check(data, tmp_path).report
-    with pytest.raises(DataError, match=r"6 of 6 clips in test show footage .* measure memory; .* --allow-duplicates"):
+    with pytest.raises(
+        DataError, match=r"the footage of 6 of 6 clips in test: .* measure memory; .* --allow-duplicates"
+    ):
         refuse_worthless(report, allow_duplicates=False)
     refuse_worthless(report, allow_duplicates=True)
 
@@ -154,7 +156,7 @@ def test_where_one_camera_saw_it_all_only_copies_stay_together(tmp_path: Path) -
     copies = [pair for pair in checked.report.pairs if pair.kind == "same footage"]
     assert len(copies) == 16
     assert all(pair.splits[0] == pair.splits[1] for pair in copies)
-    assert any("too few scenes to keep each in one split" in finding.what for finding in warnings(checked))
+    assert any("there are too few to keep each in one split" in finding.what for finding in warnings(checked))
 
 
 def test_a_label_of_another_bit_rate_is_told(tmp_path: Path) -> None:
@@ -228,15 +230,15 @@ def test_unreadable_and_cut_off_clips_are_named(data: Path, tmp_path: Path) -> N
     assert "headless.mp4" not in {clip.path.name for clip in checked.splits.val}
     assert "cut.avi" in {clip.path.name for clip in checked.splits.train}
     said = " ".join(finding.what for finding in warnings(checked))
-    assert "1 clips cannot be read" in said
-    assert "1 clips end before their header says" in said
+    assert "1 clip cannot be read" in said
+    assert "the end is missing of 1 clip," in said
 
 
 def test_a_misspelt_label_is_told(data: Path, tmp_path: Path) -> None:
     (data / "train" / "Jump").mkdir()
     shutil.move(data / "train" / "jump" / "3.mp4", data / "train" / "Jump" / "3.mp4")
     said = [finding.what for finding in warnings(check(data, tmp_path))]
-    assert "the labels 'Jump' (1 clips) and 'jump' (7 clips) look like one, misspelt" in said
+    assert "the labels 'Jump' (1 clip) and 'jump' (7 clips) look like one, misspelt" in said
 
 
 def test_a_label_misspelt_in_test_is_refused_by_its_right_name(data: Path, tmp_path: Path) -> None:
@@ -276,7 +278,7 @@ def test_the_report_is_text_json_and_a_picture(data: Path, tmp_path: Path) -> No
     write_data_report(checked.report, tmp_path)
     text = (tmp_path / "data-report.md").read_text(encoding="utf-8")
     for part in (
-        "1 of 7 clips in test show footage that is in train too",
+        "train also holds the footage of 1 of 7 clips in test",
         "| jump | 5 | 2 | 3 |",
         "| same footage | test/jump/copy.mp4 | test | train/jump/a\\|b.mp4 | train |",
         "broken.mp4",

@@ -178,7 +178,7 @@ def _copies_across(report: DataReport, pairs: Sequence[ClipPair]) -> Iterable[Fi
         yield Finding(
             level="stop" if worthless else "warning",
             allowable=worthless,
-            what=f"{len(videos)} of {total} clips in {split} show footage that is in train too: {why}",
+            what=f"train also holds the footage of {len(videos)} of {total} clips in {split}: {why}",
             mend="remove them, or move all clips of a recording to one split"
             + (", or train all the same with --allow-duplicates" if worthless else ""),
         )
@@ -186,7 +186,8 @@ def _copies_across(report: DataReport, pairs: Sequence[ClipPair]) -> Iterable[Fi
     if between:
         yield Finding(
             level="warning",
-            what=f"{len(between)} pairs of clips show the same footage in val and in test: test clips choose the epoch",
+            what=f"val and test share the footage of {_counted(len(between), 'pair')} of clips: "
+            "test clips help choose the epoch",
             mend="remove one of each, or move all clips of a recording to one split",
         )
 
@@ -200,14 +201,14 @@ def _scenes_across(report: DataReport, pairs: Sequence[ClipPair], *, torn_scenes
             pair.videos[pair.splits.index(split)]
             for pair in pairs
             if pair.kind == "same scene" and set(pair.splits) == {"train", split}
-        }
+        } - set(copied(pairs, split))
         if torn:
             total = sum(by_split[split] for by_split in report.counts.values())
-            few = " There are too few scenes to keep each in one split." if torn_scenes else ""
+            few = ", and there are too few to keep each in one split" if torn_scenes else ""
             yield Finding(
                 level="warning",
-                what=f"{len(torn)} of {total} clips in {split} look like clips in train, where something else happens: "
-                f"the score is for places that the model knows.{few}",
+                what=f"train holds other moments of the scenes of {len(torn)} of {total} clips in {split}: "
+                f"the score is for places that the model knows{few}",
                 mend="for new places, keep all clips of a place or camera in one split",
             )
 
@@ -222,8 +223,8 @@ def _groups_across(found: Found) -> Iterable[Finding]:
     if torn:
         yield Finding(
             level="warning",
-            what=f"{len(torn)} groups of footage, by names like _g01_ or the CSV, lie in more than one split, "
-            f"'{torn[0]}' for one: the score is for recordings that the model knows",
+            what=f"more than one split holds clips of {_counted(len(torn), 'group')} of footage, by names like _g01_ "
+            f"or the CSV, '{torn[0]}' for one: the score is for recordings that the model knows",
             mend="keep all clips of a group in one split",
         )
 
@@ -234,8 +235,8 @@ def _two_labels(pairs: Iterable[ClipPair]) -> Iterable[Finding]:
         first = torn[0]
         yield Finding(
             level="warning",
-            what=f"{len(torn)} pairs of clips show the same footage under two labels: {Path(first.videos[0]).name} is "
-            f"'{first.labels[0]}' and {Path(first.videos[1]).name} is '{first.labels[1]}'",
+            what=f"the same footage has two labels in {_counted(len(torn), 'pair')} of clips: "
+            f"{Path(first.videos[0]).name} is '{first.labels[0]}' and {Path(first.videos[1]).name} '{first.labels[1]}'",
             mend="decide for one label and remove the other clip",
         )
 
@@ -246,8 +247,8 @@ def _alike_labels(report: DataReport) -> Iterable[Finding]:
         rare, common = sorted(sizes, key=lambda label: sizes[label])
         yield Finding(
             level="warning",
-            what=f"the labels '{rare}' ({sizes[rare]} clips) and '{common}' ({sizes[common]} clips) look like one, "
-            "misspelt",
+            what=f"the labels '{rare}' ({_counted(sizes[rare], 'clip')}) and '{common}' "
+            f"({_counted(sizes[common], 'clip')}) look like one, misspelt",
             mend=f"if they are one, move the clips of '{rare}' to '{common}'",
         )
 
@@ -256,14 +257,14 @@ def _unreadable_and_cut(report: DataReport) -> Iterable[Finding]:
     if report.unreadable:
         yield Finding(
             level="warning",
-            what=f"{len(report.unreadable)} clips cannot be read and are left out",
+            what=f"{_counted(len(report.unreadable), 'clip')} cannot be read and will be left out",
             mend="convert or remove them; the list below says what is wrong with each",
         )
     if report.truncated:
         yield Finding(
             level="warning",
-            what=f"{len(report.truncated)} clips end before their header says, by a tenth or more: "
-            f"{_some(report.truncated)}",
+            what=f"the end is missing of {_counted(len(report.truncated), 'clip')}, by a tenth or more of what the "
+            f"header promises: {_some(report.truncated)}",
             mend="copy them again; what is there is used",
         )
 
@@ -316,15 +317,15 @@ def _lengths(report: DataReport, *, clip_seconds: float) -> Iterable[Finding]:
     if report.short:
         yield Finding(
             level="note",
-            what=f"{len(report.short)} of {len(report.clips)} clips are shorter than the model's window of "
-            f"{clip_seconds:.2f} s: frames of them are repeated",
+            what=f"frames are repeated in {len(report.short)} of {len(report.clips)} clips, since the model's window "
+            f"is longer ({clip_seconds:.2f} s)",
             mend="a smaller --clip-seconds fits if most are",
         )
     single = [row.video for row in report.clips if row.frames == 1]
     if single:
         yield Finding(
             level="warning",
-            what=f"{len(single)} clips are a single frame: {_some(single)}",
+            what=f"there is a single frame in {_counted(len(single), 'clip')}: {_some(single)}",
             mend="remove them: there is no motion to learn",
         )
 
@@ -335,9 +336,13 @@ def _copies_within(pairs: Iterable[ClipPair]) -> Iterable[Finding]:
         if inside:
             yield Finding(
                 level="note",
-                what=f"{len(inside)} pairs of clips in {split} show the same footage: they count twice",
+                what=f"{split} holds the same footage twice in {_counted(len(inside), 'pair')} of clips",
                 mend="harmless in small numbers",
             )
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def _some(videos: Sequence[str]) -> str:
