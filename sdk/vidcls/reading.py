@@ -31,6 +31,8 @@ WHOLE_TABLE_FRAMES = 3000
 # Less than this share of what the container states is a header with stray frames, not a video.
 MIN_DECODED_SHARE = 0.02
 
+DIFFERS = "it is damaged: other frames come out each time it is decoded; remux or re-encode it"
+
 
 class MispredictedError(Exception):
     """The frames do not come as the time table says; `table` is the one to go on with."""
@@ -72,8 +74,10 @@ def checked_table(video: Video, stamps: Sequence[float]) -> TimeTable:
         stamps: of all its frames, in seconds of the container's clock, in decoder order.
 
     Raises:
-        VideoError: neither the stamps nor an average rate tell when the frames are shown.
+        VideoError: not one frame was decoded, or neither stamps nor an average rate tell when they are shown.
     """
+    if not stamps:  # opening it had found one
+        raise VideoError(video.name, DIFFERS)
     rate = video.average_rate or math.nan
     table = decoded_table(stamps, average_rate=rate)
     if not all(math.isfinite(time) for time in table.times[1:]):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import os
 import re
@@ -98,11 +97,13 @@ def _check_picture_size(path: Path, name: str) -> None:
     with path.open("rb") as file:
         if not file.read(4).startswith(_PICTURES):
             return
-    with warnings.catch_warnings(), contextlib.suppress(OSError, SyntaxError, ValueError):
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore", PillowImage.DecompressionBombWarning)
         try:
             with PillowImage.open(path) as picture:
                 size = picture.size
         except PillowImage.DecompressionBombError:
             raise VideoError(name, f"a picture of far more than {MAX_PIXELS / 1e6:.0f} million pixels") from None
-        check_size(name, *size)
+        except (OSError, SyntaxError, ValueError):
+            raise VideoError(name, "it begins like a picture, but is damaged") from None
+    check_size(name, *size)
