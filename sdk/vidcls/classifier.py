@@ -13,6 +13,7 @@ import numpy.typing as npt
 from vidcls.contract import ModelContract
 from vidcls.decoding import Decoder, VideoSource
 from vidcls.errors import ModelError, VideoError
+from vidcls.looking import look
 from vidcls.many import classify_many
 from vidcls.model import open_model
 from vidcls.prediction import Prediction
@@ -21,7 +22,7 @@ from vidcls.selftest import Verification, file_sha256, pattern_1
 from vidcls.session import Device
 from vidcls.streaming import Pace, Stream, open_stream
 from vidcls.timeline import CHANGE_ODDS, Segment, check_change_odds, segments
-from vidcls.views import VideoViews, check_views, read_views
+from vidcls.views import VideoViews, check_views
 
 
 class VideoClassifier:
@@ -66,11 +67,14 @@ class VideoClassifier:
         """What the model says of itself."""
         return self._contract
 
-    def predict(self, video: VideoSource, *, views: int = 1, crops: int = 1, decoder: Decoder = "auto") -> Prediction:
+    def predict(
+        self, video: int | VideoSource, *, views: int = 1, crops: int = 1, decoder: Decoder = "auto"
+    ) -> Prediction:
         """Classify a video.
 
         Args:
-            video: path, URL, or open binary file.
+            video: path, URL, or open binary file. A camera's number, or an rtsp:// or other live URL, is
+                watched from now on for one clip length.
             views: windows of the model's clip length, spread evenly over the video; one lies in
                 the middle.
             crops: 1 (middle) or 3 (along the long side). The logits are the mean over views x crops.
@@ -82,10 +86,10 @@ class VideoClassifier:
             ModelError: the model does not answer with finite numbers.
             ValueError: views or crops is out of range, or crops=3 on a model that stretches.
         """
-        return self._classify(read_views(video, self._contract, views=views, crops=crops, decoder=decoder))
+        return self._classify(look(video, self._contract, views=views, crops=crops, decoder=decoder))
 
     def predict_many(
-        self, videos: Iterable[VideoSource], *, views: int = 1, crops: int = 1, decoder: Decoder = "auto"
+        self, videos: Iterable[int | VideoSource], *, views: int = 1, crops: int = 1, decoder: Decoder = "auto"
     ) -> Generator[Prediction | VideoError, None, None]:
         """Classify many videos, faster than one by one: threads decode what comes next during inference.
 

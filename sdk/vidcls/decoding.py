@@ -13,7 +13,7 @@ from vidcls.errors import DependencyError, VideoError
 from vidcls.interlacing import InterlacedError, converted
 from vidcls.opencv_video import OpenCVVideo, quiet_decoders
 from vidcls.reading import checked_table, scan
-from vidcls.sources import VideoSource, source_name
+from vidcls.sources import VideoSource, is_url, source_name
 from vidcls.video import Frame, Video
 
 __all__ = [
@@ -40,6 +40,14 @@ _COVER_RATE = 90_000
 _PLAUSIBLE_RATE = 120.0
 
 
+class EndlessError(VideoError):
+    """What stands at a URL states no length: it may be live, and have no end."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(source_name(url), "it states no length; watch a live stream with stream(), download a file")
+        self.url = url
+
+
 @contextmanager
 def open_video(source: VideoSource, *, decoder: Decoder = "auto") -> Iterator[Video]:
     """Open a video of which at least the first frame can be decoded.
@@ -51,10 +59,13 @@ def open_video(source: VideoSource, *, decoder: Decoder = "auto") -> Iterator[Vi
 
     Raises:
         VideoError: the video cannot be opened, or not one frame of it can be decoded.
+        EndlessError: a VideoError; a URL of something that states no length.
         DependencyError: "pyav" without PyAV.
     """
     video = _open(source, decoder=decoder)
     try:
+        if isinstance(source, str) and is_url(source) and video.stated_frames is None:
+            raise EndlessError(source)
         yield video
     finally:
         video.close()

@@ -10,12 +10,13 @@ from vidcls.contract import Contract
 from vidcls.cpus import usable_cpus
 from vidcls.decoding import Decoder, VideoSource
 from vidcls.errors import VideoError
+from vidcls.looking import look
 from vidcls.prediction import Prediction
-from vidcls.views import VideoViews, read_views
+from vidcls.views import VideoViews
 
 
 def classify_many(
-    videos: Iterable[VideoSource],
+    videos: Iterable[int | VideoSource],
     contract: Contract,
     classify: Callable[[VideoViews], Prediction],
     *,
@@ -29,12 +30,12 @@ def classify_many(
     comes next. Only as many videos plus one are held decoded.
     """
 
-    def look(video: VideoSource) -> VideoViews | VideoError:
+    def answer(video: int | VideoSource) -> VideoViews | VideoError:
         try:
-            return read_views(video, contract, views=views, crops=crops, decoder=decoder)
+            return look(video, contract, views=views, crops=crops, decoder=decoder)
         except VideoError as error:
             return error
 
-    with closing(map_ahead(look, videos, threads=usable_cpus())) as looks:
+    with closing(map_ahead(answer, videos, threads=usable_cpus())) as looks:
         for seen in looks:
             yield seen if isinstance(seen, VideoError) else classify(seen)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vidcls.errors import DependencyError, VideoError
-from vidcls.sources import VideoSource, check_size, openable, source_name
+from vidcls.sources import MAX_PIXELS, VideoSource, check_size, openable, source_name
 from vidcls.timetable import REORDERED_PACKETS, Packet
 
 try:
@@ -135,9 +135,9 @@ class OpenCVVideo:
         self._is_fresh = True
         width, height = (self._capture.get(prop) for prop in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
         # Of a GIF, FFmpeg keeps several pictures with an alpha channel.
-        copies = 4 if _fourcc(self._capture.get(cv2.CAP_PROP_FOURCC)) == "gif" else 1
+        is_gif = _fourcc(self._capture.get(cv2.CAP_PROP_FOURCC)) == "gif"
         try:
-            check_size(self.name, int(width), int(height) * copies)
+            check_size(self.name, int(width), int(height), limit=MAX_PIXELS // 4 if is_gif else MAX_PIXELS)
         except VideoError:
             self._capture.release()
             raise

@@ -7,7 +7,7 @@ import os
 import re
 import warnings
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, TypeGuard
 
 from PIL import Image as PillowImage
 
@@ -21,12 +21,16 @@ MAX_PIXELS = 36_000_000
 # How files of one picture begin: PNG, JPEG, BMP, TIFF.
 _PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"BM", b"II*\x00", b"MM\x00*")
 
+_LIVE_PROTOCOLS = ("rtsp://", "rtsps://", "rtmp://", "rtmps://", "rtp://", "udp://", "srt://")
+
 # user:password@ after the ://, also where the password holds a '/', '?' or '#' that should have been escaped.
 _CREDENTIALS = re.compile(r"(?<=://)(?:[^/?#]*@|[^/?#:@]*:(?!\d*(?:[/?#]|$)).*@)")
 
 
-def source_name(source: VideoSource) -> str:
+def source_name(source: int | VideoSource) -> str:
     """The video's name for messages and reports: its path, or its URL without user and password."""
+    if isinstance(source, int):
+        return f"camera {source}"
     if isinstance(source, io.BufferedIOBase):
         name = getattr(source, "name", None)
         return f"<{name}>" if isinstance(name, str) else "<video in memory>"
@@ -39,6 +43,13 @@ def source_name(source: VideoSource) -> str:
 def is_url(name: str) -> bool:
     """Whether `name` is fetched over a network instead of being looked for among files."""
     return "://" in name
+
+
+def is_live(source: int | VideoSource) -> TypeGuard[int | str]:
+    """Whether this is a camera's number or a URL of a protocol without an end: there is only now to look at."""
+    if isinstance(source, bool):
+        return False
+    return isinstance(source, int) or (isinstance(source, str) and source.lower().startswith(_LIVE_PROTOCOLS))
 
 
 def openable(source: VideoSource) -> str | io.BufferedIOBase:
@@ -63,12 +74,12 @@ def openable(source: VideoSource) -> str | io.BufferedIOBase:
     return str(Path(name).absolute())  # FFmpeg takes what stands before a ':' at the start for a protocol
 
 
-def check_size(name: str, width: int, height: int) -> None:
-    """Raise VideoError if the pictures of the video `name` have more than MAX_PIXELS pixels."""
-    if width * height > MAX_PIXELS:
+def check_size(name: str, width: int, height: int, *, limit: int = MAX_PIXELS) -> None:
+    """Raise VideoError if the pictures of the video `name` have more than `limit` pixels."""
+    if width * height > limit:
         raise VideoError(
             name,
-            f"its pictures are said to be {width} x {height}, expected at most {MAX_PIXELS / 1e6:.0f} million pixels; "
+            f"its pictures are said to be {width} x {height}, expected at most {limit / 1e6:.0f} million pixels; "
             "the file is damaged, or has to be scaled down first",
         )
 
