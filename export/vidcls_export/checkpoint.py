@@ -122,9 +122,27 @@ def _read_config(folder: Path) -> tuple[PretrainedConfig, Architecture]:
             f"{mend if kind == 'videomae' else 'fine-tune it first'}"
         )
     try:
-        return AutoConfig.for_model(**fields), architecture
+        config = AutoConfig.for_model(**fields)
     except (TypeError, ValueError) as error:
         raise ModelError(f"{path}: is not a configuration that transformers knows ({error})") from None
+    _check_kind(path, config, architecture)
+    return config, architecture
+
+
+def _check_kind(path: Path, config: PretrainedConfig, architecture: Architecture) -> None:
+    """Refuse what transformers runs, but not as a classifier of whole clips."""
+    if getattr(config, "attention_type", None) == "space_only":
+        raise ModelError(
+            f"{path}: has attention_type 'space_only', which answers every frame by itself and no clip; take another "
+            "checkpoint"
+        )
+    tubelet = getattr(config, "tubelet_size", 1)
+    length = tubelet[0] if isinstance(tubelet, list | tuple) else tubelet
+    frames = getattr(config, architecture.frames)
+    if frames < length:
+        raise ModelError(
+            f"{path}: takes {frames} frames, expected at least the {length} of one patch; correct the file"
+        )
 
 
 def _check_config(folder: Path, config: PretrainedConfig, architecture: Architecture, contract: Contract) -> None:

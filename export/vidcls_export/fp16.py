@@ -6,7 +6,7 @@ numbers in a few places, so it is run on real clips in fp32 and looked at.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -34,8 +34,18 @@ def to_fp16(
         scratch: a folder with room for the graph.
     """
     kept = _too_large(proto, clips, scratch=scratch)
-    _narrow(proto, wide=set(kept))
+    _narrow(proto, wide={*kept, *_constant_nodes(proto.graph)})
     return proto, kept
+
+
+def _constant_nodes(graph: onnx.GraphProto) -> Iterator[str]:
+    """Names of the nodes that no input reaches: computed once, when the file is opened, so in full precision."""
+    reached = {value.name for value in graph.input}
+    for node in graph.node:
+        if reached.isdisjoint(node.input):
+            yield node.name
+        else:
+            reached.update(node.output)
 
 
 def _narrow(proto: onnx.ModelProto, *, wide: set[str]) -> None:

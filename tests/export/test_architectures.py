@@ -1,0 +1,123 @@
+"""The other video classifiers of transformers: from their own folder through the command to their own answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import transformers
+
+from generated import LABELS
+from vidcls import ModelError, VideoClassifier
+from vidcls_export.checkpoint import open_checkpoint
+from vidcls_export.exporter import export
+
+SHAPE: dict[str, Any] = {
+    **{"hidden_size": 48, "num_hidden_layers": 2, "num_attention_heads": 3, "initializer_range": 0.2, "patch_size": 8},
+    **{"id2label": dict(enumerate(LABELS)), "label2id": {label: index for index, label in enumerate(LABELS)}},
+}
+FRAMES = {"num_frames": 4, "image_size": 32, "intermediate_size": 96}
+VIDEOMAE_PROCESSOR: dict[str, Any] = {
+    "size": {"shortest_edge": 36},
+    "crop_size": {"height": 32, "width": 32},
+    "image_mean": [0.5, 0.4, 0.3],
+    "image_std": [0.2, 0.3, 0.25],
+}
+# Largest |logit difference| from PyTorch, whose logits spread over several units.
+TOLERANCE = {"fp32": 2e-5, "fp16": 2e-2, "int8": 0.5}
+
+
+def timesformer(**settings: Any) -> tuple[Any, Any]:
+    config = transformers.TimesformerConfig(**SHAPE, **FRAMES, **settings)
+    processor = transformers.VideoMAEImageProcessor(**VIDEOMAE_PROCESSOR)
+    return transformers.TimesformerForVideoClassification(config), processor
+
+
+def vivit() -> tuple[Any, Any]:
+    config = transformers.VivitConfig(**SHAPE, **FRAMES, tubelet_size=[2, 8, 8])
+    processor = transformers.VivitImageProcessor(size={"shortest_edge": 36}, crop_size={"height": 32, "width": 32})
+    return transformers.VivitForVideoClassification(config), processor
+
+
+def vjepa2() -> tuple[Any, Any]:
+    predictor = {"pred_hidden_size": 24, "pred_num_attention_heads": 2, "pred_num_hidden_layers": 1}
+    shape = {"crop_size": 32, "frames_per_clip": 4, "mlp_ratio": 2, "num_pooler_layers": 1}
+    config = transformers.VJEPA2Config(**SHAPE, **shape, **predictor)
+    return transformers.VJEPA2ForVideoClassification(config), transformers.VJEPA2VideoProcessor(crop_size=32)
+
+
+# (how to make one, how many attentions it computes)
+MODELS: dict[str, tuple[Callable[[], tuple[Any, Any]], int]] = {
+    "timesformer": (timesformer, 4),
+    "timesformer, joint": (lambda: timesformer(attention_type="joint_space_time"), 2),
+    "vivit": (vivit, 2),
+    "vjepa2": (vjepa2, 4),
+}
+
+
+def save(make: Callable[[], tuple[Any, Any]], folder: Path) -> tuple[Any, Any]:
+    """A random model and its processor in a folder; the tables that are zero in a new model are drawn too."""
+    torch.manual_seed(0)
+    model, processor = make()
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if parameter.abs().max() == 0 or "norm" in name or "classifier" in name:
+                parameter.normal_(std=0.5)
+    model.eval().save_pretrained(folder)
+    processor.save_pretrained(folder)
+    return model, processor
+
+
+@pytest.mark.parametrize("kind", MODELS)
+@pytest.mark.parametrize(
+    ("precision", "graph"), [("fp32", "onnxruntime"), ("fp16", "portable"), ("int8", "onnxruntime")]
+)
+def test_answers_are_transformers_own(kind: str, precision: Any, graph: Any, tmp_path: Path) -> None:
+    make, attentions = MODELS[kind]
+    model, processor = save(make, tmp_path / "checkpoint")
+    # As large as the resize makes it, as V-JEPA 2's resizes with torchvision, up to one grey level from Pillow.
+    clip = np.random.default_rng(0).integers(0, 256, (4, 36, 52, 3), np.uint8)
+    video = torch.from_numpy(clip).permute(0, 3, 1, 2) if kind == "vjepa2" else list(clip)
+    with torch.inference_mode():
+        expected = model(**processor(video, return_tensors="pt")).logits[0].numpy()
+    assert np.ptp(expected) > 0.5, "logits this close together would prove nothing"
+
+    report = export(
+        tmp_path / "checkpoint", tmp_path / "model.onnx", precision=precision, graph=graph, clip_seconds=1.5
+    )
+    classifier = VideoClassifier(report.path, device="cpu")
+    found = classifier.predict_frames(clip).logits
+    np.testing.assert_allclose(found, expected, rtol=0, atol=TOLERANCE[precision])
+    assert classifier.labels == LABELS
+    assert classifier.contract.source.architecture == type(model).__name__
+    assert (classifier.contract.sampling.frames, classifier.contract.sampling.clip_seconds) == (4, 1.5)
+    assert report.ops["Softmax" if graph == "portable" else "MultiHeadAttention"] == attentions
+
+
+def test_any_batch(tmp_path: Path) -> None:
+    """The class token and TimeSformer's tokens are repeated as often as there are clips, and frames."""
+    from vidcls.session import Session
+
+    for kind in ("timesformer", "vivit", "vjepa2"):
+        save(MODELS[kind][0], tmp_path / kind)
+        session = Session(export(tmp_path / kind, tmp_path / f"{kind}.onnx").path, device="cpu")
+        clips = np.random.default_rng(1).integers(0, 256, (3, 4, 32, 32, 3), np.uint8)
+        alone = np.concatenate([session.run(clip[None]) for clip in clips])
+        np.testing.assert_allclose(session.run(clips), alone, rtol=0, atol=1e-5)
+
+
+def test_timesformer_without_attention_over_time_is_refused(tmp_path: Path) -> None:
+    save(lambda: timesformer(attention_type="space_only"), tmp_path)
+    with pytest.raises(ModelError, match="attention_type 'space_only', which answers every frame by itself"):
+        open_checkpoint(tmp_path, clip_seconds=None)
+
+
+def test_tubes_longer_than_the_clip_are_refused(tmp_path: Path, edit_json: Callable[..., None]) -> None:
+    save(vjepa2, tmp_path)
+    edit_json(tmp_path / "config.json", frames_per_clip=1)
+    with pytest.raises(ModelError, match="takes 1 frames, expected at least the 2 of one patch"):
+        open_checkpoint(tmp_path, clip_seconds=None)
