@@ -7,6 +7,8 @@ import io
 import itertools
 import json
 import math
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -188,3 +190,20 @@ def test_a_plot_that_cannot_be_written_is_refused_first(motion_model: Path, vide
 def test_a_file_that_is_no_video_is_one_sentence(motion_model: Path, tmp_path: Path) -> None:
     result = run(motion_model, tmp_path / "gone.mp4", "--json", code=1)
     assert (result.stdout, result.stderr) == ("", f"Error: {tmp_path / 'gone.mp4'}: there is no such file\n")
+
+
+def test_memory_does_not_grow_with_the_video(motion_model: Path, tmp_path: Path) -> None:
+    """All crops of the long one would be 12 MB, all its frames 49 MB."""
+    code = (
+        "import resource, sys, vidcls\n"
+        "found = vidcls.VideoClassifier(sys.argv[1], device='cpu').timeline(sys.argv[2])\n"
+        "print(len(found), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000)"
+    )
+    peaks_mb = []
+    for seconds in (20, 400):
+        video = film(tmp_path / f"{seconds}.avi", [("right", 5.0), ("left", 5.0)] * (seconds // 10), rate=10)
+        command = [sys.executable, "-c", code, str(motion_model), str(video)]
+        count, peak = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+        assert int(count) == seconds / 5
+        peaks_mb.append(float(peak))
+    assert peaks_mb[1] - peaks_mb[0] < 8
