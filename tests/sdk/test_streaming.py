@@ -103,7 +103,11 @@ def test_when_the_model_is_too_slow_windows_are_dropped_and_the_lag_stays(
 ) -> None:
     clip = write_clip(tmp_path / "clip.mp4", frames=150, rate=30)  # 5 s
     with slowed(classifier, 0.4, clip, step_seconds=0.1) as stream:
-        records = list(stream)
+        records = []
+        for record in stream:
+            records.append(record)
+            ago = datetime.now(UTC) - record.time
+            assert ago.total_seconds() == pytest.approx(record.lag_seconds, abs=0.3)
     assert all(0.4 <= record.lag_seconds < 0.4 + 0.1 + HELD_UP_SECONDS for record in records)
     assert sum(record.dropped_windows for record in records) + len(records) == 43  # from 0.8 to 5 s every 0.1 s
     assert 3 <= len(records) <= 5 / 0.4
@@ -197,6 +201,12 @@ def test_a_stream_that_is_forgotten_frees_its_source(pace: Any, classifier: Vide
     for record in classifier.stream(clip, pace=pace):
         assert record.label in LABELS
         break  # and the fixture looks for threads
+
+
+def test_a_stream_that_nobody_ever_looks_at_frees_its_source(classifier: VideoClassifier, tmp_path: Path) -> None:
+    stream = classifier.stream(write_clip(tmp_path / "clip.mp4", frames=300))
+    assert stream.connected
+    del stream  # and the fixture looks for threads
 
 
 def test_the_newest_picture_can_be_had_while_the_model_is_busy(classifier: VideoClassifier, clip: Path) -> None:
