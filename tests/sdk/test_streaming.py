@@ -144,7 +144,7 @@ def test_a_camera_on_the_network_is_opened_again_and_the_gap_reported(
             for record in stream:
                 records.append(record)
                 age = live_server.filmed_seconds_ago(record.picture)
-                assert age < record.lag_seconds + HELD_UP_SECONDS
+                assert age < record.lag_seconds + 3 * HELD_UP_SECONDS  # the server may be held up too
                 if len(records) == 4:
                     servers[0].kill()
                     servers[0].wait()
