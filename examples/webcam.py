@@ -24,6 +24,7 @@ import cv2
 import numpy as np
 
 from vidcls import Record, VidclsError, VideoClassifier
+from vidcls.decoding import quiet_decoders
 from vidcls.streaming import Stream
 
 WINDOW = "vidcls"
@@ -257,6 +258,7 @@ def interrupted(*_: int | FrameType | None) -> None:
 def main(model: str, source: str, show: str, host: str, port: int, step_seconds: float, seconds: float) -> None:
     """Classify what a camera sees with MODEL, live; end with q, Esc or Ctrl-C."""
     signal.signal(signal.SIGTERM, interrupted)
+    quiet_decoders()  # a camera that is lost is told of once, not at every try
     number = source.isdecimal() and not Path(source).is_file()
     if show in ("auto", "window"):
         windowed = has_window()

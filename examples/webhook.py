@@ -19,6 +19,7 @@ from pathlib import Path
 import click
 
 from vidcls import Event, VidclsError, VideoClassifier, steady_events
+from vidcls.decoding import quiet_decoders
 
 TIMEOUT_SECONDS = 5
 PAUSES_SECONDS = (1, 5)  # before the second and the third try
@@ -67,6 +68,7 @@ def main(model: str, url: str, source: str) -> None:
     """Call URL when an event starts and when it ends."""
     if not url.startswith(("http://", "https://")):
         raise click.BadParameter(f"{url}: expected an address that starts with http:// or https://")
+    quiet_decoders()  # a camera that is lost is told of once, not at every try
     number = source.isdecimal() and not Path(source).is_file()
     bodies: queue.Queue[bytes | None] = queue.Queue(maxsize=WAITING_EVENTS)
     caller = threading.Thread(target=deliver, args=(url, bodies))

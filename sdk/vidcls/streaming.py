@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import time
 import weakref
 from collections.abc import Callable, Generator, Iterator
@@ -131,14 +130,14 @@ def open_stream(
     for name, seconds in (("step_seconds", step), ("timeout_seconds", timeout_seconds)):
         if not seconds > 0:
             raise ValueError(f"{name} is {seconds}, expected more than 0 seconds")
-    if isinstance(source, bool) or not isinstance(source, int | str | os.PathLike):
+    if isinstance(source, bool):
         raise TypeError(f"source is {source!r}, expected a camera's number, a path or a URL")
     if pace == "fastest":
         if isinstance(source, int):
             raise ValueError(f"pace is 'fastest', but camera {source} has a pace of its own; take 'realtime'")
         return Stream(FileSource(FileWindows(source, contract, step_seconds=step)), classify)
-    if isinstance(source, int) or "://" in os.fspath(source):
-        reader = live(source if isinstance(source, int) else os.fspath(source), timeout_seconds=timeout_seconds)
+    if isinstance(source, int) or (isinstance(source, str) and "://" in source):
+        reader = live(source, timeout_seconds=timeout_seconds)
     else:
         reader = paced_file(source)
     return Stream(LiveSource(Capture(reader, contract, step_seconds=step)), classify)

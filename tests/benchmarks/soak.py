@@ -49,15 +49,13 @@ class Soak:
     dropped_frames: int = 0
     threads_left_over: int = 0
 
-    def part(self, values: list[float], *, share: float) -> list[float]:
-        """Values of the first `share` of the time, or of the last where it is negative."""
+    def sixths(self, values: list[float]) -> list[list[float]]:
+        """The values of each sixth of the time."""
         first, last = self.at[0], self.at[-1]
-        length = abs(share) * (last - first)
-        return [
-            value
-            for at, value in zip(self.at, values, strict=True)
-            if (at <= first + length if share > 0 else at >= last - length)
-        ]
+        parts: list[list[float]] = [[] for _ in range(6)]
+        for at, value in zip(self.at, values, strict=True):
+            parts[min(int(6 * (at - first) / (last - first)), 5)].append(value)
+        return parts
 
 
 def watch(url: str, classifier: VideoClassifier) -> Stream:
@@ -152,20 +150,19 @@ def _p95(values: list[float]) -> float:
 @click.option("--minutes", type=click.FloatRange(min=0.5), default=30, show_default=True)
 @click.option("--kills", type=click.IntRange(min=0), default=3, show_default=True)
 def main(minutes: float, kills: int) -> None:
-    """Run the soak and print what it found; the first and the last sixth of it are compared."""
+    """Run the soak and print what it found, for each sixth of the time."""
     load = os.getloadavg()[0]
     seen = soak(seconds=60 * minutes, kills=kills)
     click.echo(f"{minutes:g} minutes, load {load:.1f} at the start and {os.getloadavg()[0]:.1f} at the end")
     click.echo(f"{len(seen.at)} answers; dropped {seen.dropped_windows} windows, {seen.dropped_frames} frames")
     for name, values in (("lag, s, as reported", seen.lag), ("age of the newest frame, s", seen.age)):
-        first, last = seen.part(values, share=1 / 6), seen.part(values, share=-1 / 6)
+        sixths = [_p95(part) for part in seen.sixths(values)]
+        shown = " ".join(f"{value:.3f}" for value in sixths)
         click.echo(
-            f"{name}: p95 {_p95(first):.3f} in the first sixth, {_p95(last):.3f} in the last "
-            f"({_p95(last) / _p95(first):.3f}); median {np.median(first):.3f}, {np.median(last):.3f}; "
-            f"most {max(values):.3f}"
+            f"{name}: p95 of each sixth {shown}; last / first {sixths[-1] / sixths[0]:.3f}; most {max(values):.3f}"
         )
-    first, last = seen.part(seen.resident_mb, share=1 / 6), seen.part(seen.resident_mb, share=-1 / 6)
-    click.echo(f"resident memory, MB: at most {max(first):.1f} in the first sixth, {max(last):.1f} in the last")
+    shown = " ".join(f"{max(part):.1f}" for part in seen.sixths(seen.resident_mb))
+    click.echo(f"resident memory, MB: most of each sixth {shown}")
     click.echo(f"server down, s: {[round(outage, 1) for outage in seen.outages]}")
     click.echo(f"gaps reported, s: {[round(gap, 1) for gap in seen.gaps]}")
     click.echo(f"threads left over: {seen.threads_left_over}")

@@ -134,7 +134,7 @@ def test_no_window_spans_a_gap_and_windows_count_anew_after_it(contract: ModelCo
 
 @pytest.mark.parametrize(
     ("frames", "starts"),
-    [(1, [0]), (10, [0]), (16, [0]), (17, [0, 0.05]), (24, [0, 0.4]), (31, [0, 0.4, 0.75])],
+    [(1, [0]), (10, [0]), (16, [0]), (17, [0, 0.05]), (24, [0, 0.4]), (29, [0, 0.4, 0.65]), (31, [0, 0.4, 0.75])],
 )
 def test_the_last_window_ends_with_the_file(frames: int, starts: list[float], contract: ModelContract) -> None:
     capture = start(contract)

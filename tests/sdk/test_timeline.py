@@ -7,6 +7,8 @@ import io
 import itertools
 import json
 import math
+import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +19,10 @@ from PIL import Image
 
 from generated import write_clip
 from motion import DIRECTIONS, film, write_motion_model
-from vidcls import Segment, VideoClassifier, VideoError
+from vidcls import Record, Segment, VideoClassifier, VideoError
 from vidcls.cli import main
 from vidcls.timeline import LEAST_PROBABILITY, clock, most_probable_halves, srt_entry
+from vidcls.timeline import segments as segments_of
 
 SCRIPT = [("right", 4.0), ("up", 2.5), ("left", 3.3), ("down", 2.2), ("right", 2.0), ("left", 5.0)]
 CLIP_SECONDS = 1.0
@@ -188,3 +191,20 @@ def test_a_plot_that_cannot_be_written_is_refused_first(motion_model: Path, vide
 def test_a_file_that_is_no_video_is_one_sentence(motion_model: Path, tmp_path: Path) -> None:
     result = run(motion_model, tmp_path / "gone.mp4", "--json", code=1)
     assert (result.stdout, result.stderr) == ("", f"Error: {tmp_path / 'gone.mp4'}: there is no such file\n")
+
+
+def test_memory_does_not_grow_with_the_video(motion_model: Path, tmp_path: Path) -> None:
+    """All crops of the video would be 12 MB, all its frames 49 MB."""
+    video = film(tmp_path / "long.avi", [("right", 5.0), ("left", 5.0)] * 40, rate=10)
+    resident_mb = []
+
+    def measured(records: Iterable[Record]) -> Iterator[Record]:
+        for record in records:
+            pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+            resident_mb.append(pages * os.sysconf("SC_PAGE_SIZE") / 1e6)
+            yield record
+
+    with VideoClassifier(motion_model, device="cpu").stream(video, pace="fastest") as stream:
+        found = segments_of(measured(stream), duration=400.0, change_odds=7)
+        assert sum(1 for _ in found) == 80
+    assert max(resident_mb) - resident_mb[len(resident_mb) // 20] < 6

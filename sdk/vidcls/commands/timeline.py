@@ -40,9 +40,9 @@ if TYPE_CHECKING:
 def timeline(model: Path, video: str, form: str | None, plot: Path | None, change_odds: float, device: str) -> None:
     """Tell what happens when in VIDEO (a path or a URL), of any length.
 
-    Windows of the model's clip length step through it by half their length; stretches under the same label are one
-    segment, from START to END seconds. Segments are printed as they are found. Where the last of --json, --csv and
-    --srt is not given, they are printed for people.
+    Windows of the model's clip length step through it by half their length; neighbouring stretches under the same
+    label are one segment, with start and end in seconds. Segments are printed as they are found; without --json,
+    --csv or --srt, for people. A segment much shorter than a window goes unseen.
     """
     with terminal.exit_codes():
         from vidcls.timeline import CSV_HEADER, check_change_odds, csv_line, segments
