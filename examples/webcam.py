@@ -1,78 +1,135 @@
-"""Classify what a camera sees, live: python examples/webcam.py MODEL.onnx [--source 0] [--seconds 30]
+"""Classify what a camera sees, live: python examples/webcam.py MODEL.onnx [--source 0] [--show auto] [--seconds 30]
 
---source is a camera's number, a stream's URL, or a file, which is played at its own pace and stands
-in for the camera. Ends with q, Esc or Ctrl-C. Without a display it prints a line per prediction.
+--source is a camera's number, a stream's URL, or a file, which is played at its own pace and stands in for the
+camera. The picture, with label, probabilities, lag and rate drawn on it, comes up in a window, or where there
+is no display on a web page, which only this machine can reach unless --host says otherwise; --show lines
+prints a line per answer instead. Ends with q, Esc or Ctrl-C, or kill.
 """
 
 from __future__ import annotations
 
-import contextlib
-import math
+import json
 import os
+import signal
 import sys
 import threading
 import time
 from collections import deque
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import FrameType
 
 import click
 import cv2
 import numpy as np
 
-from vidcls import Prediction, VidclsError, VideoClassifier
-from vidcls.sampling import CLOCK_SECONDS, uniform_indices
+from vidcls import Record, VidclsError, VideoClassifier
+from vidcls.streaming import Stream
 
 WINDOW = "vidcls"
 WIDTH = 640  # least width of the picture shown, px
 GREEN = (60, 150, 40)  # BGR
+PICTURES_PER_SECOND = 20
+
+PAGE = b"""<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>vidcls</title>
+<link rel="icon" href="data:,">
+<style>
+  body { margin: 0; background: #111; color: #eee; font: 16px/1.5 system-ui, sans-serif; text-align: center }
+  img { max-width: 100vw; max-height: calc(100vh - 4em); margin-top: 1em }
+</style>
+<img src="picture.mjpg" alt="what the camera sees">
+<p id="state" role="status">waiting for the first answer</p>
+<script>
+  const state = document.getElementById("state");
+  async function update() {
+    const answer = await (await fetch("state.json")).json();
+    if (answer.label !== null)
+      state.textContent = `${answer.label} ${answer.score.toFixed(2)} (${answer.status})`;
+    if (answer.ended)
+      state.textContent += ", ended";
+    else
+      setTimeout(update, 250);
+  }
+  update();
+</script>
+</html>
+"""
 
 
-class Camera:
-    """A thread that keeps the newest frames of a source: the last `keep_seconds`, with their times."""
+class Watch:
+    """A thread that iterates over the stream; whoever shows the picture finds the newest answer here."""
 
-    def __init__(self, source: str, *, keep_seconds: float) -> None:
-        is_file = Path(source).is_file()
-        self._capture = cv2.VideoCapture(int(source) if source.isdecimal() and not is_file else source)
-        if not self._capture.isOpened():
-            raise click.ClickException(f"{source}: cannot be opened; name a camera's number, a file or a URL")
-        self._paced = is_file
-        self._keep_seconds = keep_seconds
-        self._frames: deque[tuple[float, np.ndarray]] = deque()  # (monotonic seconds, BGR [H, W, 3])
-        self._newest_time = -math.inf
-        self._changed = threading.Condition()
-        self.ended = threading.Event()  # set from outside to stop, or when no more frames will come
-        # A daemon, so that a dead network stream cannot keep the program from ending.
-        self._thread = threading.Thread(target=self._read, daemon=True)
+    def __init__(self, classifier: VideoClassifier, stream: Stream) -> None:
+        self.stream = stream
+        self.record: Record | None = None
+        self.ended = False
+        self.error: VidclsError | None = None
+        self._device = classifier.device
+        self._finished: deque[float] = deque(maxlen=10)  # when the last answers were ready
+        self._dropped = 0
+        self._thread = threading.Thread(target=self._run)
         self._thread.start()
 
-    def newest(self, *, after: float) -> list[tuple[float, np.ndarray]]:
-        """The frames kept, as soon as one is newer than `after`; [] if none comes within 0.1 s."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._newest_time > after or self.ended.is_set(), timeout=0.1)
-            return list(self._frames) if self._newest_time > after else []
+    @property
+    def status(self) -> str:
+        """Lag, rate, losses and device, in words."""
+        if not self.stream.connected:
+            return "no picture: the source is lost, trying again"
+        if self.record is None:
+            return "waiting for the first answer"
+        finished = list(self._finished)
+        rate = (len(finished) - 1) / (finished[-1] - finished[0]) if len(finished) > 1 else 0.0
+        lag = f"lag {self.record.lag_seconds * 1000:.0f} ms, {rate:.1f} answers a second"
+        return f"{lag}, {self._dropped} windows dropped, {self._device}"
 
     def close(self) -> None:
-        """Stop the thread, which frees the camera."""
-        self.ended.set()
-        self._thread.join(timeout=2)
+        """Free the camera."""
+        self.stream.stop()
+        self._thread.join()
 
-    def _read(self) -> None:
-        started = time.monotonic()
-        while not self.ended.is_set():
-            read, frame = self._capture.read()
-            if not read:
-                break
-            if self._paced:
-                due = started + self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
-                self.ended.wait(max(0.0, due - time.monotonic()))
-            with self._changed:
-                self._newest_time = time.monotonic()
-                self._frames.append((self._newest_time, frame))
-                while self._newest_time - self._frames[0][0] >= self._keep_seconds - CLOCK_SECONDS:
-                    self._frames.popleft()
-                self._changed.notify_all()
-        self._capture.release()
-        self.ended.set()
+    def picture(self) -> np.ndarray | None:
+        """The newest frame, BGR, with all that is known drawn on it; None before the first."""
+        newest = self.stream.picture
+        return None if newest is None else draw(cv2.cvtColor(newest, cv2.COLOR_RGB2BGR), self.record, self.status)
+
+    def _run(self) -> None:
+        try:
+            with self.stream:
+                for record in self.stream:
+                    self._finished.append(time.monotonic())
+                    self._dropped += record.dropped_windows
+                    self.record = record
+        except VidclsError as error:
+            self.error = error
+        finally:
+            self.ended = True
+
+
+def draw(frame: np.ndarray, record: Record | None, status: str) -> np.ndarray:
+    """The frame (BGR) with the label, a bar per probable label, and a status line."""
+    scale = max(1.0, WIDTH / frame.shape[1])
+    picture = cv2.resize(frame, None, fx=scale, fy=scale)
+    picture[-30:] //= 3  # darker, so that white text can be read on it
+    write(picture, status, (12, picture.shape[0] - 10), size=0.5)
+    if record is None:
+        return picture
+    top = record.prediction.top(5)
+    picture[: 60 + 24 * len(top), :320] //= 3
+    write(picture, f"{record.label}  {record.score:.2f}", (12, 34), size=0.9)
+    for row, (label, score) in enumerate(top):
+        y = 54 + 24 * row
+        cv2.rectangle(picture, (12, y), (12 + round(296 * score), y + 18), GREEN, cv2.FILLED)
+        write(picture, f"{label}  {score:.2f}", (16, y + 14), size=0.45)
+    return picture
+
+
+def write(picture: np.ndarray, text: str, at: tuple[int, int], *, size: float) -> None:
+    """White text; `at` is its lower left corner."""
+    cv2.putText(picture, text, at, cv2.FONT_HERSHEY_SIMPLEX, size, (255, 255, 255), 1, cv2.LINE_AA)
 
 
 def has_window() -> bool:
@@ -86,81 +143,145 @@ def has_window() -> bool:
     return True
 
 
-def draw(frame: np.ndarray, prediction: Prediction, status: str) -> np.ndarray:
-    """The frame (BGR) with the label, a bar per probable label, and a status line."""
-    scale = max(1.0, WIDTH / frame.shape[1])
-    picture = cv2.resize(frame, None, fx=scale, fy=scale)
-    top = prediction.top(5)
-    for panel in (picture[: 60 + 24 * len(top), :320], picture[-30:]):
-        panel[:] = panel // 3  # darker, so that white text can be read on it
-    write(picture, f"{prediction.label}  {prediction.score:.2f}", (12, 34), size=0.9)
-    for row, (label, score) in enumerate(top):
-        y = 54 + 24 * row
-        cv2.rectangle(picture, (12, y), (12 + round(296 * score), y + 18), GREEN, cv2.FILLED)
-        write(picture, f"{label}  {score:.2f}", (16, y + 14), size=0.45)
-    write(picture, status, (12, picture.shape[0] - 10), size=0.5)
-    return picture
+def show_window(watch: Watch, *, until: float) -> None:
+    """Show the picture in a window until q or Esc is pressed, the window is closed, or it is over."""
+    while not watch.ended and time.monotonic() < until:
+        picture = watch.picture()
+        if picture is not None:
+            cv2.imshow(WINDOW, picture)
+        try:
+            key = cv2.waitKey(1000 // PICTURES_PER_SECOND) & 0xFF
+            if key in (ord("q"), 27) or cv2.getWindowProperty(WINDOW, cv2.WND_PROP_VISIBLE) < 1:
+                return
+        except cv2.error:  # Qt's answer once the only window is closed
+            return
+    cv2.destroyAllWindows()
 
 
-def write(picture: np.ndarray, text: str, at: tuple[int, int], *, size: float) -> None:
-    """White text; `at` is its lower left corner."""
-    cv2.putText(picture, text, at, cv2.FONT_HERSHEY_SIMPLEX, size, (255, 255, 255), 1, cv2.LINE_AA)
+def show_page(watch: Watch, *, host: str, port: int, until: float) -> None:
+    """Show the picture on a web page until it is over."""
 
-
-def run(classifier: VideoClassifier, camera: Camera, *, seconds: float | None, windowed: bool) -> None:
-    """Classify the newest clip again and again, until the source or the time ends, or the user ends it."""
-    started = used = time.monotonic()
-    finished: deque[float] = deque(maxlen=10)  # when the last predictions were ready
-    while seconds is None or time.monotonic() - started < seconds:
-        clip = camera.newest(after=used)
-        if clip:
-            used = clip[-1][0]
-            picked = uniform_indices(len(clip), frames=classifier.contract.sampling.frames)
-            frames = np.stack([cv2.cvtColor(clip[index][1], cv2.COLOR_BGR2RGB) for index in picked])
-            prediction = classifier.predict_frames(frames)
-            finished.append(time.monotonic())
-            lag_ms = (finished[-1] - used) * 1000
-            rate = (len(finished) - 1) / (finished[-1] - finished[0]) if len(finished) > 1 else 0.0
-            status = f"lag {lag_ms:.0f} ms, {rate:.1f} predictions a second, {prediction.device}"
-            if windowed:
-                cv2.imshow(WINDOW, draw(clip[-1][1], prediction, status))
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            if self.path == "/":
+                self.answer("text/html; charset=utf-8", PAGE)
+            elif self.path == "/state.json":
+                self.answer("application/json", json.dumps(state(watch)).encode())
+            elif self.path == "/picture.mjpg":
+                self.send_pictures()
             else:
-                print(f"{used - started:7.2f} s  {prediction.score:.2f}  {prediction.label}  ({status})", flush=True)
-        elif camera.ended.is_set():
-            return
-        if windowed and closed_by_user():
-            return
+                self.send_error(404)
 
+        def answer(self, kind: str, content: bytes) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(content)))
+            self.send_header("Cache-Control", "no-store")
+            self.end_headers()
+            self.wfile.write(content)
 
-def closed_by_user() -> bool:
-    """Whether q or Esc was pressed, or the window closed; gives the window its time to draw."""
+        def send_pictures(self) -> None:
+            """One JPEG after the other, each in place of the last."""
+            self.send_response(200)
+            self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=picture")
+            self.end_headers()
+            try:
+                while not watch.ended:
+                    picture = watch.picture()
+                    if picture is not None:
+                        jpeg = cv2.imencode(".jpg", picture)[1].tobytes()
+                        head = f"--picture\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
+                        self.wfile.write(head.encode() + jpeg + b"\r\n")
+                    time.sleep(1 / PICTURES_PER_SECOND)
+            except OSError:
+                return  # the page was closed
+
+        def log_message(self, *_: object) -> None:
+            """Nobody reads it."""
+
     try:
-        return cv2.waitKey(1) & 0xFF in (ord("q"), 27) or cv2.getWindowProperty(WINDOW, cv2.WND_PROP_VISIBLE) < 1
-    except cv2.error:  # Qt's answer once the only window is closed
-        return True
+        server = ThreadingHTTPServer((host, port), Handler)
+    except OSError as error:
+        raise click.ClickException(f"{host}:{port}: no page can be served there ({error.strerror})") from error
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    print(f"watch it at http://{host}:{server.server_port}/", flush=True)
+    try:
+        while not watch.ended and time.monotonic() < until:
+            time.sleep(0.1)
+        time.sleep(0.5)  # so that an open page learns that it is over
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def state(watch: Watch) -> dict[str, object]:
+    """What the page says below the picture."""
+    record = watch.record
+    return {
+        "label": None if record is None else record.label,
+        "score": None if record is None else record.score,
+        "status": watch.status,
+        "ended": watch.ended,
+    }
+
+
+def print_lines(watch: Watch, *, until: float) -> None:
+    """Print a line per answer until it is over."""
+    shown = None
+    while time.monotonic() < until:
+        ended, record = watch.ended, watch.record
+        if record is not None and record is not shown:
+            print(f"{record.window[1]:8.2f} s  {record.score:.2f}  {record.label}  ({watch.status})", flush=True)
+            shown = record
+        elif ended:
+            return
+        time.sleep(0.01)
+
+
+def interrupted(*_: int | FrameType | None) -> None:
+    """Let kill end the program the way Ctrl-C does."""
+    raise KeyboardInterrupt
 
 
 @click.command()
 @click.argument("model", type=click.Path())
 @click.option("--source", default="0", show_default=True, help="A camera's number, a file or a URL.")
-@click.option("--seconds", type=click.FloatRange(min=0), help="Stop after this time.")
-def main(model: str, source: str, seconds: float | None) -> None:
+@click.option("--show", type=click.Choice(["auto", "window", "page", "lines"]), default="auto", show_default=True)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where the page is served; 0.0.0.0 is everywhere.")
+@click.option("--port", default=8000, show_default=True, help="Of the page; 0 takes any that is free.")
+@click.option(
+    "--step-seconds", type=click.FloatRange(min=0.01), default=0.2, show_default=True, help="Between answers."
+)
+@click.option("--seconds", type=click.FloatRange(min=0), default=float("inf"), help="Stop after this time.")
+def main(model: str, source: str, show: str, host: str, port: int, step_seconds: float, seconds: float) -> None:
     """Classify what a camera sees with MODEL, live; end with q, Esc or Ctrl-C."""
+    signal.signal(signal.SIGTERM, interrupted)
+    number = source.isdecimal() and not Path(source).is_file()
+    if show in ("auto", "window"):
+        windowed = has_window()
+        if show == "window" and not windowed:
+            raise click.ClickException("there is no display for a window; take --show page")
+        show = "window" if windowed else "page"
     try:
         classifier = VideoClassifier(model)
+        watch = Watch(classifier, classifier.stream(int(source) if number else source, step_seconds=step_seconds))
     except VidclsError as error:
         raise click.ClickException(str(error)) from error
-    windowed = has_window()
-    if not windowed:
-        print("no display: printing a line per prediction instead of showing a window", file=sys.stderr)
-    camera = Camera(source, keep_seconds=classifier.contract.sampling.clip_seconds)
+    until = time.monotonic() + seconds
     try:
-        with contextlib.suppress(KeyboardInterrupt):
-            run(classifier, camera, seconds=seconds, windowed=windowed)
+        if show == "window":
+            show_window(watch, until=until)
+        elif show == "page":
+            show_page(watch, host=host, port=port, until=until)
+        else:
+            print_lines(watch, until=until)
+    except KeyboardInterrupt:
+        print("ended", file=sys.stderr)
     finally:
-        camera.close()
-        if windowed:
-            cv2.destroyAllWindows()
+        watch.close()
+    if watch.error is not None:
+        raise click.ClickException(str(watch.error))
 
 
 if __name__ == "__main__":

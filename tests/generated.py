@@ -43,7 +43,13 @@ def write_clip(
 
 
 def write_checkpoint(
-    folder: Path, *, labels: tuple[str, ...] = LABELS, frames: int = 4, size: int = 32, resize: str = "shortest_edge"
+    folder: Path,
+    *,
+    labels: tuple[str, ...] = LABELS,
+    frames: int = 4,
+    size: int = 32,
+    resize: str = "shortest_edge",
+    width: int = 48,
 ) -> Path:
     """A tiny random VideoMAE as vidcls-train leaves it: weights, preprocessor_config.json, vidcls.json.
 
@@ -62,10 +68,10 @@ def write_checkpoint(
         patch_size=8,
         num_frames=frames,
         tubelet_size=2,
-        hidden_size=48,
+        hidden_size=width,
         num_hidden_layers=2,
         num_attention_heads=3,
-        intermediate_size=96,
+        intermediate_size=2 * width,
         initializer_range=0.2,
         id2label=dict(enumerate(labels)),
         label2id={label: index for index, label in enumerate(labels)},
@@ -338,4 +344,56 @@ def turn_mp4(path: Path, *, degrees: int) -> Path:
     start = content.index(b"tkhd") + 44  # the matrix in a track header of version 0
     content[start : start + 36] = b"".join(value.to_bytes(4, "big", signed=True) for value in matrix)
     path.write_bytes(content)
+    return path
+
+
+def scene_frames(*, place: int, take: int, frames: int, rate: float = 25, start: float = 0.0) -> list[np.ndarray]:
+    """BGR [120, 160, 3] of a place seen by a fixed camera, where in every take other things move about.
+
+    Args:
+        place, take: seeds. start: seconds into the take.
+    """
+    place_random, take_random = np.random.default_rng([place]), np.random.default_rng([place, take])
+    coarse = place_random.integers(0, 256, (5, 7, 3)).astype(np.float32)
+    background = cv2.resize(coarse, (160, 120), interpolation=cv2.INTER_CUBIC).clip(0, 255)
+    things = [
+        (take_random.uniform(0.2, 0.8, 2), take_random.uniform(0.1, 0.4, 2), take_random.uniform(0.3, 1, 2))
+        for _ in range(2)
+    ]
+    colours = [tuple(int(value) for value in take_random.integers(0, 256, 3)) for _ in things]
+    shown = []
+    for number in range(frames):
+        seconds = start + number / rate
+        frame = background.astype(np.uint8)
+        for (middle, reach, speed), colour in zip(things, colours, strict=True):
+            x, y = middle + reach * np.sin(2 * np.pi * speed * seconds / 2 + middle * 9)
+            cv2.circle(frame, (round(x * 160), round(y * 120)), 7, colour, -1, cv2.LINE_AA)
+        shown.append(frame)
+    return shown
+
+
+def write_scene(
+    path: Path,
+    *,
+    place: int,
+    take: int = 0,
+    frames: int = 40,
+    rate: int = 25,
+    start: float = 0.0,
+    size: tuple[int, int] = (160, 120),
+    codec: str = "mpeg4",
+    bit_rate: int = 400_000,
+) -> Path:
+    """Write `scene_frames` with PyAV, in that size (width, height), codec and bit rate."""
+    import av
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=rate)
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        stream.bit_rate = bit_rate
+        for bgr in scene_frames(place=place, take=take, frames=frames, rate=rate, start=start):
+            shown = cv2.resize(bgr, size, interpolation=cv2.INTER_AREA)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(shown, format="bgr24")))
+        container.mux(stream.encode())
     return path

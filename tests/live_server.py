@@ -39,21 +39,24 @@ class Camera(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Content-Type", "video/mp2t")
         self.end_headers()
+        try:
+            self.film()
+        except (OSError, av.error.FFmpegError):
+            return  # the client has gone
+
+    def film(self) -> None:
         with av.open(self.wfile, "w", format="mpegts", options={"flush_packets": "1"}) as container:
             stream = container.add_stream("mpeg2video", rate=self.rate)
             stream.width, stream.height, stream.pix_fmt, stream.gop_size = WIDTH, HEIGHT, "yuv420p", self.rate
             stream.codec_context.max_b_frames = 0
             stream.bit_rate = 1_500_000
             started = time.monotonic()
-            try:
-                for number in range(sys.maxsize):
-                    time.sleep(max(0.0, started + number / self.rate - time.monotonic()))
-                    painted = painted_frame(int(time.monotonic() / CLOCK_SECONDS) % 256, width=WIDTH, height=HEIGHT)
-                    frame = av.VideoFrame.from_ndarray(painted, format="bgr24")
-                    frame.pts, frame.time_base = number, Fraction(1, self.rate)
-                    container.mux(stream.encode(frame))
-            except OSError:
-                return  # the client has gone
+            for number in range(sys.maxsize):
+                time.sleep(max(0.0, started + number / self.rate - time.monotonic()))
+                painted = painted_frame(int(time.monotonic() / CLOCK_SECONDS) % 256, width=WIDTH, height=HEIGHT)
+                frame = av.VideoFrame.from_ndarray(painted, format="bgr24")
+                frame.pts, frame.time_base = number, Fraction(1, self.rate)
+                container.mux(stream.encode(frame))
 
     def log_message(self, *_: object) -> None:
         """Nobody reads it."""

@@ -5,14 +5,14 @@ Frames are numbered in the order the decoder hands them out, which is the order 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Literal, TypeAlias
 
 from vidcls.errors import DependencyError, VideoError
 from vidcls.interlacing import InterlacedError, converted
 from vidcls.opencv_video import OpenCVVideo, quiet_decoders
-from vidcls.reading import scan
+from vidcls.reading import checked_table, scan
 from vidcls.sources import VideoSource, source_name
 from vidcls.video import Frame, Video
 
@@ -22,6 +22,7 @@ __all__ = [
     "Video",
     "VideoSource",
     "iter_frames",
+    "look_through",
     "open_video",
     "quiet_decoders",
     "read_times",
@@ -34,6 +35,9 @@ Decoder: TypeAlias = Literal["auto", "opencv", "pyav"]
 _PICTURE_CODECS = frozenset({"", "MJPG", "MPNG", "tiff", "webp", "bmp", "mjpeg", "png"})
 # A cover picture in a sound file has no rate; FFmpeg then gives the ticks of its clock.
 _COVER_RATE = 90_000
+
+# Frames per second above which a header states its clock rather than a rate.
+_PLAUSIBLE_RATE = 120.0
 
 
 @contextmanager
@@ -66,6 +70,43 @@ def read_times(source: VideoSource, *, decoder: Decoder = "auto") -> list[float]
     """
     with open_video(source, decoder=decoder) as video:
         return scan(video).times
+
+
+def look_through(source: VideoSource, *, every_seconds: float, see: Callable[[Frame], None]) -> list[float]:
+    """As `read_times`; on the way, shows `see` a frame about every so many seconds, from the first on.
+
+    For a look at the whole of a video in one pass: which frames these are goes by the header's frame rate.
+
+    Args:
+        see: takes uint8 RGB [H, W, 3], upright.
+
+    Raises:
+        VideoError: the video cannot be opened, or not one frame of it can be decoded.
+    """
+    try:
+        return _look_through(source, every_seconds=every_seconds, see=see, decoder="auto")
+    except InterlacedError:
+        return _look_through(source, every_seconds=every_seconds, see=see, decoder="pyav")
+
+
+def _look_through(
+    source: VideoSource, *, every_seconds: float, see: Callable[[Frame], None], decoder: Decoder
+) -> list[float]:
+    with open_video(source, decoder=decoder) as video:
+        rate = min(video.average_rate or _PLAUSIBLE_RATE, _PLAUSIBLE_RATE)
+        stamps: list[float] = []
+
+        def seen() -> Iterator[Frame]:
+            next_seconds = 0.0
+            while (stamp := video.grab()) is not None:
+                if len(stamps) / rate >= next_seconds:
+                    next_seconds += every_seconds
+                    yield video.retrieve()
+                stamps.append(stamp)
+
+        for frame in seen() if decoder == "pyav" else converted(seen(), video, source):
+            see(frame)
+        return checked_table(video, stamps).times
 
 
 def iter_frames(source: VideoSource, indices: Sequence[int], *, decoder: Decoder = "auto") -> Iterator[Frame]:

@@ -133,12 +133,11 @@ class OpenCVVideo:
         self._capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
         self._peeked: list[float | None] = []
         self._is_fresh = True
+        width, height = (self._capture.get(prop) for prop in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
+        # Of a GIF, FFmpeg keeps several pictures with an alpha channel.
+        copies = 2 if _fourcc(self._capture.get(cv2.CAP_PROP_FOURCC)) == "gif" else 1
         try:
-            check_size(
-                self.name,
-                int(self._capture.get(cv2.CAP_PROP_FRAME_WIDTH)),
-                int(self._capture.get(cv2.CAP_PROP_FRAME_HEIGHT)),
-            )
+            check_size(self.name, int(width), int(height) * copies)
         except VideoError:
             self._capture.release()
             raise

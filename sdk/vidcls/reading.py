@@ -62,7 +62,23 @@ def scan(video: Video) -> TimeTable:
     stamps = []
     while (stamp := video.grab()) is not None:
         stamps.append(stamp)
-    return _checked(video, stamps)
+    return checked_table(video, stamps)
+
+
+def checked_table(video: Video, stamps: Sequence[float]) -> TimeTable:
+    """The table of a video that was decoded from beginning to end.
+
+    Args:
+        stamps: of all its frames, in seconds of the container's clock, in decoder order.
+
+    Raises:
+        VideoError: neither the stamps nor an average rate tell when the frames are shown.
+    """
+    rate = video.average_rate or math.nan
+    table = decoded_table(stamps, average_rate=rate)
+    if not all(math.isfinite(time) for time in table.times[1:]):
+        raise VideoError(video.name, "the file gives neither frame times nor a frame rate; remux it first")
+    return table
 
 
 def read_frames(video: Video, table: TimeTable, wanted: Sequence[int]) -> Iterator[Frame]:
@@ -106,7 +122,7 @@ def _read_through(video: Video, table: TimeTable, wanted: Collection[int]) -> It
         if len(stamps) in wanted:
             yield video.retrieve()
         stamps.append(stamp)
-    found = _checked(video, stamps)
+    found = checked_table(video, stamps)
     if len(found.times) != len(table.times) or not all(map(same_stamp, found.times, table.times)):
         raise MispredictedError(found)
 
@@ -135,14 +151,6 @@ def _go_to(video: Video, stamp: float) -> bool:
     while (found := video.peek()) is not None and found < stamp and not same_stamp(found, stamp):
         video.grab()
     return found is not None and same_stamp(found, stamp)
-
-
-def _checked(video: Video, stamps: Sequence[float]) -> TimeTable:
-    rate = video.average_rate or math.nan
-    table = decoded_table(stamps, average_rate=rate)
-    if not all(math.isfinite(time) for time in table.times[1:]):
-        raise VideoError(video.name, "the file gives neither frame times nor a frame rate; remux it first")
-    return table
 
 
 def _predict_parts(video: Video, *, first_stamp: float, clip_seconds: float, views: int) -> TimeTable | None:

@@ -102,7 +102,8 @@ def partial_table(stretches: Iterable[Sequence[Packet]], *, first_stamp: float, 
 
 def decoded_table(stamps: Sequence[float], *, average_rate: float) -> TimeTable:
     """The table of a video that was decoded from beginning to end: what counts, whatever the packets said."""
-    times = presentation_times(stamps, average_rate=average_rate)
+    # The first is at 0, also where neither a rate nor a clock says when the others are.
+    times = [0.0, *presentation_times(stamps, average_rate=average_rate)[1:]]
     return TimeTable(times=times, duration=duration_seconds(times), stamps=None, keys=[], parts=[0])
 
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from vidcls.contract import Contract
 from vidcls.decoding import Decoder, open_video
+from vidcls.errors import VideoError
 from vidcls.interlacing import InterlacedError, converted
 from vidcls.preprocessing import crop_frames
 from vidcls.reading import MispredictedError, decoded_share, predict_table, read_frames
@@ -101,7 +102,12 @@ def _read_views(source: VideoSource, contract: Contract, *, views: int, crops: i
             sampled, cropped, decode_seconds = crop_sampled(table)
         except MispredictedError as wrong:
             table = wrong.table
-            sampled, cropped, decode_seconds = crop_sampled(table)
+            try:
+                sampled, cropped, decode_seconds = crop_sampled(table)
+            except MispredictedError:
+                raise VideoError(
+                    video.name, "it is damaged: other frames come out each time it is decoded; remux or re-encode it"
+                ) from None
         share = decoded_share(video, table)
     decode_seconds += predicted - started
     frames = np.concatenate([np.stack([cropped[index] for index in view.indices], axis=1) for view in sampled])

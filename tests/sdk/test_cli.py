@@ -21,6 +21,7 @@ from PIL import Image, ImageSequence
 from generated import LABELS, contract_fields, model_weights, self_test_logits, write_clip, write_model
 from vidcls import VideoClassifier
 from vidcls.cli import main
+from vidcls.evaluation import wilson_interval
 from vidcls.terminal import exit_codes
 
 MANY_LABELS = ("a", "b", "c", "d", "e", "f", "g")
@@ -214,7 +215,14 @@ def test_evaluate_gives_the_scores_that_scikit_learn_gives(tmp_path: Path) -> No
         "labels": list(MANY_LABELS),
     }
 
-    assert json.loads((tmp_path / "report" / "report.json").read_text(encoding="utf-8")) == answer
+    report = json.loads((tmp_path / "report" / "report.json").read_text(encoding="utf-8"))
+    assert {name: report[name] for name in answer} == answer
+    assert (report["views"], report["crops"]) == (2, 1)
+    assert report["top1_interval"] == list(wilson_interval(round(top1 * 14), 14))
+    assert 0 < report["calibration"]["error"] < 1
+    for picture in ("confusion.png", "mistakes.png"):
+        with Image.open(tmp_path / "report" / picture) as opened:
+            assert np.asarray(opened).std() > 5, f"{picture} is blank"
     with (tmp_path / "report" / "predictions.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert [(row["video"], row["label"], row["predicted"], row["error"]) for row in rows] == [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vidcls.evaluation import score_logits
+from vidcls.evaluation import calibration_error, score_logits, wilson_interval
 
 # Divisions of small counts.
 SHARE = 1e-12
@@ -56,3 +56,42 @@ def test_scores_are_plain_numbers() -> None:
     assert type(scores.confusion[0][0]) is int
     assert type(scores.per_class["a"]["videos"]) is int
     assert type(scores.per_class["a"]["top1"]) is float
+
+
+@pytest.mark.parametrize(("right", "videos"), [(0, 1), (1, 1), (0, 7), (7, 7), (36, 62), (1, 62), (900, 1000)])
+def test_intervals_are_scipys(right: int, videos: int) -> None:
+    stats = pytest.importorskip("scipy.stats")
+    expected = stats.binomtest(right, videos).proportion_ci(confidence_level=0.95, method="wilson")
+    assert wilson_interval(right, videos) == pytest.approx((expected.low, expected.high), abs=SHARE)
+
+
+def test_scores_carry_the_intervals_of_their_shares() -> None:
+    logits = np.eye(7, dtype=np.float32)
+    logits[:3] = logits[:3, ::-1] - np.arange(7) * 0.01  # 0, 1 and 2 are wrong; 0 and 1 are not among the best five
+    scores = score_logits(logits, range(7), "abcdefg")
+    assert (scores.top1, scores.top5) == (4 / 7, 1.0)
+    assert scores.top1_interval == wilson_interval(4, 7)
+    assert scores.top5_interval == wilson_interval(7, 7)
+
+
+def test_a_calibration_counted_by_hand() -> None:
+    # Of 15 bins, 0.9 and 0.92 share one (0.867 to 0.933), and one of the two is right; 0.6 is right, and alone.
+    probabilities = np.array([[0.9, 0.1], [0.92, 0.08], [0.4, 0.6]])
+    assert calibration_error(probabilities, [0, 1, 1]) == pytest.approx((2 * (0.91 - 0.5) + (1 - 0.6)) / 3, abs=SHARE)
+
+
+def test_calibration_is_that_of_a_plain_loop_over_bins() -> None:
+    rng = np.random.default_rng(0)
+    probabilities = rng.dirichlet([0.3] * 5, size=500)
+    truth = rng.integers(0, 5, size=500)
+    expected = 0.0
+    for low in range(15):
+        inside = [
+            (row.max(), row.argmax() == label)
+            for row, label in zip(probabilities, truth, strict=True)
+            if low / 15 < row.max() <= (low + 1) / 15
+        ]
+        if inside:
+            confidence, right = (float(np.mean(column)) for column in zip(*inside, strict=True))
+            expected += len(inside) / 500 * abs(confidence - right)
+    assert calibration_error(probabilities, truth) == pytest.approx(expected, abs=SHARE)

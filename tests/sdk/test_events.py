@@ -27,6 +27,7 @@ def record(number: int, probabilities: list[float], *, gap: float = 0.0, start: 
         logits=logits,
         windows=[(begin, begin + CLIP)],
         timestamps=np.zeros((1, 1)),
+        decoded_share=None,
         device="cpu",
         timing_ms={},
     )

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import dataclasses
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from vidcls.contract import Contract, read_checkpoint
-from vidcls_train.augmentation import RandomColour, RandomScale, directional_labels, training_transform
+from vidcls.preprocessing import resize
+from vidcls_train.augmentation import RandomCrop, directional_labels, training_transform
+from vidcls_train.settings import Settings
 
 
 @pytest.fixture
@@ -19,36 +23,68 @@ def clip(*, frames: int = 10, height: int = 60, width: int = 90) -> torch.Tensor
     return torch.from_numpy(values)
 
 
-def test_scaling_is_pillows_bilinear_within_the_range(contract: Contract) -> None:
-    frames = clip()
-    scale = RandomScale(contract.image)
-    sizes = set()
-    for seed in range(40):
+def settings(**changes: object) -> Settings:
+    return Settings(data="", output=Path(), **changes)
+
+
+@pytest.mark.parametrize("resize", ["shortest_edge", "stretch"])
+def test_a_crop_is_pillows_bilinear_of_one_box_for_all_frames(contract: Contract, resize: str) -> None:
+    # Each pixel tells where it is, so that the crop tells its box.
+    rows, columns = torch.meshgrid(torch.arange(60) * 4, torch.arange(90) * 2, indexing="ij")
+    frames = torch.stack([rows, columns, rows * 0]).to(torch.uint8).expand(5, 3, 60, 90)
+    crop = RandomCrop(dataclasses.replace(contract.image, resize=resize), area=0.3)
+    shares, ratios = [], []
+    for seed in range(60):
         torch.manual_seed(seed)
-        scaled = scale(frames)
-        assert scaled.dtype == torch.uint8
-        height, width = scaled.shape[2:]
-        sizes.add(height)
-        first = Image.fromarray(frames[:, 0].permute(1, 2, 0).numpy())
-        expected = np.asarray(first.resize((width, height), Image.Resampling.BILINEAR))
-        assert np.array_equal(scaled[:, 0].permute(1, 2, 0).numpy(), expected)
-        assert width == height * 48 // 32  # 90 x 60 at 32 is 48 x 32
-    assert min(sizes) == 32
-    assert max(sizes) == round(32 * 320 / 224)
+        cropped = crop(frames)
+        assert cropped.shape == (5, 3, 32, 32)
+        assert cropped.dtype == torch.uint8
+        assert all(torch.equal(cropped[0], frame) for frame in cropped)
+        down = (cropped[0, 0, -2].float().mean() - cropped[0, 0, 1].float().mean()) / 4 * 32 / 29
+        across = (cropped[0, 1, :, -2].float().mean() - cropped[0, 1, :, 1].float().mean()) / 2 * 32 / 29
+        shares.append((down * across / (60 * 90)).item())
+        ratios.append((across / down).item() / (1 if resize == "shortest_edge" else 90 / 60))
+    assert 0.27 < min(shares) < 0.4
+    assert 0.7 < max(shares) < 1.03
+    assert 0.7 < min(ratios) < 0.85
+    assert 1.2 < max(ratios) < 1.4
 
 
-def test_colours_stray_alike_in_all_frames_of_a_clip() -> None:
+def test_a_crop_of_everything_is_the_pixel_rules_resize(contract: Contract) -> None:
+    frames = clip(frames=2, height=60, width=60)
+    whole = RandomCrop(contract.image, area=1.0)
+    whole.ratio = (1.0, 1.0)
+    for frame, cropped in zip(frames.transpose(0, 1), whole(frames.transpose(0, 1)), strict=True):
+        expected = resize(frame.permute(1, 2, 0).contiguous().numpy(), width=32, height=32)
+        assert np.array_equal(cropped.permute(1, 2, 0).numpy(), expected)
+
+
+def test_colours_stray_alike_in_all_frames_of_a_clip(contract: Contract) -> None:
     still = clip(frames=1).expand(3, 5, 60, 90)
+    transform = training_transform(contract, settings(colour_jitter=0.3), flip=False)
     means = set()
     for seed in range(10):
         torch.manual_seed(seed)
-        varied = RandomColour(0.3)(still)
+        varied = transform(still)
         assert varied.dtype == torch.uint8
-        assert all(torch.equal(varied[:, 0], varied[:, frame]) for frame in range(5))
+        assert all(torch.equal(varied[:, 0], varied[:, frame]) for frame in range(4))
         means.add(round(varied.float().mean().item()))
     # 30 % of a mean of 127 to either side.
     assert len(means) > 5
     assert 127 * 0.65 < min(means) < max(means) < 127 * 1.35
+
+
+@pytest.mark.parametrize("jitter", [0.0, 0.3])
+def test_where_colours_count_no_operation_changes_them(contract: Contract, jitter: float) -> None:
+    plain = torch.full((3, 5, 60, 90), 200, dtype=torch.uint8)
+    transform = training_transform(
+        contract, settings(colour_jitter=jitter, grey_share=0.1, rand_augment=9, erasing=0.2), flip=True
+    )
+    brightest = set()
+    for seed in range(40):
+        torch.manual_seed(seed)
+        brightest.add(transform(plain).max().item())
+    assert (brightest == {200}) == (jitter == 0)
 
 
 def test_a_training_clip_has_the_models_shape_and_mirrors_only_if_told(contract: Contract) -> None:
@@ -56,7 +92,7 @@ def test_a_training_clip_has_the_models_shape_and_mirrors_only_if_told(contract:
     frames = clip()
     frames[:] = torch.arange(255, 75, -2, dtype=torch.uint8)
     for flip, expected in ((False, {True}), (True, {True, False})):
-        transform = training_transform(contract, flip=flip, colour_jitter=0.3)
+        transform = training_transform(contract, settings(colour_jitter=0.3, crop_area=0.3), flip=flip)
         left_brighter = set()
         for seed in range(20):
             torch.manual_seed(seed)

@@ -8,10 +8,11 @@ import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from vidcls_train.data import DataError, Splits, find_splits
+from vidcls_train.data import DataError, Splits, find_clips, split_clips
 
 
 def touch(root: Path, *names: str) -> Path:
@@ -21,8 +22,9 @@ def touch(root: Path, *names: str) -> Path:
     return root
 
 
-def find(data: Path | str, tmp_path: Path, *, val_fraction: float = 0.2) -> Splits:
-    return find_splits(str(data), unpack_to=tmp_path / "unpacked", val_fraction=val_fraction, seed=0)
+def find(data: Path | str, tmp_path: Path, *, unpacked: str = "unpacked", val_fraction: float = 0.2) -> Splits:
+    found = find_clips(str(data), unpack_to=tmp_path / unpacked)
+    return split_clips(found, val_fraction=val_fraction, seed=0)
 
 
 def names(splits: Splits) -> dict[str, list[tuple[str, str]]]:
@@ -86,7 +88,13 @@ def zipped(folder: Path, target: Path) -> Path:
     return target / "data.zip"
 
 
-@pytest.mark.parametrize("pack", [tar_gz, zipped])
+def bare_tar(folder: Path, target: Path) -> Path:
+    with tarfile.open(target / "data.tar", "w") as tar:
+        tar.add(folder, arcname="data")
+    return target / "data.tar"
+
+
+@pytest.mark.parametrize("pack", [tar_gz, zipped, bare_tar])
 def test_archives_hold_the_same_data(tmp_path: Path, pack: Callable[[Path, Path], Path]) -> None:
     archive = pack(touch(tmp_path / "data", *SPLIT_FILES), tmp_path)
     splits = find(archive, tmp_path)
@@ -112,7 +120,27 @@ def test_an_archive_cannot_write_outside_its_folder(tmp_path: Path) -> None:
         archive.writestr("../outside.mp4", b"x")
     with pytest.raises(DataError, match=r"outside the folder"):
         find(tmp_path / "outside.zip", tmp_path)
+    with zipfile.ZipFile(tmp_path / "link.zip", "w") as archive:
+        entry = zipfile.ZipInfo("a/link.mp4")
+        entry.external_attr = 0o120777 << 16
+        archive.writestr(entry, "/etc/passwd")
+    with pytest.raises(DataError, match=r"'a/link\.mp4' is a link"):
+        find(tmp_path / "link.zip", tmp_path)
     assert not (tmp_path / "outside.mp4").exists()
+
+
+@pytest.mark.parametrize("pack", [tar_gz, zipped, bare_tar])
+def test_an_archive_that_would_fill_the_disk_is_not_unpacked(
+    pack: Callable[[Path, Path], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = touch(tmp_path / "data", *SPLIT_FILES)
+    (data / "train" / "a" / "bomb.mp4").write_bytes(bytes(30_000_000))  # 30 kB in a zip or a gzip
+    archive = pack(data, tmp_path)
+    free = 2**30 + 20_000_000  # a gigabyte is left to others
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=free))
+    with pytest.raises(DataError, match=r"unpacks to 0\.0 GB or more, where the disk has room for 0\.0 GB; make room"):
+        find(archive, tmp_path)
+    assert not list((tmp_path / "unpacked").rglob("*.mp4"))
 
 
 def test_a_cut_off_archive_is_named(tmp_path: Path) -> None:
@@ -136,7 +164,7 @@ def test_a_damaged_tar_gz_is_not_read_in_part(tmp_path: Path) -> None:
     for name, content in damaged.items():
         (tmp_path / f"{name}.tar.gz").write_bytes(content)
         with pytest.raises(DataError, match=rf"{name}\.tar\.gz: cannot be unpacked .* archive is complete"):
-            find_splits(str(tmp_path / f"{name}.tar.gz"), unpack_to=tmp_path / name, val_fraction=0.2, seed=0)
+            find(tmp_path / f"{name}.tar.gz", tmp_path, unpacked=name)
 
 
 def test_a_damaged_tar_is_not_read_in_part(tmp_path: Path) -> None:
@@ -176,7 +204,7 @@ def test_zips_of_other_systems_are_read(tmp_path: Path) -> None:
     assert names(find(windows, tmp_path)) == SPLIT_NAMES
     shadows = [f"__MACOSX/{name.rpartition('/')[0]}/._{name.rpartition('/')[2]}" for name in SPLIT_FILES]
     mac = rezipped(tmp_path / "mac.zip", {name: name for name in [*SPLIT_FILES, *shadows]})
-    splits = find_splits(str(mac), unpack_to=tmp_path / "mac", val_fraction=0.2, seed=0)
+    splits = find(mac, tmp_path, unpacked="mac")
     assert names(splits) == SPLIT_NAMES
     assert not (tmp_path / "mac" / "__MACOSX").exists()
 

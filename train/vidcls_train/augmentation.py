@@ -1,6 +1,6 @@
 """How a training clip is varied: pytorchvideo's and torchvision's transforms on uint8 frames.
 
-Frames are resized as uint8 and normalised last, by the code that the SDK runs: the other order, and
+Frames are resized as uint8 and normalised last, by the filter that the SDK runs: the other order, and
 any other filter, would train on pixels that no deployed model ever sees.
 """
 
@@ -9,23 +9,39 @@ from __future__ import annotations
 import re
 import sys
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import torch
 import torchvision.transforms._functional_tensor
-from torchvision.transforms import ColorJitter, Compose, RandomCrop, RandomHorizontalFlip
+from PIL import Image as PillowImage
+from torchvision import tv_tensors
+from torchvision.transforms import (
+    ColorJitter,
+    Compose,
+    InterpolationMode,
+    RandAugment,
+    RandomErasing,
+    RandomGrayscale,
+    RandomHorizontalFlip,
+    RandomResizedCrop,
+    v2,
+)
 
 from vidcls.contract import Contract, Image
-from vidcls.preprocessing import resize, resized_size
-from vidcls_train.settings import SCALE_RANGE
+from vidcls_train.settings import Settings
 
 # pytorchvideo 0.1.5 imports this module by the name it had in torchvision before 0.17.
 sys.modules.setdefault("torchvision.transforms.functional_tensor", torchvision.transforms._functional_tensor)
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", FutureWarning)  # about its own use of torch.jit
-    from pytorchvideo.transforms import RandomShortSideScale, UniformTemporalSubsample
+    from pytorchvideo.transforms import UniformTemporalSubsample
+
+_RATIOS = (3 / 4, 4 / 3)  # width to height of a crop, as RandomResizedCrop has them for pictures
+_ERASED_AREA = (0.02, 1 / 3)
+_GREY = (124, 116, 104)  # what the statistics that VideoMAE is normalised by are the middle of
+_GEOMETRIC = ("Identity", "ShearX", "ShearY", "TranslateX", "TranslateY", "Rotate")
 
 _ROTATIONS = frozenset({"clockwise", "anticlockwise", "counterclockwise", "cw", "ccw", "acw"})
 _SIDES = ("left", "right")
@@ -35,63 +51,92 @@ _OTHER_WORDS = frozenset(
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 
-class RandomColour(ColorJitter):  # type: ignore[misc]
-    """torchvision's ColorJitter, one draw for the whole clip: uint8 [3, T, H, W] to the same."""
+class RandomCrop(RandomResizedCrop):  # type: ignore[misc]
+    """torchvision's RandomResizedCrop for clips, by the pixel rule: one box for all frames, Pillow's filter.
 
-    def __init__(self, share: float) -> None:
-        """Args: how far brightness, contrast and saturation may stray, as a share of what they are."""
-        super().__init__(brightness=share, contrast=share, saturation=share)
-
-    def forward(self, clip: torch.Tensor) -> torch.Tensor:
-        """Change the colours of all frames alike."""
-        frames: torch.Tensor = super().forward(clip.permute(1, 0, 2, 3))
-        return frames.permute(1, 0, 2, 3)
-
-
-class RandomScale(RandomShortSideScale):  # type: ignore[misc]
-    """pytorchvideo's RandomShortSideScale by the contract's pixel rule: uint8, antialiased.
-
-    pytorchvideo's own resize takes floats and does not antialias.
+    In a model that sees whole frames as squares, area and proportions are those of the square.
     """
 
-    def __init__(self, image: Image) -> None:
-        low, high = (round(image.crop_size * scale) for scale in SCALE_RANGE)
-        super().__init__(min_size=low, max_size=high)
+    def __init__(self, image: Image, *, area: float) -> None:
+        """Args: the contract's image section; the smallest share of a frame's area that a crop covers."""
+        super().__init__(image.crop_size, scale=(area, 1.0), ratio=_RATIOS)
         self._image = image
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Scale uint8 [3, T, H, W] to one random size for the whole clip."""
-        size = int(torch.randint(self._min_size, self._max_size + 1, (1,)).item())
-        frames = x.permute(1, 2, 3, 0).numpy()
-        width, height = _scaled_size(width=frames.shape[2], height=frames.shape[1], size=size, image=self._image)
-        scaled = np.stack([resize(np.ascontiguousarray(frame), width=width, height=height) for frame in frames])
-        return torch.from_numpy(scaled).permute(3, 0, 1, 2)
+    def forward(self, img: torch.Tensor) -> torch.Tensor:
+        """uint8 [T, 3, H, W] -> uint8 [T, 3, crop_size, crop_size]."""
+        height, width = img.shape[-2:]
+        whole = self._image.resize == "stretch"
+        seen = torch.empty(1).expand(1, *([max(height, width)] * 2 if whole else [height, width]))  # of no memory
+        top, left, rows, columns = self.get_params(seen, self.scale, self.ratio)
+        down, across = height / seen.shape[1], width / seen.shape[2]
+        box = (left * across, top * down, (left + columns) * across, (top + rows) * down)
+        size = (self._image.crop_size, self._image.crop_size)
+        frames = [
+            np.asarray(PillowImage.fromarray(frame).resize(size, PillowImage.Resampling.BILINEAR, box=box))
+            for frame in img.permute(0, 2, 3, 1).contiguous().numpy()
+        ]
+        return torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2)
 
 
-def _scaled_size(*, width: int, height: int, size: int, image: Image) -> tuple[int, int]:
-    if image.resize == "stretch":
-        return size, size
-    width, height = resized_size(width=width, height=height, image=image)
-    short = min(width, height)
-    return size * width // short, size * height // short
+class RandomOperations(RandAugment):  # type: ignore[misc]
+    """torchvision's RandAugment, the same operations on all frames: uint8 [T, 3, H, W] to the same."""
+
+    def __init__(self, magnitude: int, *, colours: bool) -> None:
+        """Args: of the operations, 0 to 30; whether those that change colours are among them."""
+        super().__init__(magnitude=magnitude, interpolation=InterpolationMode.BILINEAR, fill=list(_GREY))
+        self._colours = colours
+
+    def _augmentation_space(self, num_bins: int, image_size: tuple[int, int]) -> dict[str, tuple[torch.Tensor, bool]]:
+        operations = super()._augmentation_space(num_bins, image_size)
+        return {name: how for name, how in operations.items() if self._colours or name in _GEOMETRIC}
 
 
-def training_transform(contract: Contract, *, flip: bool, colour_jitter: float) -> Compose:
-    """uint8 RGB [3, n, H, W] of a window -> uint8 RGB [3, T, crop_size, crop_size], varied.
+def training_transform(contract: Contract, settings: Settings, *, flip: bool) -> Compose:
+    """uint8 RGB [3, n, H, W] of a window -> uint8 RGB [3, T, crop_size, crop_size], varied as settings say.
 
-    flip: mirror every other clip. colour_jitter: see `RandomColour`; 0 leaves colours as they are.
-    Random numbers come from torch's global generator.
+    flip: mirror every other clip. Random numbers come from torch's global generator.
     """
-    steps = [
+    share = settings.colour_jitter or 0.0
+    steps: list[Callable[[torch.Tensor], torch.Tensor]] = [
         UniformTemporalSubsample(contract.sampling.frames),
-        RandomScale(contract.image),
-        RandomCrop(contract.image.crop_size),
+        _frames_first,
+        RandomCrop(contract.image, area=settings.crop_area or 1.0),
     ]
-    if colour_jitter > 0:
-        steps.append(RandomColour(colour_jitter))
+    if settings.rand_augment:
+        steps.append(RandomOperations(settings.rand_augment, colours=share > 0))
+    if share > 0:
+        steps.append(ColorJitter(brightness=share, contrast=share, saturation=share))
+    if share > 0 and settings.grey_share:
+        steps.append(RandomGrayscale(settings.grey_share))
     if flip:
         steps.append(RandomHorizontalFlip())
-    return Compose(steps)
+    if settings.erasing:
+        steps.append(RandomErasing(settings.erasing, scale=_ERASED_AREA, value=_GREY))
+    return Compose([*steps, _frames_first])
+
+
+def _frames_first(clip: torch.Tensor) -> torch.Tensor:
+    """[3, T, H, W] to torchvision's [T, 3, H, W], and back."""
+    return clip.transpose(0, 1)
+
+
+class PairMixing:
+    """torchvision's MixUp and CutMix between the two clips of a pair, one or the other at random.
+
+    Pairs and not whole batches, so that a clip is mixed alike however a batch is shared among processes.
+    """
+
+    def __init__(self, *, mixup: float, cutmix: float) -> None:
+        """Args: the beta distributions' parameters; 0 leaves a kind of mixing out."""
+        kinds = [kind(alpha=alpha) for kind, alpha in ((v2.MixUp, mixup), (v2.CutMix, cutmix)) if alpha > 0]
+        self._mix = v2.RandomChoice(kinds) if kinds else None
+
+    def __call__(self, clips: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """float [2, T, 3, H, W] and the shares of their labels, float [2, labels], to the same, mixed."""
+        if self._mix is None:
+            return clips, targets
+        mixed, shares = self._mix(tv_tensors.Video(clips), targets)
+        return mixed.as_subclass(torch.Tensor), shares
 
 
 def directional_labels(labels: Iterable[str]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +13,7 @@ import click
 from vidcls import terminal
 from vidcls.cpus import usable_cpus
 from vidcls.errors import DependencyError
-from vidcls_train.settings import (
-    COLOUR_JITTER,
-    DEFAULT_BASE,
-    DEFAULT_CLIP_SECONDS,
-    FINE_TUNING_BATCH_SIZE,
-    FINE_TUNING_EPOCHS,
-    FINE_TUNING_LEARNING_RATE,
-    PRESETS,
-    Settings,
-)
+from vidcls_train.settings import DEFAULT_BASE, PRESETS, Settings, read_settings
 
 # Worker processes hand their batches over in shared memory, of which Docker gives 64 MiB unless told
 # otherwise; two batches of the base preset in flight from each of four workers take 600 MB.
@@ -36,22 +28,48 @@ _BATCHES_BYTES = 2**30
     "-o",
     "--output",
     type=click.Path(path_type=Path, file_okay=False),
-    required=True,
-    help="Checkpoint folder to write; new or empty.",
+    help="Checkpoint folder to write; new or empty. With --check-only, where the report goes.",
 )
 @click.option(
     "--base", help=f"Pretrained VideoMAE to fine-tune: a folder or an id on the hub. Default: {DEFAULT_BASE}."
 )
 @click.option("--preset", type=click.Choice(list(PRESETS)), help="Train a fresh VideoMAE of this size instead.")
-@click.option("--epochs", type=click.IntRange(min=1), help=f"Default: the preset's; {FINE_TUNING_EPOCHS} with --base.")
+@click.option(
+    "--settings",
+    "settings_file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="JSON with settings, those without an option too: some of them, or another run's settings.json. "
+    "Options given beside it go first.",
+)
+@click.option("--epochs", type=click.IntRange(min=1), help="Default: the recipe's, for the preset or the base.")
 @click.option("--max-steps", type=click.IntRange(min=1), help="Stop after so many steps, whatever --epochs says.")
 @click.option(
-    "--batch-size", type=click.IntRange(min=1), help=f"Default: the preset's; {FINE_TUNING_BATCH_SIZE} with --base."
+    "--batch-size",
+    type=click.IntRange(min=1),
+    help="Clips per step of the optimizer, of all processes together. Default: the recipe's.",
 )
+@click.option(
+    "--accumulate",
+    type=click.IntRange(min=1),
+    help="Compute each batch in so many parts, one after the other, where it does not fit in memory. Default: 1.",
+)
+@click.option("--gradient-checkpointing", is_flag=True, help="Compute layers twice to need less memory.")
 @click.option(
     "--learning-rate",
     type=click.FloatRange(min=0, min_open=True),
-    help=f"Highest rate, after the warm-up. Default: the preset's; {FINE_TUNING_LEARNING_RATE:g} with --base.",
+    help="Highest rate, after the warm-up. Default: the recipe's.",
+)
+@click.option("--head-only", is_flag=True, help="Train the classification head alone, which is quick, on --base.")
+@click.option(
+    "--early-stopping",
+    type=click.IntRange(min=1),
+    metavar="EPOCHS",
+    help="End after so many epochs without a better validation loss. Default: never.",
+)
+@click.option(
+    "--class-weights",
+    type=click.Choice(["none", "balanced"]),
+    help="balanced: clips of rare labels count for more. Default: none.",
 )
 @click.option("--frames", type=click.IntRange(min=2), help="Frames per clip. Default: the preset's or the base's.")
 @click.option(
@@ -62,7 +80,6 @@ _BATCHES_BYTES = 2**30
 @click.option(
     "--clip-seconds",
     type=click.FloatRange(min=0, min_open=True),
-    default=DEFAULT_CLIP_SECONDS,
     help="Length of the window that the frames are spread over. Default: 64/30 (16 frames, every 4th, at 30 fps).",
 )
 @click.option(
@@ -74,26 +91,30 @@ _BATCHES_BYTES = 2**30
 @click.option(
     "--flip",
     type=click.Choice(["auto", "on", "off"]),
-    default="auto",
-    show_default=True,
-    help="Mirror clips in training. auto: not where label names speak of left, right, clockwise or the like.",
+    help="Mirror clips in training. auto, the default: not where label names speak of left, right, clockwise or the "
+    "like.",
 )
 @click.option(
     "--colour-jitter",
     type=click.FloatRange(min=0, max=1),
-    default=COLOUR_JITTER,
-    show_default=True,
-    help="How far brightness, contrast and saturation stray in training, as a share; 0 where colours are what counts.",
+    help="How far brightness, contrast and saturation stray in training, as a share; 0 where colours are what counts. "
+    "Default: the recipe's.",
 )
 @click.option(
     "--val-fraction",
     type=click.FloatRange(min=0.02, max=0.33),
-    default=0.15,
-    show_default=True,
-    help="Share of the videos for validation, and again for test, where DATA has no splits.",
+    help="Share of the videos for validation, and again for test, where DATA has no splits. Default: 0.15.",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@click.option(
+    "--check-only",
+    is_flag=True,
+    help="Check the data, print what was found, and train nothing; -o writes it with a picture.",
+)
+@click.option(
+    "--allow-duplicates", is_flag=True, help="Train even where much of val or test is footage that is in train too."
+)
+@click.option("--seed", type=click.IntRange(min=0), help="Default: 0.")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Default: auto.")
 @click.option(
     "--workers",
     type=click.IntRange(min=0),
@@ -102,53 +123,98 @@ _BATCHES_BYTES = 2**30
 @click.option(
     "--cache-gb",
     type=click.FloatRange(min=0),
-    default=20.0,
-    show_default=True,
-    help="Disk for decoded training clips, in ~/.cache/vidcls/frames; what does not fit is decoded every epoch.",
+    help="Disk for decoded training clips, in ~/.cache/vidcls/frames; those not read for longest make room, and what "
+    "does not fit is decoded every epoch. Default: 20.",
 )
 @click.option("--resume", is_flag=True, help="Go on with the run in the output folder from its last whole epoch.")
 @click.option("--push-to-hub", metavar="REPO", help="Upload the checkpoint to this repository on the hub.")
-def main(**options: Any) -> None:
+def main(*, check_only: bool, **options: Any) -> None:
     """Fine-tune VideoMAE on DATA and write a checkpoint that carries its contract.
 
     DATA is a folder with train/, val/ and test/, each with one folder of videos per label; or a folder with one
     folder per label (split by footage); or a CSV path,label[,group][,split]; or a .tar.gz or .zip of one of these; or
     hf:OWNER/DATASET/FILE.tar.gz on the hub.
 
-    Exit code 0: done. 1: something failed. 2: wrong usage.
+    Before a step is trained the data is checked: clips that cannot be read, copies across splits, missing or misspelt
+    labels, encodings that give labels away. The checkpoint folder then holds data-report.md, .json and .png.
+
+    Exit code 0: done. 1: something failed, or clips could not be read and the model was trained without them. 2: wrong
+    usage.
     """
-    preset = options["preset"]
-    if preset and options["base"]:
-        raise click.UsageError("give --base or --preset, not both")
-    defaults = {
-        "base": None if preset else DEFAULT_BASE,
-        "epochs": PRESETS[preset].epochs if preset else FINE_TUNING_EPOCHS,
-        "batch_size": PRESETS[preset].batch_size if preset else FINE_TUNING_BATCH_SIZE,
-        "learning_rate": PRESETS[preset].learning_rate if preset else FINE_TUNING_LEARNING_RATE,
-        "workers": _default_workers(),
-    }
-    given = {name: value for name, value in options.items() if value is not None}
-    settings = Settings(**{**dict.fromkeys(options), **defaults, **given})
+    if check_only:
+        _check(**options)
+        return
+    if options["output"] is None:
+        raise click.UsageError("name the checkpoint folder to write with -o")
     # Else PyTorch's threads wait for each other in busy loops, which on a machine with other work makes
     # training several times slower. It is read when PyTorch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     with terminal.exit_codes():
+        settings = _settings(**options)
         try:
+            from vidcls_train.endings import named_endings
             from vidcls_train.training import train
         except ImportError as error:
             raise DependencyError(
                 f"training needs packages that are not installed ({error}); run 'pip install \"vidcls[train]\"'"
             ) from error
-        try:
+        with named_endings(settings.output):
             metrics = train(settings)
-        except KeyboardInterrupt:
-            raise click.ClickException(
-                f"interrupted; go on with the same command and --resume, from {settings.output}'s last whole epoch"
-            ) from None
-    _print_summary(metrics, settings.output)
+    if metrics is not None:  # it is the first process's
+        _print_summary(metrics, settings.output)
+        if metrics["unreadable"]:
+            raise SystemExit(1)
 
 
-def _default_workers() -> int:
+def _check(*, output: Path | None, **options: Any) -> None:
+    """Print the report on the data; exit with 1 where it would stop a training, or clips cannot be read."""
+    with terminal.exit_codes():
+        settings = _settings(output=output or Path(), **options)
+        try:
+            from vidcls_train.checking import check_clips
+            from vidcls_train.data import find_clips
+            from vidcls_train.data_report import report_text, write_data_report
+            from vidcls_train.findings import refuse_worthless
+        except ImportError as error:
+            raise DependencyError(
+                f"checking data needs packages that are not installed ({error}); run 'pip install \"vidcls[train]\"'"
+            ) from error
+        with tempfile.TemporaryDirectory() as folder:
+            checked = check_clips(
+                find_clips(settings.data, unpack_to=Path(folder)),
+                val_fraction=settings.val_fraction,
+                seed=settings.seed,
+                clip_seconds=settings.clip_seconds,
+            )
+            if output is not None:
+                output.mkdir(parents=True, exist_ok=True)
+                write_data_report(checked.report, output)
+        click.echo(report_text(checked.report))
+        refuse_worthless(checked.report, allow_duplicates=settings.allow_duplicates)
+    if checked.report.unreadable:
+        raise SystemExit(1)
+
+
+def _settings(*, settings_file: Path | None, **options: Any) -> Settings:
+    """The settings of a run: what the options say, then the file, then the defaults."""
+    # An option that is not given is None, a flag False.
+    given = {name: value for name, value in options.items() if value is not None and value is not False}
+    from_file = {} if settings_file is None else read_settings(settings_file)
+    if "base" in given:
+        from_file.pop("preset", None)
+    elif "preset" in given:
+        from_file.pop("base", None)
+    chosen = {"workers": default_workers(), **from_file, **given}
+    if "preset" in chosen and "base" in chosen:
+        raise click.UsageError("give --base or --preset, not both")
+    if "preset" not in chosen:
+        chosen.setdefault("base", DEFAULT_BASE)
+    if chosen.get("preset") and chosen.get("head_only"):
+        raise click.UsageError("--head-only needs a pretrained --base: a fresh encoder has no features to learn on")
+    return Settings(**chosen)
+
+
+def default_workers() -> int:
     """Half as many as CPUs, since training needs some; none where they could not hand over a batch."""
     if _SHARED_MEMORY.is_dir() and shutil.disk_usage(_SHARED_MEMORY).free < _BATCHES_BYTES:
         return 0
@@ -159,10 +225,19 @@ def _print_summary(metrics: dict[str, Any], output: Path) -> None:
     for split in ("val", "test", "test_multiview"):
         row = metrics[split]
         if row is not None:
+            name, (low, high) = split.removesuffix("_multiview"), row["top1_interval"]
             click.echo(
-                f"{split.removesuffix('_multiview'):4} top-1 {row['top1']:.4f}, top-5 {row['top5']:.4f} "
-                f"on {row['videos']} videos, {row['views']} x {row['crops']} views x crops"
+                f"{name:4} top-1 {row['top1']:.4f} ({low:.2f} to {high:.2f}), top-5 {row['top5']:.4f} "
+                f"on {row['videos']} videos, {row['views']} x {row['crops']} views x crops, "
+                f"calibration error {row['calibration']['error']:.3f}"
             )
+            if "without_copies" in row:
+                apart = row["without_copies"]
+                click.echo(f"     without clips whose footage is in train: {apart['top1']:.4f} on {apart['videos']}")
+    baselines = metrics["baselines"]
+    if baselines is not None:
+        shown = ", ".join(f"{name} {row['top1']:.4f}" for name, row in baselines.items())
+        click.echo(f"test top-1 without looking at pictures: {shown}")
     if metrics["unreadable"]:
         click.echo(f"{len(metrics['unreadable'])} unreadable videos were left out; metrics.json names them")
     click.echo(f"wrote {output}: export it with 'vidcls-export {output} -o model.onnx'")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import re
 import warnings
 from collections import Counter
@@ -47,6 +48,25 @@ class Clip:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Found:
+    """What DATA holds.
+
+    split_names: of every clip, in the clips' order; None where DATA has no splits.
+    empty: (split, label) of folders without a video; the split is None where DATA has none.
+    """
+
+    name: str
+    clips: list[Clip]
+    split_names: list[str] | None
+    empty: list[tuple[str | None, str]]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Of the clips, sorted; the index is the class id."""
+        return tuple(sorted({clip.label for clip in self.clips}))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Splits:
     """Labelled videos. labels: the union of the splits' labels, sorted; the index is the class id."""
 
@@ -56,7 +76,7 @@ class Splits:
     test: list[Clip]
 
 
-def find_splits(data: str, *, unpack_to: Path, val_fraction: float, seed: int) -> Splits:
+def find_clips(data: str, *, unpack_to: Path) -> Found:
     """Find the labelled videos of DATA.
 
     Args:
@@ -64,32 +84,39 @@ def find_splits(data: str, *, unpack_to: Path, val_fraction: float, seed: int) -
             per label; a CSV path,label[,group][,split]; a .tar.gz or .zip of one of these; or
             hf:OWNER/DATASET/FILE on the hub.
         unpack_to: folder for an archive's files.
-        val_fraction: share of the videos for validation, and again for test, where DATA has no
-            splits; videos of one group stay together.
-        seed: of that split.
 
     Raises:
         DataError: nothing to train on; says what was found and what was expected.
     """
     path = _local_path(data, unpack_to=unpack_to)
-    if path.is_file() and path.suffix.lower() == ".csv":
-        clips, split_names = _read_csv(path)
-    else:
-        clips, split_names = _read_folder(path)
-    if not clips:
+    found = _read_csv(path) if path.is_file() else _read_folder(path)
+    if not found.clips:
         raise DataError(f"{data}: holds no videos; expected one folder of videos per label")
-    labels = tuple(sorted({clip.label for clip in clips}))
-    if len(labels) < 2:
-        raise DataError(f"{data}: holds only the label '{labels[0]}'; a classifier needs at least two")
+    if len(found.labels) < 2:
+        raise DataError(f"{data}: holds only the label '{found.labels[0]}'; a classifier needs at least two")
+    return dataclasses.replace(found, name=data)
+
+
+def split_clips(found: Found, *, val_fraction: float, seed: int) -> Splits:
+    """The clips by split: as DATA has them, or split here so that clips of one group stay together.
+
+    Args:
+        val_fraction: share of the clips for validation, and again for test, where DATA has no splits.
+        seed: of that split.
+
+    Raises:
+        DataError: too few clips or groups to split, or none in 'train' or 'val'.
+    """
+    split_names = found.split_names
     if split_names is None:
-        split_names = _split_by_group(clips, val_fraction=val_fraction, seed=seed)
+        split_names = _split_by_group(found.clips, val_fraction=val_fraction, seed=seed)
     by_split = {
-        split: [clip for clip, name in zip(clips, split_names, strict=True) if name == split] for split in SPLITS
+        split: [clip for clip, name in zip(found.clips, split_names, strict=True) if name == split] for split in SPLITS
     }
     for split in ("train", "val"):
         if not by_split[split]:
-            raise DataError(f"{data}: holds no videos for '{split}'; training needs 'train' and 'val'")
-    return Splits(labels=labels, train=by_split["train"], val=by_split["val"], test=by_split["test"])
+            raise DataError(f"{found.name}: holds no videos for '{split}'; training needs 'train' and 'val'")
+    return Splits(labels=found.labels, train=by_split["train"], val=by_split["val"], test=by_split["test"])
 
 
 def _local_path(data: str, *, unpack_to: Path) -> Path:
@@ -125,7 +152,7 @@ def _group_of(path: Path) -> str:
     return f"g{match[1]}" if match else str(path)
 
 
-def _read_folder(folder: Path) -> tuple[list[Clip], list[str] | None]:
+def _read_folder(folder: Path) -> Found:
     children = [child for child in sorted(folder.iterdir()) if child.is_dir() and not child.name.startswith(".")]
     tables = _tables(folder)
     lists = [table for table in tables if _is_list(table)]
@@ -144,7 +171,8 @@ def _read_folder(folder: Path) -> tuple[list[Clip], list[str] | None]:
                 f"{folder}: the folder '{child.name}' looks like a split, not a label; name the folders of splits "
                 f"train/, val/ and test/, or, where it is a label, list the videos in a CSV {_CSV_FORM}"
             )
-    return _clips(folder), None
+    clips, empty = _clips(folder)
+    return Found(name=str(folder), clips=clips, split_names=None, empty=[(None, label) for label in empty])
 
 
 def _is_top_folder(child: Path) -> bool:
@@ -154,26 +182,30 @@ def _is_top_folder(child: Path) -> bool:
     return child.name.lower() not in _SPLIT_FOLDERS and any(path.is_dir() for path in child.iterdir())
 
 
-def _read_split_folders(folder: Path, splits: dict[Path, str | None]) -> tuple[list[Clip], list[str]]:
+def _read_split_folders(folder: Path, splits: dict[Path, str | None]) -> Found:
     clips: list[Clip] = []
     names: list[str] = []
+    empty: list[tuple[str | None, str]] = []
     for child, split in splits.items():
         if split is None:
             raise DataError(f"{folder}: holds '{child.name}' beside train/, val/ and test/; expected only these three")
-        found = _clips(child)
+        found, without = _clips(child)
         clips += found
         names += [split] * len(found)
-    return clips, names
+        empty += [(split, label) for label in without]
+    return Found(name=str(folder), clips=clips, split_names=names, empty=empty)
 
 
-def _clips(folder: Path) -> list[Clip]:
+def _clips(folder: Path) -> tuple[list[Clip], list[str]]:
+    """The clips of a folder with one folder per label, and the labels whose folders hold none."""
     labels = label_folders(folder)
     _check_names(folder, labels)
-    return [
+    clips = [
         Clip(path=path, label=label, group=f"{label}/{_group_of(path)}")
         for label, paths in labels.items()
         for path in paths
     ]
+    return clips, [label for label, paths in labels.items() if not paths]
 
 
 def _check_names(folder: Path, labels: Iterable[str]) -> None:
@@ -214,7 +246,7 @@ def _rows(table: Path) -> tuple[list[str], list[dict[str, str]]]:
         raise DataError(f"{table}: is not a CSV in UTF-8 ({error}); save it as one") from error
 
 
-def _read_csv(table: Path) -> tuple[list[Clip], list[str] | None]:
+def _read_csv(table: Path) -> Found:
     """Rows path,label[,group][,split]; paths are relative to the CSV's folder."""
     columns, rows = _rows(table)
     if not _lists_videos(columns):
@@ -229,7 +261,8 @@ def _read_csv(table: Path) -> tuple[list[Clip], list[str] | None]:
         Clip(path=path, label=row["label"], group=row.get("group") or f"{row['label']}/{_group_of(path)}")
         for path, row in zip(paths, rows, strict=True)
     ]
-    return clips, [row["split"] for row in rows] if "split" in columns else None
+    split_names = [row["split"] for row in rows] if "split" in columns else None
+    return Found(name=str(table), clips=clips, split_names=split_names, empty=[])
 
 
 def _split_by_group(clips: list[Clip], *, val_fraction: float, seed: int) -> list[str]:

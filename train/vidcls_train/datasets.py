@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import random
 from collections.abc import Callable, Iterator, Sequence, Sized
 from contextlib import contextmanager
@@ -13,32 +14,62 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from pytorchvideo.data.clip_sampling import make_clip_sampler
+from torch.nn.functional import one_hot
 from torch.utils.data import Dataset, Sampler
 
 from vidcls.contract import Contract
 from vidcls.preprocessing import normalise
+from vidcls_train.augmentation import PairMixing
 from vidcls_train.video import DecodedVideo
 
+Key = tuple[int, int]  # (epoch, video index)
 
-class EpochSampler(Sampler[tuple[int, int]]):
-    """All videos once per epoch, shuffled, as keys (epoch, video index).
 
-    The order depends on the seed and the epoch alone, so a resumed run, or several processes that
-    share an epoch, see exactly what one unbroken process would. Set `epoch` before iterating.
+class EpochSampler(Sampler[list[Key]]):
+    """Batches of keys: all videos once per epoch, shuffled, in batches as equal as they can be.
+
+    A batch is cut into parts: one for each process, and for each step that gradients are accumulated over.
+    Order and parts depend on the seed and the epoch alone, so a resumed run, or processes that share the
+    batches, see exactly what one unbroken process would. Set `epoch` before iterating.
     """
 
-    def __init__(self, videos: Sized, *, seed: int) -> None:
+    def __init__(
+        self, videos: Sized, *, batch_size: int, seed: int, accumulate: int = 1, processes: int = 1, rank: int = 0
+    ) -> None:
+        """Args: rank: the process whose parts to hand out, 0 to processes - 1.
+
+        Raises:
+            ValueError: a batch has no two clips for every part.
+        """
         self._length = len(videos)
+        self._batches = math.ceil(self._length / batch_size)
+        self._parts = accumulate * processes
+        self._processes = processes
+        self._rank = rank
         self._seed = seed
         self.epoch = 0
+        smallest = self._length // self._batches
+        if self._parts > 1 and math.ceil(smallest / 2) < self._parts:
+            raise ValueError(
+                f"batches of {smallest} clips cannot be shared by {processes} processes in {accumulate} accumulated "
+                f"parts each, of two clips where it can; raise --batch-size to {2 * self._parts} or more"
+            )
 
     def __len__(self) -> int:
-        return self._length
+        return self._batches * (self._parts // self._processes)
 
-    def __iter__(self) -> Iterator[tuple[int, int]]:
+    def __iter__(self) -> Iterator[list[Key]]:
         epoch = self.epoch
         order = np.random.default_rng([self._seed, epoch]).permutation(self._length)
-        return ((epoch, int(index)) for index in order)
+        for batch in np.array_split(order, self._batches):
+            # Pairs, which are mixed with each other, stay whole.
+            pairs = np.array_split(np.arange(math.ceil(len(batch) / 2)), self._parts)
+            for part in pairs[self._rank :: self._processes]:
+                yield [(epoch, int(index)) for index in batch[2 * part[0] : 2 * part[-1] + 2]]
+
+    def batch_length(self, batch: int) -> int:
+        """How many clips the batch of that number within an epoch has, its parts together."""
+        return self._length // self._batches + (batch % self._batches < self._length % self._batches)
 
 
 class ClipDataset(Dataset[dict[str, Any]]):
@@ -66,19 +97,56 @@ class ClipDataset(Dataset[dict[str, Any]]):
     def frames(self, epoch: int, index: int) -> npt.NDArray[np.uint8]:
         """The clip's frames before normalising: uint8 RGB [T, H, W, 3]."""
         video = self._videos[index]
-        with _drawn_from(self._seed, epoch, index):
+        with drawn_from(self._seed, epoch, index):
             window = self._sampler(0, video.duration, {})
             clip = video.get_clip(window.clip_start_sec, window.clip_end_sec)["video"]
             return np.ascontiguousarray(self._transform(clip).permute(1, 2, 3, 0).numpy())
 
-    def __getitem__(self, key: tuple[int, int]) -> dict[str, Any]:
-        """{"pixel_values": float32 [T, 3, H, W], "labels": class id} of the key (epoch, video index)."""
-        epoch, index = key
-        frames = self.frames(epoch, index)
+    def __getitem__(self, key: Key) -> dict[str, Any]:
+        """{"pixel_values": float32 [T, 3, H, W], "label": class id, "key": key}."""
+        frames = self.frames(*key)
         return {
             "pixel_values": torch.from_numpy(normalise(frames, self._contract.image)),
-            "labels": self._class_ids[index],
+            "label": self._class_ids[key[1]],
+            "key": key,
         }
+
+
+class Collate:
+    """Clips -> a batch, their neighbours mixed, with what else is drawn for each clip.
+
+    All of it depends on the seed and the clips' keys alone.
+    """
+
+    def __init__(self, mixing: PairMixing, *, labels: int, branches: int, seed: int) -> None:
+        """Args: branches: how many the model has that drop path may skip."""
+        self._mixing = mixing
+        self._labels = labels
+        self._branches = branches
+        self._seed = seed
+
+    def __call__(self, clips: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
+        """Batch clips.
+
+        Returns:
+            "pixel_values": float32 [B, T, 3, H, W]; "targets": float32 [B, labels], shares that add up to 1;
+            "skip_draws": float32 [branches, B], each from 0 to 1, see `drop_path`.
+        """
+        pixels = torch.stack([clip["pixel_values"] for clip in clips])
+        targets = one_hot(torch.tensor([clip["label"] for clip in clips]), self._labels).float()
+        for first in range(0, len(clips) - 1, 2):
+            pair = slice(first, first + 2)
+            with drawn_from(self._seed, *clips[first]["key"], _MIXING):
+                pixels[pair], targets[pair] = self._mixing(pixels[pair], targets[pair])
+        draws = []
+        for clip in clips:
+            with drawn_from(self._seed, *clip["key"], _SKIPPING):
+                draws.append(torch.rand(self._branches))
+        return {"pixel_values": pixels, "targets": targets, "skip_draws": torch.stack(draws, dim=1)}
+
+
+# Beside the key, so that what is drawn for one purpose tells nothing of what is drawn for another.
+_MIXING, _SKIPPING = 1, 2
 
 
 class ViewDataset(Dataset[dict[str, Any]]):
@@ -102,7 +170,7 @@ class ViewDataset(Dataset[dict[str, Any]]):
 
 
 @contextmanager
-def _drawn_from(*key: int) -> Iterator[None]:
+def drawn_from(*key: int) -> Iterator[None]:
     """Draw from Python's and torch's generators as seeded by `key`, and leave both as they were.
 
     pytorchvideo's samplers draw from the one, torchvision's transforms from the other.

@@ -51,7 +51,6 @@ def from_preset(
         num_hidden_layers=preset.layers,
         num_attention_heads=preset.heads,
         intermediate_size=4 * preset.hidden_size,
-        hidden_dropout_prob=preset.dropout,
         num_frames=frames,
         image_size=size,
         **_label_maps(labels),
@@ -118,6 +117,12 @@ def from_base(
         base_license=licence,
         notices=tuple(notices),
     )
+
+
+def freeze_encoder(model: VideoMAEForVideoClassification) -> None:
+    """Leave only the head, and the norm before it, to be trained."""
+    for weight in model.videomae.parameters():
+        weight.requires_grad_(False)
 
 
 def image_section(*, size: int, resize: str, mean: tuple[float, ...], std: tuple[float, ...]) -> Image:

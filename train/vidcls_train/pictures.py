@@ -1,4 +1,4 @@
-"""Pictures of a run: the clips it trains on, its curves, and its confusions."""
+"""Pictures of a run: the clips it trains on, and its curves."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 
 from vidcls.preview import write_animation
+from vidcls_train.selection import best_row
 
 mpl.use("agg")
-
-_LARGEST_INCHES = 40.0
 
 _TILE = 160
 _CAPTION = 20
@@ -43,29 +42,14 @@ def write_curves(history: Sequence[dict[str, Any]], path: Path) -> None:
     left.legend()
     if accuracy:
         right.plot(*zip(*accuracy, strict=True), color="tab:green")
-        best = max(accuracy, key=lambda point: point[1])
-        right.scatter(*best, color="tab:green", zorder=3)
-        right.annotate(f"best {best[1]:.3f}", best, textcoords="offset points", xytext=(0, 8), ha="center")
+    kept = best_row(history)
+    if kept is not None:
+        point = (kept["epoch"], kept["eval_accuracy"])
+        right.scatter(*point, color="tab:green", zorder=3)
+        right.annotate(f"kept {point[1]:.3f}", point, textcoords="offset points", xytext=(0, 8), ha="center")
     right.set(xlabel="epoch", ylabel="val top-1", ylim=(0, 1.08))
     for axes in (left, right):
         axes.grid(alpha=0.3)
-    figure.savefig(path, dpi=120)
-
-
-def write_confusion(confusion: Sequence[Sequence[int]], labels: Sequence[str], path: Path, *, title: str) -> None:
-    """Draw a confusion matrix of counts: rows are true labels, columns predicted ones."""
-    counts = np.asarray(confusion)
-    side = min(2.5 + 0.45 * len(labels), _LARGEST_INCHES)
-    figure = Figure(figsize=(side + 1, side), layout="constrained")
-    axes = figure.subplots()
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    for row, column in np.argwhere(counts):
-        colour = "white" if shares[row, column] > 0.5 else "black"
-        axes.text(column, row, str(counts[row, column]), ha="center", va="center", color=colour)
-    axes.set_xticks(range(len(labels)), labels, rotation=45, ha="right", parse_math=False)
-    axes.set_yticks(range(len(labels)), labels, parse_math=False)
-    axes.set(xlabel="predicted", ylabel="true", title=title)
     figure.savefig(path, dpi=120)
 
 

@@ -18,7 +18,7 @@ from vidcls.cpus import usable_cpus
 from vidcls.errors import VideoError
 from vidcls.views import read_views
 from vidcls_train.data import Clip, DataError, Splits
-from vidcls_train.settings import SCALE_RANGE
+from vidcls_train.settings import STORED_SCALE
 from vidcls_train.store import FrameStore, default_folder
 from vidcls_train.video import DecodedVideo
 
@@ -44,11 +44,11 @@ def prepare(splits: Splits, contract: Contract, *, views_folder: Path, cache_gb:
     """Open every video once: decode training clips into the store, take validation's views, try the test's."""
     store = FrameStore(
         default_folder(),
-        short_side=round(contract.image.crop_size * SCALE_RANGE[1]),
+        short_side=round(contract.image.crop_size * STORED_SCALE),
         limit_bytes=int(cache_gb * 1e9),
     )
     unreadable: list[dict[str, str]] = []
-    train_clips, times = _open_each(splits.train, store.fill, unreadable, label="decoding train")
+    train_clips, stored = _open_each(splits.train, store.fill, unreadable, label="decoding train")
     views_folder.mkdir(parents=True, exist_ok=True)
 
     def write_view(video: Path) -> Path:
@@ -67,9 +67,7 @@ def prepare(splits: Splits, contract: Contract, *, views_folder: Path, cache_gb:
             raise DataError(f"not one video of '{split}' can be read")
     for label in sorted(set(splits.labels) - {clip.label for clip in train_clips}):
         terminal.note(f"the label '{label}' has no readable video in train: the model cannot learn it")
-    videos = [
-        DecodedVideo(clip.path, times=seconds, store=store) for clip, seconds in zip(train_clips, times, strict=True)
-    ]
+    videos = [DecodedVideo(clip.path, known, store) for clip, known in zip(train_clips, stored, strict=True)]
     return Prepared(
         train=train_clips,
         train_videos=videos,

@@ -2,63 +2,139 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from transformers import Trainer
 
 from vidcls.contract import CHECKPOINT_FILE, Accuracy, Contract, to_json
-from vidcls.evaluation import score_logits
+from vidcls.decoding import source_name
+from vidcls.evaluation import score_logits, wilson_interval
+from vidcls.prediction import softmax
+from vidcls.report import write_pictures
 from vidcls_train.card import model_card
+from vidcls_train.checking import Checked
 from vidcls_train.data import SPLITS, Clip
 from vidcls_train.evaluation import all_logits
 from vidcls_train.model import image_processor
-from vidcls_train.pictures import write_confusion, write_curves
+from vidcls_train.pictures import write_curves
 from vidcls_train.preparation import Prepared
+from vidcls_train.selection import best_row
 
 # The paper's evaluation: 5 windows of 3 crops each.
 _MULTI_VIEWS, _MULTI_CROPS = 5, 3
 
 
-def measure(trainer: Trainer, prepared: Prepared, contract: Contract, *, seconds: float) -> dict[str, Any]:
-    """Accuracy of the best epoch's model, per video; the test videos are looked at here and only here."""
-    crops = 1 if contract.image.resize == "stretch" else _MULTI_CROPS
-    model = trainer.model
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Results:
+    """A run's figures, and the answers that its pictures are drawn of.
 
-    def scores(clips: Sequence[Clip], *, views: int, crops: int, label: str) -> dict[str, Any] | None:
+    metrics: what metrics.json holds. split: of the answers, "test" or, where there is none, "val".
+    logits: float32 [clips, labels], of one view per clip.
+    """
+
+    metrics: dict[str, Any]
+    split: str
+    clips: list[Clip]
+    logits: npt.NDArray[np.float32]
+
+
+def measure(trainer: Trainer, prepared: Prepared, contract: Contract, checked: Checked, *, seconds: float) -> Results:
+    """Accuracy of the kept model, per video; the test videos are looked at here and only here."""
+    crops = 1 if contract.image.resize == "stretch" else _MULTI_CROPS
+
+    def logits_of(clips: Sequence[Clip], *, views: int, crops: int, label: str) -> npt.NDArray[np.float32] | None:
         if not clips:
             return None
-        logits = all_logits(model, [clip.path for clip in clips], contract, views=views, crops=crops, label=label)
-        scored = score_logits(logits, [contract.labels.index(clip.label) for clip in clips], contract.labels)
-        return {**dataclasses.asdict(scored), "views": views, "crops": crops}
+        paths = [clip.path for clip in clips]
+        return all_logits(trainer.model, paths, contract, views=views, crops=crops, label=label)
 
-    history = trainer.state.log_history
-    return {
+    def scores(split: str, logits: npt.NDArray[np.float32] | None, *, views: int, crops: int) -> dict[str, Any] | None:
+        if logits is None:
+            return None
+        fields = {**_scores(getattr(prepared, split), logits, contract), "views": views, "crops": crops}
+        copies = set(checked.copies[split])
+        apart = [index for index, clip in enumerate(getattr(prepared, split)) if clip.path not in copies]
+        if copies and apart:
+            without = _scores([getattr(prepared, split)[index] for index in apart], logits[apart], contract)
+            fields["without_copies"] = {name: without[name] for name in ("videos", "top1", "top5", "top1_interval")}
+        return fields
+
+    val = logits_of(prepared.val, views=1, crops=1, label="scoring val")
+    test = logits_of(prepared.test, views=1, crops=1, label="scoring test")
+    many = logits_of(
+        prepared.test, views=_MULTI_VIEWS, crops=crops, label=f"scoring test, {_MULTI_VIEWS} x {crops} views"
+    )
+    best = best_row(trainer.state.log_history)
+    metrics = {
         "labels": list(contract.labels),
-        "val": scores(prepared.val, views=1, crops=1, label="scoring val"),
-        "test": scores(prepared.test, views=1, crops=1, label="scoring test"),
-        "test_multiview": scores(
-            prepared.test, views=_MULTI_VIEWS, crops=crops, label=f"scoring test, {_MULTI_VIEWS} x {crops} views"
-        ),
+        "val": scores("val", val, views=1, crops=1),
+        "test": scores("test", test, views=1, crops=1),
+        "test_multiview": scores("test", many, views=_MULTI_VIEWS, crops=crops),
+        "baselines": _baselines(prepared, checked),
         "train": {
             "videos": len(prepared.train),
             "epochs": trainer.state.epoch,
             "steps": trainer.state.global_step,
-            "best_step": _best_step(trainer),
+            "best_step": None if best is None else best["step"],
             "seconds": seconds,
-            "history": history,
+            "history": trainer.state.log_history,
         },
-        "unreadable": prepared.unreadable,
+        "data": _data(checked),
+        "unreadable": [
+            *({"video": row["video"], "message": row["message"]} for row in checked.report.unreadable),
+            *prepared.unreadable,
+        ],
     }
+    split, logits = ("test", test) if test is not None else ("val", val)
+    assert logits is not None  # noqa: S101 - there is no training without val
+    return Results(metrics=metrics, split=split, clips=getattr(prepared, split), logits=logits)
 
 
-def _best_step(trainer: Trainer) -> int | None:
-    best = trainer.state.best_model_checkpoint
-    return int(best.rpartition("-")[2]) if best else None
+def _scores(clips: Sequence[Clip], logits: npt.NDArray[np.float32], contract: Contract) -> dict[str, Any]:
+    return dataclasses.asdict(
+        score_logits(logits, [contract.labels.index(clip.label) for clip in clips], contract.labels)
+    )
+
+
+def _baselines(prepared: Prepared, checked: Checked) -> dict[str, Any] | None:
+    """What is right on the test clips without looking at a picture; None without test clips.
+
+    majority: always the most frequent label of train. metadata: a random forest on the files' encodings.
+    """
+    if not prepared.test:
+        return None
+    common = Counter(clip.label for clip in prepared.train).most_common(1)[0][0]
+    guesses = {"majority": [common] * len(checked.splits.test)}
+    if checked.guesses is not None:
+        guesses["metadata"] = checked.guesses
+    return {name: _share_right(checked.splits.test, labels) for name, labels in guesses.items()}
+
+
+def _share_right(clips: Sequence[Clip], guesses: Sequence[str]) -> dict[str, Any]:
+    right = sum(clip.label == guess for clip, guess in zip(clips, guesses, strict=True))
+    return {"videos": len(clips), "top1": right / len(clips), "top1_interval": wilson_interval(right, len(clips))}
+
+
+def _data(checked: Checked) -> dict[str, Any]:
+    report = checked.report
+    return {
+        "counts": report.counts,
+        "split_here": report.split_here,
+        "groups": report.groups,
+        "pairs": report.pair_counts,
+        "copies": {split: [str(path) for path in paths] for split, paths in checked.copies.items()},
+        "findings": [dataclasses.asdict(finding) for finding in report.findings],
+    }
 
 
 def write_weights(output: Path, trainer: Trainer, contract: Contract, prepared: Prepared) -> Contract:
@@ -73,8 +149,9 @@ def write_weights(output: Path, trainer: Trainer, contract: Contract, prepared: 
     return trained
 
 
-def write_results(output: Path, trainer: Trainer, contract: Contract, metrics: dict[str, Any]) -> None:
-    """Write metrics, the contract with its accuracy, model card and pictures into `output`."""
+def write_results(output: Path, trainer: Trainer, contract: Contract, results: Results) -> None:
+    """Write metrics, predictions, the contract with its accuracy, model card and pictures into `output`."""
+    metrics = results.metrics
     (output / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
     test = metrics["test"]
     accuracy = None
@@ -83,10 +160,26 @@ def write_results(output: Path, trainer: Trainer, contract: Contract, metrics: d
     final = dataclasses.replace(contract, accuracy=accuracy)
     _write_contract(output, final)
     (output / "README.md").write_text(model_card(final, metrics, name=output.name), encoding="utf-8")
+    _write_predictions(output / "predictions.csv", results, contract)
     write_curves(trainer.state.log_history, output / "curves.png")
-    name, shown = ("test", test) if test is not None else ("val", metrics["val"])
-    title = f"{name}: top-1 {shown['top1']:.3f} on {shown['videos']} videos"
-    write_confusion(shown["confusion"], contract.labels, output / "confusion.png", title=title)
+    write_pictures(
+        output,
+        name=results.split,
+        videos=[clip.path for clip in results.clips],
+        logits=results.logits,
+        class_ids=[contract.labels.index(clip.label) for clip in results.clips],
+        contract=contract,
+    )
+
+
+def _write_predictions(path: Path, results: Results, contract: Contract) -> None:
+    probabilities = softmax(results.logits)
+    rows = [
+        [results.split, source_name(clip.path), clip.label, contract.labels[row.argmax()], f"{row.max():.6f}"]
+        for clip, row in zip(results.clips, probabilities, strict=True)
+    ]
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([["split", "video", "label", "predicted", "score"], *rows])
 
 
 def _write_contract(output: Path, contract: Contract) -> None:

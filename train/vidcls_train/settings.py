@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
+import types
+import typing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from vidcls import huggingface
 
@@ -14,8 +17,30 @@ SETTINGS_FILE = "settings.json"
 
 
 @dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How the weights are trained. What each field means is said in `Settings`, which has them all."""
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    weight_decay: float = 0.05
+    layer_decay: float = 1.0
+    warmup_share: float = 0.1
+    label_smoothing: float = 0.1
+    drop_path: float = 0.0
+    averaging: float = 0.03
+    crop_area: float = 0.3
+    colour_jitter: float = 0.3
+    grey_share: float = 0.0
+    rand_augment: int = 0
+    erasing: float = 0.0
+    mixup: float = 0.0
+    cutmix: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Preset:
-    """A size of VideoMAE trained from scratch, and the settings that suit it.
+    """A size of VideoMAE trained from scratch, and the recipe that suits it.
 
     small and base are the published VideoMAE-S and -B; tiny is for small data, small pictures and
     machines without a GPU.
@@ -26,10 +51,7 @@ class Preset:
     heads: int
     frames: int
     image_size: int
-    dropout: float
-    learning_rate: float
-    batch_size: int
-    epochs: int
+    recipe: Recipe
 
 
 PRESETS = {
@@ -39,10 +61,7 @@ PRESETS = {
         heads=3,
         frames=8,
         image_size=112,
-        dropout=0.1,
-        learning_rate=2e-3,
-        batch_size=16,
-        epochs=80,
+        recipe=Recipe(epochs=80, batch_size=16, learning_rate=2e-3),
     ),
     "small": Preset(
         hidden_size=384,
@@ -50,10 +69,7 @@ PRESETS = {
         heads=6,
         frames=16,
         image_size=224,
-        dropout=0.0,
-        learning_rate=5e-4,
-        batch_size=8,
-        epochs=100,
+        recipe=Recipe(epochs=100, batch_size=8, learning_rate=5e-4),
     ),
     "base": Preset(
         hidden_size=768,
@@ -61,63 +77,202 @@ PRESETS = {
         heads=12,
         frames=16,
         image_size=224,
-        dropout=0.0,
-        learning_rate=3e-4,
-        batch_size=8,
-        epochs=100,
+        recipe=Recipe(epochs=100, batch_size=8, learning_rate=3e-4),
     ),
 }
 
-# Fine-tuning a pretrained checkpoint needs few passes at a low rate (Hugging Face's guide: 5e-5).
-# Clips of one label often come from few cameras; a model that knows them by their colours knows nothing.
-COLOUR_JITTER = 0.3
-
 DEFAULT_BASE = "MCG-NJU/videomae-base"
-FINE_TUNING_LEARNING_RATE = 5e-5
-FINE_TUNING_BATCH_SIZE = 8
-FINE_TUNING_EPOCHS = 10
+
+# VideoMAE's published fine-tuning of a pretrained encoder (github.com/MCG-NJU/VideoMAE, scripts/ucf101 and
+# scripts/kinetics): AdamW, weight decay 0.05, layer decay 0.7 to 0.75, label smoothing 0.1, mixup 0.8 with cutmix
+# 1.0, RandAugment of magnitude 7, erasing 0.25. Its rate of 2.5e-4 for UCF101's batch of 128 is 6e-5 for one of 8 by
+# the square root, which suits Adam; its hundred epochs would take the small data of most users hours on a GPU.
+_FINE_TUNING = Recipe(
+    epochs=20,
+    batch_size=8,
+    learning_rate=1e-4,
+    layer_decay=0.75,
+    drop_path=0.1,
+    rand_augment=7,
+    erasing=0.25,
+    mixup=0.8,
+    cutmix=1.0,
+)
+
+# Encoders of more layers lose more of them to drop path, and change less with each step.
+_LARGE_LAYERS = 24
+
+# A head alone is a linear classifier on fixed features: it can take large steps, and cannot learn from mixtures.
+_HEAD_ONLY = Recipe(epochs=20, batch_size=8, learning_rate=1e-3, weight_decay=0.01, label_smoothing=0.0, crop_area=0.5)
 
 DEFAULT_CLIP_SECONDS = huggingface.DEFAULT_CLIP_SECONDS
 
-# Scales of the short side that training crops from, relative to the crop: 224 to 320 for 224. The
-# guide starts at 256, but the model is then asked about whole frames, at a scale it has never seen.
-SCALE_RANGE = (1.0, 320 / 224)
+# Training clips are stored at this multiple of the crop: the scale the guide crops 224 from goes up to 320.
+STORED_SCALE = 320 / 224
+
+
+def fine_tuning_recipe(*, layers: int, head_only: bool) -> Recipe:
+    """The recipe for a pretrained encoder of so many layers: 12 in VideoMAE-S and -B, 24 in -L."""
+    if head_only:
+        return _HEAD_ONLY
+    if layers >= _LARGE_LAYERS:
+        return dataclasses.replace(_FINE_TUNING, drop_path=0.2, layer_decay=0.8)
+    return _FINE_TUNING
+
+
+# Smallest and largest value of what is not bounded by its type.
+_RANGES = {
+    "epochs": (1, math.inf),
+    "max_steps": (1, math.inf),
+    "batch_size": (1, math.inf),
+    "learning_rate": (0, math.inf),
+    "colour_jitter": (0, 1),
+    "val_fraction": (0.02, 0.33),
+    "seed": (0, math.inf),
+    "workers": (0, math.inf),
+    "cache_gb": (0, math.inf),
+    "accumulate": (1, math.inf),
+    "early_stopping": (1, math.inf),
+    "weight_decay": (0, math.inf),
+    "layer_decay": (0.1, 1),
+    "warmup_share": (0, 0.9),
+    "label_smoothing": (0, 0.9),
+    "drop_path": (0, 0.9),
+    "averaging": (0, 0.5),
+    "crop_area": (0.01, 1),
+    "grey_share": (0, 1),
+    "rand_augment": (0, 30),
+    "erasing": (0, 1),
+    "mixup": (0, math.inf),
+    "cutmix": (0, math.inf),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """One training run. None means: what the preset or the base checkpoint says.
+    """One training run. None means: what the recipe, the preset or the base checkpoint says.
 
     data, output: as given on the command line. base, preset: exactly one is set.
     clip_seconds: length of a window in seconds. image_size: pixels, square.
+    batch_size: clips per optimizer step, of all processes and accumulated parts together.
+    accumulate: parts that a batch is computed in, one after the other, to need less memory; it changes
+        no result but for the order of sums.
+    epochs, learning_rate: the cosine schedule's length and top; max_steps ends the run earlier.
+    warmup_share: of the steps, in which the rate rises. weight_decay: none on biases and norms.
+    layer_decay: each layer learns so many times as fast as the one above it.
+    drop_path: share of the last layer's branches that a training clip skips; the first layer's skips none.
+    averaging: the kept weights are an exponential average over about this share of the run's steps.
+    crop_area: smallest share of the frame's area that a training crop covers.
+    colour_jitter: how far brightness, contrast and saturation stray, as a share. 0 leaves colours as they are.
+    grey_share: of training clips that lose their colours. rand_augment: magnitude, 0 to 30; 0 is off.
+    erasing: share of training clips with a rectangle blotted out.
+    mixup, cutmix: the beta distribution's parameter for mixing pairs of clips; 0 is off.
+    class_weights: "balanced" counts the clips of rare labels for more.
+    early_stopping: end after so many epochs without a better validation loss; None never does.
+    head_only: train the classification head alone, on an encoder that stays as it is.
+    precision: auto is bf16 on a GPU that has it, else fp32.
+    allow_duplicates: train even where much of val or test is footage that is in train too.
     """
 
     data: str
     output: Path
-    base: str | None
-    preset: str | None
-    epochs: int
-    max_steps: int | None
-    batch_size: int
-    learning_rate: float
-    frames: int | None
-    image_size: int | None
-    clip_seconds: float
-    resize: Literal["shortest_edge", "stretch"] | None
-    flip: Literal["auto", "on", "off"]
-    colour_jitter: float
-    val_fraction: float
-    seed: int
-    device: Literal["auto", "cpu", "cuda"]
-    workers: int
-    cache_gb: float
-    resume: bool
-    push_to_hub: str | None
-    weight_decay: float = 0.05
-    warmup_share: float = 0.1
-    label_smoothing: float = 0.1
+    base: str | None = None
+    preset: str | None = None
+    epochs: int | None = None
+    max_steps: int | None = None
+    batch_size: int | None = None
+    learning_rate: float | None = None
+    frames: int | None = None
+    image_size: int | None = None
+    clip_seconds: float = DEFAULT_CLIP_SECONDS
+    resize: Literal["shortest_edge", "stretch"] | None = None
+    flip: Literal["auto", "on", "off"] = "auto"
+    colour_jitter: float | None = None
+    val_fraction: float = 0.15
+    seed: int = 0
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    workers: int = 0
+    cache_gb: float = 20.0
+    resume: bool = False
+    push_to_hub: str | None = None
+    head_only: bool = False
+    accumulate: int = 1
+    gradient_checkpointing: bool = False
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    allow_duplicates: bool = False
+    early_stopping: int | None = None
+    class_weights: Literal["none", "balanced"] = "none"
+    weight_decay: float | None = None
+    layer_decay: float | None = None
+    warmup_share: float | None = None
+    label_smoothing: float | None = None
+    drop_path: float | None = None
+    averaging: float | None = None
+    crop_area: float | None = None
+    grey_share: float | None = None
+    rand_augment: int | None = None
+    erasing: float | None = None
+    mixup: float | None = None
+    cutmix: float | None = None
+
+    def __post_init__(self) -> None:
+        for name, (low, high) in _RANGES.items():
+            value = getattr(self, name)
+            if value is not None and not low <= value <= high:
+                limit = f"at least {low:g}" if high == math.inf else f"from {low:g} to {high:g}"
+                raise ValueError(f"{name} is {value:g}, expected {limit}")
+
+    def completed(self, recipe: Recipe) -> Settings:
+        """These settings, with the recipe's values for those that are not given."""
+        missing = {name: value for name, value in dataclasses.asdict(recipe).items() if getattr(self, name) is None}
+        return dataclasses.replace(self, **missing)
 
     def save(self, folder: Path) -> None:
         """Write the settings as JSON into `folder`."""
         fields = {**dataclasses.asdict(self), "output": self.output.name}
         (folder / SETTINGS_FILE).write_text(json.dumps(fields, indent=1) + "\n", encoding="utf-8")
+
+
+# Fields that belong to one run, and are not taken over from another run's file.
+_OF_ONE_RUN = frozenset({"data", "output", "resume", "push_to_hub"})
+
+
+def read_settings(file: Path) -> dict[str, Any]:
+    """Fields of `Settings` from a JSON file: some of them, or the settings.json of another run.
+
+    What belongs to one run (data, output, resume, push_to_hub) and what is null is left out.
+
+    Raises:
+        ValueError: not such a file, or a field of another name or type; names it.
+    """
+    try:
+        fields = json.loads(file.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(f"{file}: is not JSON ({error})") from None
+    if not isinstance(fields, dict):
+        raise ValueError(f"{file}: holds a {type(fields).__name__}, expected an object of settings")
+    kinds = typing.get_type_hints(Settings)
+    for name, value in fields.items():
+        if name not in kinds:
+            raise ValueError(f"{file}: '{name}' is no setting; expected some of {', '.join(sorted(kinds))}")
+        if not (name in _OF_ONE_RUN or value is None or _fits(value, kinds[name])):
+            raise ValueError(f"{file}: {name} is {value!r}, expected {_described(kinds[name])}")
+    return {name: value for name, value in fields.items() if name not in _OF_ONE_RUN and value is not None}
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    if typing.get_origin(kind) in (typing.Union, types.UnionType):
+        return any(_fits(value, part) for part in typing.get_args(kind) if part is not type(None))
+    if typing.get_origin(kind) is Literal:
+        return value in typing.get_args(kind)
+    if kind is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return type(value) is kind
+
+
+def _described(kind: Any) -> str:
+    if typing.get_origin(kind) in (typing.Union, types.UnionType):
+        return " or ".join(_described(part) for part in typing.get_args(kind) if part is not type(None))
+    if typing.get_origin(kind) is Literal:
+        return "one of " + ", ".join(str(value) for value in typing.get_args(kind))
+    return {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}.get(kind, str(kind))

@@ -1,15 +1,18 @@
-"""Hugging Face's Trainer on our data: batches by epoch and seed, one line per epoch."""
+"""Hugging Face's Trainer on our data: batches by epoch and seed, averaged weights, one line per epoch."""
 
 from __future__ import annotations
 
 import math
 import time
 import warnings
+from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import click
 import torch
+from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader
 from transformers import (
     EvalPrediction,
@@ -23,117 +26,296 @@ from transformers import (
 )
 
 from vidcls import terminal
-from vidcls_train.datasets import ClipDataset, EpochSampler, ViewDataset
+from vidcls.errors import VidclsError
+from vidcls_train.augmentation import PairMixing
+from vidcls_train.averaging import AveragedWeights
+from vidcls_train.datasets import ClipDataset, Collate, EpochSampler, ViewDataset
+from vidcls_train.drop_path import BRANCHES_PER_LAYER, DropPath
+from vidcls_train.optimization import parameter_groups
+from vidcls_train.processes import process_count, process_rank
+from vidcls_train.selection import best_row, epochs_without_progress
 from vidcls_train.settings import Settings
+
+# Of a step's files, the one written last, under another name first: where it is, the step is whole.
+AVERAGE_FILE = "average.safetensors"
+
+# Beside the steps: the averaged weights of the epoch that is kept.
+_BEST_FILE = "best.safetensors"
+
+
+class DivergedError(VidclsError):
+    """The loss is no number any more."""
+
+
+class VideoTrainer(Trainer):  # type: ignore[misc]
+    """Trainer whose training batches come from an `EpochSampler`, and which validates the averaged weights."""
+
+    def __init__(
+        self, settings: Settings, model: PreTrainedModel, *, folder: Path, collate: Collate | None, **options: Any
+    ) -> None:
+        """Args: complete settings; the model; where steps are saved; makes training batches; what `Trainer` takes."""
+        self.sampler = EpochSampler(
+            options["train_dataset"],
+            batch_size=_given(settings.batch_size),
+            seed=settings.seed,
+            accumulate=settings.accumulate,
+            processes=process_count(),
+            rank=process_rank(),
+        )
+        batches = len(self.sampler) // settings.accumulate
+        steps = settings.max_steps or _given(settings.epochs) * batches
+        optimizer = torch.optim.AdamW(
+            parameter_groups(
+                model,
+                learning_rate=_given(settings.learning_rate),
+                layer_decay=_given(settings.layer_decay),
+                weight_decay=_given(settings.weight_decay),
+            )
+        )
+        arguments = _arguments(settings, folder, steps=steps, validates=options.get("eval_dataset") is not None)
+        super().__init__(model=model, args=arguments, optimizers=(optimizer, None), **options)
+        self.model_accepts_loss_kwargs = False  # else it counts labels, and divides by them
+        self.averaged = AveragedWeights(self.model, steps=_given(settings.averaging) * steps)
+        self._batches = batches
+        self._collate = collate or self.data_collator
+        for callback in (ProgressCallback, PrinterCallback):
+            self.remove_callback(callback)
+        self.add_callback(_Averaging(self.averaged, self.sampler))
+
+    def get_train_dataloader(self) -> Any:
+        """Batches of keys (epoch, video index), the epoch being the one the Trainer is in."""
+        # Not prepared by accelerate, which would share it out: the sampler does.
+        return DataLoader(
+            self.train_dataset,
+            batch_sampler=self.sampler,
+            collate_fn=self._collate,
+            num_workers=self.args.dataloader_num_workers,
+            pin_memory=self.args.dataloader_pin_memory,
+            persistent_workers=self.args.dataloader_persistent_workers,
+            generator=torch.Generator(),  # else it takes a number from the generator that dropout draws from
+        )
+
+    def part_of_batch(self) -> float:
+        """What a sum over the clips of this process's part counts for in the mean over the whole batch.
+
+        The Trainer divides by the number of accumulated parts, and the processes' gradients are averaged.
+        """
+        clips = self.sampler.batch_length(self.state.global_step % self._batches)
+        parts: int = self.args.gradient_accumulation_steps * self.args.world_size
+        return parts / clips
+
+    def evaluate(self, *arguments: Any, **options: Any) -> dict[str, float]:
+        """Validate the averaged weights."""
+        with self.averaged.applied():
+            metrics: dict[str, float] = super().evaluate(*arguments, **options)
+        return metrics
+
+    def keep_best(self) -> None:
+        """Give the model the averaged weights of the best epoch; of the last one where nothing was validated."""
+        best = Path(self.args.output_dir) / _BEST_FILE
+        if best_row(self.state.log_history) is not None:
+            self.averaged.keep(best)
+        else:
+            self.averaged.keep(Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}" / AVERAGE_FILE)
+
+
+class _ClassificationTrainer(VideoTrainer):
+    """Cross entropy on mixed labels."""
+
+    def __init__(self, settings: Settings, model: PreTrainedModel, *, class_weights: Sequence[float], **options: Any):
+        self._drop_path = DropPath(model, _given(settings.drop_path) if not settings.head_only else 0.0)
+        super().__init__(settings, model, **options)
+        self._smoothing = _given(settings.label_smoothing)
+        self._class_weights = torch.tensor(class_weights, device=self.args.device)
+
+    def compute_loss(
+        self, model: Any, inputs: dict[str, torch.Tensor], return_outputs: bool = False, **_: Any
+    ) -> torch.Tensor | tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """In training a part of the batch's loss, to be summed up; in validation the mean over `inputs`."""
+        if "labels" in inputs:
+            logits = model(pixel_values=inputs["pixel_values"]).logits.float()
+            loss = cross_entropy(logits, inputs["labels"])
+            return (loss, {"logits": logits}) if return_outputs else loss
+        self._drop_path.draw(inputs["skip_draws"])
+        logits = model(pixel_values=inputs["pixel_values"]).logits.float()
+        loss = cross_entropy(
+            logits, inputs["targets"], weight=self._class_weights, label_smoothing=self._smoothing, reduction="sum"
+        )
+        return loss * self.part_of_batch()
 
 
 def make_trainer(
-    settings: Settings, model: PreTrainedModel, *, train: ClipDataset, val: ViewDataset, folder: Path
-) -> Trainer:
-    """A Trainer that evaluates and saves after every epoch, into `folder`, and ends with the best epoch's model."""
-    # About how it finds its newest checkpoint; it then goes by their numbers, as it should.
-    warnings.filterwarnings("ignore", message="mtime may not be reliable")
-    steps_per_epoch = math.ceil(len(train) / settings.batch_size)
-    steps = settings.max_steps or settings.epochs * steps_per_epoch
-    arguments = TrainingArguments(
-        output_dir=str(folder),
-        num_train_epochs=settings.epochs,
-        max_steps=settings.max_steps or -1,
-        per_device_train_batch_size=settings.batch_size,
-        per_device_eval_batch_size=settings.batch_size,
-        learning_rate=settings.learning_rate,
-        weight_decay=settings.weight_decay,
-        lr_scheduler_type="cosine",
-        warmup_steps=math.ceil(steps * settings.warmup_share),
-        label_smoothing_factor=settings.label_smoothing,
-        eval_strategy="epoch",
-        save_strategy="epoch",
-        logging_strategy="epoch",
-        save_total_limit=2,
-        load_best_model_at_end=True,
-        metric_for_best_model="accuracy",
-        greater_is_better=True,
-        seed=settings.seed,
-        dataloader_num_workers=settings.workers,
-        dataloader_persistent_workers=settings.workers > 0,
-        dataloader_pin_memory=settings.device != "cpu" and torch.cuda.is_available(),
-        remove_unused_columns=False,
-        use_cpu=settings.device == "cpu",
-        report_to=[],
-    )
-    trainer = _EpochTrainer(
-        model=model,
-        args=arguments,
+    settings: Settings,
+    model: PreTrainedModel,
+    *,
+    train: ClipDataset,
+    val: ViewDataset,
+    class_weights: Sequence[float],
+    folder: Path,
+) -> VideoTrainer:
+    """A Trainer that validates and saves after every epoch, into `folder`.
+
+    Args:
+        settings: complete ones.
+        class_weights: what the clips of each label count for.
+    """
+    trainer = _ClassificationTrainer(
+        settings,
+        model,
+        class_weights=class_weights,
+        folder=folder,
         train_dataset=train,
         eval_dataset=val,
         compute_metrics=_accuracy,
+        collate=Collate(
+            PairMixing(mixup=_given(settings.mixup), cutmix=_given(settings.cutmix)),
+            labels=len(class_weights),
+            branches=BRANCHES_PER_LAYER * model.config.num_hidden_layers,
+            seed=settings.seed,
+        ),
     )
-    for callback in (ProgressCallback, PrinterCallback):
-        trainer.remove_callback(callback)
-    if terminal.is_interactive():
-        trainer.add_callback(_QuietProgress())
-    trainer.add_callback(_EpochLines())
+    if settings.early_stopping is not None:
+        trainer.add_callback(_EarlyStop(settings.early_stopping))
+    add_progress(trainer)
     return trainer
+
+
+def add_progress(trainer: Trainer) -> None:
+    """A line per epoch and, on a terminal, a bar: from one of the processes."""
+    if trainer.is_world_process_zero():
+        if terminal.is_interactive():
+            trainer.add_callback(_QuietProgress())
+        trainer.add_callback(_EpochLines())
+
+
+def _given(value: Any) -> Any:
+    """A setting that `Settings.completed` has filled in."""
+    assert value is not None  # noqa: S101 - the settings were not completed, which is a mistake of ours
+    return value
+
+
+def _arguments(settings: Settings, folder: Path, *, steps: int, validates: bool) -> TrainingArguments:
+    # About how it finds its newest checkpoint; it then goes by their numbers, as it should.
+    warnings.filterwarnings("ignore", message="mtime may not be reliable")
+    on_gpu = settings.device != "cpu" and torch.cuda.is_available()
+    bf16 = settings.precision == "bf16" or (settings.precision == "auto" and on_gpu and torch.cuda.is_bf16_supported())
+    tensorboard = find_spec("tensorboard") is not None
+    options = {"logging_dir": str(folder.parent / "runs")} if tensorboard else {}
+    return TrainingArguments(
+        output_dir=str(folder),
+        num_train_epochs=_given(settings.epochs),
+        max_steps=settings.max_steps or -1,
+        per_device_train_batch_size=max(
+            1, _given(settings.batch_size) // settings.accumulate // process_count()
+        ),  # of no effect: the sampler makes the batches
+        per_device_eval_batch_size=_given(settings.batch_size),
+        gradient_accumulation_steps=settings.accumulate,
+        gradient_checkpointing=settings.gradient_checkpointing,
+        gradient_checkpointing_kwargs={"use_reentrant": False},
+        bf16=on_gpu and bf16,
+        fp16=on_gpu and settings.precision == "fp16",
+        lr_scheduler_type="cosine",
+        warmup_steps=math.ceil(steps * _given(settings.warmup_share)),
+        eval_strategy="epoch" if validates else "no",
+        save_strategy="epoch",
+        logging_strategy="epoch",
+        save_total_limit=2,
+        seed=settings.seed,
+        dataloader_num_workers=settings.workers,
+        dataloader_persistent_workers=settings.workers > 0,
+        dataloader_pin_memory=on_gpu,
+        ddp_find_unused_parameters=False,
+        remove_unused_columns=False,
+        use_cpu=not on_gpu,
+        report_to=["tensorboard"] if tensorboard else [],
+        **options,
+    )
 
 
 def _accuracy(prediction: EvalPrediction) -> dict[str, float]:
     return {"accuracy": float((prediction.predictions.argmax(axis=1) == prediction.label_ids).mean())}
 
 
-class _EpochTrainer(Trainer):  # type: ignore[misc]
-    """Trainer whose training batches come from an `EpochSampler`."""
+class _Averaging(TrainerCallback):  # type: ignore[misc]
+    """Keeps the average up to date, on disk too, and tells the sampler the epoch."""
 
-    def get_train_dataloader(self) -> Any:
-        """Batches of keys (epoch, video index), the epoch being the one the Trainer is in."""
-        sampler = EpochSampler(self.train_dataset, seed=self.args.seed)
-        self.add_callback(_TellEpoch(sampler))
-        loader = DataLoader(
-            self.train_dataset,
-            batch_size=self._train_batch_size,
-            sampler=sampler,
-            collate_fn=self.data_collator,
-            num_workers=self.args.dataloader_num_workers,
-            pin_memory=self.args.dataloader_pin_memory,
-            persistent_workers=self.args.dataloader_persistent_workers,
-            generator=torch.Generator(),  # else it takes a number from the generator that dropout draws from
-        )
-        return self.accelerator.prepare(loader)
-
-
-class _TellEpoch(TrainerCallback):  # type: ignore[misc]
-    """Tell the sampler the epoch. accelerate's set_epoch starts from 0 again after a resume."""
-
-    def __init__(self, sampler: EpochSampler) -> None:
+    def __init__(self, averaged: AveragedWeights, sampler: EpochSampler) -> None:
+        self._averaged = averaged
         self._sampler = sampler
 
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, _control: Any, **_: Any) -> None:
+        if state.global_step > 0:
+            self._averaged.load(Path(args.output_dir) / f"checkpoint-{state.global_step}" / AVERAGE_FILE)
+
     def on_epoch_begin(self, _args: Any, state: TrainerState, _control: Any, **_: Any) -> None:
-        self._sampler.epoch = math.floor(state.epoch + 1e-6)  # a resumed run starts at a fraction
+        # accelerate's set_epoch starts from 0 again after a resume, and a resumed run starts at a fraction.
+        self._sampler.epoch = math.floor(state.epoch + 1e-6)
+
+    def on_step_end(self, _args: Any, state: TrainerState, _control: Any, **_: Any) -> None:
+        self._averaged.update(state.global_step)
+
+    def on_evaluate(self, args: TrainingArguments, state: TrainerState, _control: Any, **_: Any) -> None:
+        best = best_row(state.log_history)
+        if state.is_world_process_zero and best is not None and best["step"] == state.global_step:
+            self._averaged.save(Path(args.output_dir) / _BEST_FILE)
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, _control: Any, **_: Any) -> None:
+        if state.is_world_process_zero:
+            self._averaged.save(Path(args.output_dir) / f"checkpoint-{state.global_step}" / AVERAGE_FILE)
+
+    def on_log(
+        self, _args: Any, state: TrainerState, _control: Any, *, logs: dict[str, float] | None = None, **_: Any
+    ) -> None:
+        if logs and not all(math.isfinite(logs.get(name, 0.0)) for name in ("loss", "eval_loss")):
+            raise DivergedError(
+                f"the loss is no number any more after step {state.global_step}; start again with a lower "
+                "--learning-rate"
+            )
+
+
+class _EarlyStop(TrainerCallback):  # type: ignore[misc]
+    """Ends the run after so many validations without a better one."""
+
+    def __init__(self, patience: int) -> None:
+        self._patience = patience
+
+    def on_evaluate(self, _args: Any, state: TrainerState, control: Any, **_: Any) -> None:
+        if epochs_without_progress(state.log_history) >= self._patience:
+            control.should_training_stop = True
 
 
 class _EpochLines(TrainerCallback):  # type: ignore[misc]
-    """One line per epoch: loss, accuracy, time left."""
+    """One line per epoch: losses, accuracy, time left."""
 
     def __init__(self) -> None:
         self._started: tuple[float, float] | None = None
-        self._best = 0.0
 
     def on_epoch_begin(self, _args: Any, state: TrainerState, _control: Any, **_: Any) -> None:
         if self._started is None:
             self._started = (time.perf_counter(), float(state.epoch))
 
-    def on_evaluate(
-        self, _args: Any, state: TrainerState, _control: Any, *, metrics: dict[str, float], **_: Any
-    ) -> None:
+    def on_save(self, _args: Any, state: TrainerState, _control: Any, **_: Any) -> None:
         started, first_epoch = self._started or (time.perf_counter(), 0.0)
         total = state.max_steps / max(state.global_step, 1) * state.epoch
         per_epoch = (time.perf_counter() - started) / max(state.epoch - first_epoch, 1e-9)
-        losses = [row["loss"] for row in state.log_history if "loss" in row]
-        accuracy = metrics["eval_accuracy"]
-        self._best = max(self._best, accuracy, state.best_metric or 0.0)
-        click.echo(
-            f"epoch {state.epoch:5.1f}/{total:.0f}  loss {losses[-1] if losses else math.nan:.3f}  "
-            f"val top-1 {accuracy:.3f} (best {self._best:.3f})  {(total - state.epoch) * per_epoch:.0f} s left"
-        )
+        rows = [row for row in state.log_history if row["step"] == state.global_step]
+        latest = {name: value for row in rows for name, value in row.items()}
+        line = f"epoch {state.epoch:5.1f}/{total:.0f}  loss {latest.get('loss', math.nan):.3f}"
+        best = best_row(state.log_history)
+        if best is not None:
+            line += (
+                f"  val loss {latest['eval_loss']:.3f}, top-1 {latest['eval_accuracy']:.3f} "
+                f"(kept: epoch {best['epoch']:.0f}, {best['eval_accuracy']:.3f})"
+            )
+        click.echo(f"{line}  {_duration((total - state.epoch) * per_epoch)} left")
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 class _QuietProgress(ProgressCallback):  # type: ignore[misc]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import shutil
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,24 +20,21 @@ from transformers import set_seed
 import vidcls
 from vidcls import terminal
 from vidcls.contract import FORMAT, Contract, Sampling, Source
-from vidcls.errors import DeviceError
 from vidcls_train.augmentation import directional_labels, training_transform
-from vidcls_train.data import Clip, find_splits
+from vidcls_train.checking import Checked, check_clips
+from vidcls_train.data import Clip, find_clips
+from vidcls_train.data_report import write_data_report
 from vidcls_train.datasets import ClipDataset, ViewDataset
+from vidcls_train.findings import refuse_worthless
 from vidcls_train.hub import check_push, push
-from vidcls_train.model import StartingPoint, from_base, from_preset
+from vidcls_train.model import StartingPoint, freeze_encoder, from_base, from_preset
 from vidcls_train.pictures import write_samples
-from vidcls_train.preparation import prepare
+from vidcls_train.preparation import Prepared, prepare
+from vidcls_train.processes import by_first_process, join_processes, leave_processes, process_rank
 from vidcls_train.results import measure, write_results, write_weights
-from vidcls_train.settings import PRESETS, SETTINGS_FILE, Settings
+from vidcls_train.runs import STEPS_FOLDER, check_device, check_output, check_resume, last_step, named_memory_errors
+from vidcls_train.settings import PRESETS, Recipe, Settings, fine_tuning_recipe
 from vidcls_train.trainer import make_trainer
-
-# What may differ when a run goes on: where and how fast it runs, not what it computes.
-_FREE_ON_RESUME = {"output", "device", "workers", "cache_gb", "resume", "push_to_hub"}
-
-# The Trainer's own checkpoints, for --resume; the finished checkpoint lies beside this folder.
-_STEPS_FOLDER = "checkpoints"
-_WRITTEN_LAST = "trainer_state.json"  # of a step's files
 
 # The files of DATA, if it is an archive.
 _UNPACKED_FOLDER = "data"
@@ -45,92 +42,122 @@ _UNPACKED_FOLDER = "data"
 _SAMPLES_SHOWN = 8
 
 
-def train(settings: Settings) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class _Plan:
+    """What is known before a step is trained: complete settings, and the readable clips."""
+
+    settings: Settings
+    contract: Contract
+    flip: bool
+    checked: Checked
+    prepared: Prepared
+
+
+def train(settings: Settings) -> dict[str, Any] | None:
     """Train, evaluate, and write a checkpoint folder; returns what metrics.json holds.
+
+    Where several processes share the run, the first one does all but the training itself; the others
+    return None.
 
     Raises:
         DataError: DATA cannot be trained on.
         ModelError: the base checkpoint cannot be loaded.
         DeviceError: the device is not there.
         HubError: the hub does not take a push.
+        OutOfMemoryError: the model does not fit with this batch size.
+        DivergedError: the loss is no number any more.
         ValueError: the settings do not fit together, or the output folder is taken.
     """
-    output = settings.output
-    _check_output(settings)
-    _check_device(settings)
-    if settings.push_to_hub:
-        check_push(settings.push_to_hub)
-    with _discarded_on_failure(output / _UNPACKED_FOLDER):
-        splits = find_splits(
-            settings.data, unpack_to=output / _UNPACKED_FOLDER, val_fraction=settings.val_fraction, seed=settings.seed
-        )
-        set_seed(settings.seed)
-        start = _starting_point(settings, splits.labels)
-        contract = _draft_contract(settings, splits.labels, start)
-        flip = _flip(settings, splits.labels)
-        output.mkdir(parents=True, exist_ok=True)
-        settings.save(output)
-    prepared = prepare(splits, contract, views_folder=output / _STEPS_FOLDER / "val", cache_gb=settings.cache_gb)
+    check_device(settings.device)
+    join_processes(on_gpu=settings.device != "cpu" and torch.cuda.is_available())
+    plan = by_first_process(lambda: _plan(settings))
+    settings, contract, prepared = plan.settings, plan.contract, plan.prepared
+    # Every process makes the same model, from its own copy of the base and the same seed.
+    set_seed(settings.seed)
+    model = _starting_point(settings, contract.labels).model
+    if settings.head_only:
+        freeze_encoder(model)
     clips = ClipDataset(
         prepared.train_videos,
         _class_ids(prepared.train, contract),
         contract,
-        transform=training_transform(contract, flip=flip, colour_jitter=settings.colour_jitter),
+        transform=training_transform(contract, settings, flip=plan.flip),
         seed=settings.seed,
     )
-    _write_samples(clips, prepared.train, contract, output / "samples.gif")
+    output = settings.output
+    first = process_rank() == 0
+    if first:
+        _write_samples(clips, prepared.train, contract, output / "samples.gif")
     trainer = make_trainer(
         settings,
-        start.model,
+        model,
         train=clips,
         val=ViewDataset(prepared.val_views, _class_ids(prepared.val, contract), contract),
-        folder=output / _STEPS_FOLDER,
+        class_weights=_class_weights(settings, prepared.train, contract.labels),
+        folder=output / STEPS_FOLDER,
     )
     started = time.perf_counter()
-    trainer.train(resume_from_checkpoint=_last_checkpoint(output) if settings.resume else None)
+    with named_memory_errors(batch_size=trainer.sampler.batch_length(0), accumulate=settings.accumulate):
+        trainer.train(resume_from_checkpoint=by_first_process(lambda: last_step(output)) if settings.resume else None)
     seconds = time.perf_counter() - started
+    leave_processes()
+    if not first:
+        return None
+    trainer.keep_best()
     # Before anything is scored or drawn: nothing that goes wrong from here on may cost the training.
     contract = write_weights(output, trainer, contract, prepared)
-    metrics = measure(trainer, prepared, contract, seconds=seconds)
-    write_results(output, trainer, contract, metrics)
+    results = measure(trainer, prepared, contract, plan.checked, seconds=seconds)
+    write_results(output, trainer, contract, results)
     if settings.push_to_hub:
         push(output, settings.push_to_hub)
-    return metrics
+    return results.metrics
+
+
+def _plan(settings: Settings) -> _Plan:
+    output = settings.output
+    check_output(settings)
+    if settings.push_to_hub:
+        check_push(settings.push_to_hub)
+    with _discarded_on_failure(output / _UNPACKED_FOLDER):
+        found = find_clips(settings.data, unpack_to=output / _UNPACKED_FOLDER)
+        start = _starting_point(settings, found.labels)
+        for notice in start.notices:
+            terminal.note(notice)
+        settings = settings.completed(_recipe(settings, start))
+        if settings.resume:
+            check_resume(settings)
+        contract = _draft_contract(settings, found.labels, start)
+        flip = _flip(settings, found.labels)
+        checked = check_clips(
+            found, val_fraction=settings.val_fraction, seed=settings.seed, clip_seconds=settings.clip_seconds
+        )
+        refuse_worthless(checked.report, allow_duplicates=settings.allow_duplicates)
+        output.mkdir(parents=True, exist_ok=True)
+        settings.save(output)
+    for finding in checked.report.findings:
+        if finding.level != "note":
+            terminal.note(f"{finding.level}: {finding.what}")
+    write_data_report(checked.report, output)
+    prepared = prepare(checked.splits, contract, views_folder=output / STEPS_FOLDER / "val", cache_gb=settings.cache_gb)
+    return _Plan(settings=settings, contract=contract, flip=flip, checked=checked, prepared=prepared)
+
+
+def _recipe(settings: Settings, start: StartingPoint) -> Recipe:
+    if settings.preset is not None:
+        return PRESETS[settings.preset].recipe
+    return fine_tuning_recipe(layers=start.model.config.num_hidden_layers, head_only=settings.head_only)
+
+
+def _class_weights(settings: Settings, clips: Sequence[Clip], labels: Sequence[str]) -> list[float]:
+    """What the clips of each label count for: 1, or the less the more of them there are, and 1 on average."""
+    counts = Counter(clip.label for clip in clips)
+    if settings.class_weights == "none":
+        return [1.0] * len(labels)
+    return [len(clips) / (len(counts) * counts[label]) if counts[label] else 1.0 for label in labels]
 
 
 def _class_ids(clips: Sequence[Clip], contract: Contract) -> list[int]:
     return [contract.labels.index(clip.label) for clip in clips]
-
-
-def _check_output(settings: Settings) -> None:
-    output = settings.output
-    if settings.resume:
-        _check_resume(settings)
-    elif output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise ValueError(f"{output}: exists and is not empty; name a new folder, or go on with its run by --resume")
-
-
-def _check_resume(settings: Settings) -> None:
-    file = settings.output / SETTINGS_FILE
-    if not file.exists():
-        raise ValueError(f"{settings.output}: holds no run to resume; start one without --resume")
-    before = json.loads(file.read_text(encoding="utf-8"))
-    for name, value in dataclasses.asdict(settings).items():
-        if name not in _FREE_ON_RESUME and before.get(name) != value:
-            raise ValueError(
-                f"--resume goes on with the settings of {file}, where {name} is {before.get(name)!r}, not {value!r}"
-            )
-
-
-def _last_checkpoint(output: Path) -> str | None:
-    """The newest whole step of an earlier run; None if it had not finished an epoch.
-
-    A kill while a step is written leaves a part of one, which is deleted here.
-    """
-    steps = sorted((output / _STEPS_FOLDER).glob("checkpoint-*"), key=lambda step: int(step.name.split("-")[1]))
-    while steps and not (steps[-1] / _WRITTEN_LAST).exists():
-        shutil.rmtree(steps.pop())
-    return str(steps[-1]) if steps else None
 
 
 @contextmanager
@@ -147,22 +174,12 @@ def _discarded_on_failure(folder: Path) -> Iterator[None]:
         raise
 
 
-def _check_device(settings: Settings) -> None:
-    if settings.device == "cuda" and not torch.cuda.is_available():
-        raise DeviceError(
-            f"device 'cuda' was asked for, but torch {torch.__version__} finds no CUDA device; check 'nvidia-smi', "
-            "or train with --device cpu"
-        )
-
-
 def _starting_point(settings: Settings, labels: tuple[str, ...]) -> StartingPoint:
     options = {"frames": settings.frames, "image_size": settings.image_size, "resize": settings.resize}
     if settings.base is not None:
         start = from_base(settings.base, labels, **options)  # type: ignore[arg-type]
     else:
         start = from_preset(PRESETS[str(settings.preset)], labels, **options)  # type: ignore[arg-type]
-    for notice in start.notices:
-        terminal.note(notice)
     return start
 
 

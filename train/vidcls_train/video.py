@@ -14,7 +14,7 @@ import torch
 from pytorchvideo.data.video import Video
 
 from vidcls.sampling import duration_seconds, frames_in_window
-from vidcls_train.store import FrameStore
+from vidcls_train.store import FrameStore, Stored
 
 
 class DecodedVideo(Video):  # type: ignore[misc]
@@ -23,10 +23,11 @@ class DecodedVideo(Video):  # type: ignore[misc]
     Takes anything that works on pytorchvideo's `Video`: clip samplers, datasets, transforms.
     """
 
-    def __init__(self, path: Path, *, times: list[float], store: FrameStore) -> None:
-        """Args: path; times of all its frames in seconds; the store that may hold its frames."""
+    def __init__(self, path: Path, stored: Stored, store: FrameStore) -> None:
+        """Args: path; what `store.fill` told of it; the store that may hold its frames."""
         self._path = path
-        self._times = times
+        self._times = stored.times
+        self._key = stored.key
         self._store = store
 
     @property
@@ -44,4 +45,7 @@ class DecodedVideo(Video):  # type: ignore[misc]
             VideoError: the frames cannot be decoded.
         """
         window = frames_in_window(self._times, start=float(start_sec), clip_seconds=float(end_sec - start_sec))
-        return {"video": torch.from_numpy(self._store.read(self._path, window)).permute(3, 0, 1, 2), "audio": None}
+        return {
+            "video": torch.from_numpy(self._store.read(self._path, self._key, window)).permute(3, 0, 1, 2),
+            "audio": None,
+        }

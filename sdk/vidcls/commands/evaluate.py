@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @click.option(
     "--report",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Write report.json and predictions.csv to this folder.",
+    help="Write report.json, predictions.csv, confusion.png and mistakes.png to this folder.",
 )
 @options.as_json
 def evaluate(
@@ -67,7 +67,17 @@ def evaluate(
         else:
             _print_scores(scores, failed=len(problems))
         if report is not None:
-            _write_report(report, fields, rows)
+            from vidcls.report import write_pictures
+
+            _write_report(report, {**fields, **_report_fields(scores, views=views, crops=int(crops))}, rows)
+            write_pictures(
+                report,
+                name=data_dir.name,
+                videos=[path for (path, _), row in zip(videos, rows, strict=True) if not row[-1]],
+                logits=np.stack(logits),
+                class_ids=class_ids,
+                contract=classifier.contract,
+            )
     if problems:
         raise SystemExit(1)
 
@@ -84,8 +94,20 @@ def _score_fields(scores: Scores, *, failed: int, labels: tuple[str, ...]) -> di
     }
 
 
+def _report_fields(scores: Scores, *, views: int, crops: int) -> dict[str, Any]:
+    """What report.json has beyond the answer of --json."""
+    return {
+        "views": views,
+        "crops": crops,
+        "top1_interval": scores.top1_interval,
+        "top5_interval": scores.top5_interval,
+        "calibration": scores.calibration,
+    }
+
+
 def _print_scores(scores: Scores, *, failed: int) -> None:
     click.echo(f"top-1 {scores.top1:.4f}, top-5 {scores.top5:.4f} on {scores.videos} videos, {failed} failed")
+    click.echo(scores.reliability)
     width = max(len(label) for label in scores.per_class)
     for label, row in scores.per_class.items():
         share = "     -" if row["top1"] is None else f"{row['top1']:.4f}"

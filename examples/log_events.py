@@ -1,0 +1,56 @@
+"""Write what happens before a camera to a file: python examples/log_events.py MODEL.onnx EVENTS.jsonl [--source 0]
+
+A line of JSON per event, once it has ended: label, start and end by this machine's clock, seconds, score.
+Single answers flicker; an event has to be believed (--enter-score) and lasts until it no longer is
+(--leave-score). Ends with Ctrl-C or kill; the event that goes on then is written too.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+
+import click
+
+from vidcls import Event, VidclsError, VideoClassifier, steady_events
+
+
+def line(event: Event) -> str:
+    """The event, which has ended, as one line of JSON."""
+    fields = {
+        "label": event.label,
+        "start": event.start_time.isoformat(timespec="milliseconds"),
+        "end": event.end_time.isoformat(timespec="milliseconds"),
+        "seconds": round(event.end - event.start, 3),
+        "score": round(event.score, 4),
+    }
+    return json.dumps(fields) + "\n"
+
+
+@click.command()
+@click.argument("model", type=click.Path())
+@click.argument("events", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--source", default="0", show_default=True, help="A camera's number, a file or a URL.")
+@click.option("--smoothing-seconds", type=click.FloatRange(min=0), default=1.0, show_default=True)
+@click.option("--enter-score", type=click.FloatRange(0, 1), default=0.6, show_default=True)
+@click.option("--leave-score", type=click.FloatRange(0, 1), default=0.4, show_default=True)
+@click.option("--least-seconds", type=click.FloatRange(min=0), default=0.0, show_default=True)
+@click.option("--ignore", multiple=True, help="A label that is no event, such as 'nothing'; may be given again.")
+def main(model: str, events: Path, source: str, ignore: tuple[str, ...], **options: float) -> None:
+    """Append every event that SOURCE shows to the file EVENTS."""
+    number = source.isdecimal() and not Path(source).is_file()
+    try:
+        stream = VideoClassifier(model).stream(int(source) if number else source)
+        for kind in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(kind, lambda *_: stream.stop())  # the stream then ends, and with it the last event
+        with stream, events.open("a", encoding="utf-8", buffering=1) as file:
+            for event in steady_events(stream, **options):
+                if event.end is not None and event.label not in ignore:
+                    file.write(line(event))
+    except VidclsError as error:
+        raise click.ClickException(str(error)) from error
+
+
+if __name__ == "__main__":
+    main()

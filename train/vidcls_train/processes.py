@@ -1,0 +1,64 @@
+"""Several processes on one run, as `torchrun` and `accelerate launch` start them: the first one talks and writes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import torch
+import torch.distributed
+
+T = TypeVar("T")
+
+# The others wait this long while the first one decodes the videos.
+_PATIENCE = timedelta(days=2)
+
+
+def process_count() -> int:
+    """How many processes share the run; torchrun says so in the environment."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def process_rank() -> int:
+    """This process's number; the first one is 0."""
+    return int(os.environ.get("RANK", "0"))
+
+
+def join_processes(*, on_gpu: bool) -> None:
+    """Meet the other processes, where there are any; each takes a GPU of its own."""
+    if process_count() == 1 or torch.distributed.is_initialized():
+        return
+    if on_gpu:
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+    torch.distributed.init_process_group("cpu:gloo,cuda:nccl" if on_gpu else "gloo", timeout=_PATIENCE)
+
+
+def leave_processes() -> None:
+    """Part from the other processes."""
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+
+
+def by_first_process(make: Callable[[], T]) -> T:
+    """What `make` returns, called in the first process alone and handed to the others, who wait.
+
+    Where it fails there, the others end without a word.
+    """
+    if process_count() == 1:
+        return make()
+    box: list[Any] = [None, False]  # what was made, and whether it was
+    cpu = torch.device("cpu")
+    if process_rank() > 0:
+        torch.distributed.broadcast_object_list(box, device=cpu)
+        if not box[1]:
+            sys.exit(1)
+    else:
+        try:
+            box = [make(), True]
+        finally:
+            torch.distributed.broadcast_object_list(box, device=cpu)
+    made: T = box[0]
+    return made
