@@ -67,8 +67,14 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, dir_okay=False),
     help="The HTML page to write.  [default: OUTPUT with the ending .html]",
 )
+@click.option(
+    "--triton",
+    metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Also write a model repository for Triton Inference Server here.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the report as one line of JSON.")
-def main(checkpoint: str, output: Path, as_json: bool, **options: Any) -> None:
+def main(checkpoint: str, output: Path, triton: Path | None, as_json: bool, **options: Any) -> None:
     """Export CHECKPOINT to one ONNX file that carries its contract and answers as PyTorch does.
 
     CHECKPOINT is a folder made by vidcls-train, or a plain Hugging Face video classifier: a folder or an id on the hub.
@@ -83,6 +89,10 @@ def main(checkpoint: str, output: Path, as_json: bool, **options: Any) -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     with terminal.exit_codes(), _busy(f"exporting {checkpoint} ..."):
         report, fields = _export(checkpoint, output, **options)
+        if triton is not None:
+            from vidcls_export.triton import write_repository
+
+            write_repository(report.path, report.contract, triton)
     source = report.contract.source
     if is_non_commercial(source.base_license):
         terminal.note(

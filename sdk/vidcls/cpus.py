@@ -13,7 +13,12 @@ def usable_cpus() -> int:
     A container limited to two CPUs on a 64-core host still sees 64; 64 threads there are several
     times slower than two.
     """
-    return max(1, min([allowed_cpus(), *(int(quota) for quota in cpu_quotas())]))
+    return max(1, min([allowed_cpus(), *(int(quota) for quota in cpu_quotas()), *_shares]))
+
+
+def take_share(cpus: int) -> None:
+    """Count on this many CPUs from now on, in a process that shares its machine with its like."""
+    _shares[:] = [cpus]
 
 
 def allowed_cpus() -> int:
@@ -42,6 +47,9 @@ def cpu_features() -> dict[str, bool]:
     flags = _cpu_facts(Path("/proc/cpuinfo"))[1]
     return {name: name in flags for name in _FEATURES["arm" if "asimd" in flags else "x86"]}
 
+
+# What `take_share` left this process; empty: all of it.
+_shares: list[int] = []
 
 _FEATURES = {
     "x86": ("avx2", "avx512f", "avx_vnni", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 
 from vidcls.ahead import map_ahead
 from vidcls.contract import Contract
@@ -23,16 +23,19 @@ def classify_many(
     views: int,
     crops: int,
     decoder: Decoder,
+    fetch: Callable[[int | VideoSource], AbstractContextManager[int | VideoSource]] = nullcontext,
 ) -> Generator[Prediction | VideoError, None, None]:
     """The prediction of every video, in order, or the VideoError that it failed with, in its place.
 
     `classify` runs in the consumer's thread, while as many threads as there are CPUs decode what
-    comes next. Only as many videos plus one are held decoded.
+    comes next. Only as many videos plus one are held decoded. `fetch` makes of a video what can be
+    opened, for as long as it is read.
     """
 
     def answer(video: int | VideoSource) -> VideoViews | VideoError:
         try:
-            return look(video, contract, views=views, crops=crops, decoder=decoder)
+            with fetch(video) as source:
+                return look(source, contract, views=views, crops=crops, decoder=decoder)
         except VideoError as error:
             return error
 

@@ -7,7 +7,8 @@ import io
 import json
 import logging
 import sys
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -53,6 +54,21 @@ def progress(items: Iterable[T], *, label: str, length: int | None = None) -> It
         items, length=length, label=label, file=sys.stderr, show_pos=True, hidden=not is_interactive()
     ) as bar:
         yield bar
+
+
+@contextmanager
+def counter(length: int, *, label: str) -> Iterator[Callable[[int], None]]:
+    """A progress bar with rate and time left that is moved by hand: call what this gives with how many are done."""
+    started = time.monotonic()
+    with click.progressbar(
+        range(length),
+        label=label,
+        file=sys.stderr,
+        show_pos=True,
+        hidden=not is_interactive(),
+        item_show_func=lambda done: None if done is None else f"{done / (time.monotonic() - started):.1f} a second",
+    ) as bar:
+        yield lambda done: bar.update(done - bar.pos, done)
 
 
 def clear_progress() -> None:

@@ -1,0 +1,167 @@
+"""An exported model as a folder that NVIDIA's Triton Inference Server serves.
+
+The format is Triton's "model repository"; config.pbtxt is a ModelConfig of its model_config.proto in
+protobuf's text format. Triton runs the very ONNX file, with onnxruntime; what comes before the graph,
+from the video to the input tensor, stays with the client, which the README in the folder shows.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+from vidcls.contract import ModelContract, to_json
+
+MAX_BATCH = 32
+# How long a request waits for others to share a batch with: little beside what one clip takes.
+QUEUE_MICROSECONDS = 5000
+
+_TYPES = {"float32": "TYPE_FP32", "uint8": "TYPE_UINT8"}
+
+_CONFIG = """\
+name: {name}
+backend: "onnxruntime"
+max_batch_size: {max_batch}
+input [
+  {{
+    name: {input_name}
+    data_type: {input_type}
+    dims: [ {input_dims} ]
+  }}
+]
+output [
+  {{
+    name: {output_name}
+    data_type: TYPE_FP32
+    dims: [ {labels} ]
+    label_filename: "labels.txt"
+  }}
+]
+dynamic_batching {{
+  preferred_batch_size: [ {preferred} ]
+  max_queue_delay_microseconds: {delay}
+}}
+"""
+
+_README = """\
+# {name}
+
+A model repository for Triton Inference Server: start the server with this folder's parent as `--model-repository`.
+It was written by `vidcls-export --triton`; config.pbtxt fits Triton's schema, and the ONNX file is the one that was
+exported and proven. No server was run with it.
+
+The server takes tensors, not videos. The client does what comes before, exactly as the model was trained, with vidcls
+(`pip install "vidcls" "tritonclient[http]"`; no onnxruntime is needed there, only the contract that vidcls reads):
+
+```python
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import tritonclient.http as triton
+
+from vidcls.contract import ModelContract, from_json
+from vidcls.prediction import softmax
+from vidcls.preprocessing import normalise
+from vidcls.views import read_views
+
+contract = from_json(ModelContract, Path("contract.json").read_text(encoding="utf-8"), where="contract.json")
+frames = read_views(sys.argv[1], contract).frames  # uint8 RGB [views, T, h, w, 3]
+values = normalise(frames, contract.image) if contract.model.input.normalised else frames
+
+tensor = triton.InferInput({input_name}, list(values.shape), {wire_type})
+tensor.set_data_from_numpy(values)
+answer = triton.InferenceServerClient("localhost:8000").infer({name_text}, [tensor])
+logits = answer.as_numpy({output_name}).mean(axis=0)
+print(contract.labels[int(logits.argmax())], float(softmax(logits).max()))
+```
+
+What the client must keep to is `contract.json`, the text that the ONNX file carries under the key `vidcls`:
+
+- sampling: {frames} frames, spread evenly over {seconds:.4g} s in the middle of the video
+- pixels: {resize}, Pillow's antialiased bilinear filter on uint8 RGB, crop {size} x {size} in the middle
+- input {input_name}: {dtype} [batch, {input_dims}] ({layout}){normalised}
+- output {output_name}: float32 [batch, {labels}], logits in the order of labels.txt
+"""
+
+
+def write_repository(model: Path, contract: ModelContract, folder: Path) -> Path:
+    """Write a model repository that serves an exported file under the file's own name.
+
+    Args:
+        model: the ONNX file.
+        contract: what it carries.
+        folder: the repository, which may hold other models; this one's own folder is replaced.
+
+    Returns:
+        The model's folder: config.pbtxt, labels.txt, contract.json, README.md and 1/model.onnx.
+
+    Raises:
+        ValueError: a label cannot stand in a line of its own, or the model's folder is something else.
+    """
+    for label in contract.labels:
+        if len(label.splitlines()) != 1:
+            raise ValueError(f"the label {label!r} is not one line of text, as Triton's labels.txt needs; rename it")
+    target = folder / model.stem
+    if target.exists():
+        if not (target / "config.pbtxt").is_file():
+            raise ValueError(f"{target}: is there already and is no model of Triton's; name another folder")
+        shutil.rmtree(target)
+    (target / "1").mkdir(parents=True)
+    shutil.copyfile(model, target / "1" / "model.onnx")
+    (target / "labels.txt").write_text("".join(f"{label}\n" for label in contract.labels), encoding="utf-8")
+    (target / "contract.json").write_text(to_json(contract), encoding="utf-8")
+    (target / "config.pbtxt").write_text(config_text(model.stem, contract), encoding="utf-8")
+    (target / "README.md").write_text(readme_text(model.stem, contract), encoding="utf-8")
+    return target
+
+
+def config_text(name: str, contract: ModelContract) -> str:
+    """config.pbtxt of a model."""
+    dimensions = _dimensions(contract)
+    return _CONFIG.format(
+        name=_quoted(name),
+        max_batch=MAX_BATCH,
+        input_name=_quoted(contract.model.input.name),
+        input_type=_TYPES[contract.model.input.dtype],
+        input_dims=", ".join(map(str, dimensions)),
+        output_name=_quoted(contract.model.output.name),
+        labels=len(contract.labels),
+        preferred=", ".join(map(str, (4, 8, 16, MAX_BATCH))),
+        delay=QUEUE_MICROSECONDS,
+    )
+
+
+def readme_text(name: str, contract: ModelContract) -> str:
+    """What a client has to do, in words and as a program."""
+    image, entry = contract.image, contract.model.input
+    shortest = f"short side {image.resize_size}" if image.resize == "shortest_edge" else "stretched to a square"
+    return _README.format(
+        name=name,
+        name_text=json.dumps(name),
+        input_name=json.dumps(entry.name),
+        output_name=json.dumps(contract.model.output.name),
+        wire_type=json.dumps(_TYPES[entry.dtype].removeprefix("TYPE_")),
+        frames=contract.sampling.frames,
+        seconds=contract.sampling.clip_seconds,
+        resize=shortest,
+        size=image.crop_size,
+        dtype=entry.dtype,
+        input_dims=", ".join(map(str, _dimensions(contract))),
+        layout=entry.layout,
+        normalised=f", (x / 255 - {list(image.mean)}) / {list(image.std)} per channel" if entry.normalised else "",
+        labels=len(contract.labels),
+    )
+
+
+def _dimensions(contract: ModelContract) -> list[int]:
+    """The input's, without the batch."""
+    frames, size = contract.sampling.frames, contract.image.crop_size
+    return [frames, 3, size, size] if contract.model.input.layout == "BTCHW" else [frames, size, size, 3]
+
+
+def _quoted(text: str) -> str:
+    """A string as protobuf's text format writes it; JSON's escapes of ASCII are among its own."""
+    return json.dumps(text, ensure_ascii=False)

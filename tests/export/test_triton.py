@@ -1,0 +1,122 @@
+"""The model repository for Triton: its schema, and its client with the graph behind it instead of a server."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from generated import LABELS, write_clip, write_model
+from vidcls import VideoClassifier
+from vidcls_export.triton import write_repository
+
+
+@pytest.fixture(scope="module", params=["float32", "uint8"])
+def repository(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of one model; its name needs escapes."""
+    folder = tmp_path_factory.mktemp("triton")
+    model = write_model(folder / 'a "b" ä.onnx', dtype=request.param)
+    return write_repository(model, VideoClassifier(model, device="cpu").contract, folder / "models")
+
+
+def test_the_folder_is_what_a_model_repository_holds(repository: Path) -> None:
+    files = {path.relative_to(repository).as_posix() for path in repository.rglob("*") if path.is_file()}
+    assert files == {"config.pbtxt", "labels.txt", "contract.json", "README.md", "1/model.onnx"}
+    assert (repository / "labels.txt").read_text().splitlines() == list(LABELS)
+    assert VideoClassifier(repository / "1" / "model.onnx", device="cpu").verify().ok
+
+
+def test_the_configuration_fits_tritons_schema_and_the_graph(repository: Path) -> None:
+    schema = pytest.importorskip("tritonclient.grpc.model_config_pb2")
+    from google.protobuf import text_format
+
+    config = text_format.Parse((repository / "config.pbtxt").read_text(encoding="utf-8"), schema.ModelConfig())
+    session = onnxruntime.InferenceSession(repository / "1" / "model.onnx", providers=["CPUExecutionProvider"])
+    (entry,), (output,) = session.get_inputs(), session.get_outputs()
+    types = {"tensor(float)": schema.TYPE_FP32, "tensor(uint8)": schema.TYPE_UINT8}
+    assert (config.name, config.backend) == (repository.name, "onnxruntime")
+    assert config.max_batch_size in config.dynamic_batching.preferred_batch_size
+    assert [(part.name, part.data_type, list(part.dims)) for part in config.input] == [
+        (entry.name, types[entry.type], entry.shape[1:])
+    ]
+    assert [(part.name, part.data_type, list(part.dims)) for part in config.output] == [
+        (output.name, types[output.type], output.shape[1:])
+    ]
+    assert (repository / config.output[0].label_filename).is_file()
+
+
+def test_the_client_of_the_readme_gives_the_answer_of_predict(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clip = write_clip(tmp_path / "clip.mp4", frames=40, rate=25)
+    session = onnxruntime.InferenceSession(repository / "1" / "model.onnx", providers=["CPUExecutionProvider"])
+    sent: list[Any] = []
+
+    class InferInput:
+        def __init__(self, name: str, shape: list[int], kind: str) -> None:
+            self.name, self.shape, self.kind = name, shape, kind
+
+        def set_data_from_numpy(self, values: np.ndarray) -> None:
+            assert list(values.shape) == self.shape
+            assert self.kind == {"float32": "FP32", "uint8": "UINT8"}[str(values.dtype)]
+            self.values = values
+
+    class Client:
+        def __init__(self, url: str) -> None:
+            assert url == "localhost:8000"
+
+        def infer(self, name: str, inputs: list[InferInput]) -> Client:
+            sent.append(name)
+            names = [output.name for output in session.get_outputs()]
+            self.answers = dict(zip(names, session.run(None, {part.name: part.values for part in inputs}), strict=True))
+            return self
+
+        def as_numpy(self, name: str) -> np.ndarray:
+            return self.answers[name]
+
+    stand_in = ModuleType("tritonclient.http")
+    stand_in.InferInput, stand_in.InferenceServerClient = InferInput, Client  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "tritonclient", ModuleType("tritonclient"))
+    monkeypatch.setitem(sys.modules, "tritonclient.http", stand_in)
+    sys.modules["tritonclient"].http = stand_in  # type: ignore[attr-defined]
+    monkeypatch.setattr(sys, "argv", ["client.py", os.fspath(clip)])
+    monkeypatch.chdir(repository)
+    (program,) = re.findall(r"```python\n(.*?)```", (repository / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    exec(compile(program, "README.md", "exec"), {})  # noqa: S102 - what a reader would run
+    expected = VideoClassifier(repository / "1" / "model.onnx", device="cpu").predict(clip)
+    assert capsys.readouterr().out == f"{expected.label} {expected.score}\n"
+    assert sent == [repository.name]
+
+
+def test_a_model_that_is_there_is_replaced_and_others_stay(tmp_path: Path) -> None:
+    model = write_model(tmp_path / "one.onnx")
+    contract = VideoClassifier(model, device="cpu").contract
+    folder = tmp_path / "models"
+    (folder / "other").mkdir(parents=True)
+    (write_repository(model, contract, folder) / "1" / "old").touch()
+    write_repository(model, contract, folder)
+    assert sorted(path.name for path in folder.iterdir()) == ["one", "other"]
+    assert not (folder / "one" / "1" / "old").exists()
+
+
+def test_a_folder_that_is_something_else_is_left_alone(tmp_path: Path) -> None:
+    model = write_model(tmp_path / "one.onnx")
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "work.txt").touch()
+    with pytest.raises(ValueError, match="is there already and is no model of Triton's"):
+        write_repository(model, VideoClassifier(model, device="cpu").contract, tmp_path)
+    assert (tmp_path / "one" / "work.txt").exists()
+
+
+def test_a_label_of_two_lines_is_refused(tmp_path: Path) -> None:
+    model = write_model(tmp_path / "one.onnx", labels=("a\nb", "c"))
+    with pytest.raises(ValueError, match="is not one line of text"):
+        write_repository(model, VideoClassifier(model, device="cpu").contract, tmp_path / "models")
+    assert not (tmp_path / "models").exists()
