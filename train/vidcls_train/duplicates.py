@@ -62,8 +62,8 @@ def find_pairs(footage: Sequence[Footage]) -> list[Pair]:
     same file: byte for byte. same footage: at the same time the same things move. same scene: it looks the same, and
     something else happens: a fixed camera, a studio, another take.
 
-    Time grows with the square of the number of clips, most of all where a fixed camera saw them all: then half a
-    minute for a thousand.
+    Pairs whose mean pictures differ cost next to nothing, the others about a millisecond each: a thousand clips of one
+    fixed camera take some minutes.
     """
     equal = _equal_files([clip.path for clip in footage])
     pairs = [
@@ -131,30 +131,30 @@ class _Motion:
         self.sums = np.concatenate([np.zeros((1, self.looks.shape[1])), self.looks.cumsum(axis=0)])
         self.squares = np.concatenate([[0.0], np.square(self.looks).sum(axis=1).cumsum()])
 
-    def energy(self, begin: int, end: int) -> float:
-        """How much the looks from `begin` to `end` differ from their mean: the sum of squares."""
-        total = self.sums[end] - self.sums[begin]
-        return float(self.squares[end] - self.squares[begin] - total @ total / (end - begin))
-
     @property
     def still(self) -> bool:
         """Whether nothing moves that could be told from noise."""
-        return self.energy(0, len(self.looks)) / self.looks.size < _STILL**2
+        return float(self.looks.var(axis=0).mean()) < _STILL**2
 
 
 def _correlation(first: _Motion, second: _Motion) -> float:
     """Of what moves, at the shift in time where it is highest and at least half of the shorter clip is covered."""
     if first.still or second.still:
         return 1.0 if first.still and second.still else 0.0
-    products = first.looks @ second.looks.T
     lengths = len(first.looks), len(second.looks)
     least = max(2, (min(lengths) + 1) // 2)
-    highest = -1.0
-    for shift in range(least - lengths[0], lengths[1] - least + 1):
-        begin, end = max(0, -shift), min(lengths[0], lengths[1] - shift)
-        sums = first.sums[end] - first.sums[begin], second.sums[end + shift] - second.sums[begin + shift]
-        together = products.trace(offset=shift) - sums[0] @ sums[1] / (end - begin)
-        energy = first.energy(begin, end) * second.energy(begin + shift, end + shift)
-        if energy > 0:
-            highest = max(highest, float(together / np.sqrt(energy)))
-    return highest
+    shifts = np.arange(least - lengths[0], lengths[1] - least + 1)
+    begins, ends = np.maximum(0, -shifts), np.minimum(lengths[0], lengths[1] - shifts)
+    # The products of looks that meet at a shift lie on one diagonal.
+    diagonals = np.arange(lengths[1]) - np.arange(lengths[0])[:, None] + lengths[0] - 1
+    products = np.bincount(diagonals.ravel(), (first.looks @ second.looks.T).ravel())[shifts + lengths[0] - 1]
+    sums = first.sums[ends] - first.sums[begins], second.sums[ends + shifts] - second.sums[begins + shifts]
+    squares = (
+        first.squares[ends] - first.squares[begins],
+        second.squares[ends + shifts] - second.squares[begins + shifts],
+    )
+    count = ends - begins
+    together = products - (sums[0] * sums[1]).sum(axis=1) / count
+    energies = [square - np.square(total).sum(axis=1) / count for square, total in zip(squares, sums, strict=True)]
+    scale = np.sqrt(np.maximum(energies[0], 0) * np.maximum(energies[1], 0))
+    return float(np.max(together / scale, where=scale > 0, initial=-1.0))
