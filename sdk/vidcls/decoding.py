@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vidcls.errors import DependencyError, VideoError
-from vidcls.sampling import presentation_times
+from vidcls.sampling import CLOCK_SECONDS, presentation_times
 
 try:
     import cv2
@@ -88,10 +88,10 @@ def scan(source: VideoSource, *, every_seconds: float, see: Callable[[Frame], No
         average_rate = capture.get(cv2.CAP_PROP_FPS)
         rate = average_rate if 0 < average_rate < _PLAUSIBLE_RATE else _PLAUSIBLE_RATE
         stamps: list[float] = []
-        next_seen = 0.0
+        shown = 0
         while capture.grab():
-            if len(stamps) / rate >= next_seen:
-                next_seen += every_seconds
+            if len(stamps) / rate >= shown * every_seconds - CLOCK_SECONDS:
+                shown += 1
                 decoded, bgr = capture.retrieve()
                 if decoded:
                     see(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB))  # type: ignore[arg-type]
