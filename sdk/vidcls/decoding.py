@@ -13,6 +13,7 @@ from vidcls.errors import DependencyError, VideoError
 from vidcls.interlacing import InterlacedError, converted
 from vidcls.opencv_video import OpenCVVideo, quiet_decoders
 from vidcls.reading import checked_table, scan
+from vidcls.sampling import CLOCK_SECONDS
 from vidcls.sources import VideoSource, is_url, source_name
 from vidcls.video import Frame, Video
 
@@ -108,10 +109,10 @@ def _look_through(
         stamps: list[float] = []
 
         def seen() -> Iterator[Frame]:
-            next_seconds = 0.0
+            shown = 0
             while (stamp := video.grab()) is not None:
-                if len(stamps) / rate >= next_seconds:
-                    next_seconds += every_seconds
+                if len(stamps) / rate >= shown * every_seconds - CLOCK_SECONDS:
+                    shown += 1
                     yield video.retrieve()
                 stamps.append(stamp)
 

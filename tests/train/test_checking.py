@@ -10,10 +10,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
 from generated import write_scene
 from vidcls_train.checking import Checked, check_clips
+from vidcls_train.cli import main
 from vidcls_train.data import DataError, find_clips
 from vidcls_train.data_report import write_data_report
 from vidcls_train.findings import Finding, refuse_worthless
@@ -307,3 +309,23 @@ def test_known_footage_of_ucf101_is_found(real_data: Path, tmp_path: Path) -> No
     }
     across = {row for row in across if row[1] != row[2]}
     assert across == {("same scene", "g03", "g23"), ("same scene", "g15", "g24"), ("same footage", "g01", "g11")}
+
+
+def test_the_command_checks_without_training(data: Path, tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, [str(data), "--check-only", "-o", str(tmp_path / "report")])
+    assert result.exit_code == 0, result.output
+    assert "| swim | 4 | 2 | 2 |" in result.output
+    assert {file.name for file in (tmp_path / "report").iterdir()} == {
+        "data-report.json",
+        "data-report.md",
+        "data-report.png",
+    }
+    (data / "train" / "swim" / "broken.mp4").write_bytes(b"no video")
+    result = CliRunner().invoke(main, [str(data), "--check-only"])
+    assert result.exit_code == 1
+    assert "1 clip cannot be read and will be left out" in result.output
+    (data / "train" / "dive").mkdir()
+    result = CliRunner().invoke(main, [str(data), "--check-only"])
+    assert result.exit_code == 1
+    assert "Error: " in result.output
+    assert CliRunner().invoke(main, [str(data)]).exit_code == 2  # training needs a folder to write to

@@ -30,8 +30,9 @@ def dataset(tmp_path: Path, checkpoint: Path) -> ClipDataset:
     return ClipDataset(
         videos,
         [2, 0, 1],
-        contract,
-        transform=training_transform(contract, VARIED, flip=True),
+        image=contract.image,
+        clip_seconds=contract.sampling.clip_seconds,
+        transform=training_transform(contract.image, VARIED, frames=contract.sampling.frames, flip=True),
         seed=7,
     )
 

@@ -44,6 +44,7 @@ RUN = {
     "device": "cpu",
     "workers": 0,
     "cache_gb": 1.0,
+    "dropout": 0.0,  # processes and parts of a batch draw their own
     "allow_duplicates": True,  # all clips are of the same painted numbers
 }
 

@@ -28,7 +28,7 @@ from torchvision.transforms import (
     v2,
 )
 
-from vidcls.contract import Contract, Image
+from vidcls.contract import Image
 from vidcls_train.settings import Settings
 
 # pytorchvideo 0.1.5 imports this module by the name it had in torchvision before 0.17.
@@ -38,7 +38,6 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", FutureWarning)  # about its own use of torch.jit
     from pytorchvideo.transforms import UniformTemporalSubsample
 
-_RATIOS = (3 / 4, 4 / 3)  # width to height of a crop, as RandomResizedCrop has them for pictures
 _ERASED_AREA = (0.02, 1 / 3)
 _GREY = (124, 116, 104)  # what the statistics that VideoMAE is normalised by are the middle of
 _GEOMETRIC = ("Identity", "ShearX", "ShearY", "TranslateX", "TranslateY", "Rotate")
@@ -54,20 +53,23 @@ _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 class RandomCrop(RandomResizedCrop):  # type: ignore[misc]
     """torchvision's RandomResizedCrop for clips, by the pixel rule: one box for all frames, Pillow's filter.
 
-    In a model that sees whole frames as squares, area and proportions are those of the square.
+    Area and proportions are those of what the deployed model sees: the largest square of a frame, or the whole frame
+    where it is stretched into a square. So scales are no smaller in training than they are later.
     """
 
-    def __init__(self, image: Image, *, area: float) -> None:
-        """Args: the contract's image section; the smallest share of a frame's area that a crop covers."""
-        super().__init__(image.crop_size, scale=(area, 1.0), ratio=_RATIOS)
+    def __init__(self, image: Image, *, area: float, stretch: float) -> None:
+        """Args: the contract's image section; `crop_area` and `crop_stretch` of the settings."""
+        super().__init__(image.crop_size, scale=(area, 1.0), ratio=(1 / stretch, stretch))
         self._image = image
 
     def forward(self, img: torch.Tensor) -> torch.Tensor:
         """uint8 [T, 3, H, W] -> uint8 [T, 3, crop_size, crop_size]."""
         height, width = img.shape[-2:]
+        side = max(height, width)
         whole = self._image.resize == "stretch"
-        seen = torch.empty(1).expand(1, *([max(height, width)] * 2 if whole else [height, width]))  # of no memory
-        top, left, rows, columns = self.get_params(seen, self.scale, self.ratio)
+        seen = torch.empty(1).expand(1, *([side, side] if whole else [height, width]))  # of no memory
+        square = 1.0 if whole else min(height, width) / side  # the largest one's share of what is seen
+        top, left, rows, columns = self.get_params(seen, [square * share for share in self.scale], self.ratio)
         down, across = height / seen.shape[1], width / seen.shape[2]
         box = (left * across, top * down, (left + columns) * across, (top + rows) * down)
         size = (self._image.crop_size, self._image.crop_size)
@@ -91,16 +93,16 @@ class RandomOperations(RandAugment):  # type: ignore[misc]
         return {name: how for name, how in operations.items() if self._colours or name in _GEOMETRIC}
 
 
-def training_transform(contract: Contract, settings: Settings, *, flip: bool) -> Compose:
+def training_transform(image: Image, settings: Settings, *, frames: int, flip: bool) -> Compose:
     """uint8 RGB [3, n, H, W] of a window -> uint8 RGB [3, T, crop_size, crop_size], varied as settings say.
 
-    flip: mirror every other clip. Random numbers come from torch's global generator.
+    frames: T. flip: mirror every other clip. Random numbers come from torch's global generator.
     """
     share = settings.colour_jitter or 0.0
     steps: list[Callable[[torch.Tensor], torch.Tensor]] = [
-        UniformTemporalSubsample(contract.sampling.frames),
+        UniformTemporalSubsample(frames),
         _frames_first,
-        RandomCrop(contract.image, area=settings.crop_area or 1.0),
+        RandomCrop(image, area=settings.crop_area or 1.0, stretch=settings.crop_stretch or 1.0),
     ]
     if settings.rand_augment:
         steps.append(RandomOperations(settings.rand_augment, colours=share > 0))

@@ -64,7 +64,7 @@ _BATCHES_BYTES = 2**30
     "--early-stopping",
     type=click.IntRange(min=1),
     metavar="EPOCHS",
-    help="End after so many epochs without a better validation loss. Default: never.",
+    help="End after so many epochs without a better validation accuracy. Default: never.",
 )
 @click.option(
     "--class-weights",

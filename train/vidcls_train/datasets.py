@@ -17,7 +17,7 @@ from pytorchvideo.data.clip_sampling import make_clip_sampler
 from torch.nn.functional import one_hot
 from torch.utils.data import Dataset, Sampler
 
-from vidcls.contract import Contract
+from vidcls.contract import Contract, Image
 from vidcls.preprocessing import normalise
 from vidcls_train.augmentation import PairMixing
 from vidcls_train.video import DecodedVideo
@@ -79,17 +79,18 @@ class ClipDataset(Dataset[dict[str, Any]]):
         self,
         videos: Sequence[DecodedVideo],
         class_ids: Sequence[int],
-        contract: Contract,
         *,
+        image: Image,
+        clip_seconds: float,
         transform: Callable[[torch.Tensor], torch.Tensor],
         seed: int,
     ) -> None:
         self._videos = videos
         self._class_ids = class_ids
-        self._contract = contract
+        self._image = image
         self._transform = transform
         self._seed = seed
-        self._sampler = make_clip_sampler("random", contract.sampling.clip_seconds)
+        self._sampler = make_clip_sampler("random", clip_seconds)
 
     def __len__(self) -> int:
         return len(self._videos)
@@ -106,7 +107,7 @@ class ClipDataset(Dataset[dict[str, Any]]):
         """{"pixel_values": float32 [T, 3, H, W], "label": class id, "key": key}."""
         frames = self.frames(*key)
         return {
-            "pixel_values": torch.from_numpy(normalise(frames, self._contract.image)),
+            "pixel_values": torch.from_numpy(normalise(frames, self._image)),
             "label": self._class_ids[key[1]],
             "key": key,
         }

@@ -30,6 +30,9 @@ _FLAT = 4.0
 
 HASH_BITS = _HASH * _HASH - 1
 
+# The weights of red, green and blue in brightness (ITU-R BT.601).
+_GREY = np.array([0.299, 0.587, 0.114], np.float32)
+
 # The first rows of the discrete cosine transform (type II) of `_REDUCED` values.
 _COSINES = np.cos(np.pi * np.outer(np.arange(_HASH), np.arange(_REDUCED) + 0.5) / _REDUCED).astype(np.float32)
 
@@ -42,7 +45,7 @@ class Footage:
     width, height: pixels, upright. file_bytes: the file's size. audio: whether it has a sound track.
     codec, pixels, container: FFmpeg's names, "unknown" where its Python binding cannot tell.
     hashes: float32 [n, 63], +-1, one row per look that shows something (see `_perceptual_hash`).
-    thumbnails: uint8 grey [m, 16, 16], every look.
+    thumbnails: uint8 grey [m, 16, 16], every look. picture: float32 RGB [16, 16, 3], their mean in colour.
     """
 
     path: Path
@@ -58,6 +61,7 @@ class Footage:
     audio: bool
     hashes: npt.NDArray[np.float32]
     thumbnails: npt.NDArray[np.uint8]
+    picture: npt.NDArray[np.float32]
 
     @property
     def bits_per_second(self) -> float:
@@ -80,7 +84,8 @@ def look_at(path: Path) -> Footage:
     times = look_through(path, every_seconds=STEP_SECONDS, see=looks.see)
     if not looks.reduced:
         raise VideoError(str(path), "its first frame cannot be converted to RGB")
-    reduced = np.stack(looks.reduced)
+    colours = np.stack(looks.reduced)
+    reduced = colours @ _GREY
     shows_something = reduced.std(axis=(1, 2)) > _FLAT
     height, width = looks.size
     header = _header(path)
@@ -98,11 +103,12 @@ def look_at(path: Path) -> Footage:
         audio=header.audio,
         hashes=_perceptual_hash(reduced[shows_something]),
         thumbnails=reduced.reshape(len(reduced), THUMBNAIL, 2, THUMBNAIL, 2).mean(axis=(2, 4)).round().astype(np.uint8),
+        picture=colours.mean(axis=0).reshape(THUMBNAIL, 2, THUMBNAIL, 2, 3).mean(axis=(1, 3)),
     )
 
 
 class _Looks:
-    """Takes frames, and keeps small grey copies of at most `_MOST_LOOKS` of them, evenly spread."""
+    """Takes frames, and keeps small copies of at most `_MOST_LOOKS` of them, evenly spread."""
 
     def __init__(self) -> None:
         self.reduced: list[npt.NDArray[np.float32]] = []
@@ -112,8 +118,7 @@ class _Looks:
 
     def see(self, frame: Frame) -> None:
         if self._seen % self._every == 0:
-            grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
-            small = cv2.resize(grey, (_REDUCED, _REDUCED), interpolation=cv2.INTER_AREA)
+            small = cv2.resize(frame, (_REDUCED, _REDUCED), interpolation=cv2.INTER_AREA)
             self.reduced.append(small.astype(np.float32))
             self.size = (frame.shape[0], frame.shape[1])
         self._seen += 1

@@ -11,7 +11,13 @@ import torch
 from huggingface_hub import _CACHED_NO_EXIST, ModelCard, hf_hub_download, try_to_load_from_cache
 from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError
 from safetensors import SafetensorError
-from transformers import VideoMAEConfig, VideoMAEForVideoClassification, VideoMAEImageProcessor
+from transformers import (
+    VideoMAEConfig,
+    VideoMAEForPreTraining,
+    VideoMAEForVideoClassification,
+    VideoMAEImageProcessor,
+)
+from transformers.utils import logging
 
 from vidcls.contract import CHECKPOINT_FILE, Image, read_checkpoint
 from vidcls.errors import ModelError
@@ -21,6 +27,9 @@ from vidcls_train.settings import Preset
 # ImageNet's statistics, which VideoMAE was pretrained with.
 _MEAN = (0.485, 0.456, 0.406)
 _STD = (0.229, 0.224, 0.225)
+
+_PRETRAINED = "VideoMAEForPreTraining"  # as config.json names it
+_NARROWEST_DECODER = 96  # it draws patches of 1536 values
 
 # Parts that differ between pretraining and classification; everything else must be in the checkpoint.
 _HEAD_PREFIXES = ("classifier.", "fc_norm.", "videomae.layernorm.")
@@ -41,8 +50,25 @@ class StartingPoint:
     notices: tuple[str, ...]
 
 
+@dataclass(frozen=True, kw_only=True)
+class PretrainingPoint:
+    """A model before masked pretraining. base, licence: of the weights it starts from; null for random ones."""
+
+    model: VideoMAEForPreTraining
+    image: Image
+    frames: int
+    base: str | None
+    licence: str | None
+
+
 def from_preset(
-    preset: Preset, labels: tuple[str, ...], *, frames: int | None, image_size: int | None, resize: str | None
+    preset: Preset,
+    labels: tuple[str, ...],
+    *,
+    frames: int | None,
+    image_size: int | None,
+    resize: str | None,
+    dropout: float = 0.0,
 ) -> StartingPoint:
     """A VideoMAE with random weights. None takes the preset's value (resize: shortest_edge)."""
     frames, size = frames or preset.frames, image_size or preset.image_size
@@ -51,6 +77,7 @@ def from_preset(
         num_hidden_layers=preset.layers,
         num_attention_heads=preset.heads,
         intermediate_size=4 * preset.hidden_size,
+        hidden_dropout_prob=dropout,
         num_frames=frames,
         image_size=size,
         **_label_maps(labels),
@@ -77,17 +104,14 @@ def from_base(
         ModelError: there is no such checkpoint, it is no VideoMAE, parts of its encoder are missing or of
             another size, or its preprocessing is one that vidcls does not do.
     """
-    config = _load(base, VideoMAEConfig)
-    if config.model_type != "videomae":
-        raise ModelError(f"{base}: is a '{config.model_type}' checkpoint, expected VideoMAE")
-    if config.num_channels != 3:
-        raise ModelError(
-            f"{base}: config.json has num_channels {config.num_channels}, expected 3 (RGB); take another checkpoint"
-        )
+    config = _load_config(base)
     old_labels = tuple(config.id2label.get(index) for index in range(config.num_labels))
     image = _base_image(base, own_size=config.image_size, image_size=image_size, resize=resize)
     shape = {"num_frames": frames or config.num_frames, "image_size": image.crop_size}
     config.update({**shape, **_label_maps(labels), "num_labels": len(labels)})
+    if _PRETRAINED in (config.architectures or []):
+        # As in VideoMAE's own fine-tuning: a new head looks at all tokens, not at the first one alone.
+        config.use_mean_pooling = True
     _check_shape(config)
     model, loading = _load(
         base,
@@ -117,6 +141,55 @@ def from_base(
         base_license=licence,
         notices=tuple(notices),
     )
+
+
+def masked_from_preset(preset: Preset, *, frames: int | None, image_size: int | None) -> PretrainingPoint:
+    """A VideoMAE for masked pretraining with random weights; its decoder is half as wide as the encoder."""
+    frames, size = frames or preset.frames, image_size or preset.image_size
+    width = max(_NARROWEST_DECODER, preset.hidden_size // 2)
+    config = VideoMAEConfig(
+        hidden_size=preset.hidden_size,
+        num_hidden_layers=preset.layers,
+        num_attention_heads=preset.heads,
+        intermediate_size=4 * preset.hidden_size,
+        decoder_hidden_size=width,
+        decoder_num_attention_heads=max(1, preset.heads * width // preset.hidden_size),
+        decoder_intermediate_size=4 * width,
+        num_frames=frames,
+        image_size=size,
+        use_mean_pooling=False,  # in pretraining the encoder ends with a norm
+    )
+    _check_shape(config)
+    image = image_section(size=size, resize="shortest_edge", mean=_MEAN, std=_STD)
+    return PretrainingPoint(model=VideoMAEForPreTraining(config), image=image, frames=frames, base=None, licence=None)
+
+
+def masked_from_base(base: str, *, frames: int | None, image_size: int | None) -> PretrainingPoint:
+    """A pretrained or fine-tuned VideoMAE in float32 for masked pretraining, with a new decoder if it has none.
+
+    Raises:
+        ModelError: there is no such checkpoint, it is no VideoMAE, or parts of its encoder are missing.
+    """
+    config = _load_config(base)
+    image = _base_image(base, own_size=config.image_size, image_size=image_size, resize=None)
+    if image.mean != _MEAN or image.std != _STD:
+        raise ModelError(
+            f"{base}: normalises pixels by {image.mean} and {image.std}, and VideoMAE's pretraining expects ImageNet's "
+            "statistics; take another checkpoint"
+        )
+    config.update({"num_frames": frames or config.num_frames, "image_size": image.crop_size})
+    _check_shape(config)
+    loaded, loading = _load(base, VideoMAEForPreTraining, config=config, use_safetensors=True, output_loading_info=True)
+    missing = set(loading["missing_keys"])
+    lost = sorted(name for name in missing if name.startswith(("videomae.encoder.", "videomae.embeddings.")))
+    if lost:
+        raise ModelError(f"{base}: lacks {len(lost)} of the encoder's weights ('{lost[0]}' and so on); not a VideoMAE")
+    # Into a fresh model: where weights are missing, transformers leaves some as it finds them in memory.
+    model = VideoMAEForPreTraining(config)
+    weights = {name: weight for name, weight in loaded.float().state_dict().items() if name not in missing}
+    model.load_state_dict(weights, strict=False)
+    name, licence = _origin(base)
+    return PretrainingPoint(model=model, image=image, frames=config.num_frames, base=name, licence=licence)
 
 
 def freeze_encoder(model: VideoMAEForVideoClassification) -> None:
@@ -153,6 +226,17 @@ def image_processor(image: Image) -> VideoMAEImageProcessor:
     )
 
 
+def _load_config(base: str) -> VideoMAEConfig:
+    config = _load(base, VideoMAEConfig)
+    if config.model_type != "videomae":
+        raise ModelError(f"{base}: is a '{config.model_type}' checkpoint, expected VideoMAE")
+    if config.num_channels != 3:
+        raise ModelError(
+            f"{base}: config.json has num_channels {config.num_channels}, expected 3 (RGB); take another checkpoint"
+        )
+    return config
+
+
 def _label_maps(labels: tuple[str, ...]) -> dict[str, Any]:
     return {"id2label": dict(enumerate(labels)), "label2id": {label: index for index, label in enumerate(labels)}}
 
@@ -165,6 +249,8 @@ def _check_shape(config: VideoMAEConfig) -> None:
 
 
 def _load(base: str, kind: Any, **options: Any) -> Any:
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity_error()  # what it has to say of missing weights is checked, and said, here
     try:
         return kind.from_pretrained(base, **options)
     except (OSError, RuntimeError, ValueError, SafetensorError) as error:
@@ -172,6 +258,8 @@ def _load(base: str, kind: Any, **options: Any) -> Any:
             f"{base}: cannot be loaded as a VideoMAE checkpoint ({_reason(error)}); name a folder with config.json and "
             "a whole model.safetensors, or a model on the hub"
         ) from error
+    finally:
+        logging.set_verbosity(verbosity)
 
 
 def _reason(error: Exception) -> str:

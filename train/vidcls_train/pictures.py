@@ -37,11 +37,11 @@ def write_curves(history: Sequence[dict[str, Any]], path: Path) -> None:
     left, right = figure.subplots(1, 2)
     for points, name in ((train, "train"), (val, "val")):
         if points:
-            left.plot(*zip(*points, strict=True), label=name)
+            left.plot(*zip(*points, strict=True), marker=".", label=name)
     left.set(xlabel="epoch", ylabel="loss", ylim=(0, None))
     left.legend()
     if accuracy:
-        right.plot(*zip(*accuracy, strict=True), color="tab:green")
+        right.plot(*zip(*accuracy, strict=True), marker=".", color="tab:green")
     kept = best_row(history)
     if kept is not None:
         point = (kept["epoch"], kept["eval_accuracy"])

@@ -13,7 +13,7 @@ from typing import TypeVar
 import numpy as np
 
 from vidcls import terminal
-from vidcls.contract import Contract
+from vidcls.contract import Contract, Image
 from vidcls.cpus import usable_cpus
 from vidcls.errors import VideoError
 from vidcls.views import read_views
@@ -42,13 +42,9 @@ class Prepared:
 
 def prepare(splits: Splits, contract: Contract, *, views_folder: Path, cache_gb: float) -> Prepared:
     """Open every video once: decode training clips into the store, take validation's views, try the test's."""
-    store = FrameStore(
-        default_folder(),
-        short_side=round(contract.image.crop_size * STORED_SCALE),
-        limit_bytes=int(cache_gb * 1e9),
-    )
+    store = clip_store(contract.image, cache_gb=cache_gb)
     unreadable: list[dict[str, str]] = []
-    train_clips, stored = _open_each(splits.train, store.fill, unreadable, label="decoding train")
+    train_clips, stored = open_each(splits.train, store.fill, unreadable, label="decoding train")
     views_folder.mkdir(parents=True, exist_ok=True)
 
     def write_view(video: Path) -> Path:
@@ -56,8 +52,8 @@ def prepare(splits: Splits, contract: Contract, *, views_folder: Path, cache_gb:
         np.save(file, read_views(video, contract).frames[0])
         return file
 
-    val_clips, val_views = _open_each(splits.val, write_view, unreadable, label="decoding val")
-    test_clips, _ = _open_each(
+    val_clips, val_views = open_each(splits.val, write_view, unreadable, label="decoding val")
+    test_clips, _ = open_each(
         splits.test, lambda video: len(read_views(video, contract).frames), unreadable, label="decoding test"
     )
     if unreadable:
@@ -78,7 +74,13 @@ def prepare(splits: Splits, contract: Contract, *, views_folder: Path, cache_gb:
     )
 
 
-def _open_each(
+def clip_store(image: Image, *, cache_gb: float) -> FrameStore:
+    """The user's store of frames at the size that training crops from."""
+    short_side = round(image.crop_size * STORED_SCALE)
+    return FrameStore(default_folder(), short_side=short_side, limit_bytes=int(cache_gb * 1e9))
+
+
+def open_each(
     clips: Sequence[Clip], open_one: Callable[[Path], T], unreadable: list[dict[str, str]], *, label: str
 ) -> tuple[list[Clip], list[T]]:
     """`open_one` for every clip's path, in threads; clips it fails on are named, noted and left out."""

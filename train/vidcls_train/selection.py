@@ -1,40 +1,50 @@
 """Which epoch's model is kept, decided on a validation set that may be small.
 
-Thirty clips make an accuracy that jumps by three points for one clip, and its maximum over a hundred
-epochs is mostly luck. The loss says more per clip than right or wrong does, and a mean over
-neighbouring epochs says more than one of them.
+Of thirty clips one is worth three points, so that the best of a hundred accuracies is mostly luck. What an accuracy
+does not tell apart is left to the schedule: later epochs learn at a lower rate, and end steadier.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-# Epochs whose validation loss is averaged: the epoch and those just before it.
+# Epochs whose accuracy is averaged: the epoch and those just before it.
 SMOOTHED_EPOCHS = 3
 
 
 def best_row(history: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
     """The entry of the Trainer's log history of the epoch to keep; None before the first validation.
 
-    It is the one with the lowest mean of its own validation loss and those of the epochs before it, as many
-    as there are up to SMOOTHED_EPOCHS; of equal ones the latest.
+    Each epoch's accuracy is averaged with those just before it. Of the epochs that are within one standard error of
+    the best, which is what the number of validation clips can tell, it is the latest.
+
+    Args:
+        history: validations have "eval_accuracy" and "eval_clips", what they were measured on.
     """
-    rows = [row for row in history if "eval_loss" in row]
+    rows = _validations(history)
     if not rows:
         return None
-    smoothed = _smoothed([row["eval_loss"] for row in rows])
-    return rows[len(rows) - 1 - int(np.argmin(smoothed[::-1]))]
+    smoothed = _smoothed(rows)
+    best = max(smoothed)
+    standard_error = math.sqrt(best * (1 - best) / rows[-1]["eval_clips"])
+    latest = max(number for number, value in enumerate(smoothed) if value >= best - standard_error)
+    return rows[latest]
 
 
 def epochs_without_progress(history: Sequence[dict[str, Any]]) -> int:
-    """How many validations there have been since the best one."""
-    rows = [row for row in history if "eval_loss" in row]
-    best = best_row(rows)
-    return 0 if best is None else len(rows) - 1 - rows.index(best)
+    """How many validations there have been since the best one, by the same average."""
+    smoothed = _smoothed(_validations(history))
+    return len(smoothed) - 1 - int(np.argmax(smoothed)) if smoothed else 0
 
 
-def _smoothed(losses: Sequence[float]) -> list[float]:
-    return [float(np.mean(losses[max(0, end - SMOOTHED_EPOCHS) : end])) for end in range(1, len(losses) + 1)]
+def _validations(history: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [row for row in history if "eval_accuracy" in row]
+
+
+def _smoothed(rows: Sequence[dict[str, Any]]) -> list[float]:
+    values = [row["eval_accuracy"] for row in rows]
+    return [float(np.mean(values[max(0, end - SMOOTHED_EPOCHS) : end])) for end in range(1, len(values) + 1)]

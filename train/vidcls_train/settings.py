@@ -29,7 +29,9 @@ class Recipe:
     label_smoothing: float = 0.1
     drop_path: float = 0.0
     averaging: float = 0.03
-    crop_area: float = 0.3
+    dropout: float = 0.0
+    crop_area: float = 0.5
+    crop_stretch: float = 4 / 3
     colour_jitter: float = 0.3
     grey_share: float = 0.0
     rand_augment: int = 0
@@ -61,7 +63,7 @@ PRESETS = {
         heads=3,
         frames=8,
         image_size=112,
-        recipe=Recipe(epochs=80, batch_size=16, learning_rate=2e-3),
+        recipe=Recipe(epochs=80, batch_size=16, learning_rate=2e-3, dropout=0.1, crop_stretch=1.0),
     ),
     "small": Preset(
         hidden_size=384,
@@ -103,7 +105,7 @@ _FINE_TUNING = Recipe(
 _LARGE_LAYERS = 24
 
 # A head alone is a linear classifier on fixed features: it can take large steps, and cannot learn from mixtures.
-_HEAD_ONLY = Recipe(epochs=20, batch_size=8, learning_rate=1e-3, weight_decay=0.01, label_smoothing=0.0, crop_area=0.5)
+_HEAD_ONLY = Recipe(epochs=20, batch_size=8, learning_rate=1e-3, weight_decay=0.01, label_smoothing=0.0)
 
 DEFAULT_CLIP_SECONDS = huggingface.DEFAULT_CLIP_SECONDS
 
@@ -139,7 +141,9 @@ _RANGES = {
     "label_smoothing": (0, 0.9),
     "drop_path": (0, 0.9),
     "averaging": (0, 0.5),
+    "dropout": (0, 0.9),
     "crop_area": (0.01, 1),
+    "crop_stretch": (1, 4),
     "grey_share": (0, 1),
     "rand_augment": (0, 30),
     "erasing": (0, 1),
@@ -162,13 +166,15 @@ class Settings:
     layer_decay: each layer learns so many times as fast as the one above it.
     drop_path: share of the last layer's branches that a training clip skips; the first layer's skips none.
     averaging: the kept weights are an exponential average over about this share of the run's steps.
-    crop_area: smallest share of the frame's area that a training crop covers.
+    dropout: of a fresh model's branches; a base keeps its own. Processes draw it each for themselves.
+    crop_area: smallest share that a training crop has of the area that the deployed model sees, 1 the largest.
+    crop_stretch: how many times as wide as high a training crop may be, or as high as wide, before it is squared.
     colour_jitter: how far brightness, contrast and saturation stray, as a share. 0 leaves colours as they are.
     grey_share: of training clips that lose their colours. rand_augment: magnitude, 0 to 30; 0 is off.
     erasing: share of training clips with a rectangle blotted out.
     mixup, cutmix: the beta distribution's parameter for mixing pairs of clips; 0 is off.
     class_weights: "balanced" counts the clips of rare labels for more.
-    early_stopping: end after so many epochs without a better validation loss; None never does.
+    early_stopping: end after so many epochs without a better validation accuracy; None never does.
     head_only: train the classification head alone, on an encoder that stays as it is.
     precision: auto is bf16 on a GPU that has it, else fp32.
     allow_duplicates: train even where much of val or test is footage that is in train too.
@@ -208,7 +214,9 @@ class Settings:
     label_smoothing: float | None = None
     drop_path: float | None = None
     averaging: float | None = None
+    dropout: float | None = None
     crop_area: float | None = None
+    crop_stretch: float | None = None
     grey_share: float | None = None
     rand_augment: int | None = None
     erasing: float | None = None
@@ -229,8 +237,64 @@ class Settings:
 
     def save(self, folder: Path) -> None:
         """Write the settings as JSON into `folder`."""
-        fields = {**dataclasses.asdict(self), "output": self.output.name}
-        (folder / SETTINGS_FILE).write_text(json.dumps(fields, indent=1) + "\n", encoding="utf-8")
+        _write(self, folder)
+
+
+def _write(settings: Settings | PretrainSettings, folder: Path) -> None:
+    fields = {**dataclasses.asdict(settings), "output": settings.output.name}
+    (folder / SETTINGS_FILE).write_text(json.dumps(fields, indent=1) + "\n", encoding="utf-8")
+
+
+# VideoMAE's masked pretraining: 90 % of each clip hidden, AdamW with a rate of 1.5e-4 for a batch of 256.
+DEFAULT_MASK_RATIO = 0.9
+_PRETRAINING_EPOCHS = 200
+_ADAPTING_EPOCHS = 50
+
+
+@dataclass(frozen=True, kw_only=True)
+class PretrainSettings:
+    """One run of masked pretraining. What is not said here is said in `Settings`.
+
+    mask_ratio: share of each clip's patches that are hidden, the same ones in all its frames.
+    """
+
+    data: str
+    output: Path
+    base: str | None = None
+    preset: str | None = None
+    epochs: int | None = None
+    max_steps: int | None = None
+    batch_size: int | None = None
+    learning_rate: float | None = None
+    mask_ratio: float = DEFAULT_MASK_RATIO
+    frames: int | None = None
+    image_size: int | None = None
+    clip_seconds: float = DEFAULT_CLIP_SECONDS
+    seed: int = 0
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    workers: int = 0
+    cache_gb: float = 20.0
+    resume: bool = False
+    accumulate: int = 1
+    gradient_checkpointing: bool = False
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    weight_decay: float = 0.05
+    layer_decay: float = 1.0
+    warmup_share: float = 0.1
+    averaging: float = 0.0
+    crop_area: float = 0.5
+
+    def completed(self) -> PretrainSettings:
+        """These settings, with the values that suit the preset or the base for those that are not given."""
+        batch_size = self.batch_size or (PRESETS[self.preset].recipe.batch_size if self.preset else 8)
+        epochs = self.epochs or (_PRETRAINING_EPOCHS if self.preset else _ADAPTING_EPOCHS)
+        # A fresh tiny encoder takes larger steps than a large one, or one that has been pretrained.
+        rate = self.learning_rate or (1e-3 if self.preset == "tiny" else 1.5e-4)
+        return dataclasses.replace(self, batch_size=batch_size, epochs=epochs, learning_rate=rate)
+
+    def save(self, folder: Path) -> None:
+        """Write the settings as JSON into `folder`."""
+        _write(self, folder)
 
 
 # Fields that belong to one run, and are not taken over from another run's file.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ from vidcls_train.drop_path import BRANCHES_PER_LAYER, DropPath
 from vidcls_train.optimization import parameter_groups
 from vidcls_train.processes import process_count, process_rank
 from vidcls_train.selection import best_row, epochs_without_progress
-from vidcls_train.settings import Settings
+from vidcls_train.settings import PretrainSettings, Settings
 
 # Of a step's files, the one written last, under another name first: where it is, the step is whole.
 AVERAGE_FILE = "average.safetensors"
@@ -50,8 +50,16 @@ class DivergedError(VidclsError):
 class VideoTrainer(Trainer):  # type: ignore[misc]
     """Trainer whose training batches come from an `EpochSampler`, and which validates the averaged weights."""
 
+    betas = (0.9, 0.999)  # Adam's
+
     def __init__(
-        self, settings: Settings, model: PreTrainedModel, *, folder: Path, collate: Collate | None, **options: Any
+        self,
+        settings: Settings | PretrainSettings,
+        model: PreTrainedModel,
+        *,
+        folder: Path,
+        collate: Callable[[Sequence[dict[str, Any]]], dict[str, torch.Tensor]],
+        **options: Any,
     ) -> None:
         """Args: complete settings; the model; where steps are saved; makes training batches; what `Trainer` takes."""
         self.sampler = EpochSampler(
@@ -70,14 +78,15 @@ class VideoTrainer(Trainer):  # type: ignore[misc]
                 learning_rate=_given(settings.learning_rate),
                 layer_decay=_given(settings.layer_decay),
                 weight_decay=_given(settings.weight_decay),
-            )
+            ),
+            betas=self.betas,
         )
         arguments = _arguments(settings, folder, steps=steps, validates=options.get("eval_dataset") is not None)
         super().__init__(model=model, args=arguments, optimizers=(optimizer, None), **options)
         self.model_accepts_loss_kwargs = False  # else it counts labels, and divides by them
         self.averaged = AveragedWeights(self.model, steps=_given(settings.averaging) * steps)
         self._batches = batches
-        self._collate = collate or self.data_collator
+        self._collate = collate
         for callback in (ProgressCallback, PrinterCallback):
             self.remove_callback(callback)
         self.add_callback(_Averaging(self.averaged, self.sampler))
@@ -194,7 +203,9 @@ def _given(value: Any) -> Any:
     return value
 
 
-def _arguments(settings: Settings, folder: Path, *, steps: int, validates: bool) -> TrainingArguments:
+def _arguments(
+    settings: Settings | PretrainSettings, folder: Path, *, steps: int, validates: bool
+) -> TrainingArguments:
     # About how it finds its newest checkpoint; it then goes by their numbers, as it should.
     warnings.filterwarnings("ignore", message="mtime may not be reliable")
     on_gpu = settings.device != "cpu" and torch.cuda.is_available()
@@ -220,6 +231,7 @@ def _arguments(settings: Settings, folder: Path, *, steps: int, validates: bool)
         save_strategy="epoch",
         logging_strategy="epoch",
         save_total_limit=2,
+        logging_nan_inf_filter=False,  # else a loss that is no number is logged as one
         seed=settings.seed,
         dataloader_num_workers=settings.workers,
         dataloader_persistent_workers=settings.workers > 0,
@@ -233,7 +245,8 @@ def _arguments(settings: Settings, folder: Path, *, steps: int, validates: bool)
 
 
 def _accuracy(prediction: EvalPrediction) -> dict[str, float]:
-    return {"accuracy": float((prediction.predictions.argmax(axis=1) == prediction.label_ids).mean())}
+    right = prediction.predictions.argmax(axis=1) == prediction.label_ids
+    return {"accuracy": float(right.mean()), "clips": len(right)}
 
 
 class _Averaging(TrainerCallback):  # type: ignore[misc]

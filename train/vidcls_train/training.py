@@ -80,8 +80,9 @@ def train(settings: Settings) -> dict[str, Any] | None:
     clips = ClipDataset(
         prepared.train_videos,
         _class_ids(prepared.train, contract),
-        contract,
-        transform=training_transform(contract, settings, flip=plan.flip),
+        image=contract.image,
+        clip_seconds=contract.sampling.clip_seconds,
+        transform=training_transform(contract.image, settings, frames=contract.sampling.frames, flip=plan.flip),
         seed=settings.seed,
     )
     output = settings.output
@@ -179,7 +180,9 @@ def _starting_point(settings: Settings, labels: tuple[str, ...]) -> StartingPoin
     if settings.base is not None:
         start = from_base(settings.base, labels, **options)  # type: ignore[arg-type]
     else:
-        start = from_preset(PRESETS[str(settings.preset)], labels, **options)  # type: ignore[arg-type]
+        preset = PRESETS[str(settings.preset)]
+        dropout = preset.recipe.dropout if settings.dropout is None else settings.dropout
+        start = from_preset(preset, labels, dropout=dropout, **options)  # type: ignore[arg-type]
     return start
 
 
