@@ -43,7 +43,13 @@ def write_clip(
 
 
 def write_checkpoint(
-    folder: Path, *, labels: tuple[str, ...] = LABELS, frames: int = 4, size: int = 32, resize: str = "shortest_edge"
+    folder: Path,
+    *,
+    labels: tuple[str, ...] = LABELS,
+    frames: int = 4,
+    size: int = 32,
+    resize: str = "shortest_edge",
+    width: int = 48,
 ) -> Path:
     """A tiny random VideoMAE as vidcls-train leaves it: weights, preprocessor_config.json, vidcls.json.
 
@@ -62,10 +68,10 @@ def write_checkpoint(
         patch_size=8,
         num_frames=frames,
         tubelet_size=2,
-        hidden_size=48,
+        hidden_size=width,
         num_hidden_layers=2,
         num_attention_heads=3,
-        intermediate_size=96,
+        intermediate_size=2 * width,
         initializer_range=0.2,
         id2label=dict(enumerate(labels)),
         label2id={label: index for index, label in enumerate(labels)},

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -17,6 +18,8 @@ from torch.onnx import (  # type: ignore[attr-defined]
     unregister_custom_op_symbolic,
 )
 from transformers import AttentionInterface, PreTrainedModel
+from transformers.models.timesformer.modeling_timesformer import TimesformerSelfAttention
+from transformers.models.vjepa2.modeling_vjepa2 import VJEPA2RopeAttention
 
 DOMAIN = "com.microsoft"
 
@@ -28,9 +31,12 @@ _OPERATOR = "vidcls::multi_head_attention"
 def multi_head_attention(
     query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, heads: int, scale: float
 ) -> torch.Tensor:
-    """softmax(query key^T * scale) value per head, on float [B, tokens, heads * size], all three alike."""
+    """softmax(query key^T * scale) value per head, on float [B, tokens, heads * size].
+
+    Keys and values have the same tokens, which need not be the queries'.
+    """
     batch, tokens, width = query.shape
-    q, k, v = (tensor.view(batch, tokens, heads, -1).transpose(1, 2) for tensor in (query, key, value))
+    q, k, v = (tensor.view(batch, tensor.shape[1], heads, -1).transpose(1, 2) for tensor in (query, key, value))
     context = torch.nn.functional.scaled_dot_product_attention(q, k, v, scale=scale)
     return context.transpose(1, 2).reshape(batch, tokens, width)
 
@@ -39,18 +45,42 @@ def multi_head_attention(
 def fused_attention(model: PreTrainedModel, *, opset: int) -> Iterator[None]:
     """Within, `model` is traced to onnxruntime's fused attention; afterwards all is as before."""
     before = model.config._attn_implementation
+    own = [module for module in model.modules() if isinstance(module, TimesformerSelfAttention)]
     AttentionInterface.register(_ATTENTION, _attention)
     register_custom_op_symbolic(_OPERATOR, _attention_symbolic, opset)
-    model.set_attn_implementation(_ATTENTION)
+    model.config._attn_implementation = _ATTENTION  # its setter asks some models whether they have been tested with it
+    for module in own:
+        module.forward = partial(_timesformer_attention, module)
     try:
         yield
     finally:
-        model.set_attn_implementation(before)
+        model.config._attn_implementation = before
         unregister_custom_op_symbolic(_OPERATOR, opset)
+        for module in own:
+            del module.forward
+
+
+@contextmanager
+def constant_positions(model: PreTrainedModel) -> Iterator[None]:
+    """Within, V-JEPA 2's attentions know where their tokens lie, instead of counting them at every run."""
+    rotating = [module for module in model.modules() if isinstance(module, VJEPA2RopeAttention)]
+    for module in rotating:
+        tokens = module.grid_depth * module.grid_size**2
+        positions = module.get_position_ids(torch.empty(1, tokens, 0))
+        module.get_position_ids = partial(_given, positions)
+    try:
+        yield
+    finally:
+        for module in rotating:
+            del module.get_position_ids
+
+
+def _given(positions: tuple[torch.Tensor, ...], *_arguments: Any, **_options: Any) -> tuple[torch.Tensor, ...]:
+    return positions
 
 
 def _attention(
-    module: torch.nn.Module,
+    _module: torch.nn.Module,
     query: torch.Tensor,
     key: torch.Tensor,
     value: torch.Tensor,
@@ -63,9 +93,19 @@ def _attention(
     if attention_mask is not None:
         raise ValueError("the fused attention takes no mask")
     batch, heads, tokens, size = query.shape
-    merged = [tensor.transpose(1, 2).reshape(batch, tokens, heads * size) for tensor in (query, key, value)]
-    context = multi_head_attention(*merged, module.num_attention_heads, scaling)
+    merged = [tensor.transpose(1, 2).reshape(batch, -1, heads * size) for tensor in (query, key, value)]
+    context = multi_head_attention(*merged, heads, scaling)
     return context.reshape(batch, tokens, heads, size), None
+
+
+def _timesformer_attention(
+    module: TimesformerSelfAttention, hidden_states: torch.Tensor, output_attentions: bool = False
+) -> tuple[torch.Tensor]:
+    """TimeSformer's attention, which does not go through transformers' interface."""
+    if output_attentions:
+        raise ValueError("the fused attention has no weights to give out")
+    query, key, value = module.qkv(hidden_states).chunk(3, dim=-1)
+    return (multi_head_attention(query, key, value, module.num_heads, module.scale),)
 
 
 @symbolic_helper.parse_args("v", "v", "v", "i", "f")

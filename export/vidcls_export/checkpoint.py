@@ -14,20 +14,21 @@ from typing import Any
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HFValidationError
 from safetensors import SafetensorError
-from transformers import PreTrainedModel, VideoMAEConfig, VideoMAEForVideoClassification
+from transformers import AutoConfig, PretrainedConfig, PreTrainedModel
 
 from vidcls.contract import CHECKPOINT_FILE, Contract, read_checkpoint
 from vidcls.errors import ModelError
+from vidcls.huggingface import PREPROCESSOR_FILE, VIDEO_PREPROCESSOR_FILE
+from vidcls_export.architectures import ARCHITECTURES, Architecture, expected_types
 from vidcls_export.huggingface import plain_contract
 from vidcls_export.quiet import quiet
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
 
-_ARCHITECTURE = "VideoMAEForVideoClassification"
 _SHARDS_FILE = "model.safetensors.index.json"
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
-_WANTED = [CONFIG_FILE, WEIGHTS_FILE, CHECKPOINT_FILE, "preprocessor_config.json", "README.md"]
+_WANTED = [CONFIG_FILE, WEIGHTS_FILE, CHECKPOINT_FILE, PREPROCESSOR_FILE, VIDEO_PREPROCESSOR_FILE, "README.md"]
 
 
 def open_checkpoint(
@@ -36,7 +37,7 @@ def open_checkpoint(
     """Load a checkpoint in fp32, ready for inference.
 
     Args:
-        checkpoint: a folder made by vidcls-train, or a plain Hugging Face VideoMAE: a folder or a
+        checkpoint: a folder made by vidcls-train, or a plain Hugging Face video classifier: a folder or a
             hub id.
         clip_seconds: seconds that a plain checkpoint's frames are spread over; None for its default.
 
@@ -46,7 +47,7 @@ def open_checkpoint(
     """
     folder = _locate(checkpoint)
     weights = _weights_file(folder)
-    config = _read_config(folder)
+    config, architecture = _read_config(folder)
     with weights.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     if (folder / CHECKPOINT_FILE).exists():
@@ -63,9 +64,9 @@ def open_checkpoint(
             )
     else:
         name = folder.resolve().name if Path(checkpoint).is_dir() else os.fspath(checkpoint)
-        contract = plain_contract(folder, config, name=name, sha256=sha256, clip_seconds=clip_seconds)
-    _check_config(folder, config, contract)
-    return _load_model(folder), contract
+        contract = plain_contract(folder, config, architecture, name=name, sha256=sha256, clip_seconds=clip_seconds)
+    _check_config(folder, config, architecture, contract)
+    return _load_model(folder, architecture), contract
 
 
 def _locate(checkpoint: str | os.PathLike[str]) -> Path:
@@ -104,44 +105,47 @@ def _weights_file(folder: Path) -> Path:
     raise ModelError(f"{folder}: holds no {WEIGHTS_FILE}; name a folder made by vidcls-train or save_pretrained")
 
 
-def _read_config(folder: Path) -> VideoMAEConfig:
+def _read_config(folder: Path) -> tuple[PretrainedConfig, Architecture]:
     path = folder / CONFIG_FILE
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ModelError(f"{path}: cannot be read ({error})") from None
     kind = fields.get("model_type") if isinstance(fields, dict) else None
-    if kind != "videomae":
-        raise ModelError(f"{path}: has model_type {kind!r}, expected 'videomae', the only one that can be exported")
-    architectures = fields.get("architectures") or []
-    if _ARCHITECTURE not in architectures:
+    if kind not in ARCHITECTURES:
+        raise ModelError(f"{path}: has model_type {kind!r}, which cannot be exported; {expected_types()}")
+    architecture, names = ARCHITECTURES[kind], fields.get("architectures") or []
+    if architecture.name not in names:
+        mend = f"fine-tune it first with 'vidcls-train DATA --base {folder} -o FOLDER'"
         raise ModelError(
-            f"{path}: is a {' or '.join(architectures) or 'VideoMAE'} without a trained classifier; fine-tune it first "
-            f"with 'vidcls-train DATA --base {folder} -o FOLDER'"
+            f"{path}: is a {' or '.join(names) or kind} without a trained classifier; "
+            f"{mend if kind == 'videomae' else 'fine-tune it first'}"
         )
-    return VideoMAEConfig.from_dict(fields)
+    try:
+        return AutoConfig.for_model(**fields), architecture
+    except (TypeError, ValueError) as error:
+        raise ModelError(f"{path}: is not a configuration that transformers knows ({error})") from None
 
 
-def _check_config(folder: Path, config: VideoMAEConfig, contract: Contract) -> None:
+def _check_config(folder: Path, config: PretrainedConfig, architecture: Architecture, contract: Contract) -> None:
     """Hold the contract against the model's own configuration."""
     labels = tuple(config.id2label.get(index) for index in range(config.num_labels))
     facts: list[tuple[str, Any, Any]] = [
         ("labels", list(contract.labels), list(labels)),
-        ("frames", contract.sampling.frames, config.num_frames),
-        ("crop size", contract.image.crop_size, config.image_size),
-        ("channels", 3, config.num_channels),
+        ("frames", contract.sampling.frames, getattr(config, architecture.frames)),
+        ("crop size", contract.image.crop_size, getattr(config, architecture.image_size)),
+        ("channels", 3, getattr(config, architecture.channels)),
     ]
     for name, stated, found in facts:
         if stated != found:
             raise ModelError(f"{folder}: the contract says {name} {stated}, {CONFIG_FILE} has {found}")
 
 
-def _load_model(folder: Path) -> PreTrainedModel:
+def _load_model(folder: Path, architecture: Architecture) -> PreTrainedModel:
     try:
         with quiet():
-            model, loading = VideoMAEForVideoClassification.from_pretrained(
+            model, loading = architecture.load(
                 folder,
-                attn_implementation="sdpa",
                 use_safetensors=True,
                 local_files_only=True,
                 output_loading_info=True,

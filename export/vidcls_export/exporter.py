@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shutil
 import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 import onnx
+import onnxruntime
 
 from vidcls.contract import Contract, Input, Model, ModelContract, Output, Parity, SelfTest
 from vidcls.selftest import Verification
 from vidcls.session import Session
 from vidcls_export.checkpoint import open_checkpoint
 from vidcls_export.embed import NO_HASH, embed, prove
-from vidcls_export.graph import OPSET, Graph, check_graph_kind, count_operators, trace
-from vidcls_export.parity import check_agreement, compare, find_clips
+from vidcls_export.graph import INPUT, OPSET, OUTPUT, Graph, check_graph_kind, count_operators, trace
+from vidcls_export.page import report_page
+from vidcls_export.parity import Disagreement, check_agreement, compare, find_clips, sample_clips
 from vidcls_export.precision import (
     Precision,
     check_precision,
@@ -39,6 +44,9 @@ from vidcls_export.reference import (
     usable_threads,
 )
 
+# The distributions whose versions decide how a graph comes out.
+_MADE_WITH = ("vidcls", "torch", "transformers", "optimum", "optimum-onnx", "onnx")
+
 # How often a clip is timed: large models take seconds a run, tiny ones are lost in noise.
 _FEWEST_RUNS, _MOST_RUNS, _ENOUGH_MS = 3, 15, 500
 
@@ -52,17 +60,25 @@ class Report:
     file_mb: megabytes of 10^6 bytes.
     latency_ms, latency_pytorch_ms: median of one clip through the model alone, on this CPU.
     ops: {operator: how many nodes}, the most frequent first.
+    kept_in_fp32: how many nodes of an fp16 graph stay in fp32, as their numbers are too large.
     failed: how many of the videos to check on could not be read.
+    disagreements: the videos on which the answers differ.
+    versions: {package: version} of what the file was made with.
+    page: the same as one HTML page.
     """
 
     path: Path
+    page: Path
     contract: ModelContract
     verification: Verification
     file_mb: float
     latency_ms: float
     latency_pytorch_ms: float
     ops: dict[str, int]
+    kept_in_fp32: int
     failed: int
+    disagreements: list[Disagreement]
+    versions: dict[str, str]
 
 
 def export(
@@ -74,22 +90,25 @@ def export(
     check: str | os.PathLike[str] | None = None,
     min_agreement: float = 0.99,
     clip_seconds: float | None = None,
+    report: str | os.PathLike[str] | None = None,
 ) -> Report:
     """Export a checkpoint to one ONNX file, and prove on the way that its answers are PyTorch's.
 
-    `output` is written at the very end: if anything fails, no file is left and an older one stays.
+    `output` and its report are written at the very end: if anything fails, no file is left and older
+    ones stay.
 
     Args:
-        checkpoint: a folder made by vidcls-train, or a plain Hugging Face VideoMAE: a folder or a
+        checkpoint: a folder made by vidcls-train, or a plain Hugging Face video classifier: a folder or a
             hub id.
         output: the ONNX file to write.
-        precision: what the graph computes in; its input and output are float32.
+        precision: what the graph computes in; its input is uint8 and its output float32.
         graph: "onnxruntime" uses its fused attention, "portable" standard ONNX only.
         check: folder of videos to compare with PyTorch on; one folder per label also gives
             accuracies. Without it the file says that its parity is unproven.
         min_agreement: share of `check`'s videos on which the top-1 answers have to agree.
         clip_seconds: seconds that a clip's frames are spread over, only for a checkpoint that does
             not say so itself; None for 64/30.
+        report: the HTML page to write; None for `output` with the ending .html.
 
     Raises:
         ModelError: the checkpoint cannot be exported, or the export does not give PyTorch's answers.
@@ -102,6 +121,9 @@ def export(
     path = Path(output)
     if path.is_dir():
         raise ValueError(f"{path}: is a folder; name the ONNX file to write")
+    page = path.with_suffix(".html") if report is None else Path(report)
+    if page.is_dir() or page == path:
+        raise ValueError(f"{page}: is {'a folder' if page.is_dir() else 'the model'}; name an HTML file for the report")
     model, contract = open_checkpoint(checkpoint, clip_seconds=clip_seconds)
     clips = None if check is None else find_clips(Path(check), contract.labels)
     check_weights(model, precision=precision)
@@ -109,12 +131,14 @@ def export(
     # Beside the target, so that the finished file only has to be renamed.
     with usable_threads(), TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
         scratch = Path(folder)
-        clip, pytorch = self_test_clip(contract), partial(reference_logits, model)
+        clip, pytorch = self_test_clip(contract), partial(reference_logits, model, contract.image)
         expected = pytorch(clip)[0].tolist()
         check_finite(expected, of="PyTorch")
         latency_pytorch_ms = _median_ms(partial(pytorch, clip))
 
-        proto = convert(trace(model, graph=graph, scratch=scratch), precision=precision)
+        looked_at = [clip, *(sample_clips(clips, contract) if clips and precision == "fp16" else [])]
+        traced = trace(model, contract.image, graph=graph, scratch=scratch)
+        proto, kept = convert(traced, precision=precision, clips=looked_at, scratch=scratch)
         draft = scratch / "graph.onnx"
         onnx.save(proto, draft)
         onnx.checker.check_model(draft)
@@ -122,27 +146,44 @@ def export(
 
         exported = Session(draft, device="cpu").run
         latency_ms = _median_ms(partial(exported, clip))
-        parity = None
+        comparison = None
         if clips is not None:
-            parity = compare(clips, contract, pytorch=pytorch, exported=exported)
-            check_agreement(parity, minimum=min_agreement)
+            comparison = compare(clips, contract, pytorch=pytorch, exported=exported)
+            check_agreement(comparison, minimum=min_agreement)
 
-        complete = _complete(contract, expected, parity, precision=precision, graph=graph)
+        difference = float(np.abs(exported(clip)[0].astype(np.float64) - expected).max())
+        self_test = SelfTest(
+            input="pattern-1",
+            height=TEST_HEIGHT,
+            width=TEST_WIDTH,
+            logits=tuple(expected),
+            tolerance=self_test_tolerance(expected, precision=precision, difference=difference),
+        )
+        parity = comparison.parity if comparison else None
+        complete = _complete(contract, self_test, parity, precision=precision, graph=graph)
         finished = scratch / "finished.onnx"
         complete = embed(proto, complete, finished)
         verification = prove(finished, complete)
-        file_mb = round(finished.stat().st_size / 1e6, 3)
+        made = Report(
+            path=path,
+            page=page,
+            contract=complete,
+            verification=verification,
+            file_mb=round(finished.stat().st_size / 1e6, 3),
+            latency_ms=latency_ms,
+            latency_pytorch_ms=latency_pytorch_ms,
+            ops=count_operators(proto),
+            kept_in_fp32=len(kept),
+            failed=comparison.failed if comparison else 0,
+            disagreements=comparison.disagreements if comparison else [],
+            versions={name: version(name) for name in _MADE_WITH} | {"onnxruntime": onnxruntime.__version__},
+        )
+        page.parent.mkdir(parents=True, exist_ok=True)
+        draft_page = scratch / "report.html"
+        draft_page.write_text(report_page(made, report_fields(made)), encoding="utf-8")
+        shutil.move(draft_page, page)  # may lie on another disk
         finished.replace(path)
-    return Report(
-        path=path,
-        contract=complete,
-        verification=verification,
-        file_mb=file_mb,
-        latency_ms=latency_ms,
-        latency_pytorch_ms=latency_pytorch_ms,
-        ops=count_operators(proto),
-        failed=len(clips.videos) - parity.videos if clips and parity else 0,
-    )
+    return made
 
 
 def report_fields(report: Report) -> dict[str, Any]:
@@ -175,7 +216,7 @@ def _median_ms(run: Callable[[], object]) -> float:
 
 
 def _complete(
-    contract: Contract, logits: list[float], parity: Parity | None, *, precision: Precision, graph: Graph
+    contract: Contract, self_test: SelfTest, parity: Parity | None, *, precision: Precision, graph: Graph
 ) -> ModelContract:
     """The checkpoint's contract with what only an exported file has, its hash still left out."""
     return ModelContract(
@@ -184,16 +225,10 @@ def _complete(
             precision=precision,
             graph=graph,
             opset=OPSET,
-            input=Input(name="pixel_values", dtype="float32", layout="BTCHW", normalised=True),
-            output=Output(name="logits", dtype="float32"),
+            input=Input(name=INPUT, dtype="uint8", layout="BTHWC", normalised=False),
+            output=Output(name=OUTPUT, dtype="float32"),
             file_sha256=NO_HASH,
         ),
         parity=parity,
-        self_test=SelfTest(
-            input="pattern-1",
-            height=TEST_HEIGHT,
-            width=TEST_WIDTH,
-            logits=tuple(logits),
-            tolerance=self_test_tolerance(logits, precision=precision),
-        ),
+        self_test=self_test,
     )

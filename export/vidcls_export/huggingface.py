@@ -1,4 +1,4 @@
-"""The contract of a plain Hugging Face VideoMAE, from the files that transformers writes.
+"""The contract of a plain Hugging Face video classifier, from the files that transformers writes.
 
 transformers has no word for how frames are taken from a video, so that has to be given.
 """
@@ -11,17 +11,24 @@ from pathlib import Path
 import torch
 import transformers
 from huggingface_hub import ModelCard
-from transformers import VideoMAEConfig
+from transformers import PretrainedConfig
 
 import vidcls
 from vidcls.contract import FORMAT, Contract, Sampling, Source
 from vidcls.errors import ModelError
-from vidcls.huggingface import DEFAULT_CLIP_SECONDS, PREPROCESSOR_FILE, read_image_section
+from vidcls.huggingface import DEFAULT_CLIP_SECONDS, PREPROCESSOR_FILE, VIDEO_PREPROCESSOR_FILE, read_image_section
+from vidcls_export.architectures import Architecture
 from vidcls_export.quiet import quiet
 
 
 def plain_contract(
-    folder: Path, config: VideoMAEConfig, *, name: str, sha256: str, clip_seconds: float | None
+    folder: Path,
+    config: PretrainedConfig,
+    architecture: Architecture,
+    *,
+    name: str,
+    sha256: str,
+    clip_seconds: float | None,
 ) -> Contract:
     """The contract of a checkpoint that has none.
 
@@ -42,12 +49,12 @@ def plain_contract(
             labels=tuple(str(config.id2label.get(index)) for index in range(config.num_labels)),
             sampling=Sampling(
                 rule="uniform",
-                frames=config.num_frames,
+                frames=getattr(config, architecture.frames),
                 clip_seconds=DEFAULT_CLIP_SECONDS if clip_seconds is None else clip_seconds,
             ),
-            image=read_image_section(folder / PREPROCESSOR_FILE),
+            image=read_image_section(_preprocessor_file(folder)),
             source=Source(
-                architecture=config.architectures[0],
+                architecture=architecture.name,
                 base=base,
                 base_license=licence,
                 checkpoint_sha256=sha256,
@@ -63,6 +70,11 @@ def plain_contract(
         )
     except ValueError as error:
         raise ModelError(f"{folder}: {error}") from None
+
+
+def _preprocessor_file(folder: Path) -> Path:
+    video = folder / VIDEO_PREPROCESSOR_FILE
+    return video if video.exists() else folder / PREPROCESSOR_FILE
 
 
 def _origin(folder: Path, name: str) -> tuple[str, str | None]:

@@ -1,41 +1,54 @@
-"""What Optimum has to know of VideoMAE, for which it has no exporter of its own."""
+"""What Optimum has to know of a video classifier, for which it has no exporter of its own."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import torch
 from optimum.exporters.onnx.model_configs import ViTOnnxConfig
-from optimum.utils import DummyVisionInputGenerator, NormalizedVisionConfig
+from optimum.utils import DEFAULT_DUMMY_SHAPES, DummyInputGenerator, NormalizedVisionConfig
+
+from vidcls_export.architectures import ARCHITECTURES, architecture_of
 
 TASK = "image-classification"  # Optimum's name for "pixel_values in, logits out"
 BATCH = "batch"
 
 
-class _DummyClips(DummyVisionInputGenerator):  # type: ignore[misc]
-    """A random clip in VideoMAE's layout, to trace the model with."""
+class _DummyClips(DummyInputGenerator):  # type: ignore[misc]
+    """A random clip, to trace the model with."""
 
-    def __init__(self, task: str, normalized_config: NormalizedVisionConfig, **shapes: Any) -> None:
-        super().__init__(task, normalized_config, **shapes)
-        self.num_frames = normalized_config.config.num_frames
+    SUPPORTED_INPUT_NAMES = tuple({architecture.input_name for architecture in ARCHITECTURES.values()})
+
+    def __init__(
+        self,
+        task: str,
+        normalized_config: NormalizedVisionConfig,
+        batch_size: int = DEFAULT_DUMMY_SHAPES["batch_size"],
+        **_shapes: Any,
+    ) -> None:
+        del task  # there is only one
+        config = normalized_config.config
+        architecture = architecture_of(config)
+        size = getattr(config, architecture.image_size)
+        self.shape = [batch_size, getattr(config, architecture.frames), size, size, 3]
 
     def generate(
         self, input_name: str, framework: str = "pt", int_dtype: str = "int64", float_dtype: str = "fp32"
-    ) -> Any:
-        """float [batch, T, channels, height, width]."""
-        del input_name, int_dtype  # there is one input and it is a float
-        shape = [self.batch_size, self.num_frames, self.num_channels, self.height, self.width]
-        return self.random_float_tensor(shape, framework=framework, dtype=float_dtype)
+    ) -> torch.Tensor:
+        """uint8 [batch, T, height, width, 3]."""
+        del input_name, framework, int_dtype, float_dtype  # there is one input, and it is of bytes
+        return torch.randint(0, 256, self.shape, dtype=torch.uint8)
 
 
-class VideoMAEOnnxConfig(ViTOnnxConfig):  # type: ignore[misc]
-    """pixel_values [batch, T, 3, size, size] -> logits [batch, labels]; only the batch is free."""
+class VideoClassifierOnnxConfig(ViTOnnxConfig):  # type: ignore[misc]
+    """uint8 frames [batch, T, size, size, 3] -> logits [batch, labels]; only the batch is free."""
 
     DUMMY_INPUT_GENERATOR_CLASSES = (_DummyClips,)
 
     @property
     def inputs(self) -> dict[str, dict[int, str]]:
         """The free dimensions of the input."""
-        return {"pixel_values": {0: BATCH}}
+        return {architecture_of(self._config).input_name: {0: BATCH}}
 
     @property
     def outputs(self) -> dict[str, dict[int, str]]:

@@ -1,9 +1,10 @@
-"""The exported graph beside PyTorch on real clips, from the same pixels."""
+"""The exported graph beside PyTorch on real clips, from the file on."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -16,12 +17,14 @@ from vidcls.contract import Contract, Parity
 from vidcls.errors import ModelError, VideoError
 from vidcls.evaluation import score_logits
 from vidcls.folders import label_folders, list_videos
-from vidcls.preprocessing import normalise
 from vidcls.views import read_views
 from vidcls_export.reference import check_finite
 
-# Logits float32 [1, labels] of pixel values float32 [1, T, 3, H, W].
-Classify: TypeAlias = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
+# Logits float32 [1, labels] of cropped frames uint8 [1, T, H, W, 3].
+Classify: TypeAlias = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]
+
+# As many labels as a model mostly has; more would only cost time.
+_SAMPLED = 16
 
 _logger = logging.getLogger("vidcls")
 
@@ -32,6 +35,34 @@ class Clips:
 
     videos: list[Path]
     class_ids: list[int] | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Disagreement:
+    """A video on which the export answers otherwise than PyTorch.
+
+    answer, pytorch_answer, label: class ids; label is None where it is not known.
+    margin: by how much PyTorch's logit for its own answer is above that for the export's.
+    difference: the largest |logit difference|.
+    frame: the middle frame as the model sees it, uint8 RGB [H, W, 3].
+    """
+
+    video: Path
+    answer: int
+    pytorch_answer: int
+    label: int | None
+    margin: float
+    difference: float
+    frame: npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """What comparing on clips has found. failed: how many videos could not be read."""
+
+    parity: Parity
+    disagreements: list[Disagreement]
+    failed: int
 
 
 def find_clips(folder: Path, labels: Sequence[str]) -> Clips:
@@ -53,7 +84,14 @@ def find_clips(folder: Path, labels: Sequence[str]) -> Clips:
     return Clips(videos=videos, class_ids=[class_ids[video] for video in videos] if labelled else None)
 
 
-def compare(clips: Clips, contract: Contract, *, pytorch: Classify, exported: Classify) -> Parity:
+def sample_clips(clips: Clips, contract: Contract) -> Iterator[npt.NDArray[np.uint8]]:
+    """Up to `_SAMPLED` of the clips, spread over all of them: cropped frames uint8 [1, T, H, W, 3]."""
+    for index in np.unique(np.linspace(0, len(clips.videos) - 1, _SAMPLED).astype(int)):
+        with suppress(VideoError):  # `compare` names it
+            yield read_views(clips.videos[index], contract).frames
+
+
+def compare(clips: Clips, contract: Contract, *, pytorch: Classify, exported: Classify) -> Comparison:
     """Classify every clip both ways, one view in the middle, and say how far apart they are.
 
     A video that cannot be read is logged as a warning and not counted.
@@ -61,7 +99,7 @@ def compare(clips: Clips, contract: Contract, *, pytorch: Classify, exported: Cl
     Raises:
         ModelError: no video could be read, or logits are not finite.
     """
-    expected, found, readable = [], [], []
+    expected, found, readable, disagreements = [], [], [], []
     with terminal.progress(clips.videos, label="checking") as bar:
         for index, video in enumerate(bar):
             try:
@@ -69,10 +107,13 @@ def compare(clips: Clips, contract: Contract, *, pytorch: Classify, exported: Cl
             except VideoError as error:
                 _logger.warning("not counted: %s", error)
                 continue
-            pixel_values = normalise(frames, contract.image)
-            expected.append(pytorch(pixel_values)[0])
-            found.append(exported(pixel_values)[0])
+            expected.append(pytorch(frames)[0])
+            found.append(exported(frames)[0])
             readable.append(index)
+            if expected[-1].argmax() != found[-1].argmax():
+                label = None if clips.class_ids is None else clips.class_ids[index]
+                frame = frames[0, frames.shape[1] // 2]
+                disagreements.append(_disagreement(video, expected[-1], found[-1], label=label, frame=frame))
     if not readable:
         raise ModelError(f"not one of the {len(clips.videos)} videos to check the export on could be read")
     references, logits = np.stack(expected), np.stack(found)
@@ -80,7 +121,7 @@ def compare(clips: Clips, contract: Contract, *, pytorch: Classify, exported: Cl
     check_finite(logits, of="the exported graph")
     differences = np.abs(references.astype(np.float64) - logits)
     class_ids = None if clips.class_ids is None else [clips.class_ids[index] for index in readable]
-    return Parity(
+    parity = Parity(
         videos=len(readable),
         top1_agreement=float((references.argmax(axis=1) == logits.argmax(axis=1)).mean()),
         max_abs_logit_diff=float(differences.max()),
@@ -88,14 +129,37 @@ def compare(clips: Clips, contract: Contract, *, pytorch: Classify, exported: Cl
         accuracy_pytorch=None if class_ids is None else score_logits(references, class_ids, contract.labels).top1,
         accuracy_onnx=None if class_ids is None else score_logits(logits, class_ids, contract.labels).top1,
     )
+    return Comparison(parity=parity, disagreements=disagreements, failed=len(clips.videos) - len(readable))
 
 
-def check_agreement(parity: Parity, *, minimum: float) -> None:
+def _disagreement(
+    video: Path,
+    expected: npt.NDArray[np.float32],
+    found: npt.NDArray[np.float32],
+    *,
+    label: int | None,
+    frame: npt.NDArray[np.uint8],
+) -> Disagreement:
+    answer, pytorch_answer = int(found.argmax()), int(expected.argmax())
+    return Disagreement(
+        video=video,
+        answer=answer,
+        pytorch_answer=pytorch_answer,
+        label=label,
+        margin=float(expected[pytorch_answer] - expected[answer]),
+        difference=float(np.abs(expected - found).max()),
+        frame=frame,
+    )
+
+
+def check_agreement(comparison: Comparison, *, minimum: float) -> None:
     """Raise ModelError if fewer top-1 answers agree than the share `minimum`."""
+    parity = comparison.parity
     if parity.top1_agreement < minimum:
-        agreeing = round(parity.top1_agreement * parity.videos)
+        agreeing = parity.videos - len(comparison.disagreements)
         raise ModelError(
             f"the exported graph gives PyTorch's top-1 answer on only {agreeing} of {parity.videos} videos, a share of "
             f"{parity.top1_agreement:.4f}, below the minimum agreement {minimum:g} (logits differ by "
-            f"{parity.max_abs_logit_diff:.2g} at most); no file was written"
+            f"{parity.max_abs_logit_diff:.2g} at most, and the answer on {comparison.disagreements[0].video}); "
+            "no file was written"
         )

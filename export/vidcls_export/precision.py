@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -10,27 +10,32 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 import onnxruntime
-from onnxruntime.transformers.float16 import convert_float_to_float16
-from onnxruntime.transformers.onnx_model import OnnxModel
 from transformers import PreTrainedModel
 
 from vidcls.cpus import usable_cpus
 from vidcls.errors import ModelError
+from vidcls_export.fp16 import to_fp16
+from vidcls_export.int8 import to_int8
 
-Precision = Literal["fp32", "fp16"]
+Precision = Literal["fp32", "fp16", "int8"]
 
-# How far a self-test's logits may be from PyTorch's where they reach up to `_USUAL_LOGIT`, and in
-# proportion where they reach further, because rounding errors grow with the numbers. fp32 differs
-# only in the order of its sums (up to 2e-6 of the largest logit, in models of 2 to 12 layers), so
-# 1e-3 leaves room for any processor and is still less than one grey level in the pixels may move
-# (7e-3). fp16 keeps 11 bits and rounds at every operator (up to 1.5e-3 of the largest logit).
-_TOLERANCES: dict[Precision, float] = {"fp32": 1e-3, "fp16": 2e-2}
+# How far an export's logits for the self-test's clip may be from PyTorch's where they reach up to
+# `_USUAL_LOGIT`, and in proportion where they reach further, because rounding errors grow with the
+# numbers. fp32 differs only in the order of its sums (up to 2e-6 of the largest logit, in models of
+# 2 to 12 layers), so 1e-3 leaves room for any processor and is still less than one grey level in the
+# pixels may move (7e-3). fp16 keeps 11 bits and rounds at every operator (up to 1.5e-3 of the largest
+# logit). int8 keeps 7 or 8 bits (up to 0.04 of it); what it does to real clips is for --check to say.
+_TOLERANCES: dict[Precision, float] = {"fp32": 1e-3, "fp16": 2e-2, "int8": 5e-1}
 _USUAL_LOGIT = 4.0
+
+# int8 computes in integers, which every processor does alike, so most of its distance from PyTorch is
+# known when it is exported: twice that leaves room for values that a last bit puts on the other side of
+# a rounding step, and the least room is fp16's.
+_INT8_MARGIN = 2.0
 
 # protobuf's limit on one file, less room for the graph, the position table and the contract.
 _LARGEST_BYTES = 2**31 - 2**24
-_BYTES_PER_WEIGHT: dict[Precision, int] = {"fp32": 4, "fp16": 2}
-_LARGEST_FP16 = float(np.finfo(np.float16).max)
+_BYTES_PER_WEIGHT: dict[Precision, int] = {"fp32": 4, "fp16": 2, "int8": 1}
 
 
 def check_precision(precision: str) -> None:
@@ -40,66 +45,65 @@ def check_precision(precision: str) -> None:
 
 
 def check_weights(model: PreTrainedModel, *, precision: Precision) -> None:
-    """Raise ModelError unless the weights fit into `precision` and into one file."""
+    """Raise ModelError unless the weights fit into one file in `precision`."""
     count = sum(parameter.numel() for parameter in model.parameters())
     if count * _BYTES_PER_WEIGHT[precision] > _LARGEST_BYTES:
         fits_fp16 = count * _BYTES_PER_WEIGHT["fp16"] <= _LARGEST_BYTES
         mend = "export it with --precision fp16" if fits_fp16 else "train a smaller model"
         raise ModelError(f"{count / 1e6:.0f} million weights in {precision} exceed the 2 GiB of one ONNX file; {mend}")
-    if precision != "fp16":
-        return
-    for name, weight in model.state_dict().items():
-        largest = float(weight.abs().max())
-        if not largest <= _LARGEST_FP16:  # written so that NaN fails
-            raise ModelError(
-                f"the weight {name} holds {largest:g}, beyond fp16's largest number {_LARGEST_FP16:g}; "
-                "export it with --precision fp32"
-            )
 
 
-def convert(proto: onnx.ModelProto, *, precision: Precision) -> onnx.ModelProto:
-    """The fp32 graph in `precision`; input and output stay float32. May change `proto` in place."""
-    conversions: dict[Precision, Callable[[onnx.ModelProto], onnx.ModelProto]] = {
-        "fp32": lambda proto: proto,
-        "fp16": _to_fp16,
-    }
-    return conversions[precision](proto)
+def convert(
+    proto: onnx.ModelProto, *, precision: Precision, clips: Iterable[npt.NDArray[np.uint8]], scratch: Path
+) -> tuple[onnx.ModelProto, list[str]]:
+    """The fp32 graph in `precision`, and the names of the nodes that stay in fp32 as their numbers are too large.
+
+    Args:
+        proto: the graph, which may be changed in place; its input and output stay as they are.
+        precision: what it is to compute in.
+        clips: cropped frames uint8 [1, T, H, W, 3] to look for large numbers on.
+        scratch: a folder with room for the graph.
+    """
+    if precision == "fp16":
+        return to_fp16(proto, clips, scratch=scratch)
+    return (to_int8(proto, scratch=scratch) if precision == "int8" else proto), []
 
 
-def self_test_tolerance(logits: list[float], *, precision: Precision) -> float:
-    """How far from PyTorch's `logits` an answer may be and still count as the same."""
+def self_test_tolerance(logits: list[float], *, precision: Precision, difference: float) -> float:
+    """How far from PyTorch's `logits` an answer of the file may be and still count as the same.
+
+    difference: how far the export's own are from them, on this machine.
+    """
+    if precision == "int8":
+        return max(_INT8_MARGIN * difference, largest_difference(logits, precision="fp16"))
+    return largest_difference(logits, precision=precision)
+
+
+def largest_difference(logits: list[float], *, precision: Precision) -> float:
+    """How far from PyTorch's `logits` an export in `precision` may be at all."""
     largest = max(abs(logit) for logit in logits)
     return _TOLERANCES[precision] * max(1.0, largest / _USUAL_LOGIT)
 
 
-def check_rounding(
-    path: Path, pixel_values: npt.NDArray[np.float32], expected: list[float], *, precision: Precision
-) -> None:
+def check_rounding(path: Path, frames: npt.NDArray[np.uint8], expected: list[float], *, precision: Precision) -> None:
     """Hold a graph against PyTorch with every number rounded to the precision that the graph states.
 
     onnxruntime computes most of an fp16 graph in fp32 on a CPU, so that what overflows on a GPU does
     not show there. Without its optimisations each operator rounds its output, as a GPU's does.
 
     Raises:
-        ModelError: the logits are not finite, or further from `expected` than the self-test allows.
+        ModelError: the logits are not finite, or further from `expected` than the precision explains.
     """
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.intra_op_num_threads = usable_cpus()
     options.log_severity_level = 3  # errors only
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    (logits,) = session.run(None, {"pixel_values": pixel_values})
+    (logits,) = session.run(None, {session.get_inputs()[0].name: frames})
     difference = float(np.abs(logits[0].astype(np.float64) - expected).max())
-    allowed = self_test_tolerance(expected, precision=precision)
+    allowed = largest_difference(expected, precision=precision)
     if not difference <= allowed:  # written so that NaN fails
         found = f"differ from PyTorch's by {difference:.2g}, more than {allowed:.2g}"
         found = found if np.isfinite(logits).all() else "overflow"
         mend = "; export it with --precision fp32" if precision != "fp32" else ""
         raise ModelError(f"computed in {precision}, the model's logits {found}; no file was written{mend}")
-
-
-def _to_fp16(proto: onnx.ModelProto) -> onnx.ModelProto:
-    # Its shape inference serves operators that have no fp16 form; there are none here, and it stops at 2 GiB.
-    converted: onnx.ModelProto = convert_float_to_float16(proto, keep_io_types=True, disable_shape_infer=True)
-    OnnxModel(converted).topological_sort()  # the casts of input and output were put at the end
-    return converted

@@ -10,11 +10,12 @@ import numpy.typing as npt
 import torch
 from transformers import PreTrainedModel
 
-from vidcls.contract import Contract
+from vidcls.contract import Contract, Image
 from vidcls.cpus import usable_cpus
 from vidcls.errors import ModelError
 from vidcls.preprocessing import crop_frame, normalise
 from vidcls.selftest import pattern_1
+from vidcls_export.architectures import architecture_of
 
 TEST_HEIGHT, TEST_WIDTH = 240, 320  # pixels; a webcam's, so that resize and crop are part of the proof
 
@@ -30,18 +31,18 @@ def usable_threads() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def reference_logits(model: PreTrainedModel, pixel_values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """PyTorch's logits [batch, labels] of pixel values [batch, T, 3, H, W], in fp32 on the CPU."""
+def reference_logits(model: PreTrainedModel, image: Image, frames: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """PyTorch's logits [batch, labels] of cropped frames [batch, T, H, W, 3], in fp32 on the CPU."""
+    name = architecture_of(model).input_name
     with torch.inference_mode():
-        logits = model(torch.from_numpy(pixel_values)).logits
+        logits = model(**{name: torch.from_numpy(normalise(frames, image))}).logits
     return np.asarray(logits.numpy(), np.float32)
 
 
-def self_test_clip(contract: Contract) -> npt.NDArray[np.float32]:
-    """The self-test's clip as the model gets it: float32 [1, T, 3, H, W]."""
+def self_test_clip(contract: Contract) -> npt.NDArray[np.uint8]:
+    """The self-test's clip as the model gets it: uint8 RGB [1, T, H, W, 3]."""
     clip = pattern_1(frames=contract.sampling.frames, height=TEST_HEIGHT, width=TEST_WIDTH)
-    cropped = np.stack([crop_frame(frame, contract.image, crops=1) for frame in clip], axis=1)
-    return normalise(cropped, contract.image)
+    return np.stack([crop_frame(frame, contract.image, crops=1) for frame in clip], axis=1)
 
 
 def check_finite(logits: npt.ArrayLike, *, of: str) -> None:

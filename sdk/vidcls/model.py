@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from vidcls.contract import METADATA_KEY, ModelContract, from_json
-from vidcls.errors import ModelError
+from vidcls.errors import DeviceError, ModelError
 from vidcls.session import Device, Session
 
 
@@ -22,6 +22,13 @@ def open_model(path: Path, *, device: Device) -> tuple[Session, ModelContract]:
         raise ModelError(f"{path}: an ONNX file, but not a vidcls model; export it with vidcls-export")
     contract = from_json(ModelContract, session.metadata[METADATA_KEY], where=str(path))
     _check_graph(path, contract, session)
+    if contract.model.precision == "int8" and session.device == "cuda":
+        if device == "cuda":
+            raise DeviceError(
+                f"{path}: is an int8 model, which is for CPUs; open it on device 'cpu', or export it with "
+                "--precision fp16 for CUDA"
+            )
+        session = Session(path, device="cpu")
     return session, contract
 
 

@@ -36,7 +36,7 @@ def exports(checkpoint: Path, clips: Path, tmp_path_factory: pytest.TempPathFact
         (precision, graph): export(
             checkpoint, folder / f"{precision}-{graph}.onnx", precision=precision, graph=graph, check=clips
         )
-        for precision in ("fp32", "fp16")
+        for precision in ("fp32", "fp16", "int8")
         for graph in ("onnxruntime", "portable")
     }
 

@@ -83,7 +83,7 @@ def test_licence_and_base_come_from_the_model_card(plain: Path) -> None:
         ({"size": {"height": 40, "width": 40}}, "vidcls can only resize the shortest edge and crop"),
         ({"crop_size": {"height": 32, "width": 24}}, "vidcls can only resize the shortest edge and crop"),
         ({"size": {"shortest_edge": 24}}, "to 24 pixels, expected at least the crop's 32"),
-        ({"image_processor_type": "VivitImageProcessor"}, "is for VivitImageProcessor"),
+        ({"image_processor_type": "CLIPImageProcessor"}, "is for CLIPImageProcessor"),
     ],
 )
 def test_preprocessing_that_vidcls_does_not_do(

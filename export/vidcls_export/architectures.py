@@ -1,0 +1,86 @@
+"""The video classifiers of transformers that can be exported, and where they differ."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import transformers
+from transformers import PretrainedConfig, PreTrainedModel
+
+from vidcls.errors import ModelError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Architecture:
+    """What one kind of model calls its parts.
+
+    name: the class in transformers.
+    frames, image_size, channels: the configuration's names for them.
+    patch_embedding: path of the module that turns frames into patches.
+    input_name: what its forward calls the frames.
+    attentions: how many attentions a model of that configuration computes.
+    tokens_per_frame: whether the patch embedding works frame by frame, as TimeSformer's.
+    """
+
+    name: str
+    frames: str = "num_frames"
+    image_size: str = "image_size"
+    channels: str = "num_channels"
+    patch_embedding: str
+    input_name: str = "pixel_values"
+    attentions: Callable[[Any], int] = lambda config: int(config.num_hidden_layers)
+    tokens_per_frame: bool = False
+
+    def load(self, *arguments: Any, **options: Any) -> Any:
+        """The class's from_pretrained."""
+        return getattr(transformers, self.name).from_pretrained(*arguments, **options)
+
+
+# By the model_type of config.json.
+ARCHITECTURES: dict[str, Architecture] = {
+    "videomae": Architecture(
+        name="VideoMAEForVideoClassification",
+        patch_embedding="videomae.embeddings.patch_embeddings",
+    ),
+    "timesformer": Architecture(
+        name="TimesformerForVideoClassification",
+        patch_embedding="timesformer.embeddings.patch_embeddings",
+        attentions=lambda config: (
+            config.num_hidden_layers * (2 if config.attention_type == "divided_space_time" else 1)
+        ),
+        tokens_per_frame=True,
+    ),
+    "vivit": Architecture(
+        name="VivitForVideoClassification",
+        patch_embedding="vivit.embeddings.patch_embeddings",
+    ),
+    "vjepa2": Architecture(
+        name="VJEPA2ForVideoClassification",
+        frames="frames_per_clip",
+        image_size="crop_size",
+        channels="in_chans",
+        patch_embedding="vjepa2.encoder.embeddings",
+        input_name="pixel_values_videos",
+        # The encoder's, the pooler's, and the one by which the pooler asks for the answer.
+        attentions=lambda config: config.num_hidden_layers + config.num_pooler_layers + 1,
+    ),
+}
+
+
+def architecture_of(config: PretrainedConfig | PreTrainedModel) -> Architecture:
+    """The architecture of a configuration, or of a model.
+
+    Raises:
+        ModelError: not one of those that can be exported.
+    """
+    config = config.config if isinstance(config, PreTrainedModel) else config
+    if config.model_type not in ARCHITECTURES:
+        raise ModelError(f"a model of type {config.model_type!r} cannot be exported; {expected_types()}")
+    return ARCHITECTURES[config.model_type]
+
+
+def expected_types() -> str:
+    """The model types that there are, for error messages."""
+    return f"expected one of {', '.join(map(repr, ARCHITECTURES))}"

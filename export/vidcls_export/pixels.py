@@ -1,0 +1,73 @@
+"""Raw pixels in: the patch embedding takes uint8 RGB frames, their normalisation folded into its weights.
+
+The model then gets a quarter of the bytes, and nothing is computed per pixel before the matrix product.
+A patch embedding is a convolution whose kernels do not overlap, so it is one linear map of each patch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from transformers import PreTrainedModel
+
+from vidcls.contract import Image
+from vidcls_export.architectures import Architecture
+
+# A grey level x reaches the matrix product as (x - 128) / 64: exact in fp16 and in uint8 with a zero point, near zero
+# in the mean so that nothing cancels, and about as large as a normalised pixel so that folded weights fit fp16 as well
+# as the model's own.
+GREY, SCALE = 128, 64
+
+
+@contextmanager
+def raw_pixels(model: PreTrainedModel, architecture: Architecture, image: Image) -> Iterator[None]:
+    """Within, `model` takes uint8 RGB frames [B, T, H, W, 3] as `image` crops them; afterwards all is as before."""
+    path, _, name = architecture.patch_embedding.rpartition(".")
+    parent = model.get_submodule(path)
+    before = getattr(parent, name)
+    (projection,) = (m for m in before.modules() if isinstance(m, torch.nn.Conv2d | torch.nn.Conv3d))
+    setattr(parent, name, RawPatches(projection, image, per_frame=architecture.tokens_per_frame))
+    try:
+        yield
+    finally:
+        setattr(parent, name, before)
+
+
+class RawPatches(torch.nn.Module):
+    """The patch embedding `projection` of normalised frames, from frames that are not."""
+
+    def __init__(self, projection: torch.nn.Conv2d | torch.nn.Conv3d, image: Image, *, per_frame: bool) -> None:
+        super().__init__()
+        weight = projection.weight.detach().double()  # [width, 3, (t,) h, w]
+        if weight.ndim == 4:
+            weight = weight[:, :, None]
+        self.patch = tuple(weight.shape[2:])
+        self.per_frame = per_frame
+        # (x / 255 - mean) / std, in terms of (x - GREY) / SCALE.
+        mean, std = (torch.tensor(values, dtype=torch.double) for values in (image.mean, image.std))
+        slope, offset = SCALE / 255 / std, (GREY / 255 - mean) / std
+        folded = torch.einsum("dcthw,c->thwcd", weight, slope).flatten(0, 3)
+        bias = torch.einsum("dcthw,c->d", weight, offset)
+        if projection.bias is not None:
+            bias = bias + projection.bias.detach().double()
+        self.weight = torch.nn.Parameter(folded.float(), requires_grad=False)
+        self.bias = torch.nn.Parameter(bias.float(), requires_grad=False)
+
+    def forward(self, frames: torch.Tensor, **_options: object) -> torch.Tensor | tuple[torch.Tensor, int, int]:
+        """uint8 [B, T, H, W, 3] -> [B, patches, width], row by row and frame by frame.
+
+        With per_frame, as TimeSformer has it: ([B * T, patches of a frame, width], T, patches in a row).
+        """
+        batch = frames.shape[0]
+        counts = [int(size) // patch for size, patch in zip(frames.shape[1:4], self.patch, strict=True)]
+        used = [count * patch for count, patch in zip(counts, self.patch, strict=True)]
+        if used != [int(size) for size in frames.shape[1:4]]:  # a convolution leaves out what fills no patch
+            frames = frames[:, : used[0], : used[1], : used[2]]
+        (t, h, w), (pt, ph, pw) = counts, self.patch
+        # The three colours of a row of a patch lie side by side and move as one.
+        patches = frames.reshape(batch, t, pt, h, ph, w, pw * 3).permute(0, 1, 3, 5, 2, 4, 6)
+        patches = patches.reshape(batch, t * h * w, pt * ph * pw * 3)
+        embedded = (patches.float() - GREY) * (1 / SCALE) @ self.weight + self.bias
+        return (embedded.reshape(batch * t, h * w, -1), t, w) if self.per_frame else embedded
