@@ -27,7 +27,7 @@ def is_fetched(name: str) -> bool:
 
 
 @contextmanager
-def fetched(source: VideoSource) -> Iterator[VideoSource]:
+def fetched(source: int | VideoSource) -> Iterator[int | VideoSource]:
     """What a decoder can open: the source itself, or a copy of it that lasts as long as the context.
 
     Raises:
