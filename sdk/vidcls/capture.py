@@ -39,6 +39,9 @@ POLL_SECONDS = 0.1
 # A file whose decoding falls behind its own pace by more than this is played later, not faster.
 LATE_SECONDS = 0.2
 
+# For how long frames may be taken for such that waited while the stream was opened.
+AT_ONCE_SECONDS = 2.0
+
 Frame: TypeAlias = npt.NDArray[np.uint8]
 Reader: TypeAlias = Callable[["Capture"], None]
 
@@ -295,12 +298,25 @@ def live(source: int | str, *, timeout_seconds: float) -> Reader:
 
 
 def _arrivals(opened: cv2.VideoCapture, capture: Capture) -> Iterator[tuple[float, Frame]]:
-    """(monotonic seconds, uint8 RGB [H, W, 3]) of every frame, until the source is lost or shall stop."""
+    """(monotonic seconds, uint8 RGB [H, W, 3]) of every frame, until the source is lost or shall stop.
+
+    Frames that came in while a network stream was being opened are handed out all at once; they are passed
+    over, since by their arrival they would lie at one moment. They show by coming at more than four times
+    the pace that their own stamps state.
+    """
+    first = arrived = stamp = math.nan
+    at_once = True
     while not capture.stopping and opened.grab():
-        arrived = time.monotonic()
-        decoded, bgr = opened.retrieve()
-        if decoded:
-            yield arrived, cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)  # type: ignore[misc]
+        before, arrived = arrived, time.monotonic()
+        if at_once:
+            first = arrived if math.isnan(first) else first
+            earlier, stamp = stamp, opened.get(cv2.CAP_PROP_POS_MSEC) / 1000
+            # No number, and so at once, for the first frame.
+            at_once = not arrived - before >= (stamp - earlier) / 4 and arrived - first < AT_ONCE_SECONDS
+        if not at_once:
+            decoded, bgr = opened.retrieve()
+            if decoded:
+                yield arrived, cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)  # type: ignore[misc]
 
 
 def _open(source: int | str, *, timeout_seconds: float) -> cv2.VideoCapture | None:

@@ -12,7 +12,7 @@ import pytest
 
 from generated import painted_frame, painted_number
 from vidcls import VideoClassifier, VideoError
-from vidcls.capture import Capture, Catch
+from vidcls.capture import Capture, Catch, _arrivals
 from vidcls.contract import ModelContract
 
 STEP, CLIP, FRAMES = 0.4, 0.8, 4
@@ -184,3 +184,39 @@ def test_stop_ends_a_wait_and_close_ends_the_thread(contract: ModelContract) -> 
     assert time.monotonic() - started < 2
     capture.close()
     assert not capture._thread.is_alive()
+
+
+class Opened:
+    """What of cv2.VideoCapture is needed: a stream of 5 fps of which the first frames waited."""
+
+    def __init__(self, *, waited: int, coming: int, stamp_seconds: float) -> None:
+        self.number, self.waited, self.coming, self.stamp_seconds = -1, waited, coming, stamp_seconds
+
+    def grab(self) -> bool:
+        self.number += 1
+        time.sleep(0.2 if self.number >= self.waited else 0.0005)
+        return self.number < self.waited + self.coming
+
+    def get(self, _: int) -> float:
+        return self.number * self.stamp_seconds * 1000
+
+    def retrieve(self) -> tuple[bool, np.ndarray]:
+        return True, picture(self.number)
+
+
+@pytest.mark.parametrize(
+    ("waited", "stamp_seconds", "expected"),
+    [
+        (20, 0.2, [20, 21, 22]),
+        (0, 0.2, [1, 2]),  # the first has nothing to be compared with
+        (0, 0.0, [1, 2]),  # no stamps at all
+        (0, 0.5, [1, 2]),  # stamps of a rate that is not the camera's
+    ],
+)
+def test_frames_that_waited_while_the_stream_was_opened_are_passed_over(
+    waited: int, stamp_seconds: float, expected: list[int], contract: ModelContract
+) -> None:
+    opened = Opened(waited=waited, coming=3, stamp_seconds=stamp_seconds)
+    arrivals = list(_arrivals(opened, start(contract)))  # type: ignore[arg-type]
+    assert [painted_number(frame) for _, frame in arrivals] == expected
+    assert min(np.diff([at for at, _ in arrivals])) > 0.1
