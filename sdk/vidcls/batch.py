@@ -13,6 +13,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -126,8 +127,9 @@ class Cluster:
     nodes: int
 
 
-def start(address: str | None, settings: Settings) -> Cluster:
-    """Start Ray in this process, or join the cluster at `address`, and share it out.
+@contextmanager
+def started(address: str | None, settings: Settings) -> Iterator[Cluster]:
+    """Start Ray in this process, or join the cluster at `address`, share it out, and leave it at the end.
 
     Raises:
         DeviceError: there is no cluster, or it lacks what an actor needs.
@@ -148,6 +150,13 @@ def start(address: str | None, settings: Settings) -> Cluster:
             f"no Ray cluster answers at '{address}' ({str(error).splitlines()[0]}); start one with "
             "'ray start --head', or leave --address out to run here alone"
         ) from None
+    try:
+        yield _shared_out(settings)
+    finally:
+        ray.shutdown()
+
+
+def _shared_out(settings: Settings) -> Cluster:
     has = ray.cluster_resources()
     share = settings.gpus_per_actor
     fit = int(has.get("GPU", 0) / share) if share else int(has.get("CPU", 1))

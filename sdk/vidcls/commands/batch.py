@@ -74,15 +74,16 @@ def batch(
 
 
 def _classify(job: Job, address: str | None) -> Summary:
-    from vidcls.batch import run, start
+    from vidcls.batch import run, started
 
-    cluster, share = start(address, job.settings), job.settings.gpus_per_actor
-    device = f"{share:g} GPU" if share else f"{cluster.cpus} CPU"
-    machines = f"{cluster.nodes} machine{'s' if cluster.nodes > 1 else ''}"
-    terminal.note(f"{len(job.waiting)} videos, {cluster.actors} classifiers of {device} each, {machines}")
-    with terminal.counter(len(job.waiting), label="classifying") as advance:
-        for summary in run(job, cluster):
-            advance(summary.videos)
+    share = job.settings.gpus_per_actor
+    with started(address, job.settings) as cluster:
+        device = f"{share:g} GPU" if share else f"{cluster.cpus} CPU"
+        machines = f"{cluster.nodes} machine{'s' if cluster.nodes > 1 else ''}"
+        terminal.note(f"{len(job.waiting)} videos, {cluster.actors} classifiers of {device} each, {machines}")
+        with terminal.counter(len(job.waiting), label="classifying") as advance:
+            for summary in run(job, cluster):
+                advance(summary.videos)
     return summary
 
 
