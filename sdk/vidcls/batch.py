@@ -13,6 +13,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -21,7 +22,7 @@ from typing import Any
 
 from vidcls import cpus
 from vidcls.classifier import VideoClassifier
-from vidcls.errors import DependencyError, DeviceError, VideoError
+from vidcls.errors import DependencyError, DeviceError, VidclsError, VideoError
 from vidcls.many import classify_many
 from vidcls.remote import fetched
 from vidcls.sources import VideoSource, source_name
@@ -29,6 +30,7 @@ from vidcls.sources import VideoSource, source_name
 try:
     import ray
     import ray.data
+    import ray.exceptions
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     from vidcls.parts import Parts, part_name
@@ -101,6 +103,7 @@ def plan(model: Path, videos: list[str], out: str, *, settings: Settings) -> Job
 
     Raises:
         ValueError: `out` holds answers of another model, or asked in another way.
+        OSError: `out` cannot be made.
     """
     kept = {
         "model": sha256(model.read_bytes()).hexdigest(),
@@ -108,7 +111,9 @@ def plan(model: Path, videos: list[str], out: str, *, settings: Settings) -> Job
         "crops": settings.crops,
         "top_k": settings.top_k,
     }
-    done = Parts(out, kept).done()
+    parts = Parts(out, kept)
+    done = parts.done()
+    parts.prepare()  # where it cannot be made, better said now
     waiting = [video for video in videos if source_name(video) not in done]
     return Job(model=model, kept=kept, out=out, settings=settings, waiting=waiting, done=len(videos) - len(waiting))
 
@@ -122,8 +127,9 @@ class Cluster:
     nodes: int
 
 
-def start(address: str | None, settings: Settings) -> Cluster:
-    """Start Ray in this process, or join the cluster at `address`, and share it out.
+@contextmanager
+def started(address: str | None, settings: Settings) -> Iterator[Cluster]:
+    """Start Ray in this process, or join the cluster at `address`, share it out, and leave it at the end.
 
     Raises:
         DeviceError: there is no cluster, or it lacks what an actor needs.
@@ -144,6 +150,13 @@ def start(address: str | None, settings: Settings) -> Cluster:
             f"no Ray cluster answers at '{address}' ({str(error).splitlines()[0]}); start one with "
             "'ray start --head', or leave --address out to run here alone"
         ) from None
+    try:
+        yield _shared_out(settings)
+    finally:
+        ray.shutdown()
+
+
+def _shared_out(settings: Settings) -> Cluster:
     has = ray.cluster_resources()
     share = settings.gpus_per_actor
     fit = int(has.get("GPU", 0) / share) if share else int(has.get("CPU", 1))
@@ -161,7 +174,8 @@ def run(job: Job, cluster: Cluster) -> Generator[Summary, None, None]:
     """Do the job; yields the summary so far after every part.
 
     Raises:
-        DeviceError, ModelError: an actor cannot open the model.
+        DeviceError, ModelError: an actor cannot open or run the model.
+        OSError: an actor cannot write its answers.
     """
     started = time.perf_counter()
     summary = Summary()
@@ -178,10 +192,13 @@ def run(job: Job, cluster: Cluster) -> Generator[Summary, None, None]:
         num_cpus=cluster.cpus if not job.settings.gpus_per_actor else 0,
         num_gpus=job.settings.gpus_per_actor or None,
     )
-    for part in dataset.iter_rows():
-        summary.add(part)
-        summary.seconds = time.perf_counter() - started
-        yield summary
+    try:
+        for part in dataset.iter_rows():
+            summary.add(part)
+            summary.seconds = time.perf_counter() - started
+            yield summary
+    except ray.exceptions.RayError as error:
+        raise (_own(error) or error) from None
 
 
 class Watch:
@@ -298,6 +315,13 @@ class _Actor:
 def _failed_row(video: str, kind: str, problem: str) -> dict[str, Any]:
     name = source_name(video)
     return {"path": name, "error": problem if problem.startswith(name) else f"{name}: {problem}", "error_type": kind}
+
+
+def _own(error: BaseException | None) -> VidclsError | OSError | None:
+    """What stopped an actor, from inside what Ray makes of it: our own error, or the system's."""
+    while error is not None and not isinstance(error, VidclsError | OSError):
+        error = getattr(error, "cause", None) or error.__cause__
+    return error
 
 
 def _cut(videos: list[str], *, actors: int) -> list[list[str]]:

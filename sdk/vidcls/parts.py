@@ -71,13 +71,17 @@ class Parts:
             found.update(names)
         return found
 
+    def prepare(self) -> None:
+        """Make the folder."""
+        self._files.makedirs(self._folder, exist_ok=True)
+
     def write(self, part: str, rows: Sequence[dict[str, Any]]) -> None:
         """Write a part's rows. A reader never sees half of them, and writing them again changes nothing."""
         schema = SCHEMA.with_metadata({_KEY: json.dumps(self.settings).encode()})
         table = pa.Table.from_pylist([dict.fromkeys(SCHEMA.names) | row for row in rows], schema=schema)
         buffer = pa.BufferOutputStream()
         parquet.write_table(table, buffer, compression="zstd")
-        self._files.makedirs(self._folder, exist_ok=True)
+        self.prepare()
         target = str(PurePosixPath(self._folder) / f"part-{part}.parquet")
         if is_url(self.out):  # an object store shows a file when it is whole
             with self._files.open(target, "wb") as file:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +13,7 @@ from vidcls import terminal
 from vidcls.commands import options
 
 if TYPE_CHECKING:
-    from vidcls.batch import Summary
+    from vidcls.batch import Job, Summary
 
 
 @click.command()
@@ -51,7 +53,7 @@ def batch(
     on after a stop. A video that fails is a row with its error; the exit code is then 1.
     """
     with terminal.exit_codes():
-        from vidcls.batch import Settings, Summary, plan, run, start
+        from vidcls.batch import Settings, Summary, plan
         from vidcls.listing import list_source
 
         options.open_classifier(model, "cpu", views=views, crops=crops)  # a bad model is told before Ray starts
@@ -59,17 +61,9 @@ def batch(
         job = plan(model, list_source(source), output, settings=settings)
         if job.done:
             terminal.note(f"{output} has {job.done} of the {job.done + len(job.waiting)} videos already")
-        summary = Summary()
-        if job.waiting:
-            cluster = start(address, settings)
-            device = f"{gpus_per_actor:g} GPU" if gpus_per_actor else f"{cluster.cpus} CPU"
-            terminal.note(
-                f"{len(job.waiting)} videos, {cluster.actors} classifiers of {device} each, {cluster.nodes} machine"
-                f"{'s' if cluster.nodes > 1 else ''}"
-            )
-            with terminal.counter(len(job.waiting), label="classifying") as advance:
-                for summary in run(job, cluster):
-                    advance(summary.videos)
+        # Ray's own messages, of workers that died and such, go to stdout unless told otherwise.
+        with redirect_stdout(sys.stderr):
+            summary = _classify(job, address) if job.waiting else Summary()
     if as_json:
         terminal.print_json(_fields(summary, job.done))
     else:
@@ -77,6 +71,20 @@ def batch(
             click.echo(line)
     if summary.failed:
         raise SystemExit(1)
+
+
+def _classify(job: Job, address: str | None) -> Summary:
+    from vidcls.batch import run, started
+
+    share = job.settings.gpus_per_actor
+    with started(address, job.settings) as cluster:
+        device = f"{share:g} GPU" if share else f"{cluster.cpus} CPU"
+        machines = f"{cluster.nodes} machine{'s' if cluster.nodes > 1 else ''}"
+        terminal.note(f"{len(job.waiting)} videos, {cluster.actors} classifiers of {device} each, {machines}")
+        with terminal.counter(len(job.waiting), label="classifying") as advance:
+            for summary in run(job, cluster):
+                advance(summary.videos)
+    return summary
 
 
 def _fields(summary: Summary, before: int) -> dict[str, Any]:
