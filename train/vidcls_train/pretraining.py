@@ -200,6 +200,8 @@ def _card(settings: PretrainSettings, start: PretrainingPoint, metrics: dict[str
             "",
             "![original, masked and reconstructed frames](reconstruction.png)",
             "",
+            "What is learnt is each patch's pattern; in the picture its mean and contrast are the clip's own.",
+            "",
             "Fine-tune it with",
             "",
             f"    vidcls-train DATA -o CHECKPOINT --base {settings.output.name}",

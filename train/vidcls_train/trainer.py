@@ -24,6 +24,7 @@ from transformers import (
     TrainerState,
     TrainingArguments,
 )
+from transformers.integrations import TensorBoardCallback
 
 from vidcls import terminal
 from vidcls.errors import VidclsError
@@ -38,6 +39,9 @@ from vidcls_train.settings import PretrainSettings, Settings
 
 # Of a step's files, the one written last, under another name first: where it is, the step is whole.
 AVERAGE_FILE = "average.safetensors"
+
+# Beside the folder of steps: what TensorBoard shows.
+LOG_FOLDER = "runs"
 
 # Beside the steps: the averaged weights of the epoch that is kept.
 _BEST_FILE = "best.safetensors"
@@ -189,9 +193,14 @@ def make_trainer(
     return trainer
 
 
-def add_progress(trainer: Trainer) -> None:
-    """A line per epoch and, on a terminal, a bar: from one of the processes."""
+def add_progress(trainer: VideoTrainer) -> None:
+    """A line per epoch, a bar on a terminal, and TensorBoard's log where it is installed: from the first process."""
     if trainer.is_world_process_zero():
+        if find_spec("tensorboard") is not None:
+            from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 - not everybody has it
+
+            log = Path(trainer.args.output_dir).parent / LOG_FOLDER
+            trainer.add_callback(TensorBoardCallback(SummaryWriter(str(log))))
         if terminal.is_interactive():
             trainer.add_callback(_QuietProgress())
         trainer.add_callback(_EpochLines())
@@ -210,8 +219,6 @@ def _arguments(
     warnings.filterwarnings("ignore", message="mtime may not be reliable")
     on_gpu = settings.device != "cpu" and torch.cuda.is_available()
     bf16 = settings.precision == "bf16" or (settings.precision == "auto" and on_gpu and torch.cuda.is_bf16_supported())
-    tensorboard = find_spec("tensorboard") is not None
-    options = {"logging_dir": str(folder.parent / "runs")} if tensorboard else {}
     return TrainingArguments(
         output_dir=str(folder),
         num_train_epochs=_given(settings.epochs),
@@ -239,8 +246,7 @@ def _arguments(
         ddp_find_unused_parameters=False,
         remove_unused_columns=False,
         use_cpu=not on_gpu,
-        report_to=["tensorboard"] if tensorboard else [],
-        **options,
+        report_to=[],
     )
 
 

@@ -1,0 +1,80 @@
+"""What a recipe reaches: several seeds, each trained and tested by the command line, with the interval of their mean.
+
+python tests/benchmarks/accuracy.py DATA -o FOLDER [--seeds 3] [-- OPTIONS OF vidcls-train]
+python tests/benchmarks/accuracy.py ../shared/data/ucf8 -o /tmp/accuracy -- --preset tiny
+
+With --pretrain "OPTIONS OF vidcls-pretrain", the training clips of DATA/train are pretrained on first, with the same
+seed, and the result is the --base. Runs that are finished are not done again. The interval is Wilson's for the number
+of test videos: more seeds do not narrow what those few videos can tell.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import click
+import numpy as np
+
+
+def trained(data: Path, output: Path, seed: int, options: list[str], pretrain: str | None) -> float:
+    """Train into `output`, if that is not done yet; returns the seconds it took."""
+    record = output.with_suffix(".seconds")
+    if record.exists():
+        return float(record.read_text())
+    started = time.perf_counter()
+    if pretrain is not None:
+        base = output.with_suffix(".base")
+        run("vidcls_train.pretrain_cli", data / "train", "-o", base, "--seed", seed, *shlex.split(pretrain))
+        options = [*options, "--base", str(base)]
+    run("vidcls_train.cli", data, "-o", output, "--seed", seed, *options)
+    seconds = time.perf_counter() - started
+    record.write_text(str(seconds))
+    return seconds
+
+
+def run(module: str, *arguments: object) -> None:
+    subprocess.run([sys.executable, "-m", module, *map(str, arguments)], check=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--pretrain")
+    end = sys.argv.index("--") if "--" in sys.argv else len(sys.argv)
+    given, options = parser.parse_args(sys.argv[1:end]), sys.argv[end + 1 :]
+    given.output.mkdir(parents=True, exist_ok=True)
+    rows = []
+    for seed in range(given.seeds):
+        output = given.output / f"seed-{seed}"
+        seconds = trained(given.data, output, seed, options, given.pretrain)
+        metrics = json.loads((output / "metrics.json").read_text(encoding="utf-8"))
+        rows.append(metrics)
+        click.echo(
+            f"seed {seed}: val {metrics['val']['top1']:.3f}, test {metrics['test']['top1']:.3f}, "
+            f"{metrics['test_multiview']['views']} x {metrics['test_multiview']['crops']} views "
+            f"{metrics['test_multiview']['top1']:.3f}, {seconds / 60:.1f} min",
+        )
+    for name in ("test", "test_multiview"):
+        scores = [row[name]["top1"] for row in rows]
+        low, high = interval(float(np.mean(scores)), rows[0][name]["videos"])
+        click.echo(f"{name}: mean {np.mean(scores):.3f} of {len(scores)} seeds, 95 % interval {low:.3f} to {high:.3f}")
+
+
+def interval(share: float, videos: int) -> tuple[float, float]:
+    """Wilson's 95 % interval for a share of `videos`; seeds see the same videos, and narrow it no further."""
+    z = 1.96
+    middle = (share + z * z / (2 * videos)) / (1 + z * z / videos)
+    half = z / (1 + z * z / videos) * np.sqrt(share * (1 - share) / videos + z * z / (4 * videos * videos))
+    return middle - half, middle + half
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,114 @@
+"""Where a training step's time goes: decoding, augmenting, computing; with clips decoded anew and with them kept.
+
+python tests/benchmarks/training.py DATA_DIR [--preset tiny] [--clips 32] [--device cpu]
+
+DATA_DIR holds videos at any depth. Figures are milliseconds per clip, in this process alone, and what they make per
+second; loader processes (--workers) share the first two among them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import numpy as np
+import torch
+
+from vidcls.folders import list_videos
+from vidcls.preprocessing import normalise
+from vidcls_train.augmentation import PairMixing, training_transform
+from vidcls_train.datasets import ClipDataset, Collate
+from vidcls_train.drop_path import BRANCHES_PER_LAYER
+from vidcls_train.model import from_preset
+from vidcls_train.optimization import parameter_groups
+from vidcls_train.settings import PRESETS, STORED_SCALE, Settings
+from vidcls_train.store import FrameStore
+from vidcls_train.video import DecodedVideo
+
+LABELS = tuple("abcdefgh")
+
+
+def milliseconds(work: Callable[[int], object], count: int) -> float:
+    """Median time of `work` over indices 0 to count - 1, after one that is not counted."""
+    work(0)
+    times = []
+    for index in range(count):
+        started = time.perf_counter()
+        work(index)
+        times.append((time.perf_counter() - started) * 1000)
+    return float(np.median(times))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--preset", choices=list(PRESETS), default="tiny")
+    parser.add_argument("--clips", type=int, default=32)
+    parser.add_argument("--device", default="cpu")
+    given = parser.parse_args()
+    preset = PRESETS[given.preset]
+    settings = Settings(data=str(given.data), output=Path(), preset=given.preset).completed(preset.recipe)
+    start = from_preset(preset, LABELS, frames=None, image_size=None, resize=None)
+    model = start.model.train().to(given.device)
+    paths = list_videos(given.data)[: given.clips]
+    batch_size = min(preset.recipe.batch_size, len(paths))
+    seconds = settings.clip_seconds
+    transform = training_transform(start.image, settings, frames=start.frames, flip=True)
+    optimizer = torch.optim.AdamW(parameter_groups(model, learning_rate=1e-4, layer_decay=1.0, weight_decay=0.05))
+    collate = Collate(
+        PairMixing(mixup=settings.mixup or 0, cutmix=settings.cutmix or 0),
+        labels=len(LABELS),
+        branches=BRANCHES_PER_LAYER * preset.layers,
+        seed=0,
+    )
+
+    def step(batch: dict[str, torch.Tensor]) -> None:
+        on_device = {name: value.to(given.device) for name, value in batch.items()}
+        logits = model(pixel_values=on_device["pixel_values"]).logits
+        torch.nn.functional.cross_entropy(logits, on_device["targets"]).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        if given.device == "cuda":
+            torch.cuda.synchronize()
+
+    with tempfile.TemporaryDirectory() as folder:
+        rows = {}
+        for name, limit in (("decoded anew", 0), ("kept", 10**12)):
+            store = FrameStore(Path(folder), short_side=round(start.image.crop_size * STORED_SCALE), limit_bytes=limit)
+            started = time.perf_counter()
+            stored = [store.fill(path) for path in paths]
+            first = (time.perf_counter() - started) * 1000 / len(paths)
+            videos = [DecodedVideo(path, known, store) for path, known in zip(paths, stored, strict=True)]
+            clips = ClipDataset(
+                videos, [0] * len(videos), image=start.image, clip_seconds=seconds, transform=transform, seed=0
+            )
+            windows = [video.get_clip(0.0, seconds)["video"] for video in videos]
+            rows[name] = {
+                "first look": first,
+                "decode": milliseconds(lambda index, videos=videos: videos[index].get_clip(0.0, seconds), len(videos)),
+                "augment": milliseconds(
+                    lambda index, windows=windows: normalise(
+                        transform(windows[index]).permute(1, 2, 3, 0).contiguous().numpy(), start.image
+                    ),
+                    len(videos),
+                ),
+            }
+        batch = collate([clips[0, index] for index in range(batch_size)])
+        compute = milliseconds(lambda _: step(batch), 8) / batch_size
+    size = f"{start.frames} frames of {start.image.crop_size} px, batches of {batch_size}, {given.device}"
+    click.echo(f"{given.preset}: {size}, {torch.get_num_threads()} threads")
+    click.echo(f"{'':14}{'first look':>12}{'decode':>9}{'augment':>9}{'step':>9}   clips/s")
+    for name, row in rows.items():
+        rate = 1000 / (row["decode"] + row["augment"] + compute)
+        click.echo(
+            f"{name:14}{row['first look']:9.1f} ms{row['decode']:6.1f} ms{row['augment']:6.1f} ms{compute:6.1f} ms"
+            f"{rate:10.1f}"
+        )
+
+
+if __name__ == "__main__":
+    main()
