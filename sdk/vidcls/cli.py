@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from vidcls.commands.bench import bench
 from vidcls.commands.doctor import doctor
 from vidcls.commands.evaluate import evaluate
 from vidcls.commands.info import info
@@ -22,7 +23,7 @@ def main() -> None:
     """
 
 
-for command in (doctor, evaluate, info, predict, preview, timeline, verify):
+for command in (bench, doctor, evaluate, info, predict, preview, timeline, verify):
     main.add_command(command)
 
 if __name__ == "__main__":
