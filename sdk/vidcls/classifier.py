@@ -15,7 +15,7 @@ from vidcls.decoding import Decoder, VideoSource
 from vidcls.errors import ModelError, VideoError
 from vidcls.looking import look
 from vidcls.many import classify_many
-from vidcls.model import open_model
+from vidcls.model import Engine, open_model
 from vidcls.prediction import Prediction
 from vidcls.preprocessing import crop_frames, normalise
 from vidcls.selftest import Verification, file_sha256, pattern_1
@@ -32,20 +32,23 @@ class VideoClassifier:
     may be used by many threads at once: it keeps nothing between calls, and answers are the same.
     """
 
-    def __init__(self, model: str | os.PathLike[str], *, device: Device = "auto") -> None:
+    def __init__(
+        self, model: str | os.PathLike[str], *, device: Device = "auto", engine: Engine = "onnxruntime"
+    ) -> None:
         """Open a model.
 
         Args:
             model: path of the ONNX file.
             device: "auto" takes CUDA where it works, else the CPU; "cpu"; "cuda" never falls back.
+            engine: what computes: "onnxruntime", or "openvino" on the CPU, from the same file.
 
         Raises:
             ModelError: the file is not a vidcls model, or is damaged.
             DeviceError: "cuda" cannot be used on this machine.
-            DependencyError: onnxruntime is not installed.
+            DependencyError: the engine is not installed.
         """
         self._path = Path(model)
-        self._session, self._contract = open_model(self._path, device=device)
+        self._session, self._contract = open_model(self._path, device=device, engine=engine)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -61,6 +64,11 @@ class VideoClassifier:
     def device_reason(self) -> str:
         """Why it runs there, for people: with "auto", also what keeps it from CUDA."""
         return self._session.device_reason
+
+    @property
+    def provider(self) -> str:
+        """What computes there: the name of onnxruntime's provider, or OpenVINO and its version."""
+        return self._session.provider
 
     @property
     def contract(self) -> ModelContract:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from vidcls.commands.batch import batch
+from vidcls.commands.bench import bench
 from vidcls.commands.doctor import doctor
 from vidcls.commands.evaluate import evaluate
 from vidcls.commands.info import info
@@ -23,7 +24,7 @@ def main() -> None:
     """
 
 
-for command in (batch, doctor, evaluate, info, predict, preview, timeline, verify):
+for command in (batch, bench, doctor, evaluate, info, predict, preview, timeline, verify):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal, TypeAlias, get_args
 
 from vidcls.contract import METADATA_KEY, ModelContract, from_json
 from vidcls.errors import DeviceError, ModelError
-from vidcls.session import Device, Session
+from vidcls.openvino_session import OpenVinoSession
+from vidcls.session import ASKED_FOR, Device, Session
+
+Engine = Literal["onnxruntime", "openvino"]
+AnySession: TypeAlias = Session | OpenVinoSession
 
 
-def open_model(path: Path, *, device: Device) -> tuple[Session, ModelContract]:
-    """Open an exported model on a device and read its contract.
+def open_model(path: Path, *, device: Device, engine: Engine = "onnxruntime") -> tuple[AnySession, ModelContract]:
+    """Open an exported model on a device, with an engine, and read its contract.
 
     Raises:
         ModelError: not a vidcls model, damaged, or its contract does not fit its graph.
-        DeviceError: "cuda" cannot be used on this machine.
-        DependencyError: onnxruntime is not installed.
+        DeviceError: "cuda" cannot be used on this machine, or not with this engine.
+        DependencyError: the engine is not installed.
     """
-    session = Session(path, device=device)
+    session = _open(path, device=device, engine=engine)
     if METADATA_KEY not in session.metadata:
         raise ModelError(f"{path}: an ONNX file, but not a vidcls model; export it with vidcls-export")
     contract = from_json(ModelContract, session.metadata[METADATA_KEY], where=str(path))
@@ -32,7 +37,19 @@ def open_model(path: Path, *, device: Device) -> tuple[Session, ModelContract]:
     return session, contract
 
 
-def _check_graph(path: Path, contract: ModelContract, session: Session) -> None:
+def _open(path: Path, *, device: Device, engine: Engine) -> AnySession:
+    if engine not in get_args(Engine):
+        raise ValueError(f"engine is {engine!r}, expected one of {', '.join(map(repr, get_args(Engine)))}")
+    if engine == "onnxruntime":
+        return Session(path, device=device)
+    if device not in get_args(Device):
+        raise ValueError(f"device is {device!r}, expected one of {', '.join(map(repr, get_args(Device)))}")
+    if device == "cuda":
+        raise DeviceError(f"{ASKED_FOR}engine 'openvino' is for CPUs; use engine 'onnxruntime', or device 'cpu'")
+    return OpenVinoSession(path)
+
+
+def _check_graph(path: Path, contract: ModelContract, session: AnySession) -> None:
     """Hold the contract against the graph it came with."""
     size, frames, labels = contract.image.crop_size, contract.sampling.frames, len(contract.labels)
     shape = [frames, 3, size, size] if contract.model.input.layout == "BTCHW" else [frames, size, size, 3]

@@ -31,6 +31,7 @@ class Session:
 
     device: "cpu" or "cuda": where all of the graph runs, not what was asked for.
     device_reason: why there, for people.
+    provider: which of onnxruntime's providers runs it.
     batch: how many inputs to hand over at once, where there are many.
     metadata: the file's metadata texts.
     input_shape, output_shape: of its one input and one output; a free dimension is a str or None.
@@ -60,6 +61,7 @@ class Session:
         runtime = import_onnxruntime()
         self._path, self._errors = path, _errors(runtime)
         self.device, self.device_reason, self._session = _open(runtime, path, device=device, cuda_graph=cuda_graph)
+        self.provider: str = self._session.get_providers()[0]
         self.batch = _CUDA_BATCH if self.device == "cuda" else 1
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         if len(inputs) != 1 or len(outputs) != 1:

@@ -18,6 +18,7 @@ PACKAGES = {"vidcls": ROOT / "sdk/vidcls", "vidcls_train": ROOT / "train/vidcls_
 PACKAGES["vidcls_export"] = ROOT / "export/vidcls_export"
 
 HEAVY = ["torch", "torchvision", "transformers", "onnx", "pytorchvideo", "sklearn", "scipy", "matplotlib", "av", "ray"]
+RUNTIMES = ["onnxruntime", "openvino"]
 NEEDED = ["numpy", "cv2"]
 
 
@@ -40,12 +41,12 @@ def imported_packages(path: Path) -> set[str]:
 
 
 def test_importing_vidcls_loads_nothing_but_itself() -> None:
-    assert loaded_modules("import vidcls").isdisjoint([*HEAVY, *NEEDED, "onnxruntime"])
+    assert loaded_modules("import vidcls").isdisjoint([*HEAVY, *NEEDED, *RUNTIMES])
 
 
 def test_using_every_public_name_loads_nothing_heavy_and_no_runtime() -> None:
     loaded = loaded_modules("from vidcls import *\nVideoClassifier, ModelError")
-    assert loaded.isdisjoint([*HEAVY, "onnxruntime"])
+    assert loaded.isdisjoint([*HEAVY, *RUNTIMES])
     assert loaded.issuperset(NEEDED)
 
 
@@ -56,12 +57,12 @@ def test_the_blocked_names_are_names_of_modules() -> None:
 @pytest.mark.parametrize("command", [[], *([name] for name in sorted(vidcls.cli.main.commands))], ids=" ".join)
 def test_help_loads_nothing_but_the_command_line(command: list[str]) -> None:
     code = f"from vidcls.cli import main\ntry:\n    main({[*command, '--help']})\nexcept SystemExit as end:\n"
-    assert loaded_modules(f"{code}    assert end.code == 0").isdisjoint([*HEAVY, *NEEDED, "onnxruntime"])
+    assert loaded_modules(f"{code}    assert end.code == 0").isdisjoint([*HEAVY, *NEEDED, *RUNTIMES])
 
 
 def test_predicting_loads_nothing_heavy(model: Path, clip: Path) -> None:
     code = f"import vidcls\nvidcls.VideoClassifier({str(model)!r}).predict({str(clip)!r})"
-    assert loaded_modules(code).isdisjoint(HEAVY)
+    assert loaded_modules(code).isdisjoint([*HEAVY, "openvino"])
 
 
 def test_the_public_names_are_exactly_these() -> None:
@@ -115,7 +116,7 @@ def test_imports_point_one_way(package: str, never: set[str]) -> None:
         assert imported_packages(module).isdisjoint(never), module
 
 
-@pytest.mark.parametrize(("package", "module"), [("onnxruntime", "session.py")])
+@pytest.mark.parametrize(("package", "module"), [("onnxruntime", "session.py"), ("openvino", "openvino_session.py")])
 def test_one_module_of_the_sdk_touches_the_runtime(package: str, module: str) -> None:
     users = [path.name for path in PACKAGES["vidcls"].rglob("*.py") if package in imported_packages(path)]
     assert users == [module]

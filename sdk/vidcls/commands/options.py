@@ -26,6 +26,13 @@ device = click.option(
     show_default=True,
     help="auto takes CUDA where it works; cuda never falls back to the CPU.",
 )
+engine = click.option(
+    "--engine",
+    type=click.Choice(["onnxruntime", "openvino"]),
+    default="onnxruntime",
+    show_default=True,
+    help="What computes; openvino (vidcls[openvino]) is for CPUs.",
+)
 decoder = click.option(
     "--decoder",
     type=click.Choice(["auto", "opencv", "pyav"]),
@@ -54,15 +61,17 @@ def views_and_crops(command: Command) -> Command:
     return views(crops(command))
 
 
-def open_classifier(model: Path, device: str, *, views: int = 1, crops: str = "1") -> VideoClassifier:
-    """Open MODEL on a device, and refuse views and crops that it cannot take before anything runs.
+def open_classifier(
+    model: Path, device: str, *, engine: str = "onnxruntime", views: int = 1, crops: str = "1"
+) -> VideoClassifier:
+    """Open MODEL on a device, with an engine, and refuse views and crops that it cannot take before anything runs.
 
     On a terminal, "auto" says what it took and why.
     """
     from vidcls import VideoClassifier
     from vidcls.views import check_views
 
-    classifier = VideoClassifier(model, device=device)  # type: ignore[arg-type]
+    classifier = VideoClassifier(model, device=device, engine=engine)  # type: ignore[arg-type]
     check_views(classifier.contract, views=views, crops=int(crops))
     if device == "auto" and terminal.is_interactive():
         terminal.note(f"device {classifier.device}: {classifier.device_reason}")

@@ -25,6 +25,7 @@ WHOLE_SHARE = 0.9
 @options.views_and_crops
 @options.decoder
 @options.device
+@options.engine
 @options.as_json
 def predict(
     model: Path,
@@ -34,6 +35,7 @@ def predict(
     crops: str,
     decoder: Decoder,
     device: str,
+    engine: str,
     as_json: bool,
 ) -> None:
     """Classify each VIDEO (a path or a URL).
@@ -45,7 +47,7 @@ def predict(
         from vidcls.decoding import source_name
         from vidcls.errors import VideoError
 
-        classifier = options.open_classifier(model, device, views=views, crops=crops)
+        classifier = options.open_classifier(model, device, engine=engine, views=views, crops=crops)
         answers = classifier.predict_many(videos, views=views, crops=int(crops), decoder=decoder)
         with terminal.progress(answers, label="classifying", length=len(videos)) as bar:
             for video, answer in zip(videos, bar, strict=True):

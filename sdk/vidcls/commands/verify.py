@@ -15,14 +15,15 @@ from vidcls.commands import options
 @click.command()
 @options.model
 @options.device
+@options.engine
 @options.as_json
-def verify(model: Path, device: str, as_json: bool) -> None:
+def verify(model: Path, device: str, engine: str, as_json: bool) -> None:
     """Prove that MODEL's answers on this device are still the trained model's.
 
     Runs the self-test embedded in the file and checks the file's bytes; exit code 1 if either fails.
     """
     with terminal.exit_codes():
-        result = options.open_classifier(model, device).verify()
+        result = options.open_classifier(model, device, engine=engine).verify()
     if as_json:
         fields = dataclasses.asdict(result)
         del fields["problem"]
