@@ -171,8 +171,8 @@ def _check_address(address: str) -> None:
         socket.create_connection((host, int(port)), timeout=10).close()
     except OSError as error:
         raise DeviceError(
-            f"no Ray cluster answers at '{address}' ({error}); start one with 'ray start --head', or leave --address out "
-            "to run here alone"
+            f"no Ray cluster answers at '{address}' ({error}); start one with 'ray start --head', or leave --address "
+            "out to run here alone"
         ) from None
 
 
