@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import socket
 import time
 from collections import Counter
 from collections.abc import Generator, Iterator
@@ -43,6 +44,7 @@ except ImportError as problem:
 MAX_DEATHS = 3
 # Few enough to lose little with an actor, many enough to keep files and messages few.
 _PART_SIZES = (16, 256)
+_ACTOR_STARTS = 10
 _STAGES = ("decode", "preprocess", "inference")
 _OBJECT_STORE_BYTES = 200 << 20  # only the model and lists of names go through it
 
@@ -139,6 +141,10 @@ def started(address: str | None, settings: Settings) -> Iterator[Cluster]:
     # Ray Data tells of every step of its own; the user is told of the videos.
     ray.data.DataContext.get_current().enable_progress_bars = False
     logging.getLogger("ray.data").setLevel(logging.ERROR)
+    # A machine may be lost while its actors start, too.
+    ray.data.DataContext.get_current().max_consecutive_actor_init_deaths = _ACTOR_STARTS
+    if address is not None:
+        _check_address(address)
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     if address is None:
         options |= {"num_cpus": cpus.usable_cpus(), "include_dashboard": False}
@@ -154,6 +160,20 @@ def started(address: str | None, settings: Settings) -> Iterator[Cluster]:
         yield _shared_out(settings)
     finally:
         ray.shutdown()
+
+
+def _check_address(address: str) -> None:
+    """Ray itself would look for minutes for a cluster that is not there."""
+    host, _, port = address.rpartition(":")
+    if not port.isdecimal() or "://" in address:
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=10).close()
+    except OSError as error:
+        raise DeviceError(
+            f"no Ray cluster answers at '{address}' ({error}); start one with 'ray start --head', or leave --address "
+            "out to run here alone"
+        ) from None
 
 
 def _shared_out(settings: Settings) -> Cluster:

@@ -156,6 +156,14 @@ def test_another_models_answers_are_not_mixed_in(model: Path, clips: Path, tmp_p
     shutil.rmtree(job.out)
 
 
+def test_a_cluster_that_is_not_there_is_named_at_once(model: Path, clips: Path, tmp_path: Path) -> None:
+    out = str(tmp_path / "out")
+    result = CliRunner().invoke(main, ["batch", str(model), str(clips), "-o", out, "--address", "127.0.0.1:9"])
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("Error: no Ray cluster answers at '127.0.0.1:9' (")
+    assert "ray start --head" in result.stderr
+
+
 def test_deaths_are_counted_for_what_was_under_way_and_forgiven_for_what_ends() -> None:
     from vidcls.batch import Watch
 
