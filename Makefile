@@ -26,8 +26,7 @@ lint: $(INSTALLED) ## Check style and types
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 
-bench: $(INSTALLED) ## Time everything that runs a ViT-B on this CPU in one table, then pixels and decoding beside other libraries
-	@$(BIN)/python tests/benchmarks/engines.py
+bench: $(INSTALLED) ## Time an exported model beside PyTorch, pixels and decoding beside other libraries
 	@$(BIN)/python tests/benchmarks/run.py
 	@$(BIN)/python tests/benchmarks/preprocessing.py
 	@$(BIN)/python tests/benchmarks/decoding.py
