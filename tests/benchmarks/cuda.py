@@ -61,14 +61,14 @@ def export_all(folder: Path, *, precision: str) -> None:
     from transformers import VideoMAEForVideoClassification
 
     from vidcls_export.exporter import export
-    from vidcls_export.onnx_config import VideoMAEOnnxConfig
+    from vidcls_export.onnx_config import VideoClassifierOnnxConfig
 
     export(folder / "checkpoint", folder / "ours.onnx", precision=precision)  # type: ignore[arg-type]
     model = VideoMAEForVideoClassification.from_pretrained(folder / "checkpoint").eval()
     onnx_export_from_model(
         model.half() if precision == "fp16" else model,
         folder / "plain",
-        custom_onnx_configs={"model": VideoMAEOnnxConfig(model.config, task="image-classification")},
+        custom_onnx_configs={"model": VideoClassifierOnnxConfig(model.config, task="image-classification")},
         task="image-classification",
         opset=18,
         dtype=precision,
