@@ -46,6 +46,7 @@ class EndlessError(VideoError):
 
     def __init__(self, url: str) -> None:
         super().__init__(source_name(url), "it states no length; watch a live stream with stream(), download a file")
+        self.args = (url,)
         self.url = url
 
 
@@ -109,6 +110,7 @@ def _look_through(
         stamps: list[float] = []
 
         def seen() -> Iterator[Frame]:
+            video.restart()
             shown = 0
             while (stamp := video.grab()) is not None:
                 if len(stamps) / rate >= shown * every_seconds - CLOCK_SECONDS:
@@ -148,6 +150,7 @@ def _iter_frames(source: VideoSource, indices: Sequence[int], *, decoder: Decode
 
 
 def _frames(video: Video, indices: Sequence[int]) -> Iterator[Frame]:
+    video.restart()
     position = 0
     for index in indices:
         while position <= index:
@@ -199,4 +202,4 @@ def _with_a_frame(video: Video) -> Video:
 def _is_picture(video: Video) -> bool:
     is_file = video.stated_frames is None and video.codec in _PICTURE_CODECS
     is_cover = video.average_rate == _COVER_RATE
-    return (is_file or is_cover) and len(video.packets()) == 1
+    return (is_file or is_cover) and len(video.packets(end=0.0)) == 1

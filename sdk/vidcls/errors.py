@@ -27,8 +27,12 @@ class VideoError(VidclsError):
     """
 
     def __init__(self, path: str, problem: str) -> None:
-        super().__init__(f"{path}: {problem}")
+        super().__init__(path, problem)  # so that it can be sent to another process
         self.path = path
+        self._problem = problem
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self._problem}"
 
 
 class DeviceError(VidclsError):

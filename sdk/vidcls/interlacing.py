@@ -6,6 +6,7 @@ hands out the same untouched memory for every frame: black, or what happened to 
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 
 import numpy as np
@@ -41,7 +42,7 @@ def converted(frames: Iterator[Frame], video: Video, source: VideoSource) -> Ite
     except VideoError:
         yield first
         raise
-    is_checked = second is not None and np.array_equal(first, second)
+    is_checked = second is None or np.array_equal(first, second)
     if is_checked:
         _check(source, seconds=video.seconds)
     yield first
@@ -58,6 +59,7 @@ def converted(frames: Iterator[Frame], video: Video, source: VideoSource) -> Ite
 
 
 def _check(source: VideoSource, *, seconds: float) -> None:
+    source = _of_its_own(source)
     try:
         from vidcls.pyav_video import PyAVVideo  # noqa: PLC0415 - an optional package
     except DependencyError:
@@ -73,9 +75,20 @@ def _check(source: VideoSource, *, seconds: float) -> None:
         video.close()
 
 
+def _of_its_own(source: VideoSource) -> VideoSource:
+    """The same video, to be read without moving the reader that has it open already."""
+    if not isinstance(source, io.BufferedIOBase):
+        return source
+    position = source.tell()
+    source.seek(0)
+    copy = io.BytesIO(source.read())
+    source.seek(position)
+    return copy
+
+
 def _check_without_pyav(source: VideoSource) -> None:
     # Both open at once, so that the second is not given the first one's memory.
-    one, other = OpenCVVideo(source), OpenCVVideo(source)
+    one, other = OpenCVVideo(source), OpenCVVideo(_of_its_own(source))
     try:
         one.grab()
         other.grab()

@@ -9,7 +9,16 @@ import numpy as np
 import numpy.typing as npt
 
 from vidcls.errors import DependencyError, VideoError
-from vidcls.sources import MAX_PIXELS, VideoSource, check_size, openable, source_name
+from vidcls.sources import (
+    MAX_PIXELS,
+    OPEN_SECONDS,
+    READ_SECONDS,
+    VideoSource,
+    check_size,
+    is_url,
+    openable,
+    source_name,
+)
 from vidcls.timetable import REORDERED_PACKETS, Packet
 
 try:
@@ -20,9 +29,6 @@ except ImportError as error:
         "without a display 'pip uninstall opencv-python' and 'pip install opencv-python-headless'"
     ) from error
 
-# How long a server may take to answer, and to send the next packet.
-OPEN_SECONDS = 15
-READ_SECONDS = 15
 # OpenCV seeks to a frame number that it reckons from an average rate, so ask for a little earlier, then for more.
 _EARLIER_SECONDS = (0.1, 1.0, 10.0)
 
@@ -143,11 +149,12 @@ class OpenCVVideo:
             raise
 
     def _open(self, options: list[int]) -> cv2.VideoCapture:
-        options = [
-            *options,
-            *(cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_SECONDS * 1000),
-            *(cv2.CAP_PROP_READ_TIMEOUT_MSEC, READ_SECONDS * 1000),
-        ]
+        if isinstance(self._source, str) and is_url(self._source):
+            options = [
+                *options,
+                *(cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_SECONDS * 1000),
+                *(cv2.CAP_PROP_READ_TIMEOUT_MSEC, READ_SECONDS * 1000),
+            ]
         if not isinstance(self._source, str):
             self._source.seek(0)
         # Only the FFmpeg backend: the others number, time and turn frames by rules of their own.

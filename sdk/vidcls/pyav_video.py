@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vidcls.errors import DependencyError, VideoError
-from vidcls.sources import VideoSource, check_size, openable, source_name
+from vidcls.sources import OPEN_SECONDS, READ_SECONDS, VideoSource, check_size, openable, source_name
 from vidcls.timetable import REORDERED_PACKETS, SAME_SECONDS, Packet
 
 try:
@@ -22,9 +22,6 @@ except ImportError as error:
 _DAMAGE = (av.FFmpegError, IndexError)
 # A frame asked for by its time is found to within one or two.
 _FRAMES_AROUND = 4
-# How long a server may take to answer, and to send the next packet.
-OPEN_SECONDS = 15
-READ_SECONDS = 15
 
 
 class PyAVVideo:
@@ -37,7 +34,11 @@ class PyAVVideo:
         self._rewind()
         self._first_stamp = self._stamp = self.peek() or 0.0
         self._size = (self._stream.codec_context.width, self._stream.codec_context.height)
-        check_size(self.name, *self._size)
+        try:
+            check_size(self.name, *self._size)
+        except VideoError:
+            self.close()
+            raise
         self.codec: str = self._stream.codec_context.name
         self.average_rate = float(self._stream.average_rate) if self._stream.average_rate else None
         self.stated_frames = self._stated_frames()
@@ -77,6 +78,8 @@ class PyAVVideo:
         Raises:
             VideoError: the container cannot be entered there.
         """
+        if not math.isfinite(stamp):
+            raise VideoError(self.name, "cannot be entered: the container gives no times")
         self.restart()
         self._is_fresh = False
         self._ready.clear()
@@ -99,6 +102,7 @@ class PyAVVideo:
                     return None
                 self._ready.extend(packet.decode())
             except _DAMAGE:  # as in OpenCV, a video ends where it cannot be decoded any more
+                self._packets = iter(())
                 return None
         frame = self._ready[0]
         return math.nan if frame.pts is None else float(frame.pts * frame.time_base)

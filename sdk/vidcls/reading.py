@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import pairwise
 
 from vidcls.errors import VideoError
-from vidcls.sampling import window_starts
+from vidcls.sampling import CLOCK_SECONDS, window_starts
 from vidcls.timetable import (
     Packet,
     Run,
@@ -85,14 +85,19 @@ def checked_table(video: Video, stamps: Sequence[float]) -> TimeTable:
     return table
 
 
-def read_frames(video: Video, table: TimeTable, wanted: Sequence[int]) -> Iterator[Frame]:
+def read_frames(
+    video: Video, table: TimeTable, wanted: Sequence[int], *, spans: Sequence[tuple[int, int]]
+) -> Iterator[Frame]:
     """The frames numbered `wanted` (increasing) in `table`, one after the other.
+
+    Args:
+        spans: (first, last) of the frames of each view, which are decoded without leaving one out.
 
     Raises:
         MispredictedError: after some or all frames; those that came may be others than `table` says.
         VideoError: a frame cannot be decoded.
     """
-    runs = plan_runs(table, wanted)
+    runs = plan_runs(table, spans)
     if runs is None:
         yield from _read_through(video, table, frozenset(wanted))
         return
@@ -159,7 +164,7 @@ def _go_to(video: Video, stamp: float) -> bool:
 
 def _predict_parts(video: Video, *, first_stamp: float, clip_seconds: float, views: int) -> TimeTable | None:
     """The parts of a long video that matter; None where its container does not let one enter it there."""
-    if video.stated_frames is None or video.average_rate is None:
+    if video.stated_frames is None or video.average_rate is None or not math.isfinite(first_stamp):
         return None
     stated_seconds = video.stated_frames / video.average_rate
     end = _complete(video.packets(start=first_stamp + max(0.0, stated_seconds - clip_seconds)))
@@ -175,7 +180,7 @@ def _predict_parts(video: Video, *, first_stamp: float, clip_seconds: float, vie
     stretches = [end]
     for window in window_starts(duration=duration, clip_seconds=clip_seconds, views=views):
         start, stop = first_stamp + window, first_stamp + window + clip_seconds
-        stretch = _complete(video.packets(start=start, end=stop), end=stop)
+        stretch = _complete(video.packets(start=start - CLOCK_SECONDS, end=stop), end=stop)
         if not stretch:
             return None
         stretches.append(stretch)

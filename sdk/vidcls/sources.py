@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import re
-import warnings
 from pathlib import Path
 from typing import TypeAlias, TypeGuard
 
@@ -18,9 +17,16 @@ VideoSource: TypeAlias = str | os.PathLike[str] | io.BufferedIOBase
 
 # 8K video has 33 million pixels; what claims more is a damaged header, and decoding it would take gigabytes.
 MAX_PIXELS = 36_000_000
+# Resized, a picture thinner than this would become as long as a book.
+MAX_PROPORTION = 100
+# How long a server may take to answer, and to send the next packet.
+OPEN_SECONDS = 15
+READ_SECONDS = 15
 # How files of one picture begin: PNG, JPEG, BMP, TIFF.
 _PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"BM", b"II*\x00", b"MM\x00*")
 
+# Passwords, keys and signatures in a URL's query, as IP cameras and signed downloads have them.
+_SECRETS = re.compile(r"(?i)([?&][^=&#]*(?:pass|pwd|token|secret|key|sig|auth|cred)[^=&#]*=)[^&#]*")
 _LIVE_PROTOCOLS = ("rtsp://", "rtsps://", "rtmp://", "rtmps://", "rtp://", "udp://", "srt://")
 
 # user:password@ after the ://, also where the password holds a '/', '?' or '#' that should have been escaped.
@@ -36,7 +42,7 @@ def source_name(source: int | VideoSource) -> str:
         return f"<{name}>" if isinstance(name, str) else "<video in memory>"
     name = os.fspath(source)
     if is_url(name):
-        return _CREDENTIALS.sub("", name, count=1)
+        return _SECRETS.sub(r"\1...", _CREDENTIALS.sub("", name))
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")  # so that it can be printed
 
 
@@ -76,6 +82,10 @@ def openable(source: VideoSource) -> str | io.BufferedIOBase:
 
 def check_size(name: str, width: int, height: int, *, limit: int = MAX_PIXELS) -> None:
     """Raise VideoError if the pictures of the video `name` have more than `limit` pixels."""
+    if 0 < MAX_PROPORTION * min(width, height) < max(width, height):
+        raise VideoError(
+            name, f"its pictures are said to be {width} x {height}, which no camera makes; the file is damaged"
+        )
     if width * height > limit:
         raise VideoError(
             name,
@@ -96,25 +106,26 @@ def _check_file(path: Path, name: str) -> None:
         raise VideoError(name, "there is no such file")
     if not path.is_file():
         raise VideoError(name, "is not a file; name one video file")
-    if path.stat().st_size == 0:
-        raise VideoError(name, "the file is empty")
     if not os.access(path, os.R_OK):
         raise VideoError(name, "the file may not be read by this user")
-    _check_picture_size(path, name)
+    try:
+        with path.open("rb") as file:
+            beginning = file.read(4)
+    except OSError as error:
+        raise VideoError(name, f"cannot be read ({error.strerror})") from None
+    if not beginning:
+        raise VideoError(name, "the file is empty")
+    if beginning.startswith(_PICTURES):
+        _check_picture_size(path, name)
 
 
 def _check_picture_size(path: Path, name: str) -> None:
     # FFmpeg decodes a picture to find out about it, before its size can be asked for.
-    with path.open("rb") as file:
-        if not file.read(4).startswith(_PICTURES):
-            return
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", PillowImage.DecompressionBombWarning)
-        try:
-            with PillowImage.open(path) as picture:
-                size = picture.size
-        except PillowImage.DecompressionBombError:
-            raise VideoError(name, f"a picture of far more than {MAX_PIXELS / 1e6:.0f} million pixels") from None
-        except (OSError, SyntaxError, ValueError):
-            raise VideoError(name, "it begins like a picture, but is damaged") from None
+    try:
+        with PillowImage.open(path) as picture:
+            size = picture.size
+    except (PillowImage.DecompressionBombError, PillowImage.DecompressionBombWarning):
+        raise VideoError(name, f"a picture of far more than {MAX_PIXELS / 1e6:.0f} million pixels") from None
+    except (OSError, SyntaxError, ValueError):
+        raise VideoError(name, "it begins like a picture, but is damaged") from None
     check_size(name, *size)

@@ -122,8 +122,10 @@ def same_stamp(one: float, other: float) -> bool:
     return abs(one - other) <= SAME_SECONDS
 
 
-def plan_runs(table: TimeTable, wanted: Sequence[int]) -> list[Run] | None:
-    """How to reach the frames numbered `wanted` (increasing) by seeking, then the last frame of the video.
+def plan_runs(table: TimeTable, spans: Sequence[tuple[int, int]]) -> list[Run] | None:
+    """How to decode the frames first..last of each span by seeking, then the last frame of the video.
+
+    All frames of a span are decoded, wanted or not: what comes out between them says that they are the right ones.
 
     The last run looks whether the video ends where the table says. None if decoding everything is cheaper.
     """
@@ -131,12 +133,12 @@ def plan_runs(table: TimeTable, wanted: Sequence[int]) -> list[Run] | None:
         return None
     last = len(table.times) - 1
     runs: list[Run] = []
-    for index in [*wanted, last]:
-        lead_in = index - _key_before(table, index) + SEEK_FRAMES
-        if runs and table.part_end(runs[-1].last) > index and index - runs[-1].last <= lead_in:
-            runs[-1] = Run(first=runs[-1].first, last=index)
+    for start, end in [*sorted(spans), (last, last)]:
+        lead_in = start - _key_before(table, start) + SEEK_FRAMES
+        if runs and table.part_end(runs[-1].last) > start and start - runs[-1].last <= lead_in:
+            runs[-1] = Run(first=runs[-1].first, last=max(end, runs[-1].last))
         else:
-            runs.append(Run(first=index, last=index))
+            runs.append(Run(first=start, last=end))
     cost = sum(run.last - _key_before(table, run.first) + SEEK_FRAMES for run in runs)
     return runs if len(table.parts) > 1 or cost < len(table.times) else None
 

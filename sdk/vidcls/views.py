@@ -91,7 +91,8 @@ def _read_views(source: VideoSource, contract: Contract, *, views: int, crops: i
                 views=views,
             )
             wanted = sorted({index for view in sampled for index in view.indices})
-            frames = read_frames(video, table, wanted)
+            spans = [(view.indices[0], view.indices[-1]) for view in sampled]
+            frames = read_frames(video, table, wanted, spans=spans)
             decoded = _Timed(frames if decoder == "pyav" else converted(frames, video, source))
             cropped = dict(zip(wanted, crop_frames(decoded, contract.image, crops=crops), strict=True))
             return sampled, cropped, decoded.seconds

@@ -91,7 +91,8 @@ def with_vidcls(path: Path, views: int) -> Frames:
         indices = sorted({index for view in sampled for index in view.indices})
         # Numbered by time: of a long video the table holds parts only.
         numbers = [round(table.times[index] * RATE) for index in indices]
-        return dict(zip(numbers, read_frames(video, table, indices), strict=True))
+        spans = [(view.indices[0], view.indices[-1]) for view in sampled]
+        return dict(zip(numbers, read_frames(video, table, indices, spans=spans), strict=True))
 
 
 def with_pyav(path: Path, views: int) -> Frames:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import pickle
 import socket
 import sys
 import threading
@@ -12,6 +13,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
@@ -19,7 +21,7 @@ from PIL import Image
 import live_server
 from generated import painted_number, write_av_clip, write_clip
 from vidcls import VideoClassifier, VideoError
-from vidcls.decoding import iter_frames, open_video, read_times
+from vidcls.decoding import EndlessError, iter_frames, open_video, read_times, source_name
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -184,3 +186,104 @@ def test_pyav_gives_the_frames_that_opencv_gives(tmp_path: Path) -> None:
     ours, theirs = (list(iter_frames(clip, wanted, decoder=decoder)) for decoder in ("opencv", "pyav"))
     np.testing.assert_array_equal(ours, theirs)
     assert [painted_number(frame) for frame in ours] == wanted
+
+
+def still_then_moving(path: Path) -> Path:
+    """A scene that stays the same for 60 frames and changes for 60; noise, so that no two changing frames agree."""
+    random = np.random.default_rng(0)
+    still = random.integers(0, 256, (120, 160, 3), np.uint8)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=25, options={"g": "12"})
+        stream.width, stream.height, stream.pix_fmt = 160, 120, "yuv420p"
+        for number in range(120):
+            picture = still if number < 60 else random.integers(0, 256, still.shape, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+    return path
+
+
+@pytest.mark.parametrize("views", [1, 3])
+def test_a_still_scene_in_memory_is_read_like_the_file(model: Path, tmp_path: Path, views: int) -> None:
+    clip, classifier = still_then_moving(tmp_path / "still.mp4"), VideoClassifier(model)
+    found = classifier.predict(io.BytesIO(clip.read_bytes()), views=views)
+    np.testing.assert_array_equal(found.logits, classifier.predict(clip, views=views).logits)
+
+
+def test_damage_inside_a_view_ends_the_video_there(model: Path, tmp_path: Path) -> None:
+    clip = tmp_path / "damaged.mp4"
+    clip.write_bytes(still_then_moving(tmp_path / "whole.mp4").read_bytes())
+    with av.open(str(clip)) as container:
+        places = [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size]
+    content = bytearray(clip.read_bytes())
+    for position, size in places[62:66]:
+        content[position : position + size] = bytes(size)
+    clip.write_bytes(content)
+    frames = len(read_times(clip))
+    assert frames < 70
+    found = VideoClassifier(model).predict(clip, views=1)
+    assert found.timestamps.max() < frames / 25
+
+
+def test_a_camera_of_pictures_without_end_is_told_at_once(tmp_path: Path) -> None:
+    picture = tmp_path / "picture.jpg"
+    Image.new("RGB", (64, 48), "red").save(picture)
+
+    class Camera(Quiet):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=picture")
+            self.end_headers()
+            try:
+                while True:
+                    self.wfile.write(b"--picture\r\nContent-Type: image/jpeg\r\n\r\n" + picture.read_bytes() + b"\r\n")
+            except OSError:  # whoever looked has gone
+                pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Camera) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            with pytest.raises(VideoError, match="states no length"):
+                read_times(f"http://127.0.0.1:{server.server_port}/video.mjpg")
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_frames_without_times_that_stay_the_same_are_read(model: Path, tmp_path: Path) -> None:
+    clip = tmp_path / "still.h264"
+    with av.open(str(clip), "w", format="h264") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for _ in range(30):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.full((48, 64, 3), 90, np.uint8), format="rgb24")))
+        container.mux(stream.encode())
+    assert VideoClassifier(model).predict(clip).timestamps.shape[0] == 1
+
+
+def test_pictures_as_thin_as_a_thread_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "thread.gif"
+    pictures = [Image.new("L", (2, 30_000), 40 * number) for number in range(2)]
+    pictures[0].save(path, save_all=True, append_images=pictures[1:])
+    with pytest.raises(VideoError, match="2 x 30000, which no camera makes"):
+        read_times(path)
+
+
+@pytest.mark.parametrize("error", [VideoError("a.mp4", "is broken"), EndlessError("http://u:p@host/x")])
+def test_errors_can_be_sent_to_another_process(error: VideoError) -> None:
+    copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - made here
+    assert (type(copy), str(copy), copy.path) == (type(error), str(error), error.path)
+    assert "p@" not in str(copy)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("http://cam/v.cgi?user=admin&pwd=secret&fps=5", "http://cam/v.cgi?user=admin&pwd=...&fps=5"),
+        ("https://b/x.mp4?X-Amz-Signature=ab12&X-Amz-Date=1", "https://b/x.mp4?X-Amz-Signature=...&X-Amz-Date=1"),
+        ("concat:http://u:p@h/a|http://u:q@h/b", "concat:http://h/a|http://h/b"),
+    ],
+)
+def test_messages_leave_out_what_a_url_keeps_secret(url: str, shown: str) -> None:
+    assert source_name(url) == shown
