@@ -33,6 +33,7 @@ ANSWER_SECONDS = 1.0  # that the model takes for a window
 OVERLOAD = 3  # windows asked for in that time
 DOWN_SECONDS = 5.0  # between the server's death and its next start
 CLIP_SECONDS = 64 / 30
+END_SECONDS = 2.0  # that the system may take to end a thread that has done its work
 
 
 @dataclass(kw_only=True)
@@ -118,7 +119,12 @@ def soak(*, seconds: float, kills: int) -> Soak:
                     seen.gaps.append(record.gap_seconds)
                 if now >= seconds:
                     break
-        seen.threads_left_over = _native_threads() - threads - killer.is_alive()
+        ended.set()
+        killer.join()
+        patience = time.monotonic() + END_SECONDS
+        while (left := _native_threads() - threads) and time.monotonic() < patience:
+            time.sleep(0.1)
+        seen.threads_left_over = left
     finally:
         ended.set()
         killer.join()
