@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import queue
 import threading
 from collections import deque
@@ -16,6 +17,8 @@ Result = TypeVar("Result")
 # How long closing waits for work that is under way. Decoding cannot be broken off in the middle of a
 # file; what takes longer ends by itself, unseen.
 STOP_SECONDS = 1.0
+# Of 19, how much less of the processor the threads get than whoever waits for them.
+NICENESS = 10
 
 
 def map_ahead(work: Callable[[Item], Result], items: Iterable[Item], *, threads: int) -> Generator[Result, None, None]:
@@ -50,6 +53,9 @@ def map_ahead(work: Callable[[Item], Result], items: Iterable[Item], *, threads:
 
 
 def _work_off(work: Callable[[Item], Result], jobs: queue.SimpleQueue[tuple[Future[Result], Item] | None]) -> None:
+    if hasattr(os, "setpriority"):
+        # Threads of one inference wait for each other; what is only done ahead shall not hold one of them up.
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
     while (job := jobs.get()) is not None:
         future, item = job
         if future.set_running_or_notify_cancel():
