@@ -44,7 +44,7 @@ def quiet_decoders() -> None:
 
 
 class OpenCVVideo:
-    """A `vidcls.decoding.Video` that OpenCV decodes."""
+    """A `vidcls.video.Video` that OpenCV decodes."""
 
     def __init__(self, source: VideoSource) -> None:
         self.name = source_name(source)

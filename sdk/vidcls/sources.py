@@ -30,7 +30,7 @@ _SECRETS = re.compile(r"(?i)([?&][^=&#]*(?:pass|pwd|token|secret|key|sig|auth|cr
 _LIVE_PROTOCOLS = ("rtsp://", "rtsps://", "rtmp://", "rtmps://", "rtp://", "udp://", "srt://")
 
 # user:password@ after the ://, also where the password holds a '/', '?' or '#' that should have been escaped.
-_CREDENTIALS = re.compile(r"(?<=://)(?:[^/?#]*@|[^/?#:@]*:(?!\d*(?:[/?#]|$)).*@)")
+_CREDENTIALS = re.compile(r"(?<=://)(?:[^/?#|]*@(?:[^?#|]*@)?|[^/?#:@]*:(?!\d*(?:[/?#]|$)).*@)")
 
 
 def source_name(source: int | VideoSource) -> str:

@@ -20,6 +20,8 @@ from vidcls.sampling import duration_seconds, presentation_times
 REORDERED_PACKETS = 32
 # What it costs to start decoding elsewhere, in frames: OpenCV begins at least 16 before the one asked for.
 SEEK_FRAMES = 20
+# One time reckoned in two ways, in floats. The finest clock in use ticks every 11 us (90 kHz).
+SAME_SECONDS = 2e-6
 
 
 class Packet(NamedTuple):
@@ -113,10 +115,6 @@ def find_stamp(stamps: Sequence[float], stamp: float) -> int | None:
     return index if index < len(stamps) and same_stamp(stamps[index], stamp) else None
 
 
-# One time reckoned in two ways, in floats. The finest clock in use ticks every 11 us (90 kHz).
-SAME_SECONDS = 2e-6
-
-
 def same_stamp(one: float, other: float) -> bool:
     """Whether two times are one frame's."""
     return abs(one - other) <= SAME_SECONDS
@@ -126,7 +124,6 @@ def plan_runs(table: TimeTable, spans: Sequence[tuple[int, int]]) -> list[Run] |
     """How to decode the frames first..last of each span by seeking, then the last frame of the video.
 
     All frames of a span are decoded, wanted or not: what comes out between them says that they are the right ones.
-
     The last run looks whether the video ends where the table says. None if decoding everything is cheaper.
     """
     if table.stamps is None:

@@ -280,6 +280,7 @@ def test_what_is_no_name_is_a_type_error(source: object) -> None:
         ("rtsp://secret@host/stream", "rtsp://host/stream"),
         ("rtsp://admin:p@secret@host/stream", "rtsp://host/stream"),
         ("rtsp://admin:sec/ret@host/stream", "rtsp://host/stream"),
+        ("rtsp://admin:p@ss/word@host/stream", "rtsp://host/stream"),
         ("rtsp://admin:secret#1@host/stream", "rtsp://host/stream"),
         ("rtsp://admin:secret?@host/stream", "rtsp://host/stream"),
         ("http://admin:secret@[::1]:80/x", "http://[::1]:80/x"),
