@@ -261,7 +261,7 @@ def live(source: int | str, *, timeout_seconds: float) -> Reader:
     Raises:
         VideoError: it cannot be opened the first time.
     """
-    name = f"camera {source}" if isinstance(source, int) else source_name(source)
+    name = source_name(source)
     first = _open(source, timeout_seconds=timeout_seconds)
     if first is None:
         hint = "it is plugged in and not in use" if isinstance(source, int) else "the address, and that it is up"

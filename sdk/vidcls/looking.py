@@ -54,11 +54,4 @@ def _watch(source: int | str, contract: Contract) -> VideoViews:
         raise VideoError(
             source_name(source), f"no clip of {contract.sampling.clip_seconds:.2f} s came in {seconds:.0f} s"
         )
-    return VideoViews(
-        frames=catch.window.frames[None],
-        windows=[(catch.window.start, catch.window.end)],
-        timestamps=catch.window.timestamps[None],
-        decoded_share=None,
-        decode_ms=0.0,
-        crop_ms=0.0,
-    )
+    return catch.window.as_views()

@@ -19,8 +19,9 @@ from vidcls.capture import Capture, live, paced_file
 from vidcls.contract import Contract
 from vidcls.decoding import VideoSource
 from vidcls.prediction import Prediction
+from vidcls.sources import is_url
 from vidcls.views import VideoViews
-from vidcls.windows import FileWindows, Window
+from vidcls.windows import FileWindows
 
 Pace: TypeAlias = Literal["realtime", "fastest"]
 Classify: TypeAlias = Callable[[VideoViews], Prediction]
@@ -136,7 +137,7 @@ def open_stream(
         if isinstance(source, int):
             raise ValueError(f"pace is 'fastest', but camera {source} has a pace of its own; take 'realtime'")
         return Stream(FileSource(FileWindows(source, contract, step_seconds=step)), classify)
-    if isinstance(source, int) or (isinstance(source, str) and "://" in source):
+    if isinstance(source, int) or (isinstance(source, str) and is_url(source)):
         reader = live(source, timeout_seconds=timeout_seconds)
     else:
         reader = paced_file(source)
@@ -166,7 +167,7 @@ class LiveSource:
         """Ends with the source, or when stopped."""
         try:
             while (catch := self._capture.catch()) is not None:
-                prediction = classify(_views(catch.window))
+                prediction = classify(catch.window.as_views())
                 lag = time.monotonic() - catch.captured
                 yield Record(
                     prediction=prediction,
@@ -209,7 +210,7 @@ class FileSource:
                     return
                 self.picture = window.picture
                 yield Record(
-                    prediction=classify(_views(window)),
+                    prediction=classify(window.as_views()),
                     window=(window.start, window.end),
                     time=datetime.now(UTC),
                     lag_seconds=0.0,
@@ -218,14 +219,3 @@ class FileSource:
                     gap_seconds=0.0,
                     picture=window.picture,
                 )
-
-
-def _views(window: Window) -> VideoViews:
-    return VideoViews(
-        frames=window.frames[None],
-        windows=[(window.start, window.end)],
-        timestamps=window.timestamps[None],
-        decoded_share=None,
-        decode_ms=0.0,  # done by another thread, while the model was busy with something else
-        crop_ms=0.0,
-    )

@@ -13,6 +13,7 @@ from vidcls.contract import Contract
 from vidcls.decoding import VideoSource, iter_frames, read_times
 from vidcls.preprocessing import crop_frame
 from vidcls.sampling import CLOCK_SECONDS, duration_seconds, frames_in_window, uniform_indices
+from vidcls.views import VideoViews
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -30,6 +31,17 @@ class Window:
     frames: npt.NDArray[np.uint8] = field(repr=False)
     timestamps: npt.NDArray[np.float64] = field(repr=False)
     picture: npt.NDArray[np.uint8] = field(repr=False)
+
+    def as_views(self) -> VideoViews:
+        """It, as the one view of a video."""
+        return VideoViews(
+            frames=self.frames[None],
+            windows=[(self.start, self.end)],
+            timestamps=self.timestamps[None],
+            decoded_share=None,
+            decode_ms=0.0,  # done by another thread, while whoever asks waited or was busy with something else
+            crop_ms=0.0,
+        )
 
 
 def sliding_starts(*, duration: float, clip_seconds: float, step_seconds: float) -> list[float]:

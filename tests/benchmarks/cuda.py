@@ -2,7 +2,8 @@
 
 One table, from one run: PyTorch eager and compiled, a plain Optimum export, and vidcls with and without
 CUDA graphs, all in half precision; for each batch size latency, throughput, peak memory of the card and
-the largest difference from PyTorch's logits in fp32 on the same card. With --device cpu --preset tiny it
+the largest difference from PyTorch's logits in fp32 on the same card. vidcls gets uint8 frames, which its
+graph normalises; the others get normalised pixels for nothing. With --device cpu --preset tiny it
 runs anywhere, in fp32, which shows that the script works and nothing else.
 
 Each rival runs in a process of its own, so that its peak memory is its own.
@@ -56,25 +57,57 @@ def write_checkpoint(folder: Path, preset: str) -> list[int]:
 
 
 def export_all(folder: Path, *, precision: str) -> None:
-    """Write ours.onnx and, with Optimum's exporter and nothing of vidcls but the input's shape, plain.onnx."""
-    from optimum.exporters.onnx import onnx_export_from_model
-    from transformers import VideoMAEForVideoClassification
-
+    """Write ours.onnx and plain/model.onnx."""
     from vidcls_export.exporter import export
-    from vidcls_export.onnx_config import VideoClassifierOnnxConfig
 
     export(folder / "checkpoint", folder / "ours.onnx", precision=precision)  # type: ignore[arg-type]
+    export_plain(folder, precision=precision)
+
+
+def export_plain(folder: Path, *, precision: str) -> None:
+    """Write plain/model.onnx, with Optimum's exporter and nothing of vidcls but the input's shape."""
+    import torch
+    from optimum.exporters.onnx import onnx_export_from_model
+    from optimum.exporters.onnx.model_configs import ViTOnnxConfig
+    from transformers import VideoMAEForVideoClassification
+
+    class Config(ViTOnnxConfig):  # type: ignore[misc]
+        @property
+        def inputs(self) -> dict[str, dict[int, str]]:
+            return {"pixel_values": {0: "batch"}}
+
+        def generate_dummy_inputs(self, **_options: object) -> dict[str, Any]:
+            config, kind = self._config, torch.float16 if precision == "fp16" else torch.float32
+            return {
+                "pixel_values": torch.randn(2, config.num_frames, 3, config.image_size, config.image_size, dtype=kind)
+            }
+
     model = VideoMAEForVideoClassification.from_pretrained(folder / "checkpoint").eval()
     onnx_export_from_model(
         model.half() if precision == "fp16" else model,
         folder / "plain",
-        custom_onnx_configs={"model": VideoClassifierOnnxConfig(model.config, task="image-classification")},
+        custom_onnx_configs={"model": Config(model.config, task="image-classification")},
         task="image-classification",
         opset=18,
         dtype=precision,
         do_validation=False,
         device="cpu",
     )
+
+
+def random_frames(folder: Path, seed: int) -> np.ndarray:
+    """Blocks of random colours, uint8 [T, H, W, 3], as large as the model sees them."""
+    config = json.loads((folder / "checkpoint/config.json").read_text(encoding="utf-8"))
+    frames, size = config["num_frames"], config["image_size"]
+    blocks = np.random.default_rng(seed).integers(0, 256, (frames, size // 8, size // 8, 3), dtype=np.uint8)
+    return np.ascontiguousarray(blocks.repeat(8, axis=1).repeat(8, axis=2))
+
+
+def pixel_values(folder: Path, frames: np.ndarray) -> np.ndarray:
+    """float32 [N, T, 3, H, W] of frames [N, T, H, W, 3], in plain numpy."""
+    config = json.loads((folder / "checkpoint/preprocessor_config.json").read_text(encoding="utf-8"))
+    values = (frames / 255 - config["image_mean"]) / config["image_std"]
+    return np.ascontiguousarray(values.transpose(0, 1, 4, 2, 3), dtype=np.float32)
 
 
 def pytorch(folder: Path, *, device: str, half: bool, compiled: bool) -> Run:
@@ -156,7 +189,8 @@ def measure(run: Run, inputs: np.ndarray, expected: np.ndarray, *, runs: int) ->
 
 def measure_rival(name: str, folder: Path, *, device: str, batch: int, runs: int) -> dict[str, float]:
     """Measure one rival in this process."""
-    inputs, expected = np.load(folder / "inputs.npy")[:batch], np.load(folder / "expected.npy")[:batch]
+    frames, expected = np.load(folder / "frames.npy")[:batch], np.load(folder / "expected.npy")[:batch]
+    inputs = frames if name.startswith("vidcls") else pixel_values(folder, frames)
     before = used_memory_mb()
     result = measure(open_rival(name, folder, device=device), inputs, expected, runs=runs)
     # What a process takes of the card stays taken until it ends, so at the end it is the peak.
@@ -194,10 +228,10 @@ def main(device: str, preset: str, batches: tuple[int, ...], runs: int, rivals: 
         folder = Path(name)
         shape = write_checkpoint(folder / "checkpoint", preset)
         export_all(folder, precision=precision)
-        inputs = np.random.default_rng(0).standard_normal([max(batches), *shape]).astype(np.float32)
+        frames = np.stack([random_frames(folder, seed) for seed in range(max(batches))])
         reference = pytorch(folder, device=device, half=False, compiled=False)
-        expected = np.concatenate([reference(part) for part in inputs[:, None]])
-        np.save(folder / "inputs.npy", inputs)
+        expected = np.concatenate([reference(pixel_values(folder, part[None])) for part in frames])
+        np.save(folder / "frames.npy", frames)
         np.save(folder / "expected.npy", expected)
         print_head(device, preset, shape, precision, runs, expected)
         for batch in batches:

@@ -30,12 +30,12 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 
 import click
 import numpy as np
-from cuda import LABELS, write_checkpoint
-from machine import processor_name, warn_if_busy
+from cuda import LABELS, export_plain, pixel_values, random_frames, write_checkpoint
+from machine import warn_if_busy
 
 from generated import write_clip
 from vidcls.benchmark import peak_rss_mb
-from vidcls.cpus import cpu_features, usable_cpus
+from vidcls.cpus import cpu_features, cpu_name, usable_cpus
 from vidcls_train.settings import PRESETS
 
 Answer = Callable[[np.ndarray], np.ndarray | None]
@@ -138,42 +138,13 @@ def make_files(folder: Path, preset: str, names: list[str]) -> None:
     if not (folder / "clip.mp4").exists():
         write_clip(folder / "clip.mp4", frames=90, rate=30, width=320, height=240)
     if not (folder / "plain/model.onnx").exists():
-        export_plain(folder)
+        export_plain(folder, precision="fp32")
     if "OpenVINO, NNCF int8" in names and not (folder / "nncf.onnx").exists():
         quantize_with_nncf(folder)
     for precision in ("fp32", "fp16", "int8"):
         path = folder / f"vidcls-{precision}.onnx"
         if any(name.startswith(f"vidcls {precision}") for name in names) and not path.exists():
             export(folder / "checkpoint", path, precision=precision)  # type: ignore[arg-type]
-
-
-def export_plain(folder: Path) -> None:
-    """With Optimum's exporter and nothing of ours but the input's shape."""
-    from optimum.exporters.onnx import onnx_export_from_model
-    from optimum.exporters.onnx.model_configs import ViTOnnxConfig
-    from transformers import VideoMAEForVideoClassification
-
-    class Config(ViTOnnxConfig):  # type: ignore[misc]
-        @property
-        def inputs(self) -> dict[str, dict[int, str]]:
-            return {"pixel_values": {0: "batch"}}
-
-        def generate_dummy_inputs(self, **_options: object) -> dict[str, Any]:
-            import torch
-
-            config = self._config
-            return {"pixel_values": torch.randn(2, config.num_frames, 3, config.image_size, config.image_size)}
-
-    model = VideoMAEForVideoClassification.from_pretrained(folder / "checkpoint").eval()
-    onnx_export_from_model(
-        model,
-        folder / "plain",
-        custom_onnx_configs={"model": Config(model.config, task="image-classification")},
-        task="image-classification",
-        opset=18,
-        do_validation=False,
-        device="cpu",
-    )
 
 
 def quantize_with_nncf(folder: Path) -> None:
@@ -188,33 +159,19 @@ def quantize_with_nncf(folder: Path) -> None:
         model.graph.initializer.append(value)
         model.graph.node.remove(node)
     name = model.graph.input[0].name
-    clips = [{name: pixel_values(folder, random_frames(folder, seed))} for seed in range(1, CALIBRATION_CLIPS + 1)]
+    seeds = range(1, CALIBRATION_CLIPS + 1)
+    clips = [{name: pixel_values(folder, random_frames(folder, seed)[None])} for seed in seeds]
     quantized = nncf.quantize(
         model, nncf.Dataset(clips), model_type=nncf.ModelType.TRANSFORMER, subset_size=CALIBRATION_CLIPS
     )
     onnx.save(quantized, folder / "nncf.onnx")
 
 
-def random_frames(folder: Path, seed: int) -> np.ndarray:
-    """Blocks of random colours, uint8 [T, H, W, 3], as large as the model sees them."""
-    config = json.loads((folder / "checkpoint/config.json").read_text(encoding="utf-8"))
-    frames, size = config["num_frames"], config["image_size"]
-    blocks = np.random.default_rng(seed).integers(0, 256, (frames, size // 8, size // 8, 3), dtype=np.uint8)
-    return np.ascontiguousarray(blocks.repeat(8, axis=1).repeat(8, axis=2))
-
-
-def pixel_values(folder: Path, frames: np.ndarray) -> np.ndarray:
-    """float32 [1, T, 3, H, W], in plain numpy."""
-    config = json.loads((folder / "checkpoint/preprocessor_config.json").read_text(encoding="utf-8"))
-    values = (frames / 255 - config["image_mean"]) / config["image_std"]
-    return np.ascontiguousarray(values.transpose(0, 3, 1, 2)[None], dtype=np.float32)
-
-
 def serve(name: str, folder: Path) -> None:
     """Be a contender: one answer for each line on stdin, as a line of JSON."""
     output, sys.stdout = sys.stdout, sys.stderr  # libraries print
     frames = random_frames(folder, 0)
-    values = frames if name.startswith("vidcls") else pixel_values(folder, frames)
+    values = frames if name.startswith("vidcls") else pixel_values(folder, frames[None])
     answer = open_contender(name, folder)
     for _ in sys.stdin:
         started = time.perf_counter()
@@ -301,7 +258,7 @@ def main(preset: str, runs: int, only: tuple[str, ...], folder: Path | None, ser
     versions = [f"{package} {version(package)}" for package in packages if importlib.util.find_spec(package)]
     features = [name for name, found in cpu_features().items() if found]
     click.echo(f"{', '.join(versions)}, Python {platform.python_version()}")
-    click.echo(f"{processor_name()} ({', '.join(features)}), {usable_cpus()} threads")
+    click.echo(f"{cpu_name()} ({', '.join(features)}), {usable_cpus()} threads")
     click.echo(f"VideoMAE {preset}, random weights, {len(LABELS)} labels; {runs} runs each, turn by turn\n")
     print_table(answers)
     for name, packages_missing in missing.items():

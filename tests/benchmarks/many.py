@@ -21,6 +21,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 os.environ["HF_HUB_OFFLINE"] = "1"
 
 import click
+from machine import warn_if_busy
 
 from vidcls import Prediction, VideoClassifier
 from vidcls.cpus import usable_cpus
@@ -75,9 +76,7 @@ def measure(path: Path, videos: list[Path], *, block: int) -> dict[str, float]:
 @click.option("--block", type=click.IntRange(min=1), default=8, show_default=True, help="Videos to a turn.")
 def main(sources: tuple[Path, ...], preset: str, model: Path | None, block: int) -> None:
     """Measure predict_many on videos; folders are taken with all that is below them."""
-    load = os.getloadavg()[0]
-    if load > usable_cpus() / 2:
-        click.echo(f"Warning: this machine is busy (load {load:.1f}); the times mean little, the ratios too", err=True)
+    warn_if_busy()
     videos = [video for source in sources for video in (list_videos(source) if source.is_dir() else [source])]
     with TemporaryDirectory() if model is None else nullcontext("") as folder:
         seconds = measure(model or exported(preset, Path(folder)), videos, block=block)

@@ -66,8 +66,8 @@ def rows(out: Path) -> dict[str, dict[str, Any]]:
     return by_path
 
 
-def predictions(model: Path, videos: list[str]) -> dict[str, dict[str, Any]]:
-    result = CliRunner().invoke(main, ["predict", str(model), *videos, "--json", "--device", "cpu"])
+def predictions(model: Path, videos: list[str], *options: str) -> dict[str, dict[str, Any]]:
+    result = CliRunner().invoke(main, ["predict", str(model), *videos, *options, "--json", "--device", "cpu"])
     answers = [json.loads(line) for line in result.stdout.splitlines()]
     return {answer["video"]: answer for answer in answers}
 
@@ -78,15 +78,16 @@ def test_every_video_has_its_row_whatever_happens_to_its_neighbours(model: Path,
     videos = [str(path) for path in sorted(clips.iterdir())]
     whole = tmp_path / "all.txt"
     out = tmp_path / "out.parquet"
+    options = ("--views", "2", "--crops", "3", "--top-k", "2")
 
     # Without the deadly one and the last two first: the second run does only what is left.
     whole.write_text("\n".join(videos[:-3]), encoding="utf-8")
-    summary, _ = batch(model, whole, "-o", out, "--actors", 2, code=0)
+    summary, _ = batch(model, whole, "-o", out, "--actors", 2, *options, code=0)
     assert (summary["videos"], summary["before"], summary["failed"]) == (18, 0, {})
     before = {path.name: path.stat().st_mtime_ns for path in out.iterdir()}
 
     whole.write_text("\n".join([*videos, "deadly://it", str(tmp_path / "gone.mp4")]), encoding="utf-8")
-    summary, told = batch(model, whole, "-o", out, "--actors", 2, code=1, python=tmp_path / "python")
+    summary, told = batch(model, whole, "-o", out, "--actors", 2, *options, code=1, python=tmp_path / "python")
     assert (summary["videos"], summary["before"]) == (5, 18)
     assert summary["failed"] == {"VideoError": 2, "WorkerDied": 1}
     assert "has 18 of the 23 videos already" in told
@@ -95,7 +96,7 @@ def test_every_video_has_its_row_whatever_happens_to_its_neighbours(model: Path,
 
     found = rows(out)
     assert set(found) == {*videos, "deadly://it", str(tmp_path / "gone.mp4")}
-    for video, answer in predictions(model, videos).items():
+    for video, answer in predictions(model, videos, *options).items():
         row = found[video]
         if "error" in answer:
             assert (row["error_type"], row["error"]) == (answer["error"]["type"], answer["error"]["message"])
@@ -143,16 +144,24 @@ def test_wrong_usage_exits_with_2_before_ray_starts(
     assert problem in result.stderr
 
 
-def test_another_models_answers_are_not_mixed_in(model: Path, clips: Path, tmp_path: Path) -> None:
+def test_answers_of_another_model_or_asked_in_another_way_are_not_mixed_in(
+    model: Path, clips: Path, tmp_path: Path
+) -> None:
     from vidcls.batch import Settings, plan
     from vidcls.parts import Parts
 
     job = plan(model, ["a.mp4"], str(tmp_path / "out"), settings=Settings())
     Parts(job.out, job.kept).write("one", [{"path": "a.mp4"}])
     other = write_model(tmp_path / "other.onnx", labels=("x", "y"))
-    result = CliRunner().invoke(main, ["batch", str(other), str(clips), "-o", job.out])
-    assert result.exit_code == 2
-    assert "holds answers with another model; name a new folder" in result.stderr
+    for changed, asked, *options in (
+        ("model", other),
+        ("views", model, "--views", "2"),
+        ("crops", model, "--crops", "3"),
+        ("top_k", model, "--top-k", "1"),
+    ):
+        result = CliRunner().invoke(main, ["batch", str(asked), str(clips), "-o", job.out, *map(str, options)])
+        assert result.exit_code == 2
+        assert f"holds answers with another {changed}; name a new folder" in result.stderr
     shutil.rmtree(job.out)
 
 

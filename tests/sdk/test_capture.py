@@ -32,10 +32,6 @@ def start(contract: ModelContract, *, step: float = STEP) -> Capture:
     return capture
 
 
-def number_of(times: list[float], at: float) -> int:
-    return int(np.argmin(np.abs(np.array(times) - at)))
-
-
 def picture(number: int) -> np.ndarray:
     return painted_frame(number % 256, width=32, height=32)
 

@@ -67,6 +67,17 @@ def test_between_the_two_scores_nothing_flickers() -> None:
     assert told(rows(0.45, 0.55, 0.59, 0.41, 0.59, 0.45)) == []
 
 
+def test_a_score_just_reached_starts_an_event_and_does_not_end_it() -> None:
+    records = rows(0.7, 0.7, 0.7)
+    exactly = float(records[0].prediction.probabilities[2])
+    assert told(records, enter_score=exactly, leave_score=exactly) == [("wave", 0, None), ("wave", 0, 2)]
+
+
+def test_an_events_score_is_the_highest_so_far() -> None:
+    began, ended = list(steady_events(rows(0.7, 0.9, 0.5, 0.45), smoothing_seconds=0))
+    assert (began.score, ended.score) == (pytest.approx(0.7, abs=SCORE), pytest.approx(0.9, abs=SCORE))
+
+
 def test_times_are_of_the_middles_of_windows_and_on_the_wall() -> None:
     began, ended = list(steady_events(rows(0.5, 0.7, 0.5, 0.39), smoothing_seconds=0, enter_score=0.65))[:2]
     assert (began.start, began.end, began.end_time) == (1.0, None, None)

@@ -6,6 +6,7 @@ import itertools
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 from generated import write_clip
 from vidcls import Prediction, VideoClassifier, VideoError
 from vidcls.ahead import STOP_SECONDS, map_ahead
+from vidcls.many import classify_many
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +60,34 @@ def test_a_bad_video_answers_in_its_place_and_the_rest_go_on(
     assert str(answers[2]) == "gone.mp4: there is no such file"
     for place in (1, 3):
         assert_same(answers[place], classifier.predict(videos[place]))
+
+
+def test_what_is_fetched_is_looked_at_in_its_videos_place(classifier: VideoClassifier, clips: list[Path]) -> None:
+    held: list[str] = []
+
+    @contextmanager
+    def fetch(name: Any) -> Iterator[Any]:
+        if name == "gone":
+            raise VideoError(name, "cannot be fetched")
+        held.append(name)
+        yield clips[int(name)]
+        held.remove(name)
+
+    answers = list(
+        classify_many(
+            ["4", "gone", "3"],
+            classifier.contract,
+            classifier._classify,
+            views=1,
+            crops=1,
+            decoder="auto",
+            fetch=fetch,
+        )
+    )
+    assert_same(answers[0], classifier.predict(clips[4]))
+    assert str(answers[1]) == "gone: cannot be fetched"
+    assert_same(answers[2], classifier.predict(clips[3]))
+    assert held == []
 
 
 def test_no_videos_no_answers(classifier: VideoClassifier) -> None:

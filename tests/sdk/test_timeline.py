@@ -10,6 +10,7 @@ import math
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from generated import write_clip
 from motion import DIRECTIONS, film, write_motion_model
 from vidcls import Record, Segment, VideoClassifier, VideoError
 from vidcls.cli import main
-from vidcls.timeline import LEAST_PROBABILITY, clock, most_probable_halves, srt_entry
+from vidcls.timeline import CHANGE_ODDS, LEAST_PROBABILITY, clock, most_probable_halves, srt_entry
 from vidcls.timeline import segments as segments_of
 
 SCRIPT = [("right", 4.0), ("up", 2.5), ("left", 3.3), ("down", 2.2), ("right", 2.0), ("left", 5.0)]
@@ -57,6 +58,23 @@ def test_every_stretch_is_found_with_borders_within_half_a_window(segments: list
     assert all(0.5 < segment.score <= 1 for segment in segments)
 
 
+def test_a_border_is_the_middle_of_its_window_and_a_score_that_of_the_windows_inside() -> None:
+    # Seven windows of 1 s, half a second apart, of a video that ends inside the last.
+    rows = [[0.9, 0.1]] * 3 + [[0.2, 0.8]] * 3 + [[0.7, 0.3]]
+    records: Any = [
+        SimpleNamespace(
+            window=(0.5 * number, 0.5 * number + 1),
+            prediction=SimpleNamespace(labels=("a", "b"), probabilities=np.array(row)),
+        )
+        for number, row in enumerate(rows)
+    ]
+    # Of the two windows at a change the less certain one is given up to it: the fourth, and the last.
+    found = list(segments_of(records, duration=3.8, change_odds=1))
+    assert [(segment.label, segment.start) for segment in found] == [("a", 0.0), ("b", 2.0), ("a", 3.4)]
+    assert [segment.end for segment in found] == [2.0, 3.4, 3.8]
+    assert [segment.score for segment in found] == pytest.approx([0.9, 0.8, 0.7])
+
+
 def test_segments_leave_no_gap(segments: list[Segment]) -> None:
     assert segments[0].start == 0
     assert segments[-1].end == pytest.approx(sum(seconds for _, seconds in SCRIPT), abs=1e-6)
@@ -80,6 +98,17 @@ def test_one_odd_answer_amid_others_is_no_segment(motion_model: Path, tmp_path: 
     video = film(tmp_path / "video.avi", [("right", 4.0), ("left", 0.4), ("right", 4.0)], rate=15)
     classifier = VideoClassifier(motion_model, device="cpu")
     assert [segment.label for segment in classifier.timeline(video, change_odds=50)] == ["right"]
+
+
+def test_the_command_asks_as_the_library_does_and_takes_other_odds(motion_model: Path, tmp_path: Path) -> None:
+    (option,) = [parameter for parameter in main.commands["timeline"].params if parameter.name == "change_odds"]
+    assert option.default == CHANGE_ODDS
+    video = film(tmp_path / "video.avi", [("right", 2.0), ("left", 2.0)], rate=15)
+    # Beyond what the few windows of so short a video can prove.
+    for odds, count in ((CHANGE_ODDS, 2), (1e12, 1)):
+        found = VideoClassifier(motion_model, device="cpu").timeline(video, change_odds=odds)
+        lines = run(motion_model, video, "--json", "--change-odds", odds).stdout.splitlines()
+        assert len(found) == len(lines) == count
 
 
 def test_bad_files_and_arguments_are_refused(motion_model: Path, tmp_path: Path) -> None:
