@@ -80,7 +80,7 @@ def main(checkpoint: str, output: Path, triton: Path | None, as_json: bool, **op
     CHECKPOINT is a folder made by vidcls-train, or a plain Hugging Face video classifier: a folder or an id on the hub.
 
     Exit code 0: done. 1: something failed or a check did not hold, and no file is written; or some of the clips to
-    check on could not be read, and the file is written from the others. 2: wrong usage.
+    check on could not be read, or DIR could not be written, and the file is there all the same. 2: wrong usage.
     """
     if options["check"] is None and _is_given("min_agreement"):
         raise click.UsageError("--min-agreement is for the clips of --check; give --check DATA_DIR too")

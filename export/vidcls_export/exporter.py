@@ -136,7 +136,7 @@ def export(
         check_finite(expected, of="PyTorch")
         latency_pytorch_ms = _median_ms(partial(pytorch, clip))
 
-        looked_at = [clip, *(sample_clips(clips, contract) if clips and precision == "fp16" else [])]
+        looked_at = [clip, *(sample_clips(clips, contract) if clips is not None and precision == "fp16" else [])]
         traced = trace(model, contract.image, graph=graph, scratch=scratch)
         proto, kept = convert(traced, precision=precision, clips=looked_at, scratch=scratch)
         draft = scratch / "graph.onnx"

@@ -5,10 +5,10 @@ a range found anew at every run, so that no calibration clips can be the wrong o
 
 Why 7 bits: x86 processors without VNNI sum products of bytes in pairs in 16 bits, where 2 * 255 * 127
 does not fit and is cut off without a word. 2 * 255 * 64 fits, so every processor computes the same
-integers, at the price of a quarter more rounding error.
+integers, at the price of one bit.
 
-Attention stays in float, and so does the classifier at the end: a thousandth of the weights, and up to
-a third of the error.
+Attention stays in float, and so does the classifier at the end: few of the weights, and its error would
+go into the logits as it is.
 """
 
 from __future__ import annotations

@@ -21,10 +21,9 @@ Precision = Literal["fp32", "fp16", "int8"]
 
 # How far an export's logits for the self-test's clip may be from PyTorch's where they reach up to
 # `_USUAL_LOGIT`, and in proportion where they reach further, because rounding errors grow with the
-# numbers. fp32 differs only in the order of its sums (up to 2e-6 of the largest logit, in models of
-# 2 to 12 layers), so 1e-3 leaves room for any processor and is still less than one grey level in the
-# pixels may move (7e-3). fp16 keeps 11 bits and rounds at every operator (up to 1.5e-3 of the largest
-# logit). int8 keeps 7 or 8 bits (up to 0.04 of it); what it does to real clips is for --check to say.
+# numbers. fp32 differs only in the order of its sums, fp16 keeps 11 bits and rounds at every operator,
+# int8 keeps 7 or 8 bits; tests/benchmarks/engines.py prints how far each is off on random weights. What
+# int8 does to real clips is for --check to say.
 _TOLERANCES: dict[Precision, float] = {"fp32": 1e-3, "fp16": 2e-2, "int8": 5e-1}
 _USUAL_LOGIT = 4.0
 

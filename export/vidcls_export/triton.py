@@ -13,9 +13,9 @@ from pathlib import Path
 
 from vidcls.contract import ModelContract, to_json
 
-MAX_BATCH = 32
+_MAX_BATCH = 32
 # How long a request waits for others to share a batch with: little beside what one clip takes.
-QUEUE_MICROSECONDS = 5000
+_QUEUE_MICROSECONDS = 5000
 
 _TYPES = {"float32": "TYPE_FP32", "uint8": "TYPE_UINT8"}
 
@@ -113,28 +113,28 @@ def write_repository(model: Path, contract: ModelContract, folder: Path) -> Path
     shutil.copyfile(model, target / "1" / "model.onnx")
     (target / "labels.txt").write_text("".join(f"{label}\n" for label in contract.labels), encoding="utf-8")
     (target / "contract.json").write_text(to_json(contract), encoding="utf-8")
-    (target / "config.pbtxt").write_text(config_text(model.stem, contract), encoding="utf-8")
-    (target / "README.md").write_text(readme_text(model.stem, contract), encoding="utf-8")
+    (target / "config.pbtxt").write_text(_config_text(model.stem, contract), encoding="utf-8")
+    (target / "README.md").write_text(_readme_text(model.stem, contract), encoding="utf-8")
     return target
 
 
-def config_text(name: str, contract: ModelContract) -> str:
+def _config_text(name: str, contract: ModelContract) -> str:
     """config.pbtxt of a model."""
     dimensions = _dimensions(contract)
     return _CONFIG.format(
         name=_quoted(name),
-        max_batch=MAX_BATCH,
+        max_batch=_MAX_BATCH,
         input_name=_quoted(contract.model.input.name),
         input_type=_TYPES[contract.model.input.dtype],
         input_dims=", ".join(map(str, dimensions)),
         output_name=_quoted(contract.model.output.name),
         labels=len(contract.labels),
-        preferred=", ".join(map(str, (4, 8, 16, MAX_BATCH))),
-        delay=QUEUE_MICROSECONDS,
+        preferred=", ".join(map(str, (4, 8, 16, _MAX_BATCH))),
+        delay=_QUEUE_MICROSECONDS,
     )
 
 
-def readme_text(name: str, contract: ModelContract) -> str:
+def _readme_text(name: str, contract: ModelContract) -> str:
     """What a client has to do, in words and as a program."""
     image, entry = contract.image, contract.model.input
     shortest = f"short side {image.resize_size}" if image.resize == "shortest_edge" else "stretched to a square"

@@ -92,7 +92,9 @@ def test_unreadable_clips_are_counted_and_exit_with_1(checkpoint: Path, clips: P
 
 
 def test_text_says_that_nothing_was_proven(checkpoint: Path, tmp_path: Path) -> None:
-    result = run(checkpoint, "-o", tmp_path / "model.onnx", "--graph", "portable")
+    result = run(checkpoint, "-o", tmp_path / "model.onnx", "--graph", "portable", "--triton", tmp_path / "repository")
+    served = tmp_path / "repository" / "model" / "1" / "model.onnx"
+    assert served.read_bytes() == (tmp_path / "model.onnx").read_bytes()
     assert "unproven" in result.stdout
     assert VideoClassifier(tmp_path / "model.onnx", device="cpu").contract.model.graph == "portable"
 

@@ -324,6 +324,19 @@ def test_fp16_keeps_an_mlp_that_overflows_in_fp32(edit_weights: Any, clips: Path
     assert len(products) == 2
 
 
+def test_fp16_keeps_an_attention_whose_scores_overflow_in_fp32(edit_weights: Any, tmp_path: Path) -> None:
+    """What it reads and makes fits fp16; what its softmax gets lies within the one operator and does not."""
+
+    def overflow(model: Any) -> None:
+        attention = model.videomae.encoder.layer[0].attention.attention
+        attention.query.weight[:] *= 300
+        attention.key.weight[:] *= 300
+        attention.value.weight[:] = 0  # so that the answer does not hang on which of two large scores is larger
+
+    report = export(edit_weights(overflow), tmp_path / "model.onnx", precision="fp16")
+    assert report.kept_in_fp32 == 1
+
+
 def test_fp16_looks_for_large_numbers_on_the_clips(edit_weights: Any, tmp_path: Path) -> None:
     """What overflows on black pictures only, the self-test's clip does not show."""
 

@@ -65,7 +65,10 @@ def disagreeing(exports: dict[Any, Any]) -> Any:
     )
     labels = ("<b>clap</b>", '" onload="', "turn left", "wave & go")
     return dataclasses.replace(
-        report, contract=dataclasses.replace(report.contract, labels=labels), disagreements=[found]
+        report,
+        path=Path("<u>model</u>.onnx"),
+        contract=dataclasses.replace(report.contract, labels=labels),
+        disagreements=[found],
     )
 
 
@@ -117,11 +120,22 @@ def test_a_clip_answered_otherwise_is_shown(disagreeing: Any) -> None:
     assert "<img src=x onerror=alert(1)>.mp4" in page.text  # as text
     assert "file: <b>clap</b>" in page.text
     assert "PyTorch: wave & go" in page.text
+    assert "label: wave & go" in page.text
+    assert "u" not in {tag for tag, _ in page.tags}  # the model's own name
     (source,) = (str(attributes["src"]) for tag, attributes in page.tags if tag == "img")
     picture = np.asarray(Image.open(io.BytesIO(base64.b64decode(source.partition(",")[2]))))
     assert picture.shape == (32, 32, 3)
     assert picture[16, 4].tolist() == pytest.approx([255, 0, 0], abs=8)
     assert picture[16, 28].tolist() == pytest.approx([0, 0, 0], abs=8)
+
+
+def test_of_many_the_plainest_are_shown(disagreeing: Any) -> None:
+    (found,) = disagreeing.disagreements
+    many = [dataclasses.replace(found, margin=number / 100, video=Path(f"clip{number}.mp4")) for number in range(60)]
+    page = page_of(dataclasses.replace(disagreeing, disagreements=many))
+    assert "Answered otherwise: 48 of 60" in page.text
+    shown = [int(number) for number in re.findall(r"clip(\d+)\.mp4", page.text)]
+    assert shown == list(range(59, 11, -1))
 
 
 def test_unproven_is_said(exports: dict[Any, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 import sys
@@ -33,6 +34,16 @@ def test_the_folder_is_what_a_model_repository_holds(repository: Path) -> None:
     assert VideoClassifier(repository / "1" / "model.onnx", device="cpu").verify().ok
 
 
+def test_the_configuration_has_the_graphs_shapes(repository: Path) -> None:
+    """Also where there is no tritonclient, whose schema the next test needs."""
+    session = onnxruntime.InferenceSession(repository / "1" / "model.onnx", providers=["CPUExecutionProvider"])
+    shapes = [part.shape[1:] for part in (*session.get_inputs(), *session.get_outputs())]
+    text = (repository / "config.pbtxt").read_text(encoding="utf-8")
+    found = re.findall(r"dims: \[ (.*) \]", text)
+    assert [[int(size) for size in sizes.split(", ")] for sizes in found] == shapes
+    assert text.startswith(r'name: "a \"b\" ä"')
+
+
 def test_the_configuration_fits_tritons_schema_and_the_graph(repository: Path) -> None:
     schema = pytest.importorskip("tritonclient.grpc.model_config_pb2")
     from google.protobuf import text_format
@@ -50,6 +61,34 @@ def test_the_configuration_fits_tritons_schema_and_the_graph(repository: Path) -
         (output.name, types[output.type], output.shape[1:])
     ]
     assert (repository / config.output[0].label_filename).is_file()
+
+
+def test_only_a_model_of_tritons_is_replaced(tmp_path: Path) -> None:
+    model = write_model(tmp_path / "model.onnx")
+    contract, folder = VideoClassifier(model, device="cpu").contract, tmp_path / "models"
+    other = folder / "model" / "thesis.txt"
+    other.parent.mkdir(parents=True)
+    other.write_text("three years")
+    with pytest.raises(ValueError, match="is there already and is no model of Triton's"):
+        write_repository(model, contract, folder)
+    assert other.read_text() == "three years"
+    other.unlink()
+    other.parent.rmdir()
+    stale = write_repository(model, contract, folder) / "2" / "model.onnx"
+    stale.parent.mkdir()
+    stale.write_bytes(b"older")
+    write_repository(model, contract, folder)
+    assert not stale.exists()
+
+
+def test_label_of_two_lines_is_refused(tmp_path: Path) -> None:
+    """Every label after it would be another's."""
+    model = write_model(tmp_path / "model.onnx")
+    contract = VideoClassifier(model, device="cpu").contract
+    broken = dataclasses.replace(contract, labels=("turn\nleft", *contract.labels[1:]))
+    with pytest.raises(ValueError, match=r"the label 'turn\\nleft' is not one line of text"):
+        write_repository(model, broken, tmp_path / "models")
+    assert not (tmp_path / "models").exists()
 
 
 def test_the_client_of_the_readme_gives_the_answer_of_predict(
