@@ -21,6 +21,8 @@ from pathlib import Path
 import click
 import numpy as np
 
+from vidcls.evaluation import wilson_interval
+
 
 def trained(data: Path, output: Path, seed: int, options: list[str], pretrain: str | None) -> float:
     """Train into `output`, if that is not done yet; returns the seconds it took."""
@@ -64,16 +66,9 @@ def main() -> None:
         )
     for name in ("test", "test_multiview"):
         scores = [row[name]["top1"] for row in rows]
-        low, high = interval(float(np.mean(scores)), rows[0][name]["videos"])
+        videos = rows[0][name]["videos"]
+        low, high = wilson_interval(round(float(np.mean(scores)) * videos), videos)
         click.echo(f"{name}: mean {np.mean(scores):.3f} of {len(scores)} seeds, 95 % interval {low:.3f} to {high:.3f}")
-
-
-def interval(share: float, videos: int) -> tuple[float, float]:
-    """Wilson's 95 % interval for a share of `videos`; seeds see the same videos, and narrow it no further."""
-    z = 1.96
-    middle = (share + z * z / (2 * videos)) / (1 + z * z / videos)
-    half = z / (1 + z * z / videos) * np.sqrt(share * (1 - share) / videos + z * z / (4 * videos * videos))
-    return middle - half, middle + half
 
 
 if __name__ == "__main__":

@@ -202,6 +202,7 @@ def test_a_label_without_a_training_clip_is_refused(broken: bool, data: Path, tm
         clip.unlink()
     if broken:
         (data / "train" / "swim" / "1.mp4").write_bytes(b"no video")
+        (data / "test" / "swim" / "2.mp4").write_bytes(b"no video")  # which is not train's loss
     report = check(data, tmp_path).report
     why = ", 1 cannot be read" if broken else ""
     with pytest.raises(DataError, match=f"the label 'swim' has no readable clip in train{why}: .*; add clips"):

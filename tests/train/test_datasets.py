@@ -127,6 +127,19 @@ def test_a_clip_is_mixed_with_its_neighbour_and_only_with_it(dataset: ClipDatase
         assert torch.equal(value, whole), name
 
 
+def test_what_is_drawn_for_a_clip_changes_with_seed_epoch_and_video() -> None:
+    pixels = torch.rand(2, 4, 3, 32, 32)
+
+    def drawn(seed: int, epoch: int, first: int) -> dict[str, torch.Tensor]:
+        clips = [{"pixel_values": pixels[n], "label": n, "key": (epoch, first + n)} for n in range(len(pixels))]
+        return Collate(PairMixing(mixup=0.8, cutmix=0.0), labels=2, branches=6, seed=seed)(clips)
+
+    usual = drawn(seed=7, epoch=0, first=0)
+    for other in (drawn(seed=8, epoch=0, first=0), drawn(seed=7, epoch=1, first=0), drawn(seed=7, epoch=0, first=2)):
+        assert not torch.isclose(other["skip_draws"], usual["skip_draws"]).all(dim=0).any()
+        assert not torch.isclose(other["targets"], usual["targets"]).any()
+
+
 def test_validation_sees_the_sdks_middle_view(tmp_path: Path, checkpoint: Path) -> None:
     contract = read_checkpoint(checkpoint)
     path = write_clip(tmp_path / "clip.mp4", frames=90)

@@ -27,10 +27,11 @@ from vidcls.contract import read_checkpoint
 from vidcls.errors import DeviceError, VidclsError
 from vidcls_export.exporter import export
 from vidcls_train.cli import main
+from vidcls_train.data import Clip
 from vidcls_train.evaluation import all_logits
 from vidcls_train.selection import best_row
 from vidcls_train.settings import Settings
-from vidcls_train.training import train
+from vidcls_train.training import _class_weights, train
 
 RUN = {
     "preset": "tiny",
@@ -45,6 +46,10 @@ RUN = {
     "workers": 0,
     "cache_gb": 1.0,
     "dropout": 0.0,  # processes and parts of a batch draw their own
+    "drop_path": 0.3,
+    "mixup": 0.8,
+    "cutmix": 1.0,
+    "averaging": 0.5,
     "allow_duplicates": True,  # all clips are of the same painted numbers
 }
 
@@ -109,10 +114,41 @@ def test_metrics_are_of_whole_videos_and_name_what_could_not_be_read(run: Path) 
         assert (row["videos"], row["views"], row["crops"]) == (4, views, crops)
         assert row["top1"] == sum(row["confusion"][index][index] for index in range(2)) / 4
         assert row["top5"] == 1.0
-    # The averaged weights of the epoch with the best validation loss are those that were kept.
+    assert metrics["train"]["epochs"] == 3
+
+
+def test_the_averaged_weights_of_the_kept_epoch_are_those_that_were_validated(run: Path, clips: Path) -> None:
+    metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
     best = best_row(metrics["train"]["history"])
     assert best is not None
+    assert metrics["train"]["best_step"] == best["step"]
     assert metrics["val"]["top1"] == best["eval_accuracy"]
+    model = VideoMAEForVideoClassification.from_pretrained(run)
+    videos = sorted((clips / "val").rglob("*.mp4"))
+    logits = all_logits(model, videos, read_checkpoint(run), views=1, crops=1, label="scoring")
+    class_ids = torch.tensor([("jump", "wave").index(video.parent.name) for video in videos])
+    loss = torch.nn.functional.cross_entropy(torch.from_numpy(logits), class_ids).item()
+    assert loss == pytest.approx(best["eval_loss"], abs=1e-5)
+    # They are not those of the step itself.
+    kept, last = (
+        load_file(run / name)
+        for name in ("model.safetensors", f"checkpoints/checkpoint-{best['step']}/model.safetensors")
+    )
+    assert not torch.equal(kept["classifier.weight"], last["classifier.weight"])
+
+
+def test_clips_of_rare_labels_count_for_more_if_balanced(tmp_path: Path) -> None:
+    clips = [Clip(path=tmp_path, label=label, group="") for label in "aaab"]
+    plain, balanced = (
+        _class_weights(settings(tmp_path, tmp_path, class_weights=how), clips, "abc") for how in ("none", "balanced")
+    )
+    assert plain == [1.0, 1.0, 1.0]
+    assert balanced == pytest.approx([2 / 3, 2.0, 1.0])
+
+
+def test_a_run_without_progress_ends_early(clips: Path, tmp_path: Path) -> None:
+    metrics = train(settings(clips, tmp_path / "checkpoint", epochs=9, learning_rate=1e-9, early_stopping=2))
+    assert metrics is not None
     assert metrics["train"]["epochs"] == 3
 
 

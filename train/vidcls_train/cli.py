@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -11,14 +10,8 @@ from typing import Any
 import click
 
 from vidcls import terminal
-from vidcls.cpus import usable_cpus
-from vidcls.errors import DependencyError
+from vidcls_train import options
 from vidcls_train.settings import DEFAULT_BASE, PRESETS, Settings, read_settings
-
-# Worker processes hand their batches over in shared memory, of which Docker gives 64 MiB unless told
-# otherwise; two batches of the base preset in flight from each of four workers take 600 MB.
-_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - only asked for its size
-_BATCHES_BYTES = 2**30
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -42,17 +35,13 @@ _BATCHES_BYTES = 2**30
     "Options given beside it go first.",
 )
 @click.option("--epochs", type=click.IntRange(min=1), help="Default: the recipe's, for the preset or the base.")
-@click.option("--max-steps", type=click.IntRange(min=1), help="Stop after so many steps, whatever --epochs says.")
+@options.max_steps
 @click.option(
     "--batch-size",
     type=click.IntRange(min=1),
     help="Clips per step of the optimizer, of all processes together. Default: the recipe's.",
 )
-@click.option(
-    "--accumulate",
-    type=click.IntRange(min=1),
-    help="Compute each batch in so many parts, one after the other, where it does not fit in memory. Default: 1.",
-)
+@options.accumulate
 @click.option("--gradient-checkpointing", is_flag=True, help="Compute layers twice to need less memory.")
 @click.option(
     "--learning-rate",
@@ -71,17 +60,9 @@ _BATCHES_BYTES = 2**30
     type=click.Choice(["none", "balanced"]),
     help="balanced: clips of rare labels count for more. Default: none.",
 )
-@click.option("--frames", type=click.IntRange(min=2), help="Frames per clip. Default: the preset's or the base's.")
-@click.option(
-    "--image-size",
-    type=click.IntRange(min=16),
-    help="Pixels, square; a multiple of 16. Default: the preset's or the base's.",
-)
-@click.option(
-    "--clip-seconds",
-    type=click.FloatRange(min=0, min_open=True),
-    help="Length of the window that the frames are spread over. Default: 64/30 (16 frames, every 4th, at 30 fps).",
-)
+@options.frames
+@options.image_size
+@options.clip_seconds
 @click.option(
     "--resize",
     type=click.Choice(["shortest_edge", "stretch"]),
@@ -113,22 +94,13 @@ _BATCHES_BYTES = 2**30
 @click.option(
     "--allow-duplicates", is_flag=True, help="Train even where much of val or test is footage that is in train too."
 )
-@click.option("--seed", type=click.IntRange(min=0), help="Default: 0.")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Default: auto.")
-@click.option(
-    "--workers",
-    type=click.IntRange(min=0),
-    help="Processes that load clips. Default: half as many as CPUs, at most 4; 0 where /dev/shm is small.",
-)
-@click.option(
-    "--cache-gb",
-    type=click.FloatRange(min=0),
-    help="Disk for decoded training clips, in ~/.cache/vidcls/frames; those not read for longest make room, and what "
-    "does not fit is decoded every epoch. Default: 20.",
-)
-@click.option("--resume", is_flag=True, help="Go on with the run in the output folder from its last whole epoch.")
+@options.seed
+@options.device
+@options.workers
+@options.cache_gb
+@options.resume
 @click.option("--push-to-hub", metavar="REPO", help="Upload the checkpoint to this repository on the hub.")
-def main(*, check_only: bool, **options: Any) -> None:
+def main(*, check_only: bool, **chosen: Any) -> None:
     """Fine-tune VideoMAE on DATA and write a checkpoint that carries its contract.
 
     DATA is a folder with train/, val/ and test/, each with one folder of videos per label; or a folder with one
@@ -142,22 +114,18 @@ def main(*, check_only: bool, **options: Any) -> None:
     usage.
     """
     if check_only:
-        _check(**options)
+        _check(**chosen)
         return
-    if options["output"] is None:
+    if chosen["output"] is None:
         raise click.UsageError("name the checkpoint folder to write with -o")
     # Else PyTorch's threads wait for each other in busy loops, which on a machine with other work makes
     # training several times slower. It is read when PyTorch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     with terminal.exit_codes():
-        settings = _settings(**options)
-        try:
+        settings = _settings(**chosen)
+        with options.named_missing_packages("training"):
             from vidcls_train.endings import named_endings
             from vidcls_train.training import train
-        except ImportError as error:
-            raise DependencyError(
-                f"training needs packages that are not installed ({error}); run 'pip install \"vidcls[train]\"'"
-            ) from error
         with named_endings(settings.output):
             metrics = train(settings)
     if metrics is not None:  # it is the first process's
@@ -166,19 +134,15 @@ def main(*, check_only: bool, **options: Any) -> None:
             raise SystemExit(1)
 
 
-def _check(*, output: Path | None, **options: Any) -> None:
+def _check(*, output: Path | None, **chosen: Any) -> None:
     """Print the report on the data; exit with 1 where it would stop a training, or clips cannot be read."""
     with terminal.exit_codes():
-        settings = _settings(output=output or Path(), **options)
-        try:
+        settings = _settings(output=output or Path(), **chosen)
+        with options.named_missing_packages("checking data"):
             from vidcls_train.checking import check_clips
             from vidcls_train.data import find_clips
             from vidcls_train.data_report import report_text, write_data_report
             from vidcls_train.findings import refuse_worthless
-        except ImportError as error:
-            raise DependencyError(
-                f"checking data needs packages that are not installed ({error}); run 'pip install \"vidcls[train]\"'"
-            ) from error
         with tempfile.TemporaryDirectory() as folder:
             checked = check_clips(
                 find_clips(settings.data, unpack_to=Path(folder)),
@@ -195,16 +159,16 @@ def _check(*, output: Path | None, **options: Any) -> None:
         raise SystemExit(1)
 
 
-def _settings(*, settings_file: Path | None, **options: Any) -> Settings:
+def _settings(*, settings_file: Path | None, **named: Any) -> Settings:
     """The settings of a run: what the options say, then the file, then the defaults."""
     # An option that is not given is None, a flag False.
-    given = {name: value for name, value in options.items() if value is not None and value is not False}
+    given = {name: value for name, value in named.items() if value is not None and value is not False}
     from_file = {} if settings_file is None else read_settings(settings_file)
     if "base" in given:
         from_file.pop("preset", None)
     elif "preset" in given:
         from_file.pop("base", None)
-    chosen = {"workers": default_workers(), **from_file, **given}
+    chosen = {"workers": options.default_workers(), **from_file, **given}
     if "preset" in chosen and "base" in chosen:
         raise click.UsageError("give --base or --preset, not both")
     if "preset" not in chosen:
@@ -212,13 +176,6 @@ def _settings(*, settings_file: Path | None, **options: Any) -> Settings:
     if chosen.get("preset") and chosen.get("head_only"):
         raise click.UsageError("--head-only needs a pretrained --base: a fresh encoder has no features to learn on")
     return Settings(**chosen)
-
-
-def default_workers() -> int:
-    """Half as many as CPUs, since training needs some; none where they could not hand over a batch."""
-    if _SHARED_MEMORY.is_dir() and shutil.disk_usage(_SHARED_MEMORY).free < _BATCHES_BYTES:
-        return 0
-    return min(4, usable_cpus() // 2)
 
 
 def _print_summary(metrics: dict[str, Any], output: Path) -> None:

@@ -17,16 +17,16 @@ from vidcls_train.footage import HASH_BITS, Footage
 
 Kind = Literal["same file", "same footage", "same scene"]
 
-# Agreement of two perceptual hashes: 1 for equal bits, 0 for unrelated ones. On 307 clips of UCF101 no two of different
-# labels come above 0.61; copies at half or twice the size, another codec or 12 frames a second stay above 0.8.
+# Agreement of two perceptual hashes: 1 for equal bits, 0 for unrelated ones. It lies between clips of UCF101 with
+# different labels and copies at half or twice the size, in another codec or at 12 frames a second.
 ALIKE = 0.70
 
-# Correlation over time of what moves in two clips that look alike. There, copies come to 0.8 and more (most to 0.97),
-# other takes before the same camera mostly to 0.1 to 0.5; takes of a drilled movement up to 0.88 cannot be told apart.
+# Correlation over time of what moves in two clips that look alike: higher for copies than for other takes before the
+# same camera, but for takes of a drilled movement, which cannot be told apart.
 MOVES_ALIKE = 0.78
 
 # Levels of 0 to 255, root mean square: how far the mean pictures of two clips of one scene may be apart, in colour.
-# Copies come to 7 at most, and plain drawings, whose hashes are alike, mostly to more than 20.
+# Copies stay well below it, and plain drawings, whose hashes are alike, mostly above.
 _PICTURES_APART = 12.0
 
 # Grey levels: the motion of a clip that moves less is noise. Where both hardly move, looking alike is being the same.
@@ -62,8 +62,8 @@ def find_pairs(footage: Sequence[Footage]) -> list[Pair]:
     same file: byte for byte. same footage: at the same time the same things move. same scene: it looks the same, and
     something else happens: a fixed camera, a studio, another take.
 
-    Pairs whose mean pictures differ cost next to nothing, the others about a millisecond each: a thousand clips of one
-    fixed camera take some minutes.
+    Pairs whose mean pictures differ cost next to nothing. The others, such as all pairs of one fixed camera's clips, do
+    not, and their number grows with the square of the clips'.
     """
     equal = _equal_files([clip.path for clip in footage])
     pairs = [

@@ -8,12 +8,11 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
 
 import torch
 
 from vidcls.errors import DeviceError, VidclsError
-from vidcls_train.settings import SETTINGS_FILE
+from vidcls_train.settings import SETTINGS_FILE, RunSettings
 from vidcls_train.trainer import AVERAGE_FILE
 
 # The Trainer's own checkpoints, for --resume; the finished checkpoint lies beside this folder.
@@ -25,18 +24,6 @@ _FREE_ON_RESUME = {"output", "device", "workers", "cache_gb", "resume", "push_to
 
 class OutOfMemoryError(VidclsError):
     """The model does not fit into memory with this batch size."""
-
-
-class RunSettings(Protocol):
-    """What the settings of every kind of run have."""
-
-    @property
-    def output(self) -> Path:
-        """The folder that the run writes."""
-
-    @property
-    def resume(self) -> bool:
-        """Whether to go on with the run in it."""
 
 
 def check_output(settings: RunSettings) -> None:
@@ -53,7 +40,7 @@ def check_resume(settings: RunSettings) -> None:
     """Raise a ValueError where the run in the output folder was started with other settings."""
     file = settings.output / SETTINGS_FILE
     before = json.loads(file.read_text(encoding="utf-8"))
-    for name, value in dataclasses.asdict(settings).items():  # type: ignore[call-overload]
+    for name, value in dataclasses.asdict(settings).items():
         if name not in _FREE_ON_RESUME and before.get(name) != value:
             raise ValueError(
                 f"--resume goes on with the settings of {file}, where {name} is {before.get(name)!r}, not {value!r}"

@@ -18,7 +18,7 @@ SETTINGS_FILE = "settings.json"
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How the weights are trained. What each field means is said in `Settings`, which has them all."""
+    """How the weights are trained. What each field means is said in `RunSettings` and `Settings`."""
 
     epochs: int
     batch_size: int
@@ -153,8 +153,8 @@ _RANGES = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
-    """One training run. None means: what the recipe, the preset or the base checkpoint says.
+class RunSettings:
+    """What every kind of run has. None means: what the recipe, the preset or the base checkpoint says.
 
     data, output: as given on the command line. base, preset: exactly one is set.
     clip_seconds: length of a window in seconds. image_size: pixels, square.
@@ -164,20 +164,9 @@ class Settings:
     epochs, learning_rate: the cosine schedule's length and top; max_steps ends the run earlier.
     warmup_share: of the steps, in which the rate rises. weight_decay: none on biases and norms.
     layer_decay: each layer learns so many times as fast as the one above it.
-    drop_path: share of the last layer's branches that a training clip skips; the first layer's skips none.
     averaging: the kept weights are an exponential average over about this share of the run's steps.
-    dropout: of a fresh model's branches; a base keeps its own. Processes draw it each for themselves.
     crop_area: smallest share that a training crop has of the area that the deployed model sees, 1 the largest.
-    crop_stretch: how many times as wide as high a training crop may be, or as high as wide, before it is squared.
-    colour_jitter: how far brightness, contrast and saturation stray, as a share. 0 leaves colours as they are.
-    grey_share: of training clips that lose their colours. rand_augment: magnitude, 0 to 30; 0 is off.
-    erasing: share of training clips with a rectangle blotted out.
-    mixup, cutmix: the beta distribution's parameter for mixing pairs of clips; 0 is off.
-    class_weights: "balanced" counts the clips of rare labels for more.
-    early_stopping: end after so many epochs without a better validation accuracy; None never does.
-    head_only: train the classification head alone, on an encoder that stays as it is.
     precision: auto is bf16 on a GPU that has it, else fp32.
-    allow_duplicates: train even where much of val or test is footage that is in train too.
     """
 
     data: str
@@ -191,31 +180,62 @@ class Settings:
     frames: int | None = None
     image_size: int | None = None
     clip_seconds: float = DEFAULT_CLIP_SECONDS
-    resize: Literal["shortest_edge", "stretch"] | None = None
-    flip: Literal["auto", "on", "off"] = "auto"
-    colour_jitter: float | None = None
-    val_fraction: float = 0.15
     seed: int = 0
     device: Literal["auto", "cpu", "cuda"] = "auto"
     workers: int = 0
     cache_gb: float = 20.0
     resume: bool = False
-    push_to_hub: str | None = None
-    head_only: bool = False
     accumulate: int = 1
     gradient_checkpointing: bool = False
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
-    allow_duplicates: bool = False
-    early_stopping: int | None = None
-    class_weights: Literal["none", "balanced"] = "none"
     weight_decay: float | None = None
     layer_decay: float | None = None
     warmup_share: float | None = None
+    averaging: float | None = None
+    crop_area: float | None = None
+
+    def __post_init__(self) -> None:
+        for name, (low, high) in _RANGES.items():
+            value = getattr(self, name, None)
+            if value is not None and not low <= value <= high:
+                limit = f"at least {low:g}" if high == math.inf else f"from {low:g} to {high:g}"
+                raise ValueError(f"{name} is {value:g}, expected {limit}")
+
+    def save(self, folder: Path) -> None:
+        """Write the settings as JSON into `folder`."""
+        fields = {**dataclasses.asdict(self), "output": self.output.name}
+        (folder / SETTINGS_FILE).write_text(json.dumps(fields, indent=1) + "\n", encoding="utf-8")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(RunSettings):
+    """One training run.
+
+    drop_path: share of the last layer's branches that a training clip skips; the first layer's skips none.
+    dropout: of a fresh model's branches; a base keeps its own. Processes draw it each for themselves.
+    crop_stretch: how many times as wide as high a training crop may be, or as high as wide, before it is squared.
+    colour_jitter: how far brightness, contrast and saturation stray, as a share. 0 leaves colours as they are.
+    grey_share: of training clips that lose their colours. rand_augment: magnitude, 0 to 30; 0 is off.
+    erasing: share of training clips with a rectangle blotted out.
+    mixup, cutmix: the beta distribution's parameter for mixing pairs of clips; 0 is off.
+    class_weights: "balanced" counts the clips of rare labels for more.
+    early_stopping: end after so many epochs without a better validation accuracy; None never does.
+    head_only: train the classification head alone, on an encoder that stays as it is.
+    allow_duplicates: train even where much of val or test is footage that is in train too.
+    """
+
+    resize: Literal["shortest_edge", "stretch"] | None = None
+    flip: Literal["auto", "on", "off"] = "auto"
+    colour_jitter: float | None = None
+    val_fraction: float = 0.15
+    push_to_hub: str | None = None
+    head_only: bool = False
+    allow_duplicates: bool = False
+    early_stopping: int | None = None
+    class_weights: Literal["none", "balanced"] = "none"
     label_smoothing: float | None = None
     drop_path: float | None = None
-    averaging: float | None = None
     dropout: float | None = None
-    crop_area: float | None = None
     crop_stretch: float | None = None
     grey_share: float | None = None
     rand_augment: int | None = None
@@ -223,26 +243,10 @@ class Settings:
     mixup: float | None = None
     cutmix: float | None = None
 
-    def __post_init__(self) -> None:
-        for name, (low, high) in _RANGES.items():
-            value = getattr(self, name)
-            if value is not None and not low <= value <= high:
-                limit = f"at least {low:g}" if high == math.inf else f"from {low:g} to {high:g}"
-                raise ValueError(f"{name} is {value:g}, expected {limit}")
-
     def completed(self, recipe: Recipe) -> Settings:
         """These settings, with the recipe's values for those that are not given."""
         missing = {name: value for name, value in dataclasses.asdict(recipe).items() if getattr(self, name) is None}
         return dataclasses.replace(self, **missing)
-
-    def save(self, folder: Path) -> None:
-        """Write the settings as JSON into `folder`."""
-        _write(self, folder)
-
-
-def _write(settings: Settings | PretrainSettings, folder: Path) -> None:
-    fields = {**dataclasses.asdict(settings), "output": settings.output.name}
-    (folder / SETTINGS_FILE).write_text(json.dumps(fields, indent=1) + "\n", encoding="utf-8")
 
 
 # VideoMAE's masked pretraining: 90 % of each clip hidden, AdamW with a rate of 1.5e-4 for a batch of 256.
@@ -252,32 +256,13 @@ _ADAPTING_EPOCHS = 50
 
 
 @dataclass(frozen=True, kw_only=True)
-class PretrainSettings:
-    """One run of masked pretraining. What is not said here is said in `Settings`.
+class PretrainSettings(RunSettings):
+    """One run of masked pretraining.
 
     mask_ratio: share of each clip's patches that are hidden, the same ones in all its frames.
     """
 
-    data: str
-    output: Path
-    base: str | None = None
-    preset: str | None = None
-    epochs: int | None = None
-    max_steps: int | None = None
-    batch_size: int | None = None
-    learning_rate: float | None = None
     mask_ratio: float = DEFAULT_MASK_RATIO
-    frames: int | None = None
-    image_size: int | None = None
-    clip_seconds: float = DEFAULT_CLIP_SECONDS
-    seed: int = 0
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    workers: int = 0
-    cache_gb: float = 20.0
-    resume: bool = False
-    accumulate: int = 1
-    gradient_checkpointing: bool = False
-    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     weight_decay: float = 0.05
     layer_decay: float = 1.0
     warmup_share: float = 0.1
@@ -291,10 +276,6 @@ class PretrainSettings:
         # A fresh tiny encoder takes larger steps than a large one, or one that has been pretrained.
         rate = self.learning_rate or (1e-3 if self.preset == "tiny" else 1.5e-4)
         return dataclasses.replace(self, batch_size=batch_size, epochs=epochs, learning_rate=rate)
-
-    def save(self, folder: Path) -> None:
-        """Write the settings as JSON into `folder`."""
-        _write(self, folder)
 
 
 # Fields that belong to one run, and are not taken over from another run's file.

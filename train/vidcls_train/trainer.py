@@ -35,7 +35,7 @@ from vidcls_train.drop_path import BRANCHES_PER_LAYER, DropPath
 from vidcls_train.optimization import parameter_groups
 from vidcls_train.processes import process_count, process_rank
 from vidcls_train.selection import best_row, epochs_without_progress
-from vidcls_train.settings import PretrainSettings, Settings
+from vidcls_train.settings import RunSettings, Settings
 
 # Of a step's files, the one written last, under another name first: where it is, the step is whole.
 AVERAGE_FILE = "average.safetensors"
@@ -58,7 +58,7 @@ class VideoTrainer(Trainer):  # type: ignore[misc]
 
     def __init__(
         self,
-        settings: Settings | PretrainSettings,
+        settings: RunSettings,
         model: PreTrainedModel,
         *,
         folder: Path,
@@ -212,9 +212,7 @@ def _given(value: Any) -> Any:
     return value
 
 
-def _arguments(
-    settings: Settings | PretrainSettings, folder: Path, *, steps: int, validates: bool
-) -> TrainingArguments:
+def _arguments(settings: RunSettings, folder: Path, *, steps: int, validates: bool) -> TrainingArguments:
     # About how it finds its newest checkpoint; it then goes by their numbers, as it should.
     warnings.filterwarnings("ignore", message="mtime may not be reliable")
     on_gpu = settings.device != "cpu" and torch.cuda.is_available()
