@@ -59,7 +59,8 @@ if TYPE_CHECKING:
     type=click.Choice(["onnxruntime", "portable"]),
     default="onnxruntime",
     show_default=True,
-    help="onnxruntime uses its fused attention; portable keeps to standard ONNX.",
+    help="onnxruntime uses its fused attention; portable keeps to standard ONNX, with int8 as OpenVINO and other "
+    "compilers know it, which needs --check for its ranges.",
 )
 @click.option(
     "--report",

@@ -29,10 +29,12 @@ from vidcls_export.page import report_page
 from vidcls_export.parity import Disagreement, check_agreement, compare, find_clips, sample_clips
 from vidcls_export.precision import (
     Precision,
+    check_calibration,
     check_precision,
     check_rounding,
     check_weights,
     convert,
+    looks_at_clips,
     self_test_tolerance,
 )
 from vidcls_export.reference import (
@@ -102,9 +104,11 @@ def export(
             hub id.
         output: the ONNX file to write.
         precision: what the graph computes in; its input is uint8 and its output float32.
-        graph: "onnxruntime" uses its fused attention, "portable" standard ONNX only.
+        graph: "onnxruntime" uses its fused attention, "portable" standard ONNX only, with int8 in the form that
+            OpenVINO and other compilers know.
         check: folder of videos to compare with PyTorch on; one folder per label also gives
-            accuracies. Without it the file says that its parity is unproven.
+            accuracies. Without it the file says that its parity is unproven. int8 with the portable graph
+            needs it, as it takes the ranges of its numbers from there.
         min_agreement: share of `check`'s videos on which the top-1 answers have to agree.
         clip_seconds: seconds that a clip's frames are spread over, only for a checkpoint that does
             not say so itself; None for 64/30.
@@ -118,6 +122,7 @@ def export(
     check_graph_kind(graph)
     if not 0 <= min_agreement <= 1:
         raise ValueError(f"min_agreement is {min_agreement}, expected a share from 0 to 1")
+    check_calibration(precision, graph, clips=check)
     path = Path(output)
     if path.is_dir():
         raise ValueError(f"{path}: is a folder; name the ONNX file to write")
@@ -136,9 +141,10 @@ def export(
         check_finite(expected, of="PyTorch")
         latency_pytorch_ms = _median_ms(partial(pytorch, clip))
 
-        looked_at = [clip, *(sample_clips(clips, contract) if clips is not None and precision == "fp16" else [])]
+        sampled = clips if looks_at_clips(precision, graph) else None
+        looked_at = [clip, *(sample_clips(sampled, contract) if sampled is not None else [])]
         traced = trace(model, contract.image, graph=graph, scratch=scratch)
-        proto, kept = convert(traced, precision=precision, clips=looked_at, scratch=scratch)
+        proto, kept = convert(traced, precision=precision, graph=graph, clips=looked_at, scratch=scratch)
         draft = scratch / "graph.onnx"
         onnx.save(proto, draft)
         onnx.checker.check_model(draft)

@@ -12,11 +12,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import onnx
-import onnxruntime
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-from vidcls.cpus import usable_cpus
 from vidcls_export.attention import DOMAIN
+from vidcls_export.observing import observe
 from vidcls_export.shapes import Tensors
 
 # What may be found on the clips that are looked at: an eighth of fp16's largest number, as others may hold larger ones.
@@ -116,21 +115,10 @@ def _too_large(proto: onnx.ModelProto, clips: Iterable[npt.NDArray[np.uint8]], *
         for tensor in proto.graph.initializer
         if tensor.data_type == TensorProto.FLOAT
     }
-    file, before = scratch / "observed.onnx", (len(proto.graph.node), list(proto.graph.output))
-    names = _observe(proto)
-    # The weights in a file of their own, so that a model of more than 2 GiB can be looked at too.
-    onnx.save(proto, file, save_as_external_data=True, location="observed.weights")
-    onnx.external_data_helper.load_external_data_for_model(proto, str(scratch))
-    del proto.graph.node[before[0] :], proto.graph.output[:]
-    proto.graph.output.extend(before[1])
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = usable_cpus()
-    options.log_severity_level = 3  # errors only
-    session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
-    for clip in clips:
-        found = session.run(list(names), {session.get_inputs()[0].name: clip})
-        for name, magnitude in zip(names.values(), found, strict=True):
-            magnitudes[name] = float(np.fmax(magnitudes.get(name, 0.0), magnitude))
+    nodes, names = _magnitude_nodes(proto.graph)
+    for found in observe(proto, clips, nodes=nodes, outputs=list(names), scratch=scratch):
+        for output, magnitude in found.items():
+            magnitudes[names[output]] = float(np.fmax(magnitudes.get(names[output], 0.0), magnitude))
     return [
         node.name
         for node in proto.graph.node
@@ -138,27 +126,24 @@ def _too_large(proto: onnx.ModelProto, clips: Iterable[npt.NDArray[np.uint8]], *
     ]
 
 
-def _observe(proto: onnx.ModelProto) -> dict[str, str]:
-    """Make the largest magnitude of every tensor the graph's outputs, in place; {output: tensor}."""
-    graph, names = proto.graph, {}
-    del graph.output[:]
-    for node in list(graph.node):
+def _magnitude_nodes(graph: onnx.GraphProto) -> tuple[list[NodeProto], dict[str, str]]:
+    """Operators that make the largest magnitude of every tensor that the graph computes, and {output: tensor}."""
+    nodes: list[NodeProto] = []
+    names = {}
+    for node in graph.node:
         watched = list(node.output)
         if node.op_type == "MultiHeadAttention" and node.domain == DOMAIN:
-            graph.node.extend(_score_nodes(node))
+            nodes.extend(_score_nodes(node))
             watched.append(_scores(node))
         for tensor in watched:
             name = f"{tensor}_magnitude"
-            graph.node.extend(
-                [
-                    helper.make_node("Cast", [tensor], [f"{name}_float"], to=TensorProto.FLOAT),
-                    helper.make_node("Abs", [f"{name}_float"], [f"{name}_abs"]),
-                    helper.make_node("ReduceMax", [f"{name}_abs"], [name], keepdims=0),
-                ]
-            )
-            graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, []))
+            nodes += [
+                helper.make_node("Cast", [tensor], [f"{name}_float"], to=TensorProto.FLOAT),
+                helper.make_node("Abs", [f"{name}_float"], [f"{name}_abs"]),
+                helper.make_node("ReduceMax", [f"{name}_abs"], [name], keepdims=0),
+            ]
             names[name] = tensor
-    return names
+    return nodes, names
 
 
 def _scores(attention: NodeProto) -> str:

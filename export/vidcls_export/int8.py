@@ -24,7 +24,7 @@ from vidcls.errors import ModelError
 from vidcls_export.pixels import GREY, SCALE
 from vidcls_export.quiet import quiet
 
-_LARGEST_WEIGHT = 64
+LARGEST_WEIGHT = 64
 
 # Tables of more numbers, such as the positions', are stored in fp16: onnxruntime widens them once, as it loads.
 _LARGE_TABLE = 4096
@@ -49,13 +49,17 @@ def to_int8(proto: onnx.ModelProto, *, scratch: Path) -> onnx.ModelProto:
         )
     converted = onnx.load(file)
     file.unlink()
-    _store_tables_in_fp16(converted.graph)
+    store_tables_in_fp16(converted.graph)
     del converted.graph.value_info[:]
     return converted
 
 
-def _quantize_patches(graph: onnx.GraphProto) -> None:
-    """Multiply the patches as the bytes they are, so that only the weights are rounded."""
+def patch_chain(graph: onnx.GraphProto) -> list[NodeProto]:
+    """The operators from the bytes of the patches on: Cast, Sub, Mul and the MatMul with the patch embedding.
+
+    Raises:
+        ModelError: there are others.
+    """
     nodes = list(graph.node)
     chain = [node for node in nodes if node.op_type == "Cast" and _casts_bytes(node, nodes, graph)][:1]
     for kind in ("Sub", "Mul", "MatMul"):
@@ -66,10 +70,16 @@ def _quantize_patches(graph: onnx.GraphProto) -> None:
                 "model in a way that vidcls-export does not know"
             )
         chain.append(users[0])
+    return chain
+
+
+def _quantize_patches(graph: onnx.GraphProto) -> None:
+    """Multiply the patches as the bytes they are, so that only the weights are rounded."""
+    chain = patch_chain(graph)
     cast, product = chain[0], chain[-1]
     weights = next(tensor for tensor in graph.initializer if tensor.name == product.input[1])
     values = numpy_helper.to_array(weights)
-    scales = np.maximum(np.abs(values).max(axis=0) / _LARGEST_WEIGHT, np.finfo(np.float32).tiny)
+    scales = np.maximum(np.abs(values).max(axis=0) / LARGEST_WEIGHT, np.finfo(np.float32).tiny)
     name = product.output[0]
     constants = {
         "weights": np.rint(values / scales).astype(np.int8),
@@ -84,6 +94,7 @@ def _quantize_patches(graph: onnx.GraphProto) -> None:
         helper.make_node("Cast", [f"{name}_integers"], [f"{name}_cast"], name=f"{name}_cast", to=TensorProto.FLOAT),
         helper.make_node("Mul", [f"{name}_cast", names["scales"]], [name], name=f"{name}_scaled"),
     ]
+    nodes = list(graph.node)
     start = nodes.index(cast)
     kept = [node for node in nodes if node not in chain]
     del graph.node[:]
@@ -101,7 +112,7 @@ def _casts_bytes(cast: NodeProto, nodes: list[NodeProto], graph: onnx.GraphProto
     return bool(name == graph.input[0].name)
 
 
-def _store_tables_in_fp16(graph: onnx.GraphProto) -> None:
+def store_tables_in_fp16(graph: onnx.GraphProto) -> None:
     """Keep large float tables in half the bytes; their numbers need no more than int8's neighbours have."""
     tables = [tensor for tensor in graph.initializer if _is_large_table(tensor)]
     for node in [node for node in graph.node if node.op_type == "Constant"]:

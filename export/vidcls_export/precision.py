@@ -15,7 +15,9 @@ from transformers import PreTrainedModel
 from vidcls.cpus import usable_cpus
 from vidcls.errors import ModelError
 from vidcls_export.fp16 import to_fp16
+from vidcls_export.graph import Graph
 from vidcls_export.int8 import to_int8
+from vidcls_export.qdq import to_qdq
 
 Precision = Literal["fp32", "fp16", "int8"]
 
@@ -31,6 +33,8 @@ _USUAL_LOGIT = 4.0
 # known when it is exported: twice that leaves room for values that a last bit puts on the other side of
 # a rounding step, and the least room is fp16's.
 _INT8_MARGIN = 2.0
+
+_CALIBRATED = ("int8", "portable")
 
 # protobuf's limit on one file, less room for the graph, the position table and the contract.
 _LARGEST_BYTES = 2**31 - 2**24
@@ -52,19 +56,41 @@ def check_weights(model: PreTrainedModel, *, precision: Precision) -> None:
         raise ModelError(f"{count / 1e6:.0f} million weights in {precision} exceed the 2 GiB of one ONNX file; {mend}")
 
 
+def looks_at_clips(precision: Precision, graph: Graph) -> bool:
+    """Whether `convert` asks what the graph's tensors hold on real clips."""
+    return precision == "fp16" or (precision, graph) == _CALIBRATED
+
+
+def check_calibration(precision: Precision, graph: Graph, *, clips: object) -> None:
+    """Raise ValueError where the ranges of activations are fixed, and there are no clips to find them on."""
+    if (precision, graph) == _CALIBRATED and clips is None:
+        raise ValueError(
+            "int8 with the portable graph needs real clips for the ranges of its numbers; name a folder of them to "
+            "check on (--check DATA_DIR), or take the graph 'onnxruntime'"
+        )
+
+
 def convert(
-    proto: onnx.ModelProto, *, precision: Precision, clips: Iterable[npt.NDArray[np.uint8]], scratch: Path
+    proto: onnx.ModelProto,
+    *,
+    precision: Precision,
+    graph: Graph,
+    clips: Iterable[npt.NDArray[np.uint8]],
+    scratch: Path,
 ) -> tuple[onnx.ModelProto, list[str]]:
     """The fp32 graph in `precision`, and the names of the nodes that stay in fp32 as their numbers are too large.
 
     Args:
         proto: the graph, which may be changed in place; its input and output stay as they are.
         precision: what it is to compute in.
-        clips: cropped frames uint8 [1, T, H, W, 3] to look for large numbers on.
+        graph: what it was traced for.
+        clips: cropped frames uint8 [1, T, H, W, 3] to look for large numbers on, or for the ranges of int8.
         scratch: a folder with room for the graph.
     """
     if precision == "fp16":
         return to_fp16(proto, clips, scratch=scratch)
+    if (precision, graph) == _CALIBRATED:
+        return to_qdq(proto, clips, scratch=scratch), []
     return (to_int8(proto, scratch=scratch) if precision == "int8" else proto), []
 
 

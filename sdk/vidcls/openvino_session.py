@@ -20,8 +20,6 @@ _TYPES = {"f32": "tensor(float)", "u8": "tensor(uint8)"}
 
 _SETTINGS = {
     "PERFORMANCE_HINT": "LATENCY",  # one clip at a time, on all threads
-    # Where the processor has bfloat16, OpenVINO would take it unasked, and keep 8 bits of every number.
-    "INFERENCE_PRECISION_HINT": "f32",
     # Pinned threads of two open models would wait for the same CPUs.
     "ENABLE_CPU_PINNING": False,
 }
@@ -58,6 +56,10 @@ class OpenVinoSession:
             # A fixed batch: with a free one, shapes are worked out anew at every run.
             model.reshape([1, *self.input_shape[1:]])
             settings = {**_SETTINGS, "INFERENCE_NUM_THREADS": usable_cpus()}
+            if not _multiplies_bytes(model):
+                # Where the processor has bfloat16, OpenVINO takes it unasked, and keeps 8 bits of every number. That is
+                # no less than an int8 graph keeps, whose tolerance allows for it.
+                settings["INFERENCE_PRECISION_HINT"] = "f32"
             self._compiled = openvino.Core().compile_model(model, "CPU", settings)
         except self._errors as error:
             raise ModelError(
@@ -99,6 +101,12 @@ def _metadata(model: Any) -> dict[str, str]:
     if "framework" not in model.get_rt_info():
         return {}
     return {name: str(text) for name, text in model.get_rt_info(["framework"]).value.items()}
+
+
+def _multiplies_bytes(model: Any) -> bool:
+    """Whether the graph holds weights of 8 bits."""
+    constants = (node for node in model.get_ops() if node.get_type_name() == "Constant")
+    return any(node.get_element_type().to_string() == "i8" and len(node.get_output_shape(0)) > 1 for node in constants)
 
 
 def _one_each(path: Path, inputs: list[Any], outputs: list[Any]) -> tuple[list[Any], list[Any]]:

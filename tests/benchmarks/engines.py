@@ -29,6 +29,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 os.environ["HF_HUB_OFFLINE"] = "1"
 
 import click
+import cv2
 import numpy as np
 from cuda import LABELS, export_plain, pixel_values, random_frames, write_checkpoint
 from machine import warn_if_busy
@@ -55,9 +56,9 @@ CONTENDERS: dict[str, tuple[str, ...]] = {
     "vidcls fp16": (),
     "vidcls int8": (),
     "vidcls fp32, openvino": ("openvino",),
-    "vidcls int8, openvino": ("openvino",),
+    "vidcls int8 portable, openvino": ("openvino",),
 }
-CALIBRATION_CLIPS = 4
+CALIBRATION_SEEDS = range(1, 5)
 
 
 def open_contender(name: str, folder: Path) -> Answer:
@@ -65,9 +66,8 @@ def open_contender(name: str, folder: Path) -> Answer:
     if name.startswith("vidcls"):
         from vidcls import VideoClassifier
 
-        precision, _, engine = name.removeprefix("vidcls ").partition(", ")
-        model = folder / f"vidcls-{precision}.onnx"
-        classifier = VideoClassifier(model, device="cpu", engine=engine or "onnxruntime")  # type: ignore[arg-type]
+        kind, _, engine = name.removeprefix("vidcls ").partition(", ")
+        classifier = VideoClassifier(exported(folder, kind), device="cpu", engine=engine or "onnxruntime")  # type: ignore[arg-type]
         return lambda frames: classifier.predict_frames(frames).logits
     if name == "Hugging Face pipeline":
         return pipeline(folder)
@@ -75,7 +75,7 @@ def open_contender(name: str, folder: Path) -> Answer:
         return pytorch(folder, half=name.endswith("bf16"))
     if name.startswith("OpenVINO"):
         file = folder / ("nncf.onnx" if name.endswith("int8") else "plain/model.onnx")
-        return openvino(file, precision="bf16" if name.endswith("bf16") else "f32")
+        return openvino(file, precision="f32" if name.endswith("fp32") else "bf16")
     return plain(folder)
 
 
@@ -141,10 +141,35 @@ def make_files(folder: Path, preset: str, names: list[str]) -> None:
         export_plain(folder, precision="fp32")
     if "OpenVINO, NNCF int8" in names and not (folder / "nncf.onnx").exists():
         quantize_with_nncf(folder)
-    for precision in ("fp32", "fp16", "int8"):
-        path = folder / f"vidcls-{precision}.onnx"
-        if any(name.startswith(f"vidcls {precision}") for name in names) and not path.exists():
-            export(folder / "checkpoint", path, precision=precision)  # type: ignore[arg-type]
+    for kind in {name.removeprefix("vidcls ").partition(", ")[0] for name in names if name.startswith("vidcls")}:
+        if not exported(folder, kind).exists():
+            precision, _, graph = kind.partition(" ")
+            export(
+                folder / "checkpoint",
+                exported(folder, kind),
+                precision=precision,  # type: ignore[arg-type]
+                graph=graph or "onnxruntime",  # type: ignore[arg-type]
+                check=calibration_clips(folder) if graph else None,
+            )
+
+
+def exported(folder: Path, kind: str) -> Path:
+    """Where vidcls's file of a precision lies, and of a graph if it is not the usual one."""
+    return folder / f"vidcls-{kind.replace(' ', '-')}.onnx"
+
+
+def calibration_clips(folder: Path) -> Path:
+    """A folder with the clips that NNCF gets, as lossless videos that fill a window."""
+    clips = folder / "calibration"
+    clips.mkdir(exist_ok=True)
+    for seed in CALIBRATION_SEEDS:
+        frames = random_frames(folder, seed)
+        size = frames.shape[2], frames.shape[1]
+        writer = cv2.VideoWriter(str(clips / f"{seed}.avi"), cv2.VideoWriter_fourcc(*"FFV1"), 8, size)
+        for frame in frames:
+            writer.write(frame[..., ::-1])
+        writer.release()
+    return clips
 
 
 def quantize_with_nncf(folder: Path) -> None:
@@ -159,11 +184,8 @@ def quantize_with_nncf(folder: Path) -> None:
         model.graph.initializer.append(value)
         model.graph.node.remove(node)
     name = model.graph.input[0].name
-    seeds = range(1, CALIBRATION_CLIPS + 1)
-    clips = [{name: pixel_values(folder, random_frames(folder, seed)[None])} for seed in seeds]
-    quantized = nncf.quantize(
-        model, nncf.Dataset(clips), model_type=nncf.ModelType.TRANSFORMER, subset_size=CALIBRATION_CLIPS
-    )
+    clips = [{name: pixel_values(folder, random_frames(folder, seed)[None])} for seed in CALIBRATION_SEEDS]
+    quantized = nncf.quantize(model, nncf.Dataset(clips), model_type=nncf.ModelType.TRANSFORMER, subset_size=len(clips))
     onnx.save(quantized, folder / "nncf.onnx")
 
 
@@ -219,13 +241,13 @@ def print_table(answers: dict[str, list[dict[str, Any]]]) -> None:
     expected = answers[PYTORCH][-1]["logits"] if PYTORCH in answers else answers[REFERENCE][-1]["logits"]
     against = PYTORCH if PYTORCH in answers else REFERENCE
     reference = statistics.median(answer["seconds"] for answer in answers[REFERENCE])
-    click.echo(f"{'':27} {'ms, median':>10} {'ratio':>6} {'top-1':>6} {'logits':>8} {'peak MB':>8}")
+    click.echo(f"{'':30} {'ms, median':>10} {'ratio':>6} {'top-1':>6} {'logits':>8} {'peak MB':>8}")
     for name, found in answers.items():
         seconds, logits = statistics.median(answer["seconds"] for answer in found), found[-1]["logits"]
         same = "-" if logits is None else "same" if np.argmax(logits) == np.argmax(expected) else "other"
         far = "-" if logits is None else f"{np.abs(np.subtract(logits, expected)).max():.1e}"
         click.echo(
-            f"{name:27} {seconds * 1000:10.0f} {seconds / reference:6.2f} {same:>6} {far:>8} "
+            f"{name:30} {seconds * 1000:10.0f} {seconds / reference:6.2f} {same:>6} {far:>8} "
             f"{found[-1]['peak_mb']:8.0f}"
         )
     click.echo(

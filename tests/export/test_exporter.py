@@ -78,8 +78,8 @@ def test_any_batch_gives_what_each_clip_gives_alone(
     session, clips = Session(exports[kind].path, device="cpu"), random_clips(3)
     together = session.run(clips)
     assert together.shape == (3, len(LABELS))
-    # int8 takes the range of its activations from all that it gets at once.
-    alone = TOLERANCE["int8"] if kind[0] == "int8" else 1e-5
+    # This one takes the range of its activations from all that it gets at once.
+    alone = TOLERANCE["int8"] if kind == ("int8", "onnxruntime") else 1e-5
     np.testing.assert_allclose(
         together, np.concatenate([session.run(clip[None]) for clip in clips]), rtol=0, atol=alone
     )
@@ -100,7 +100,9 @@ def test_input_is_bytes_and_the_batch_is_free(exports: dict[Any, Any], kind: tup
 def test_weights_are_stored_in_the_precision(exports: dict[Any, Any], kind: tuple[str, str]) -> None:
     proto = onnx.load(exports[kind].path)
     onnx.checker.check_model(proto)
-    matrices = [tensor for tensor in proto.graph.initializer if len(tensor.dims) == 2 and tensor.dims[1] > len(LABELS)]
+    matrices = [
+        tensor for tensor in proto.graph.initializer if len(tensor.dims) == 2 and min(tensor.dims) > len(LABELS)
+    ]
     names = {"fp32": "FLOAT", "fp16": "FLOAT16", "int8": "INT8"}
     assert {tensor.data_type for tensor in matrices} == {onnx.TensorProto.DataType.Value(names[kind[0]])}
 
