@@ -100,8 +100,9 @@ def training_transform(image: Image, settings: Settings, *, frames: int, flip: b
     """
     share = settings.colour_jitter or 0.0
     steps: list[Callable[[torch.Tensor], torch.Tensor]] = [
-        UniformTemporalSubsample(frames),
-        _frames_first,
+        _channels_last,  # as the frames lie in memory, so that whole frames are copied
+        UniformTemporalSubsample(frames, temporal_dim=0),
+        _channels_second,
         RandomCrop(image, area=settings.crop_area or 1.0, stretch=settings.crop_stretch or 1.0),
     ]
     if settings.rand_augment:
@@ -114,11 +115,21 @@ def training_transform(image: Image, settings: Settings, *, frames: int, flip: b
         steps.append(RandomHorizontalFlip())
     if settings.erasing:
         steps.append(RandomErasing(settings.erasing, scale=_ERASED_AREA, value=_GREY))
-    return Compose([*steps, _frames_first])
+    return Compose([*steps, _channels_first])
 
 
-def _frames_first(clip: torch.Tensor) -> torch.Tensor:
-    """[3, T, H, W] to torchvision's [T, 3, H, W], and back."""
+def _channels_last(clip: torch.Tensor) -> torch.Tensor:
+    """pytorchvideo's [3, T, H, W] to [T, H, W, 3]."""
+    return clip.permute(1, 2, 3, 0)
+
+
+def _channels_second(clip: torch.Tensor) -> torch.Tensor:
+    """[T, H, W, 3] to torchvision's [T, 3, H, W]."""
+    return clip.permute(0, 3, 1, 2)
+
+
+def _channels_first(clip: torch.Tensor) -> torch.Tensor:
+    """torchvision's [T, 3, H, W] to pytorchvideo's [3, T, H, W]."""
     return clip.transpose(0, 1)
 
 
