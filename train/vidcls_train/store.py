@@ -113,12 +113,13 @@ class FrameStore:
         """
         file = self._file(key)
         try:
-            stored = np.load(file, mmap_mode="r")
+            # Mapped and not copied: of a window's frames few are looked at. Copied on write, as torch wants its memory.
+            stored = np.load(file, mmap_mode="c")
         except FileNotFoundError:
             return np.stack([self._reduce(frame) for frame in iter_frames(video, window)])
         with suppress(OSError):  # another run may have removed it just now, and the open file still be read
             os.utime(file)
-        return np.array(stored[window.start : window.stop])
+        return np.asarray(stored[window.start : window.stop])
 
     def _file(self, key: str) -> Path:
         return self._folder / f"{key}-{self._short_side}-{_LAYOUT}.npy"
