@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ import pytest
 
 from generated import LABELS, write_clip
 
-if find_spec("optimum") is None:  # a machine without the export extra runs the other tests
+# A machine without the export extra, or with transformers 5, which Optimum does not know yet, runs the other tests.
+if find_spec("optimum") is None or version("transformers").startswith("5."):
     collect_ignore_glob = ["test_*.py"]
 
 
