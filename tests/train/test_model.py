@@ -11,7 +11,8 @@ from unittest.mock import Mock
 import numpy as np
 import pytest
 import torch
-from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
+import transformers
+from huggingface_hub import errors
 from transformers import VideoMAEForVideoClassification, ViTConfig
 
 from generated import LABELS, write_checkpoint
@@ -23,8 +24,12 @@ from vidcls_train.settings import PRESETS
 
 OWN = {"frames": None, "image_size": None, "resize": None}
 
-# Of float32 at values up to 3; one grey level is 0.017.
+# Of float32 at values up to 3.
 ROUNDING = 1e-6
+
+# The processor of transformers 5 resizes with torchvision, one grey level of 255 from Pillow at most; the smallest
+# standard deviation of the three colours is 0.224.
+GREY_LEVEL = 1 / 255 / 0.224
 
 
 @pytest.fixture
@@ -201,8 +206,9 @@ def test_only_a_missing_file_means_the_usual_preprocessing(plain: Path) -> None:
 def test_a_hub_that_cannot_be_reached_is_an_error(plain: Path, monkeypatch: pytest.MonkeyPatch, absent: bool) -> None:
     def fetch(*_: object) -> str:
         if absent:
-            raise EntryNotFoundError("404", response=Mock())
-        raise LocalEntryNotFoundError("no connection")
+            # huggingface_hub 1 has a kind of its own for what a server says.
+            raise getattr(errors, "RemoteEntryNotFoundError", errors.EntryNotFoundError)("404", response=Mock())
+        raise errors.LocalEntryNotFoundError("no connection")
 
     load = model._load
     monkeypatch.setattr(model, "_load", lambda _, *arguments, **options: load(str(plain), *arguments, **options))
@@ -222,4 +228,5 @@ def test_hugging_faces_processor_agrees_with_the_contract(resize: str, shape: tu
     video = list(np.random.default_rng(0).integers(0, 256, (2, *shape, 3), np.uint8))
     pixels = image_processor(image)(video, return_tensors="np")["pixel_values"]
     expected = normalise(np.concatenate([crop_frame(frame, image, crops=1) for frame in video]), image)
-    np.testing.assert_allclose(pixels[0], expected, rtol=0, atol=ROUNDING)
+    limit = ROUNDING if transformers.__version__.startswith("4.") else GREY_LEVEL + ROUNDING
+    np.testing.assert_allclose(pixels[0], expected, rtol=0, atol=limit)
