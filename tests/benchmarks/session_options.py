@@ -1,7 +1,8 @@
 """What onnxruntime's own settings are worth on this CPU: python tests/benchmarks/session_options.py MODEL.onnx
 
 Sessions that differ from vidcls's own in one setting each, all in one process, turn by turn; a ratio below 1 is faster
-than vidcls's own. Peak memory is that of a process of its own which loads the model and runs it three times.
+than vidcls's own. The second row is the same again: what it is off from 1 is what the machine's noise makes. Peak
+memory is that of a process of its own which loads the model and runs it three times.
 """
 
 from __future__ import annotations
@@ -23,10 +24,11 @@ from machine import warn_if_busy
 from vidcls.benchmark import peak_rss_mb
 from vidcls.cpus import cpu_name, usable_cpus
 
-OWN = "as vidcls opens it"
+OWN, CONTROL = "as vidcls opens it", "the same again"
 # {name: (entries of the session's configuration, attributes of its options)}
 SETTINGS: dict[str, tuple[dict[str, str], dict[str, Any]]] = {
     OWN: ({}, {}),
+    CONTROL: ({}, {}),
     "one thread": ({}, {"intra_op_num_threads": 1}),
     "onnxruntime's own number of threads": ({}, {"intra_op_num_threads": 0}),
     "without spinning": ({"session.intra_op.allow_spinning": "0"}, {}),
@@ -66,8 +68,9 @@ def peak_mb(model: Path, name: str) -> float:
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path, exists=True))
 @click.option("--runs", type=click.IntRange(min=1), default=7, show_default=True)
+@click.option("--only", multiple=True, type=click.Choice(list(SETTINGS)), help="These, and the first two.")
 @click.option("--alone", type=click.Choice(list(SETTINGS)), hidden=True)
-def main(model: Path, runs: int, alone: str | None) -> None:
+def main(model: Path, runs: int, only: tuple[str, ...], alone: str | None) -> None:
     """Time MODEL, a file of vidcls-export, with one setting of onnxruntime changed at a time."""
     if alone is not None:
         session = open_session(model, alone)
@@ -76,9 +79,11 @@ def main(model: Path, runs: int, alone: str | None) -> None:
         click.echo(json.dumps(peak_rss_mb()))
         return
     warn_if_busy()
-    peaks = {name: peak_mb(model, name) for name in SETTINGS}
-    sessions, loading, times = {}, {}, {name: [] for name in SETTINGS}
-    for name in SETTINGS:
+    names = [name for name in SETTINGS if not only or name in (OWN, CONTROL, *only)]
+    peaks = {name: peak_mb(model, name) for name in names}
+    sessions, loading = {}, {}
+    times: dict[str, list[float]] = {name: [] for name in names}
+    for name in names:
         started = time.perf_counter()
         sessions[name] = open_session(model, name)
         loading[name] = time.perf_counter() - started
@@ -93,7 +98,7 @@ def main(model: Path, runs: int, alone: str | None) -> None:
     click.echo(f"{model.name}, onnxruntime {onnxruntime.__version__}, {cpu_name()}, {usable_cpus()} threads")
     click.echo(f"load average {os.getloadavg()[0]:.1f}; medians of {runs} runs, turn by turn\n")
     click.echo(f"{'':36} {'ms':>8} {'ratio':>6} {'load s':>7} {'peak MB':>8}")
-    for name in SETTINGS:
+    for name in names:
         median = statistics.median(times[name])
         click.echo(f"{name:36} {median * 1000:8.1f} {median / own:6.2f} {loading[name]:7.2f} {peaks[name]:8.0f}")
 
