@@ -23,9 +23,9 @@ import av
 import click
 import cv2
 import numpy as np
-from machine import processor_name, warn_if_busy
+from machine import warn_if_busy
 
-from vidcls.cpus import usable_cpus
+from vidcls.cpus import cpu_name, usable_cpus
 from vidcls.decoding import open_video
 from vidcls.reading import predict_table, read_frames
 from vidcls.sampling import sample_views
@@ -181,9 +181,7 @@ def main(runs: int) -> None:
         rivals, notes = installed(shorts[0])
         readers = {"vidcls": with_vidcls, **rivals}
         click.echo(f"\nDecoding to uint8 RGB: OpenCV {cv2.__version__}; {'; '.join(notes)}")
-        click.echo(
-            f"{processor_name()}, {usable_cpus()} CPUs; H.264 in MP4, {RATE} fps; {runs} runs each, turn by turn"
-        )
+        click.echo(f"{cpu_name()}, {usable_cpus()} CPUs; H.264 in MP4, {RATE} fps; {runs} runs each, turn by turn")
         click.echo("ms, median; in brackets vidcls / rival: below 1 means that vidcls is faster\n")
         click.echo(f"{'':28}" + "".join(f"{name:>24}" for name in readers))
         for (width, height), short in zip(SIZES, shorts, strict=True):

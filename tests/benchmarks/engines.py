@@ -31,8 +31,8 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 import click
 import cv2
 import numpy as np
-from cuda import LABELS, export_plain, pixel_values, random_frames, write_checkpoint
 from machine import warn_if_busy
+from models import LABELS, export_plain, pixel_values, random_frames, write_checkpoint
 
 from generated import write_clip
 from vidcls.benchmark import peak_rss_mb

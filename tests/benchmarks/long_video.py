@@ -22,7 +22,8 @@ import click
 import cv2
 import numpy as np
 
-from benchmarks.machine import processor_name, warn_if_busy
+from benchmarks.machine import warn_if_busy
+from vidcls.cpus import cpu_name
 
 RATE, KEY_SECONDS = 30, 2
 
@@ -91,7 +92,7 @@ def measure(path: Path, *, runs: int) -> tuple[float, float, float]:
 def main(hours: int, height: int, runs: int) -> None:
     """Print time and memory of five views of a long and of a short video."""
     warn_if_busy()
-    click.echo(f"{processor_name()}; OpenCV {cv2.__version__}; {height}p, five views of 16 frames, best of {runs}")
+    click.echo(f"{cpu_name()}; OpenCV {cv2.__version__}; {height}p, five views of 16 frames, best of {runs}")
     with TemporaryDirectory() as folder:
         short = encode(Path(folder) / "short.mp4", seconds=10, height=height)
         minute = encode(Path(folder) / "minute.mp4", seconds=60, height=height)

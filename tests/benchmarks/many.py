@@ -33,13 +33,11 @@ from vidcls.views import read_views
 
 def exported(preset: str, folder: Path) -> Path:
     """A VideoMAE of the preset's size with random weights, as vidcls-export leaves it."""
-    from run import random_model
+    from models import write_checkpoint
 
     from vidcls_export.exporter import export
 
-    model, processor = random_model(preset)
-    model.save_pretrained(folder / "checkpoint")
-    processor.save_pretrained(folder / "checkpoint")
+    write_checkpoint(folder / "checkpoint", preset)
     return Path(export(folder / "checkpoint", folder / "model.onnx", precision="fp32").path)
 
 

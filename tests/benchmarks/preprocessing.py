@@ -25,14 +25,14 @@ import PIL
 import torch
 import torchvision
 import transformers
-from machine import processor_name, warn_if_busy
+from machine import warn_if_busy
 from PIL import Image as PillowImage
 from torchvision.transforms.v2 import functional
 from transformers import VideoMAEImageProcessor
 
 from generated import MEAN, STD
 from vidcls.contract import Image
-from vidcls.cpus import usable_cpus
+from vidcls.cpus import cpu_name, usable_cpus
 from vidcls.preprocessing import crop_frames, normalise
 
 FRAMES, SIZE = 16, 224
@@ -138,7 +138,7 @@ def main(runs: int) -> None:
         f"\nResizing {FRAMES} frames to {SIZE} x {SIZE}: Pillow {PIL.__version__}, torchvision "
         f"{torchvision.__version__}, transformers {transformers.__version__}, Python {platform.python_version()}"
     )
-    click.echo(f"{processor_name()}, {usable_cpus()} threads; {runs} runs each, turn by turn")
+    click.echo(f"{cpu_name()}, {usable_cpus()} threads; {runs} runs each, turn by turn")
     click.echo("ratio: vidcls / rival, below 1 means that vidcls is faster; differs: by how much at most\n")
     click.echo("Cropped, uint8 (differs in grey levels)")
     print_table(with_vidcls, {"torchvision": with_torchvision, "Pillow": with_pillow}, runs=runs)

@@ -27,37 +27,21 @@ import cv2
 import numpy as np
 import onnxruntime
 import torch
-from machine import processor_name, warn_if_busy
+from machine import warn_if_busy
+from models import write_checkpoint
+from transformers import VideoMAEForVideoClassification, VideoMAEImageProcessor
 
 import vidcls
 from generated import write_clip
 from vidcls import VideoClassifier
-from vidcls.cpus import usable_cpus
+from vidcls.cpus import cpu_name, usable_cpus
 from vidcls.preprocessing import normalise
 from vidcls.views import read_views
 from vidcls_export.exporter import export
-from vidcls_train.model import from_preset, image_processor
 from vidcls_train.settings import PRESETS
 
 WIDTH, HEIGHT, FRAMES, RATE = 320, 240, 90, 30
-LABELS = tuple(f"class {number}" for number in range(10))
 STAGES = ("decode", "preprocess", "inference")
-
-
-def random_model(preset: str) -> tuple[Any, Any]:
-    """(VideoMAE with random weights, its image processor).
-
-    The head is scaled so that logits spread over several units, as a trained model's do: a small
-    difference between logits that are all near zero would prove nothing.
-    """
-    torch.manual_seed(0)
-    start = from_preset(PRESETS[preset], LABELS, frames=None, image_size=None, resize=None)
-    model = start.model.eval()
-    noise = torch.randn(4, start.frames, 3, start.image.crop_size, start.image.crop_size)
-    with torch.inference_mode():
-        spread = model(noise).logits.std()
-        model.classifier.weight.mul_(3 / spread)
-    return model, image_processor(start.image)
 
 
 def measure(classifier: VideoClassifier, model: Any, processor: Any, clip: Path, *, runs: int) -> dict[str, Any]:
@@ -120,9 +104,9 @@ def main(preset: str, precision: str, runs: int) -> None:
     warn_if_busy()
     with TemporaryDirectory() as name:
         folder = Path(name)
-        model, processor = random_model(preset)
-        model.save_pretrained(folder / "checkpoint")
-        processor.save_pretrained(folder / "checkpoint")
+        write_checkpoint(folder / "checkpoint", preset)
+        model = VideoMAEForVideoClassification.from_pretrained(folder / "checkpoint").eval()
+        processor = VideoMAEImageProcessor.from_pretrained(folder / "checkpoint")
         report = export(folder / "checkpoint", folder / "model.onnx", precision=precision)  # type: ignore[arg-type]
         clip = write_clip(folder / "clip.mp4", frames=FRAMES, rate=RATE, width=WIDTH, height=HEIGHT)
         classifier = VideoClassifier(report.path, device="cpu")
@@ -132,7 +116,7 @@ def main(preset: str, precision: str, runs: int) -> None:
         f"vidcls {vidcls.__version__}, onnxruntime {onnxruntime.__version__}, OpenCV {cv2.__version__}, "
         f"PyTorch {torch.__version__} (eager, fp32), Python {platform.python_version()}"
     )
-    click.echo(f"{processor_name()}, {usable_cpus()} threads")
+    click.echo(f"{cpu_name()}, {usable_cpus()} threads")
     click.echo(
         f"VideoMAE {preset}, {frames} frames of {size} x {size}, {precision}, {report.file_mb:.1f} MB; a clip of "
         f"{FRAMES} frames, {WIDTH} x {HEIGHT}; {runs} runs each, turn by turn\n"

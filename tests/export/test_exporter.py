@@ -326,6 +326,22 @@ def test_fp16_keeps_an_mlp_that_overflows_in_fp32(edit_weights: Any, clips: Path
     assert len(products) == 2
 
 
+def test_fp16_keeps_a_weight_that_overflows_in_fp32(edit_weights: Any, tmp_path: Path) -> None:
+    """Its input is so small that nothing computed with it is large."""
+
+    def overflow(model: Any) -> None:
+        layer = model.videomae.encoder.layer[0]
+        layer.layernorm_after.weight[3] = 1e-6
+        layer.layernorm_after.bias[3] = 0
+        layer.intermediate.dense.weight[:, 3] = 1e5
+
+    folder = edit_weights(overflow)
+    report = export(folder, tmp_path / "model.onnx", precision="fp16")
+    assert report.kept_in_fp32 > 0
+    found = rounded_logits(report.path, random_clips(2))
+    np.testing.assert_allclose(found, pytorch(folder, normalised(random_clips(2))), rtol=0, atol=TOLERANCE["fp16"])
+
+
 def test_fp16_keeps_an_attention_whose_scores_overflow_in_fp32(edit_weights: Any, tmp_path: Path) -> None:
     """What it reads and makes fits fp16; what its softmax gets lies within the one operator and does not."""
 
