@@ -4,8 +4,12 @@ python tests/benchmarks/accuracy.py DATA -o FOLDER [--seeds 3] [-- OPTIONS OF vi
 python tests/benchmarks/accuracy.py ../shared/data/ucf8 -o /tmp/accuracy -- --preset tiny
 
 With --pretrain "OPTIONS OF vidcls-pretrain", the training clips of DATA/train are pretrained on first, with the same
-seed, and the result is the --base. Runs that are finished are not done again. The interval is Wilson's for the number
-of test videos: more seeds do not narrow what those few videos can tell.
+seed, and the result is the --base, for which pretrained_tiny.json beside this file holds the tiny preset's recipe:
+
+... --pretrain "--preset tiny --epochs 60 --mask-ratio 0.75" -- --settings tests/benchmarks/pretrained_tiny.json
+
+Runs that are finished are not done again. The interval is Wilson's for the number of test videos: more seeds do not
+narrow what those few videos can tell.
 """
 
 from __future__ import annotations

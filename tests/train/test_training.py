@@ -25,7 +25,6 @@ from generated import write_clip
 from vidcls import VideoClassifier
 from vidcls.contract import read_checkpoint
 from vidcls.errors import DeviceError, VidclsError
-from vidcls_train import runs
 from vidcls_train.cli import main
 from vidcls_train.data import Clip
 from vidcls_train.evaluation import all_logits
@@ -244,21 +243,6 @@ def test_two_processes_end_with_one_sentence(clips: Path, tmp_path: Path) -> Non
     told = process.communicate()[0]
     assert process.returncode != 0
     assert told.count("exists and is not empty") == 1, told
-
-
-@pytest.mark.parametrize(("workers", "threads"), [(0, 3), (1, 2), (2, 1), (5, 1)])
-def test_threads_that_compute_leave_cpus_to_the_workers(
-    workers: int, threads: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(runs, "usable_cpus", lambda: 3)
-    before = torch.get_num_threads()
-    torch.set_num_threads(8)
-    try:
-        with runs.threads_beside(workers):
-            assert torch.get_num_threads() == threads
-        assert torch.get_num_threads() == 8
-    finally:
-        torch.set_num_threads(before)
 
 
 def test_batches_in_parts_train_as_whole_ones_do(run: Path, clips: Path, tmp_path: Path) -> None:

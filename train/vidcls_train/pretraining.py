@@ -25,15 +25,7 @@ from vidcls_train.masking import CollateMasked, reconstruct, tube_mask, write_re
 from vidcls_train.model import PretrainingPoint, image_processor, masked_from_base, masked_from_preset
 from vidcls_train.preparation import clip_store, open_each
 from vidcls_train.processes import by_first_process, join_processes, leave_processes, process_rank
-from vidcls_train.runs import (
-    STEPS_FOLDER,
-    check_device,
-    check_output,
-    check_resume,
-    last_step,
-    named_memory_errors,
-    threads_beside,
-)
+from vidcls_train.runs import STEPS_FOLDER, check_device, check_output, check_resume, last_step, named_memory_errors
 from vidcls_train.settings import PRESETS, PretrainSettings, Settings
 from vidcls_train.trainer import VideoTrainer, add_progress
 from vidcls_train.video import DecodedVideo
@@ -93,8 +85,7 @@ def pretrain(settings: PretrainSettings) -> dict[str, Any] | None:
     )
     add_progress(trainer)
     started = time.perf_counter()
-    memory_errors = named_memory_errors(batch_size=trainer.sampler.batch_length(0), accumulate=settings.accumulate)
-    with memory_errors, threads_beside(settings.workers):
+    with named_memory_errors(batch_size=trainer.sampler.batch_length(0), accumulate=settings.accumulate):
         trainer.train(resume_from_checkpoint=by_first_process(lambda: last_step(output)) if settings.resume else None)
     seconds = time.perf_counter() - started
     leave_processes()

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import torch
 
-from vidcls.cpus import usable_cpus
 from vidcls.errors import DeviceError, VidclsError
 from vidcls_train.settings import SETTINGS_FILE, RunSettings
 from vidcls_train.trainer import AVERAGE_FILE
@@ -66,20 +65,6 @@ def check_device(device: str) -> None:
             f"device 'cuda' was asked for, but torch {torch.__version__} finds no CUDA device; check 'nvidia-smi', "
             "or train with --device cpu"
         )
-
-
-@contextmanager
-def threads_beside(workers: int) -> Iterator[None]:
-    """Compute on the CPUs that the processes which load clips leave, on one at least.
-
-    Within, PyTorch has no more threads than that: more would wait for a CPU in turns, and each other for that.
-    """
-    before = torch.get_num_threads()
-    torch.set_num_threads(max(1, min(before, usable_cpus() - workers)))
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 @contextmanager

@@ -32,15 +32,7 @@ from vidcls_train.pictures import write_samples
 from vidcls_train.preparation import Prepared, prepare
 from vidcls_train.processes import by_first_process, join_processes, leave_processes, process_rank
 from vidcls_train.results import measure, write_results, write_weights
-from vidcls_train.runs import (
-    STEPS_FOLDER,
-    check_device,
-    check_output,
-    check_resume,
-    last_step,
-    named_memory_errors,
-    threads_beside,
-)
+from vidcls_train.runs import STEPS_FOLDER, check_device, check_output, check_resume, last_step, named_memory_errors
 from vidcls_train.settings import PRESETS, Recipe, Settings, fine_tuning_recipe
 from vidcls_train.trainer import make_trainer
 
@@ -106,8 +98,7 @@ def train(settings: Settings) -> dict[str, Any] | None:
         folder=output / STEPS_FOLDER,
     )
     started = time.perf_counter()
-    memory_errors = named_memory_errors(batch_size=trainer.sampler.batch_length(0), accumulate=settings.accumulate)
-    with memory_errors, threads_beside(settings.workers):
+    with named_memory_errors(batch_size=trainer.sampler.batch_length(0), accumulate=settings.accumulate):
         trainer.train(resume_from_checkpoint=by_first_process(lambda: last_step(output)) if settings.resume else None)
     seconds = time.perf_counter() - started
     leave_processes()
