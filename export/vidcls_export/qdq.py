@@ -207,7 +207,6 @@ def _quantize_weight(
     scales = np.maximum(np.abs(matrix).max(axis=0) / LARGEST_WEIGHT, _SMALLEST)
     name = product.output[0]
     constants = {"weights": np.rint(matrix / scales).astype(np.int8), "scales": scales.astype(np.float32)}
-    constants["zeros"] = np.zeros(len(scales), np.int8)
     graph.initializer.extend(numpy_helper.from_array(value, f"{name}_{part}") for part, value in constants.items())
     inputs = [f"{name}_{part}" for part in constants]
     dequantized = f"{name}_weights_dequantized"
