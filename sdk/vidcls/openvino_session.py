@@ -57,8 +57,8 @@ class OpenVinoSession:
             model.reshape([1, *self.input_shape[1:]])
             settings = {**_SETTINGS, "INFERENCE_NUM_THREADS": usable_cpus()}
             if not _multiplies_bytes(model):
-                # Where the processor has bfloat16, OpenVINO takes it unasked, and keeps 8 bits of every number. That is
-                # no less than an int8 graph keeps, whose tolerance allows for it.
+                # Where the processor has bfloat16, OpenVINO takes it unasked, and keeps 8 bits of every number: as many
+                # as an int8 graph does itself, whose self-test says whether its answers hold.
                 settings["INFERENCE_PRECISION_HINT"] = "f32"
             self._compiled = openvino.Core().compile_model(model, "CPU", settings)
         except self._errors as error:
