@@ -24,7 +24,7 @@ from vidcls_train.augmentation import PairMixing, training_transform
 from vidcls_train.datasets import ClipDataset, Collate
 from vidcls_train.drop_path import BRANCHES_PER_LAYER
 from vidcls_train.model import from_preset
-from vidcls_train.optimization import parameter_groups
+from vidcls_train.optimization import make_optimizer
 from vidcls_train.settings import PRESETS, STORED_SCALE, Settings
 from vidcls_train.store import FrameStore
 from vidcls_train.video import DecodedVideo
@@ -58,7 +58,9 @@ def main() -> None:
     batch_size = min(preset.recipe.batch_size, len(paths))
     seconds = settings.clip_seconds
     transform = training_transform(start.image, settings, frames=start.frames, flip=True)
-    optimizer = torch.optim.AdamW(parameter_groups(model, learning_rate=1e-4, layer_decay=1.0, weight_decay=0.05))
+    recipe = preset.recipe
+    rates = {name: getattr(recipe, name) for name in ("learning_rate", "layer_decay", "weight_decay")}
+    optimizer = make_optimizer(model, recipe.optimizer, betas=(0.9, 0.999), **rates)
     collate = Collate(
         PairMixing(mixup=settings.mixup or 0, cutmix=settings.cutmix or 0),
         labels=len(LABELS),

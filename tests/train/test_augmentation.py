@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import colorsys
 import dataclasses
 from pathlib import Path
 
@@ -84,6 +85,25 @@ def test_where_colours_count_no_operation_changes_them(contract: Contract, jitte
         torch.manual_seed(seed)
         brightest.add(transform(plain).max().item())
     assert (brightest == {200}) == (jitter == 0)
+
+
+@pytest.mark.parametrize("jitter", [0.0, 0.1])
+def test_hues_stray_as_far_as_they_may_where_colours_may_change(contract: Contract, jitter: float) -> None:
+    red = torch.tensor([200, 100, 100], dtype=torch.uint8)[:, None, None, None].expand(3, 5, 60, 90)
+    transform = training_transform(contract.image, settings(colour_jitter=jitter, hue_jitter=0.1), frames=4, flip=False)
+    turned = []
+    for seed in range(40):
+        torch.manual_seed(seed)
+        varied = transform(red)
+        assert all(torch.equal(varied[:, 0], varied[:, frame]) for frame in range(4))
+        hue = colorsys.rgb_to_hsv(*(varied[:, 0, 0, 0] / 255).tolist())[0]
+        turned.append(hue if hue < 0.5 else hue - 1)
+    if jitter == 0:
+        assert set(turned) == {0.0}
+    else:
+        # A grey level more or less, of a hundred between the channels, turns the hue by a sixth of a hundredth.
+        assert -0.11 < min(turned) < -0.06
+        assert 0.06 < max(turned) < 0.11
 
 
 def test_a_training_clip_has_the_models_shape_and_mirrors_only_if_told(contract: Contract) -> None:

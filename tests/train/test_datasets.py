@@ -17,7 +17,14 @@ from vidcls_train.store import FrameStore
 from vidcls_train.video import DecodedVideo
 
 VARIED = Settings(
-    data="", output=Path(), crop_area=0.3, colour_jitter=0.3, grey_share=0.1, rand_augment=7, erasing=0.25
+    data="",
+    output=Path(),
+    crop_area=0.3,
+    colour_jitter=0.3,
+    hue_jitter=0.1,
+    grey_share=0.1,
+    rand_augment=7,
+    erasing=0.25,
 )
 
 

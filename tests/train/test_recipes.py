@@ -161,3 +161,10 @@ def test_larger_encoders_are_tuned_more_gently() -> None:
     assert small.drop_path < large.drop_path
     assert small.layer_decay**12 > large.layer_decay**24
     assert head.drop_path == head.mixup == 0
+
+
+def test_a_pretrained_tiny_encoder_learns_as_a_fresh_one() -> None:
+    tiny = PRESETS["tiny"]
+    assert fine_tuning_recipe(layers=tiny.layers, head_only=False) == tiny.recipe
+    assert fine_tuning_recipe(layers=tiny.layers, head_only=True) != tiny.recipe
+    assert fine_tuning_recipe(layers=PRESETS["small"].layers, head_only=False) != tiny.recipe

@@ -17,7 +17,6 @@ import torchvision.transforms._functional_tensor
 from PIL import Image as PillowImage
 from torchvision import tv_tensors
 from torchvision.transforms import (
-    ColorJitter,
     Compose,
     InterpolationMode,
     RandAugment,
@@ -108,7 +107,7 @@ def training_transform(image: Image, settings: Settings, *, frames: int, flip: b
     if settings.rand_augment:
         steps.append(RandomOperations(settings.rand_augment, colours=share > 0))
     if share > 0:
-        steps.append(ColorJitter(brightness=share, contrast=share, saturation=share))
+        steps.append(v2.ColorJitter(brightness=share, contrast=share, saturation=share, hue=settings.hue_jitter or 0.0))
     if share > 0 and settings.grey_share:
         steps.append(RandomGrayscale(settings.grey_share))
     if flip:

@@ -22,6 +22,7 @@ from transformers.utils import logging
 from vidcls.contract import CHECKPOINT_FILE, Image, read_checkpoint
 from vidcls.errors import ModelError
 from vidcls.huggingface import PREPROCESSOR_FILE, is_non_commercial, read_image_section
+from vidcls_train.initialization import look_at_neighbours
 from vidcls_train.settings import Preset
 
 # ImageNet's statistics, which VideoMAE was pretrained with.
@@ -29,7 +30,7 @@ _MEAN = (0.485, 0.456, 0.406)
 _STD = (0.229, 0.224, 0.225)
 
 _PRETRAINED = "VideoMAEForPreTraining"  # as config.json names it
-_NARROWEST_DECODER = 96  # it draws patches of 1536 values
+_NARROWEST_DECODER = 96  # it draws hundreds of values for each patch
 
 # Parts that differ between pretraining and classification; everything else must be in the checkpoint.
 _HEAD_PREFIXES = ("classifier.", "fc_norm.", "videomae.layernorm.")
@@ -70,7 +71,7 @@ def from_preset(
     resize: str | None,
     dropout: float = 0.0,
 ) -> StartingPoint:
-    """A VideoMAE with random weights. None takes the preset's value (resize: shortest_edge)."""
+    """A VideoMAE that has learnt nothing. None takes the preset's value (resize: shortest_edge)."""
     frames, size = frames or preset.frames, image_size or preset.image_size
     config = VideoMAEConfig(
         hidden_size=preset.hidden_size,
@@ -80,11 +81,14 @@ def from_preset(
         hidden_dropout_prob=dropout,
         num_frames=frames,
         image_size=size,
+        patch_size=preset.patch_size,
         **_label_maps(labels),
     )
     _check_shape(config)
+    model = VideoMAEForVideoClassification(config)
+    look_at_neighbours(model.videomae)
     return StartingPoint(
-        model=VideoMAEForVideoClassification(config),
+        model=model,
         image=image_section(size=size, resize=resize or "shortest_edge", mean=_MEAN, std=_STD),
         frames=frames,
         base=None,
@@ -144,7 +148,10 @@ def from_base(
 
 
 def masked_from_preset(preset: Preset, *, frames: int | None, image_size: int | None) -> PretrainingPoint:
-    """A VideoMAE for masked pretraining with random weights; its decoder is half as wide as the encoder."""
+    """A VideoMAE for masked pretraining that has learnt nothing.
+
+    The decoder is half as wide as the encoder and a third as deep, as VideoMAE-B's is.
+    """
     frames, size = frames or preset.frames, image_size or preset.image_size
     width = max(_NARROWEST_DECODER, preset.hidden_size // 2)
     config = VideoMAEConfig(
@@ -153,15 +160,19 @@ def masked_from_preset(preset: Preset, *, frames: int | None, image_size: int | 
         num_attention_heads=preset.heads,
         intermediate_size=4 * preset.hidden_size,
         decoder_hidden_size=width,
+        decoder_num_hidden_layers=max(1, preset.layers // 3),
         decoder_num_attention_heads=max(1, preset.heads * width // preset.hidden_size),
         decoder_intermediate_size=4 * width,
         num_frames=frames,
         image_size=size,
+        patch_size=preset.patch_size,
         use_mean_pooling=False,  # in pretraining the encoder ends with a norm
     )
     _check_shape(config)
+    model = VideoMAEForPreTraining(config)
+    look_at_neighbours(model.videomae)
     image = image_section(size=size, resize="shortest_edge", mean=_MEAN, std=_STD)
-    return PretrainingPoint(model=VideoMAEForPreTraining(config), image=image, frames=frames, base=None, licence=None)
+    return PretrainingPoint(model=model, image=image, frames=frames, base=None, licence=None)
 
 
 def masked_from_base(base: str, *, frames: int | None, image_size: int | None) -> PretrainingPoint:

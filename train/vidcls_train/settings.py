@@ -25,6 +25,7 @@ class Recipe:
     learning_rate: float
     weight_decay: float = 0.05
     layer_decay: float = 1.0
+    optimizer: Literal["adamw", "muon"] = "adamw"
     warmup_share: float = 0.1
     label_smoothing: float = 0.1
     drop_path: float = 0.0
@@ -33,6 +34,7 @@ class Recipe:
     crop_area: float = 0.5
     crop_stretch: float = 4 / 3
     colour_jitter: float = 0.3
+    hue_jitter: float = 0.0
     grey_share: float = 0.0
     rand_augment: int = 0
     erasing: float = 0.0
@@ -53,19 +55,32 @@ class Preset:
     heads: int
     frames: int
     image_size: int
+    patch_size: int
     recipe: Recipe
 
 
 PRESETS = {
     "tiny": Preset(
         hidden_size=96,
-        layers=4,
+        layers=6,
         heads=3,
         frames=8,
-        image_size=112,
-        # Few clips are soon known by heart, unless they are mixed.
+        image_size=56,
+        patch_size=8,
+        # Few clips are soon known by heart, and few places by their colours, unless both are mixed up.
         recipe=Recipe(
-            epochs=140, batch_size=16, learning_rate=2e-3, dropout=0.1, crop_stretch=1.0, mixup=0.8, cutmix=1.0
+            epochs=80,
+            batch_size=16,
+            learning_rate=2e-3,
+            optimizer="muon",
+            dropout=0.1,
+            crop_area=0.4,
+            crop_stretch=1.0,
+            colour_jitter=0.4,
+            hue_jitter=0.1,
+            grey_share=0.2,
+            mixup=0.8,
+            cutmix=1.0,
         ),
     ),
     "small": Preset(
@@ -74,6 +89,7 @@ PRESETS = {
         heads=6,
         frames=16,
         image_size=224,
+        patch_size=16,
         recipe=Recipe(epochs=100, batch_size=8, learning_rate=5e-4),
     ),
     "base": Preset(
@@ -82,6 +98,7 @@ PRESETS = {
         heads=12,
         frames=16,
         image_size=224,
+        patch_size=16,
         recipe=Recipe(epochs=100, batch_size=8, learning_rate=3e-4),
     ),
 }
@@ -117,9 +134,14 @@ STORED_SCALE = 320 / 224
 
 
 def fine_tuning_recipe(*, layers: int, head_only: bool) -> Recipe:
-    """The recipe for a pretrained encoder of so many layers: 12 in VideoMAE-S and -B, 24 in -L."""
+    """The recipe for a pretrained encoder of so many layers: 12 in VideoMAE-S and -B, 24 in -L.
+
+    One as small as the tiny preset's, as `vidcls-pretrain` makes them, learns on as that preset does from scratch.
+    """
     if head_only:
         return _HEAD_ONLY
+    if layers <= PRESETS["tiny"].layers:
+        return PRESETS["tiny"].recipe
     if layers >= _LARGE_LAYERS:
         return dataclasses.replace(_FINE_TUNING, drop_path=0.2, layer_decay=0.8)
     return _FINE_TUNING
@@ -147,6 +169,7 @@ _RANGES = {
     "dropout": (0, 0.9),
     "crop_area": (0.01, 1),
     "crop_stretch": (1, 4),
+    "hue_jitter": (0, 0.5),
     "grey_share": (0, 1),
     "rand_augment": (0, 30),
     "erasing": (0, 1),
@@ -167,6 +190,7 @@ class RunSettings:
     epochs, learning_rate: the cosine schedule's length and top; max_steps ends the run earlier.
     warmup_share: of the steps, in which the rate rises. weight_decay: none on biases and norms.
     layer_decay: each layer learns so many times as fast as the one above it.
+    optimizer: muon moves the matrices of the encoder's layers as `muon` says, and the rest as adamw does.
     averaging: the kept weights are an exponential average over about this share of the run's steps.
     crop_area: smallest share that a training crop has of the area that the deployed model sees, 1 the largest.
     precision: auto is bf16 on a GPU that has it, else fp32.
@@ -193,6 +217,7 @@ class RunSettings:
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     weight_decay: float | None = None
     layer_decay: float | None = None
+    optimizer: Literal["adamw", "muon"] | None = None
     warmup_share: float | None = None
     averaging: float | None = None
     crop_area: float | None = None
@@ -218,7 +243,8 @@ class Settings(RunSettings):
     dropout: of a fresh model's branches; a base keeps its own. Processes draw it each for themselves.
     crop_stretch: how many times as wide as high a training crop may be, or as high as wide, before it is squared.
     colour_jitter: how far brightness, contrast and saturation stray, as a share. 0 leaves colours as they are.
-    grey_share: of training clips that lose their colours. rand_augment: magnitude, 0 to 30; 0 is off.
+    hue_jitter: how far hues stray, as a share of the colour circle; not at all where colour_jitter is 0.
+    grey_share: of training clips that lose their colours; likewise. rand_augment: magnitude, 0 to 30; 0 is off.
     erasing: share of training clips with a rectangle blotted out.
     mixup, cutmix: the beta distribution's parameter for mixing pairs of clips; 0 is off.
     class_weights: "balanced" counts the clips of rare labels for more.
@@ -240,6 +266,7 @@ class Settings(RunSettings):
     drop_path: float | None = None
     dropout: float | None = None
     crop_stretch: float | None = None
+    hue_jitter: float | None = None
     grey_share: float | None = None
     rand_augment: int | None = None
     erasing: float | None = None
@@ -277,8 +304,10 @@ class PretrainSettings(RunSettings):
         batch_size = self.batch_size or (PRESETS[self.preset].recipe.batch_size if self.preset else 8)
         epochs = self.epochs or (_PRETRAINING_EPOCHS if self.preset else _ADAPTING_EPOCHS)
         # A fresh tiny encoder takes larger steps than a large one, or one that has been pretrained.
-        rate = self.learning_rate or (1e-3 if self.preset == "tiny" else 1.5e-4)
-        return dataclasses.replace(self, batch_size=batch_size, epochs=epochs, learning_rate=rate)
+        tiny = self.preset == "tiny"
+        rate = self.learning_rate or (2e-3 if tiny else 1.5e-4)
+        optimizer = self.optimizer or ("muon" if tiny else "adamw")
+        return dataclasses.replace(self, batch_size=batch_size, epochs=epochs, learning_rate=rate, optimizer=optimizer)
 
 
 # Fields that belong to one run, and are not taken over from another run's file.

@@ -32,7 +32,7 @@ from vidcls_train.augmentation import PairMixing
 from vidcls_train.averaging import AveragedWeights
 from vidcls_train.datasets import ClipDataset, Collate, EpochSampler, ViewDataset
 from vidcls_train.drop_path import BRANCHES_PER_LAYER, DropPath
-from vidcls_train.optimization import parameter_groups
+from vidcls_train.optimization import make_optimizer
 from vidcls_train.processes import process_count, process_rank
 from vidcls_train.selection import best_row, epochs_without_progress
 from vidcls_train.settings import RunSettings, Settings
@@ -76,14 +76,13 @@ class VideoTrainer(Trainer):  # type: ignore[misc]
         )
         batches = len(self.sampler) // settings.accumulate
         steps = settings.max_steps or _given(settings.epochs) * batches
-        optimizer = torch.optim.AdamW(
-            parameter_groups(
-                model,
-                learning_rate=_given(settings.learning_rate),
-                layer_decay=_given(settings.layer_decay),
-                weight_decay=_given(settings.weight_decay),
-            ),
+        optimizer = make_optimizer(
+            model,
+            _given(settings.optimizer),
             betas=self.betas,
+            learning_rate=_given(settings.learning_rate),
+            layer_decay=_given(settings.layer_decay),
+            weight_decay=_given(settings.weight_decay),
         )
         arguments = _arguments(settings, folder, steps=steps, validates=options.get("eval_dataset") is not None)
         super().__init__(model=model, args=arguments, optimizers=(optimizer, None), **options)
