@@ -1,12 +1,14 @@
 """What a recipe reaches: several seeds, each trained and tested by the command line, with the interval of their mean.
 
-python tests/benchmarks/accuracy.py DATA -o FOLDER [--seeds 3] [-- OPTIONS OF vidcls-train]
+python tests/benchmarks/accuracy.py DATA -o FOLDER [--seeds 3] [--jobs 1] [-- OPTIONS OF vidcls-train]
 python tests/benchmarks/accuracy.py ../shared/data/ucf8 -o /tmp/accuracy -- --preset tiny
 
-With --pretrain "OPTIONS OF vidcls-pretrain", the training clips of DATA/train are pretrained on first, with the same
-seed, and the result is the --base, for which pretrained_tiny.json beside this file holds the tiny preset's recipe:
+With --jobs 2, two seeds are trained side by side, each on half of the processor's cores.
 
-... --pretrain "--preset tiny --epochs 60 --mask-ratio 0.75" -- --settings tests/benchmarks/pretrained_tiny.json
+With --pretrain "OPTIONS OF vidcls-pretrain", the training clips of DATA/train are pretrained on first, with the same
+seed, and the result is the --base:
+
+... --pretrain "--preset tiny --epochs 60 --mask-ratio 0.75" -- --epochs 60
 
 Runs that are finished are not done again. The interval is Wilson's for the number of test videos: more seeds do not
 narrow what those few videos can tell.
@@ -16,11 +18,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shlex
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -28,7 +33,7 @@ import numpy as np
 from vidcls.evaluation import wilson_interval
 
 
-def trained(data: Path, output: Path, seed: int, options: list[str], pretrain: str | None) -> float:
+def trained(data: Path, output: Path, seed: int, options: list[str], pretrain: str | None, threads: int) -> float:
     """Train into `output`, if that is not done yet; returns the seconds it took."""
     record = output.with_suffix(".seconds")
     if record.exists():
@@ -36,16 +41,18 @@ def trained(data: Path, output: Path, seed: int, options: list[str], pretrain: s
     started = time.perf_counter()
     if pretrain is not None:
         base = output.with_suffix(".base")
-        run("vidcls_train.pretrain_cli", data / "train", "-o", base, "--seed", seed, *shlex.split(pretrain))
+        pretraining = shlex.split(pretrain)
+        run("vidcls_train.pretrain_cli", data / "train", "-o", base, "--seed", seed, *pretraining, threads=threads)
         options = [*options, "--base", str(base)]
-    run("vidcls_train.cli", data, "-o", output, "--seed", seed, *options)
+    run("vidcls_train.cli", data, "-o", output, "--seed", seed, *options, threads=threads)
     seconds = time.perf_counter() - started
     record.write_text(str(seconds))
     return seconds
 
 
-def run(module: str, *arguments: object) -> None:
-    subprocess.run([sys.executable, "-m", module, *map(str, arguments)], check=True)
+def run(module: str, *arguments: object, threads: int) -> None:
+    environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
+    subprocess.run([sys.executable, "-m", module, *map(str, arguments)], check=True, env=environment)
 
 
 def main() -> None:
@@ -53,21 +60,26 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--pretrain")
     end = sys.argv.index("--") if "--" in sys.argv else len(sys.argv)
     given, options = parser.parse_args(sys.argv[1:end]), sys.argv[end + 1 :]
     given.output.mkdir(parents=True, exist_ok=True)
-    rows = []
-    for seed in range(given.seeds):
+    threads = max(1, len(os.sched_getaffinity(0)) // given.jobs)
+
+    def reached(seed: int) -> dict[str, Any]:
         output = given.output / f"seed-{seed}"
-        seconds = trained(given.data, output, seed, options, given.pretrain)
-        metrics = json.loads((output / "metrics.json").read_text(encoding="utf-8"))
-        rows.append(metrics)
+        seconds = trained(given.data, output, seed, options, given.pretrain, threads)
+        metrics: dict[str, Any] = json.loads((output / "metrics.json").read_text(encoding="utf-8"))
+        multiview = metrics["test_multiview"]
         click.echo(
             f"seed {seed}: val {metrics['val']['top1']:.3f}, test {metrics['test']['top1']:.3f}, "
-            f"{metrics['test_multiview']['views']} x {metrics['test_multiview']['crops']} views "
-            f"{metrics['test_multiview']['top1']:.3f}, {seconds / 60:.1f} min",
+            f"{multiview['views']} x {multiview['crops']} views {multiview['top1']:.3f}, {seconds / 60:.1f} min",
         )
+        return metrics
+
+    with ThreadPoolExecutor(given.jobs) as pool:
+        rows = list(pool.map(reached, range(given.seeds)))
     for name in ("test", "test_multiview"):
         scores = [row[name]["top1"] for row in rows]
         videos = rows[0][name]["videos"]

@@ -14,7 +14,7 @@ from vidcls_train.averaging import AveragedWeights
 from vidcls_train.drop_path import BRANCHES_PER_LAYER, DropPath
 from vidcls_train.model import freeze_encoder
 from vidcls_train.optimization import parameter_groups
-from vidcls_train.settings import PRESETS, SETTINGS_FILE, Settings, fine_tuning_recipe, read_settings
+from vidcls_train.settings import PRESETS, SETTINGS_FILE, PretrainSettings, Settings, fine_tuning_recipe, read_settings
 
 
 @pytest.fixture
@@ -168,3 +168,14 @@ def test_a_pretrained_tiny_encoder_learns_as_a_fresh_one() -> None:
     assert fine_tuning_recipe(layers=tiny.layers, head_only=False) == tiny.recipe
     assert fine_tuning_recipe(layers=tiny.layers, head_only=True) != tiny.recipe
     assert fine_tuning_recipe(layers=PRESETS["small"].layers, head_only=False) != tiny.recipe
+
+
+def test_only_a_fresh_tiny_encoder_is_pretrained_in_large_steps() -> None:
+    fresh, adapted, told = (
+        PretrainSettings(data="", output=Path(), **changes).completed()  # type: ignore[arg-type]
+        for changes in ({"preset": "tiny"}, {"base": "somewhere"}, {"preset": "tiny", "optimizer": "adamw"})
+    )
+    assert (fresh.optimizer, adapted.optimizer, told.optimizer) == ("muon", "adamw", "adamw")
+    assert adapted.learning_rate is not None
+    assert fresh.learning_rate is not None
+    assert adapted.learning_rate < fresh.learning_rate
