@@ -46,7 +46,9 @@ def write_curves(history: Sequence[dict[str, Any]], path: Path) -> None:
     if kept is not None:
         point = (kept["epoch"], kept["eval_accuracy"])
         right.scatter(*point, color="tab:green", zorder=3)
-        right.annotate(f"kept {point[1]:.3f}", point, textcoords="offset points", xytext=(0, 8), ha="center")
+        # Towards the middle, so that it stays inside the picture.
+        side = "right" if 2 * point[0] > accuracy[-1][0] else "left"
+        right.annotate(f"kept {point[1]:.3f}", point, textcoords="offset points", xytext=(0, 8), ha=side)
     right.set(xlabel="epoch", ylabel="val top-1", ylim=(0, 1.08))
     for axes in (left, right):
         axes.grid(alpha=0.3)
