@@ -1,9 +1,9 @@
 """What the attention of a fresh encoder looks at before it has learnt anything: the neighbours, in space and time.
 
-A vision transformer has to learn from its clips that neighbouring patches belong together, which few clips cannot
-teach it. Random weights that already look there need far less data, and can still learn to look elsewhere. Ideas:
-Zheng et al., "Structured Initialization for Attention in Vision Transformers" (arXiv 2404.01139), for queries and
-keys; Trockman and Kolter, "Mimetic Initialization of Self-Attention Layers" (arXiv 2305.09828), for values.
+A vision transformer has to learn from its clips that neighbouring patches belong together, which few clips cannot teach
+it. Random weights that already look there learn more from few clips, and can still learn to look elsewhere. Ideas:
+Zheng et al., "Structured Initialization for Attention in Vision Transformers" (arXiv 2404.01139), for queries and keys;
+Trockman and Kolter, "Mimetic Initialization of Self-Attention Layers" (arXiv 2305.09828), for values.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 Keller Jordan et al., "Muon: An optimizer for hidden layers in neural networks" (kellerjordan.github.io/posts/muon),
 with the step length that lets it have AdamW's rate and decay (Liu et al., "Muon is Scalable for LLM Training",
-arXiv 2502.16982). torch.optim.Muon does the same in bfloat16, one matrix at a time: coarser, and on a processor without
-bfloat16 slower than all the rest of a small model's training step.
+arXiv 2502.16982). torch.optim.Muon does the same in bfloat16, one matrix at a time: coarser, and slow on a processor
+that has no bfloat16.
 """
 
 from __future__ import annotations
