@@ -45,7 +45,10 @@ $(BIN)/python:
 	} || { rm -rf .venv; exit 1; }
 
 # opencv-python needs libGL and X libraries, which servers lack and a user cannot install; its headless twin does not.
+# PyTorch for Linux brings its CUDA libraries: .venv takes 7.2 GB, and pip tells of a full disk only after minutes.
 $(INSTALLED): pyproject.toml .ci/constraints.txt | $(BIN)/python
+	@ls .venv/.installed-* >/dev/null 2>&1 || df -Pk . | awk 'NR == 2 && $$4 < 7500000 { \
+		printf "%.1f GB are free here, .venv needs 7.5: make room and run make again\n", $$4 / 1e6; exit 1 }'
 	@echo "installing what vidcls needs into .venv (PyTorch is large: this can take minutes)"
 	@$(PIP) uninstall -qq --yes $(OTHER_RUNTIME)
 	@$(PIP) install -qq -c .ci/constraints.txt -e '.[$(RUNTIME),train,export,dev]'
