@@ -1,9 +1,10 @@
 """What a recipe reaches: several seeds, each trained and tested by the command line, with the interval of their mean.
 
-python tests/benchmarks/accuracy.py DATA -o FOLDER [--seeds 3] [--jobs 1] [-- OPTIONS OF vidcls-train]
-python tests/benchmarks/accuracy.py ../shared/data/ucf8 -o /tmp/accuracy -- --preset tiny
+python tests/benchmarks/accuracy.py DATA -o FOLDER [--seeds 3] [--jobs 1] [--processes 1] [-- OPTIONS OF vidcls-train]
+python tests/benchmarks/accuracy.py ../shared/data/ucf8 -o /tmp/accuracy --processes 2 -- --preset tiny
 
-With --jobs 2, two seeds are trained side by side, each on half of the processor's cores.
+With --processes 2, torchrun starts two processes for each training; with --jobs 2, two seeds are trained side by side.
+The processor's cores are shared out among them.
 
 With --pretrain "OPTIONS OF vidcls-pretrain", the training clips of DATA/train are pretrained on first, with the same
 seed, and the result is the --base:
@@ -25,7 +26,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 import numpy as np
@@ -33,7 +34,14 @@ import numpy as np
 from vidcls.evaluation import wilson_interval
 
 
-def trained(data: Path, output: Path, seed: int, options: list[str], pretrain: str | None, threads: int) -> float:
+class Share(NamedTuple):
+    """What one training gets of the processor: processes, and threads of each."""
+
+    processes: int
+    threads: int
+
+
+def trained(data: Path, output: Path, seed: int, options: list[str], pretrain: str | None, share: Share) -> float:
     """Train into `output`, if that is not done yet; returns the seconds it took."""
     record = output.with_suffix(".seconds")
     if record.exists():
@@ -42,17 +50,19 @@ def trained(data: Path, output: Path, seed: int, options: list[str], pretrain: s
     if pretrain is not None:
         base = output.with_suffix(".base")
         pretraining = shlex.split(pretrain)
-        run("vidcls_train.pretrain_cli", data / "train", "-o", base, "--seed", seed, *pretraining, threads=threads)
+        run("vidcls_train.pretrain_cli", data / "train", "-o", base, "--seed", seed, *pretraining, share=share)
         options = [*options, "--base", str(base)]
-    run("vidcls_train.cli", data, "-o", output, "--seed", seed, *options, threads=threads)
+    run("vidcls_train.cli", data, "-o", output, "--seed", seed, *options, share=share)
     seconds = time.perf_counter() - started
     record.write_text(str(seconds))
     return seconds
 
 
-def run(module: str, *arguments: object, threads: int) -> None:
-    environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
-    subprocess.run([sys.executable, "-m", module, *map(str, arguments)], check=True, env=environment)
+def run(module: str, *arguments: object, share: Share) -> None:
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(share.processes)]
+    launcher = torchrun if share.processes > 1 else []
+    environment = os.environ | {"OMP_NUM_THREADS": str(share.threads)}
+    subprocess.run([sys.executable, *launcher, "-m", module, *map(str, arguments)], check=True, env=environment)
 
 
 def main() -> None:
@@ -61,15 +71,17 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--pretrain")
     end = sys.argv.index("--") if "--" in sys.argv else len(sys.argv)
     given, options = parser.parse_args(sys.argv[1:end]), sys.argv[end + 1 :]
     given.output.mkdir(parents=True, exist_ok=True)
-    threads = max(1, len(os.sched_getaffinity(0)) // given.jobs)
+    threads = max(1, len(os.sched_getaffinity(0)) // (given.jobs * given.processes))
+    share = Share(given.processes, threads)
 
     def reached(seed: int) -> dict[str, Any]:
         output = given.output / f"seed-{seed}"
-        seconds = trained(given.data, output, seed, options, given.pretrain, threads)
+        seconds = trained(given.data, output, seed, options, given.pretrain, share)
         metrics: dict[str, Any] = json.loads((output / "metrics.json").read_text(encoding="utf-8"))
         multiview = metrics["test_multiview"]
         click.echo(
