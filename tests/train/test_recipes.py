@@ -12,7 +12,7 @@ from transformers import VideoMAEConfig, VideoMAEForVideoClassification
 
 from vidcls_train.averaging import AveragedWeights
 from vidcls_train.drop_path import BRANCHES_PER_LAYER, DropPath
-from vidcls_train.model import freeze_encoder
+from vidcls_train.model import freeze_encoder, set_dropout
 from vidcls_train.optimization import parameter_groups
 from vidcls_train.settings import PRESETS, SETTINGS_FILE, PretrainSettings, Settings, fine_tuning_recipe, read_settings
 
@@ -97,6 +97,22 @@ def test_a_skipped_branch_adds_nothing_and_the_others_make_up_for_it(model: Vide
     drop_path.draw(draws)
     model(pixel_values=clips)
     assert torch.equal(seen[3], kept)
+
+
+def test_dropout_is_the_recipes_whatever_the_model_came_with(model: VideoMAEForVideoClassification) -> None:
+    seen: list[torch.Tensor] = []
+    for layer in model.videomae.encoder.layer:
+        for branch in (layer.attention.output, layer.output):
+            branch.dropout.register_forward_hook(lambda _module, _inputs, output: seen.append(output.detach()))
+    model.train()
+    for share in (0.25, 0.0):
+        seen.clear()
+        set_dropout(model, share)
+        model(pixel_values=torch.randn(8, 2, 3, 32, 32))
+        assert len(seen) == 3 * BRANCHES_PER_LAYER
+        for output in seen:
+            # Five standard deviations of 768 draws.
+            assert float((output == 0).float().mean()) == pytest.approx(share, abs=0.08 if share else 0)
 
 
 def test_averages_follow_the_weights_and_survive_a_stop(model: VideoMAEForVideoClassification, tmp_path: Path) -> None:

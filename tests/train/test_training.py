@@ -288,13 +288,16 @@ def test_fine_tuning_a_base_replaces_its_head(run: Path, tmp_path: Path, capsys:
         for label in ("swipe left", "swipe right", "hold"):
             write_clip(data / split / label / "1.mp4", frames=20, width=64, height=48)
     output = tmp_path / "checkpoint"
-    metrics = train(settings(data, output, base=str(run), preset=None, frames=None, image_size=None, max_steps=1))
+    changes = {"base": str(run), "preset": None, "frames": None, "image_size": None, "dropout": 0.3}
+    metrics = train(settings(data, output, max_steps=1, **changes))
     told = capsys.readouterr().err
     assert "its head for 2 labels is replaced by a new one for 3" in told
     assert "no horizontal flips: the label 'swipe left'" in told
     assert metrics["test"] is None
     assert read_checkpoint(output).accuracy is None
-    assert VideoMAEForVideoClassification.from_pretrained(output).classifier.weight.shape == (3, 96)
+    model = VideoMAEForVideoClassification.from_pretrained(output)
+    assert model.classifier.weight.shape == (3, 96)
+    assert model.config.hidden_dropout_prob == 0.3
 
 
 def test_a_push_without_a_token_stops_before_training(

@@ -69,7 +69,6 @@ def from_preset(
     frames: int | None,
     image_size: int | None,
     resize: str | None,
-    dropout: float = 0.0,
 ) -> StartingPoint:
     """A VideoMAE that has learnt nothing. None takes the preset's value (resize: shortest_edge)."""
     frames, size = frames or preset.frames, image_size or preset.image_size
@@ -78,7 +77,6 @@ def from_preset(
         num_hidden_layers=preset.layers,
         num_attention_heads=preset.heads,
         intermediate_size=4 * preset.hidden_size,
-        hidden_dropout_prob=dropout,
         num_frames=frames,
         image_size=size,
         patch_size=preset.patch_size,
@@ -145,6 +143,14 @@ def from_base(
         base_license=licence,
         notices=tuple(notices),
     )
+
+
+def set_dropout(model: VideoMAEForVideoClassification, share: float) -> None:
+    """Let `share` of what each branch of the encoder adds be dropped in training, whatever the model came with."""
+    model.config.hidden_dropout_prob = share
+    for layer in model.videomae.encoder.layer:
+        for branch in (layer.attention.output, layer.output):
+            branch.dropout.p = share
 
 
 def masked_from_preset(preset: Preset, *, frames: int | None, image_size: int | None) -> PretrainingPoint:

@@ -240,7 +240,7 @@ class Settings(RunSettings):
     """One training run.
 
     drop_path: share of the last layer's branches that a training clip skips; the first layer's skips none.
-    dropout: of a fresh model's branches; a base keeps its own. Processes draw it each for themselves.
+    dropout: share of the numbers that a branch adds which are dropped. Processes draw it each for themselves.
     crop_stretch: how many times as wide as high a training crop may be, or as high as wide, before it is squared.
     colour_jitter: how far brightness, contrast and saturation stray, as a share. 0 leaves colours as they are.
     hue_jitter: how far hues stray, as a share of the colour circle; not at all where colour_jitter is 0.

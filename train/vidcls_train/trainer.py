@@ -32,6 +32,7 @@ from vidcls_train.augmentation import PairMixing
 from vidcls_train.averaging import AveragedWeights
 from vidcls_train.datasets import ClipDataset, Collate, EpochSampler, ViewDataset
 from vidcls_train.drop_path import BRANCHES_PER_LAYER, DropPath
+from vidcls_train.model import set_dropout
 from vidcls_train.optimization import make_optimizer
 from vidcls_train.processes import process_count, process_rank
 from vidcls_train.selection import best_row, epochs_without_progress
@@ -135,7 +136,9 @@ class _ClassificationTrainer(VideoTrainer):
     """Cross entropy on mixed labels."""
 
     def __init__(self, settings: Settings, model: PreTrainedModel, *, class_weights: Sequence[float], **options: Any):
+        # An encoder that stays as it is shows the head all of what it finds.
         self._drop_path = DropPath(model, _given(settings.drop_path) if not settings.head_only else 0.0)
+        set_dropout(model, _given(settings.dropout) if not settings.head_only else 0.0)
         super().__init__(settings, model, **options)
         self._smoothing = _given(settings.label_smoothing)
         self._class_weights = torch.tensor(class_weights, device=self.args.device)

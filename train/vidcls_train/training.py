@@ -180,9 +180,7 @@ def _starting_point(settings: Settings, labels: tuple[str, ...]) -> StartingPoin
     if settings.base is not None:
         start = from_base(settings.base, labels, **options)  # type: ignore[arg-type]
     else:
-        preset = PRESETS[str(settings.preset)]
-        dropout = preset.recipe.dropout if settings.dropout is None else settings.dropout
-        start = from_preset(preset, labels, dropout=dropout, **options)  # type: ignore[arg-type]
+        start = from_preset(PRESETS[str(settings.preset)], labels, **options)  # type: ignore[arg-type]
     return start
 
 
