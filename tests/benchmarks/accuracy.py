@@ -9,7 +9,7 @@ The processor's cores are shared out among them.
 With --pretrain "OPTIONS OF vidcls-pretrain", the training clips of DATA/train are pretrained on first, with the same
 seed, and the result is the --base:
 
-... --pretrain "--preset tiny --epochs 60 --mask-ratio 0.75" -- --epochs 60
+... --pretrain "--preset tiny"
 
 Runs that are finished are not done again. The interval is Wilson's for the number of test videos: more seeds do not
 narrow what those few videos can tell.

@@ -189,9 +189,15 @@ def test_a_pretrained_tiny_encoder_learns_as_a_fresh_one() -> None:
 def test_only_a_fresh_tiny_encoder_is_pretrained_in_large_steps() -> None:
     fresh, adapted, told = (
         PretrainSettings(data="", output=Path(), **changes).completed()  # type: ignore[arg-type]
-        for changes in ({"preset": "tiny"}, {"base": "somewhere"}, {"preset": "tiny", "optimizer": "adamw"})
+        for changes in (
+            {"preset": "tiny"},
+            {"base": "somewhere"},
+            {"preset": "tiny", "optimizer": "adamw", "mask_ratio": 0.6, "epochs": 7},
+        )
     )
     assert (fresh.optimizer, adapted.optimizer, told.optimizer) == ("muon", "adamw", "adamw")
+    assert (adapted.mask_ratio, told.mask_ratio) == (0.9, 0.6)
+    assert (fresh.epochs, told.epochs, told.batch_size) == (60, 7, fresh.batch_size)
     assert adapted.learning_rate is not None
     assert fresh.learning_rate is not None
     assert adapted.learning_rate < fresh.learning_rate

@@ -10,7 +10,7 @@ import click
 
 from vidcls import terminal
 from vidcls_train import options
-from vidcls_train.settings import DEFAULT_BASE, DEFAULT_MASK_RATIO, PRESETS, PretrainSettings
+from vidcls_train.settings import DEFAULT_BASE, PRESETS, PretrainSettings
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -25,7 +25,9 @@ from vidcls_train.settings import DEFAULT_BASE, DEFAULT_MASK_RATIO, PRESETS, Pre
 )
 @click.option("--base", help=f"VideoMAE to go on from: a folder or an id on the hub. Default: {DEFAULT_BASE}.")
 @click.option("--preset", type=click.Choice(list(PRESETS)), help="Start with a fresh VideoMAE of this size instead.")
-@click.option("--epochs", type=click.IntRange(min=1), help="Default: 200 with --preset, 50 with --base.")
+@click.option(
+    "--epochs", type=click.IntRange(min=1), help="Default: 60 with --preset tiny, 200 with the others, 50 with --base."
+)
 @options.max_steps
 @click.option("--batch-size", type=click.IntRange(min=1), help="Clips per step, of all processes together.")
 @options.accumulate
@@ -33,9 +35,8 @@ from vidcls_train.settings import DEFAULT_BASE, DEFAULT_MASK_RATIO, PRESETS, Pre
 @click.option(
     "--mask-ratio",
     type=click.FloatRange(min=0.05, max=0.99),
-    default=DEFAULT_MASK_RATIO,
-    show_default=True,
-    help="Share of each clip's patches that are hidden, the same ones in all its frames.",
+    help="Share of each clip's patches that are hidden, the same ones in all its frames. "
+    "Default: 0.75 with --preset tiny, otherwise 0.9.",
 )
 @options.frames
 @options.image_size

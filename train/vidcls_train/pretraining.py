@@ -26,7 +26,7 @@ from vidcls_train.model import PretrainingPoint, image_processor, masked_from_ba
 from vidcls_train.preparation import clip_store, open_each
 from vidcls_train.processes import by_first_process, join_processes, leave_processes, process_rank
 from vidcls_train.runs import STEPS_FOLDER, check_device, check_output, check_resume, last_step, named_memory_errors
-from vidcls_train.settings import PRESETS, PretrainSettings, Settings
+from vidcls_train.settings import PRESETS, PretrainSettings, Settings, given
 from vidcls_train.trainer import VideoTrainer, add_progress
 from vidcls_train.video import DecodedVideo
 
@@ -80,7 +80,7 @@ def pretrain(settings: PretrainSettings) -> dict[str, Any] | None:
         settings,
         start.model,
         folder=output / STEPS_FOLDER,
-        collate=CollateMasked(start.model.config, ratio=settings.mask_ratio, seed=settings.seed),
+        collate=CollateMasked(start.model.config, ratio=given(settings.mask_ratio), seed=settings.seed),
         train_dataset=clips,
     )
     add_progress(trainer)
@@ -161,7 +161,7 @@ def _write_results(
     for index in shown:
         frames = clips.frames(0, int(index))
         with drawn_from(settings.seed, int(index)):
-            mask = tube_mask(model.config, settings.mask_ratio)
+            mask = tube_mask(model.config, given(settings.mask_ratio))
         blocks.append((frames, *reconstruct(model, frames, mask, start.image)))
     write_reconstructions(blocks, output / "reconstruction.png")
     return metrics

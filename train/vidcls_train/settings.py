@@ -9,7 +9,7 @@ import types
 import typing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from vidcls import huggingface
 
@@ -275,14 +275,29 @@ class Settings(RunSettings):
 
     def completed(self, recipe: Recipe) -> Settings:
         """These settings, with the recipe's values for those that are not given."""
-        missing = {name: value for name, value in dataclasses.asdict(recipe).items() if getattr(self, name) is None}
-        return dataclasses.replace(self, **missing)
+        return _filled_in(self, recipe)
 
 
-# VideoMAE's masked pretraining: 90 % of each clip hidden, AdamW with a rate of 1.5e-4 for a batch of 256.
-DEFAULT_MASK_RATIO = 0.9
-_PRETRAINING_EPOCHS = 200
-_ADAPTING_EPOCHS = 50
+@dataclass(frozen=True, kw_only=True)
+class MaskedRecipe:
+    """What suits masked pretraining: VideoMAE's 90 % of each clip hidden, AdamW with its rate for a batch of 256."""
+
+    epochs: int
+    batch_size: int = 8
+    learning_rate: float = 1.5e-4
+    optimizer: Literal["adamw", "muon"] = "adamw"
+    mask_ratio: float = 0.9
+
+
+# Tiny sees 49 patches, of which a tenth would show too little; a fresh encoder as small as it takes larger steps.
+MASKED_RECIPES = {
+    "tiny": MaskedRecipe(epochs=60, batch_size=16, learning_rate=2e-3, optimizer="muon", mask_ratio=0.75),
+    "small": MaskedRecipe(epochs=200),
+    "base": MaskedRecipe(epochs=200),
+}
+
+# For an encoder that has been pretrained.
+ADAPTING = MaskedRecipe(epochs=50)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -292,7 +307,7 @@ class PretrainSettings(RunSettings):
     mask_ratio: share of each clip's patches that are hidden, the same ones in all its frames.
     """
 
-    mask_ratio: float = DEFAULT_MASK_RATIO
+    mask_ratio: float | None = None
     weight_decay: float = 0.05
     layer_decay: float = 1.0
     warmup_share: float = 0.1
@@ -301,13 +316,7 @@ class PretrainSettings(RunSettings):
 
     def completed(self) -> PretrainSettings:
         """These settings, with the values that suit the preset or the base for those that are not given."""
-        batch_size = self.batch_size or (PRESETS[self.preset].recipe.batch_size if self.preset else 8)
-        epochs = self.epochs or (_PRETRAINING_EPOCHS if self.preset else _ADAPTING_EPOCHS)
-        # A fresh tiny encoder takes larger steps than a large one, or one that has been pretrained.
-        tiny = self.preset == "tiny"
-        rate = self.learning_rate or (2e-3 if tiny else 1.5e-4)
-        optimizer = self.optimizer or ("muon" if tiny else "adamw")
-        return dataclasses.replace(self, batch_size=batch_size, epochs=epochs, learning_rate=rate, optimizer=optimizer)
+        return _filled_in(self, MASKED_RECIPES[self.preset] if self.preset else ADAPTING)
 
 
 # Fields that belong to one run, and are not taken over from another run's file.
@@ -353,3 +362,17 @@ def _described(kind: Any) -> str:
     if typing.get_origin(kind) is Literal:
         return "one of " + ", ".join(str(value) for value in typing.get_args(kind))
     return {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}.get(kind, str(kind))
+
+
+def given(value: Any) -> Any:
+    """A setting that `completed` has filled in."""
+    assert value is not None  # noqa: S101 - the settings were not completed, which is a mistake of ours
+    return value
+
+
+_AnySettings = TypeVar("_AnySettings", bound=RunSettings)
+
+
+def _filled_in(settings: _AnySettings, recipe: Recipe | MaskedRecipe) -> _AnySettings:
+    missing = {name: value for name, value in dataclasses.asdict(recipe).items() if getattr(settings, name) is None}
+    return dataclasses.replace(settings, **missing)

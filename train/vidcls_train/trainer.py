@@ -36,7 +36,7 @@ from vidcls_train.model import set_dropout
 from vidcls_train.optimization import make_optimizer
 from vidcls_train.processes import process_count, process_rank
 from vidcls_train.selection import best_row, epochs_without_progress
-from vidcls_train.settings import RunSettings, Settings
+from vidcls_train.settings import RunSettings, Settings, given
 
 # Of a step's files, the one written last, under another name first: where it is, the step is whole.
 AVERAGE_FILE = "average.safetensors"
@@ -69,26 +69,26 @@ class VideoTrainer(Trainer):  # type: ignore[misc]
         """Args: complete settings; the model; where steps are saved; makes training batches; what `Trainer` takes."""
         self.sampler = EpochSampler(
             options["train_dataset"],
-            batch_size=_given(settings.batch_size),
+            batch_size=given(settings.batch_size),
             seed=settings.seed,
             accumulate=settings.accumulate,
             processes=process_count(),
             rank=process_rank(),
         )
         batches = len(self.sampler) // settings.accumulate
-        steps = settings.max_steps or _given(settings.epochs) * batches
+        steps = settings.max_steps or given(settings.epochs) * batches
         optimizer = make_optimizer(
             model,
-            _given(settings.optimizer),
+            given(settings.optimizer),
             betas=self.betas,
-            learning_rate=_given(settings.learning_rate),
-            layer_decay=_given(settings.layer_decay),
-            weight_decay=_given(settings.weight_decay),
+            learning_rate=given(settings.learning_rate),
+            layer_decay=given(settings.layer_decay),
+            weight_decay=given(settings.weight_decay),
         )
         arguments = _arguments(settings, folder, steps=steps, validates=options.get("eval_dataset") is not None)
         super().__init__(model=model, args=arguments, optimizers=(optimizer, None), **options)
         self.model_accepts_loss_kwargs = False  # else it counts labels, and divides by them
-        self.averaged = AveragedWeights(self.model, steps=_given(settings.averaging) * steps)
+        self.averaged = AveragedWeights(self.model, steps=given(settings.averaging) * steps)
         self._batches = batches
         self._collate = collate
         for callback in (ProgressCallback, PrinterCallback):
@@ -137,10 +137,10 @@ class _ClassificationTrainer(VideoTrainer):
 
     def __init__(self, settings: Settings, model: PreTrainedModel, *, class_weights: Sequence[float], **options: Any):
         # An encoder that stays as it is shows the head all of what it finds.
-        self._drop_path = DropPath(model, _given(settings.drop_path) if not settings.head_only else 0.0)
-        set_dropout(model, _given(settings.dropout) if not settings.head_only else 0.0)
+        self._drop_path = DropPath(model, given(settings.drop_path) if not settings.head_only else 0.0)
+        set_dropout(model, given(settings.dropout) if not settings.head_only else 0.0)
         super().__init__(settings, model, **options)
-        self._smoothing = _given(settings.label_smoothing)
+        self._smoothing = given(settings.label_smoothing)
         self._class_weights = torch.tensor(class_weights, device=self.args.device)
 
     def compute_loss(
@@ -183,7 +183,7 @@ def make_trainer(
         eval_dataset=val,
         compute_metrics=_accuracy,
         collate=Collate(
-            PairMixing(mixup=_given(settings.mixup), cutmix=_given(settings.cutmix)),
+            PairMixing(mixup=given(settings.mixup), cutmix=given(settings.cutmix)),
             labels=len(class_weights),
             branches=BRANCHES_PER_LAYER * model.config.num_hidden_layers,
             seed=settings.seed,
@@ -208,12 +208,6 @@ def add_progress(trainer: VideoTrainer) -> None:
         trainer.add_callback(_EpochLines())
 
 
-def _given(value: Any) -> Any:
-    """A setting that `Settings.completed` has filled in."""
-    assert value is not None  # noqa: S101 - the settings were not completed, which is a mistake of ours
-    return value
-
-
 def _arguments(settings: RunSettings, folder: Path, *, steps: int, validates: bool) -> TrainingArguments:
     # About how it finds its newest checkpoint; it then goes by their numbers, as it should.
     warnings.filterwarnings("ignore", message="mtime may not be reliable")
@@ -221,19 +215,19 @@ def _arguments(settings: RunSettings, folder: Path, *, steps: int, validates: bo
     bf16 = settings.precision == "bf16" or (settings.precision == "auto" and on_gpu and torch.cuda.is_bf16_supported())
     return TrainingArguments(
         output_dir=str(folder),
-        num_train_epochs=_given(settings.epochs),
+        num_train_epochs=given(settings.epochs),
         max_steps=settings.max_steps or -1,
         per_device_train_batch_size=max(
-            1, _given(settings.batch_size) // settings.accumulate // process_count()
+            1, given(settings.batch_size) // settings.accumulate // process_count()
         ),  # of no effect: the sampler makes the batches
-        per_device_eval_batch_size=_given(settings.batch_size),
+        per_device_eval_batch_size=given(settings.batch_size),
         gradient_accumulation_steps=settings.accumulate,
         gradient_checkpointing=settings.gradient_checkpointing,
         gradient_checkpointing_kwargs={"use_reentrant": False},
         bf16=on_gpu and bf16,
         fp16=on_gpu and settings.precision == "fp16",
         lr_scheduler_type="cosine",
-        warmup_steps=math.ceil(steps * _given(settings.warmup_share)),
+        warmup_steps=math.ceil(steps * given(settings.warmup_share)),
         eval_strategy="epoch" if validates else "no",
         save_strategy="epoch",
         logging_strategy="epoch",
