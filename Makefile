@@ -35,8 +35,11 @@ clean: ## Remove what the other targets leave, but for .venv
 	@rm -rf .demo build dist .pytest_cache .ruff_cache .mypy_cache
 	@find examples export sdk tests train -name __pycache__ -type d -prune -exec rm -rf {} +
 
+# PyTorch for Linux brings its CUDA libraries: .venv takes 7.2 GB, and pip tells of a full disk only after minutes.
 # Debian splits off the part of Python that brings pip into a new environment; an outer pip can do that too.
 $(BIN)/python:
+	@df -Pk . | awk 'NR == 2 && $$4 < 7500000 { \
+		printf "%.1f GB are free here, .venv needs 7.5: make room and run make again\n", $$4 / 1e6; exit 1 }'
 	@echo "making .venv with $$($(PYTHON) --version)"
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11, 4) else "Python 3.11.4 or newer is needed: make PYTHON=python3.11")'
 	@$(PYTHON) -m venv .venv >/dev/null 2>&1 || { \
@@ -45,10 +48,7 @@ $(BIN)/python:
 	} || { rm -rf .venv; exit 1; }
 
 # opencv-python needs libGL and X libraries, which servers lack and a user cannot install; its headless twin does not.
-# PyTorch for Linux brings its CUDA libraries: .venv takes 7.2 GB, and pip tells of a full disk only after minutes.
 $(INSTALLED): pyproject.toml .ci/constraints.txt | $(BIN)/python
-	@ls .venv/.installed-* >/dev/null 2>&1 || df -Pk . | awk 'NR == 2 && $$4 < 7500000 { \
-		printf "%.1f GB are free here, .venv needs 7.5: make room and run make again\n", $$4 / 1e6; exit 1 }'
 	@echo "installing what vidcls needs into .venv (PyTorch is large: this can take minutes)"
 	@$(PIP) uninstall -qq --yes $(OTHER_RUNTIME)
 	@$(PIP) install -qq -c .ci/constraints.txt -e '.[$(RUNTIME),train,export,dev]'
