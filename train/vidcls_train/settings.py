@@ -289,15 +289,15 @@ class MaskedRecipe:
     mask_ratio: float = 0.9
 
 
-# Tiny sees 49 patches, of which a tenth would show too little; a fresh encoder as small as it takes larger steps.
-MASKED_RECIPES = {
+# A tenth of the 49 patches that tiny sees would be five. A fresh encoder as small as it takes larger steps.
+_MASKED_RECIPES = {
     "tiny": MaskedRecipe(epochs=60, batch_size=16, learning_rate=2e-3, optimizer="muon", mask_ratio=0.75),
     "small": MaskedRecipe(epochs=200),
     "base": MaskedRecipe(epochs=200),
 }
 
 # For an encoder that has been pretrained.
-ADAPTING = MaskedRecipe(epochs=50)
+_ADAPTING = MaskedRecipe(epochs=50)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -316,7 +316,7 @@ class PretrainSettings(RunSettings):
 
     def completed(self) -> PretrainSettings:
         """These settings, with the values that suit the preset or the base for those that are not given."""
-        return _filled_in(self, MASKED_RECIPES[self.preset] if self.preset else ADAPTING)
+        return _filled_in(self, _MASKED_RECIPES[self.preset] if self.preset else _ADAPTING)
 
 
 # Fields that belong to one run, and are not taken over from another run's file.
