@@ -6,11 +6,6 @@ python tests/benchmarks/accuracy.py ../shared/data/ucf8 -o /tmp/accuracy --proce
 With --processes 2, torchrun starts two processes for each training; with --jobs 2, two seeds are trained side by side.
 The processor's cores are shared out among them.
 
-With --pretrain "OPTIONS OF vidcls-pretrain", the training clips of DATA/train are pretrained on first, with the same
-seed, and the result is the --base:
-
-... --pretrain "--preset tiny"
-
 Runs that are finished are not done again. The interval is Wilson's for the number of test videos: more seeds do not
 narrow what those few videos can tell.
 """
@@ -20,7 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shlex
 import subprocess
 import sys
 import time
@@ -41,28 +35,20 @@ class Share(NamedTuple):
     threads: int
 
 
-def trained(data: Path, output: Path, seed: int, options: list[str], pretrain: str | None, share: Share) -> float:
+def trained(data: Path, output: Path, seed: int, options: list[str], share: Share) -> float:
     """Train into `output`, if that is not done yet; returns the seconds it took."""
     record = output.with_suffix(".seconds")
     if record.exists():
         return float(record.read_text())
     started = time.perf_counter()
-    if pretrain is not None:
-        base = output.with_suffix(".base")
-        pretraining = shlex.split(pretrain)
-        run("vidcls_train.pretrain_cli", data / "train", "-o", base, "--seed", seed, *pretraining, share=share)
-        options = [*options, "--base", str(base)]
-    run("vidcls_train.cli", data, "-o", output, "--seed", seed, *options, share=share)
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(share.processes)]
+    launcher = torchrun if share.processes > 1 else []
+    arguments = ["-m", "vidcls_train.cli", str(data), "-o", str(output), "--seed", str(seed), *options]
+    environment = os.environ | {"OMP_NUM_THREADS": str(share.threads)}
+    subprocess.run([sys.executable, *launcher, *arguments], check=True, env=environment)
     seconds = time.perf_counter() - started
     record.write_text(str(seconds))
     return seconds
-
-
-def run(module: str, *arguments: object, share: Share) -> None:
-    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(share.processes)]
-    launcher = torchrun if share.processes > 1 else []
-    environment = os.environ | {"OMP_NUM_THREADS": str(share.threads)}
-    subprocess.run([sys.executable, *launcher, "-m", module, *map(str, arguments)], check=True, env=environment)
 
 
 def main() -> None:
@@ -72,7 +58,6 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--processes", type=int, default=1)
-    parser.add_argument("--pretrain")
     end = sys.argv.index("--") if "--" in sys.argv else len(sys.argv)
     given, options = parser.parse_args(sys.argv[1:end]), sys.argv[end + 1 :]
     given.output.mkdir(parents=True, exist_ok=True)
@@ -81,7 +66,7 @@ def main() -> None:
 
     def reached(seed: int) -> dict[str, Any]:
         output = given.output / f"seed-{seed}"
-        seconds = trained(given.data, output, seed, options, given.pretrain, share)
+        seconds = trained(given.data, output, seed, options, share)
         metrics: dict[str, Any] = json.loads((output / "metrics.json").read_text(encoding="utf-8"))
         multiview = metrics["test_multiview"]
         click.echo(

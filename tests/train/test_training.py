@@ -28,13 +28,16 @@ from vidcls.errors import DeviceError, VidclsError
 from vidcls_train.cli import main
 from vidcls_train.data import Clip
 from vidcls_train.evaluation import all_logits
+from vidcls_train.pretraining import pretrain
 from vidcls_train.selection import best_row
-from vidcls_train.settings import Settings
+from vidcls_train.settings import _MASKED_RECIPES, PretrainSettings, Settings
+from vidcls_train.trainer import DivergedError
 from vidcls_train.training import _class_weights, train
 
 RUN = {
     "preset": "tiny",
     "epochs": 3,
+    "pretraining_epochs": 2,
     "batch_size": 5,  # two batches of five clips each: with a clip that has no neighbour
     "learning_rate": 1e-3,
     "frames": 4,
@@ -180,8 +183,14 @@ def test_the_sdk_scores_the_exported_file_as_training_scored_the_model(run: Path
 
 
 def losses(output: Path) -> list[float]:
+    """Of each epoch of a finished run, or of its pretraining in a folder of its own."""
     metrics = json.loads((output / "metrics.json").read_text(encoding="utf-8"))
-    return [row["loss"] for row in metrics["train"]["history"] if "loss" in row]
+    history = metrics["train"]["history"] if "train" in metrics else metrics["history"]
+    return [row["loss"] for row in history if "loss" in row]
+
+
+def first_step(output: Path) -> Path:
+    return output / "pretraining" / "checkpoints" / "checkpoint-1" / "average.safetensors"
 
 
 def start(clips: Path, output: Path, *launcher: str, **changes: object) -> subprocess.Popen[str]:
@@ -194,25 +203,31 @@ def start(clips: Path, output: Path, *launcher: str, **changes: object) -> subpr
     )
 
 
+@pytest.mark.parametrize("stage", ["pretraining", ""], ids=["pretraining", "training"])
 def test_a_run_killed_in_an_epoch_and_resumed_gives_what_an_unbroken_one_gives(
-    run: Path, clips: Path, tmp_path: Path
+    stage: str, run: Path, clips: Path, tmp_path: Path
 ) -> None:
     output = tmp_path / "checkpoint"
     process = start(clips, output)
-    while process.poll() is None and not list(output.glob("checkpoints/checkpoint-*/average.safetensors")):
+    written = Path(stage) / "checkpoints"
+    while process.poll() is None and not list((output / written).glob("checkpoint-*/average.safetensors")):
         time.sleep(0.001)
     process.kill()
     assert process.wait() == -signal.SIGKILL, process.communicate()[0]
-    steps = sorted(output.glob("checkpoints/checkpoint-*"))
-    assert not (output / "metrics.json").exists()
+    steps = sorted((output / written).glob("checkpoint-*"))
+    assert not (output / stage / "metrics.json").exists()
+    before = first_step(output).stat().st_mtime_ns
     # And one that was killed while it wrote a step, after which it was moved.
-    shutil.copytree(steps[0], output / "checkpoints" / "checkpoint-99", ignore=lambda *_: ["average.safetensors"])
+    shutil.copytree(steps[0], output / written / "checkpoint-99", ignore=lambda *_: ["average.safetensors"])
     moved = output.rename(tmp_path / "moved")
     torch.manual_seed(123)
     train(settings(clips, moved, resume=True, workers=1))
+    assert first_step(moved).stat().st_mtime_ns == before  # it was not done again
+    assert losses(moved / "pretraining") == losses(run / "pretraining")
     assert losses(moved) == losses(run)
-    resumed, unbroken = (load_file(folder / "model.safetensors") for folder in (moved, run))
-    assert all(torch.equal(resumed[name], weight) for name, weight in unbroken.items())
+    for folder in (Path("pretraining"), Path()):
+        resumed, unbroken = (load_file(output / folder / "model.safetensors") for output in (moved, run))
+        assert all(torch.equal(resumed[name], weight) for name, weight in unbroken.items())
 
 
 @pytest.mark.parametrize(
@@ -228,9 +243,10 @@ def test_two_processes_train_as_one_does(launcher: list[str], run: Path, clips: 
     process = start(clips, tmp_path / "two", sys.executable, "-m", *launcher)
     told = process.communicate()[0]
     assert process.returncode == 1, told  # clips could not be read
-    np.testing.assert_allclose(losses(tmp_path / "two"), losses(run), atol=LOSS_LIMIT, rtol=0)
+    for stage in ("pretraining", ""):
+        np.testing.assert_allclose(losses(tmp_path / "two" / stage), losses(run / stage), atol=LOSS_LIMIT, rtol=0)
     # Only the first one talks.
-    for line in ("2 unreadable videos were left out", "epoch   1.0/3", "epoch   3.0/3", "wrote "):
+    for line in ("2 unreadable videos were left out", "pretraining epoch   2.0/2", "\nepoch   1.0/3", "wrote "):
         assert told.count(line) == 1, told
 
 
@@ -248,6 +264,59 @@ def test_two_processes_end_with_one_sentence(clips: Path, tmp_path: Path) -> Non
 def test_batches_in_parts_train_as_whole_ones_do(run: Path, clips: Path, tmp_path: Path) -> None:
     train(settings(clips, tmp_path / "parts", accumulate=2, gradient_checkpointing=True))
     np.testing.assert_allclose(losses(tmp_path / "parts"), losses(run), atol=LOSS_LIMIT, rtol=0)
+
+
+def test_a_training_begins_with_the_encoder_that_its_clips_were_pretrained_to(
+    run: Path, clips: Path, tmp_path: Path
+) -> None:
+    # As the command for unlabelled videos makes it of the same clips.
+    fields = json.loads((run / "pretraining" / "settings.json").read_text(encoding="utf-8"))
+    alone = tmp_path / "alone"
+    pretrain(PretrainSettings(**{**fields, "data": str(clips / "train"), "output": alone}))
+    made, expected = (load_file(folder / "model.safetensors") for folder in (run / "pretraining", alone))
+    assert all(torch.equal(made[name], weight) for name, weight in expected.items())
+    output = tmp_path / "still"
+    metrics = train(settings(clips, output, epochs=1, learning_rate=1e-9))
+    assert metrics is not None
+    assert metrics["pretraining"]["videos"] == 10
+    assert "10 training clips without their labels: in 2 epochs" in (output / "README.md").read_text(encoding="utf-8")
+    still = load_file(output / "model.safetensors")
+    encoder = [name for name in still if name.startswith(("videomae.encoder.", "videomae.embeddings."))]
+    assert len(encoder) > 90
+    for name in encoder:
+        torch.testing.assert_close(still[name], made[name], atol=1e-6, rtol=0)
+
+
+def test_pretraining_looks_at_pictures_as_the_training_does(clips: Path, tmp_path: Path) -> None:
+    output = tmp_path / "checkpoint"
+    train(settings(clips, output, resize="stretch", image_size=48, max_steps=1))
+    own, whole = (
+        json.loads((folder / "preprocessor_config.json").read_text(encoding="utf-8"))
+        for folder in (output / "pretraining", output)
+    )
+    assert own == whole
+    assert whole["size"] == {"height": 48, "width": 48}
+    assert whole["do_center_crop"] is False
+
+
+def test_a_base_is_pretrained_further_where_that_is_asked_for(run: Path, clips: Path, tmp_path: Path) -> None:
+    base = {"base": str(run / "pretraining"), "preset": None, "frames": None, "image_size": None, "max_steps": 1}
+    plain = tmp_path / "plain"
+    train(settings(clips, plain, pretraining_epochs=None, **base))
+    assert not (plain / "pretraining").exists()
+    further = tmp_path / "further"
+    train(settings(clips, further, pretraining_epochs=1, **base))
+    card = (further / "pretraining" / "README.md").read_text(encoding="utf-8")
+    assert "pretrained from `pretraining`" in card
+
+
+def test_a_pretraining_that_diverges_says_how_to_do_without(
+    clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steep = dataclasses.replace(_MASKED_RECIPES["tiny"], learning_rate=1e30)
+    monkeypatch.setitem(_MASKED_RECIPES, "tiny", steep)
+    with pytest.raises(DivergedError, match=r"--learning-rate, or with --pretraining-epochs 0"):
+        train(settings(clips, tmp_path / "checkpoint"))
 
 
 def test_what_cannot_be_resumed_is_refused(run: Path, clips: Path, tmp_path: Path) -> None:

@@ -35,6 +35,12 @@ from vidcls_train.settings import DEFAULT_BASE, PRESETS, Settings, read_settings
     "Options given beside it go first.",
 )
 @click.option("--epochs", type=click.IntRange(min=1), help="Default: the recipe's, for the preset or the base.")
+@click.option(
+    "--pretraining-epochs",
+    type=click.IntRange(min=0),
+    help="Masked pretraining on the training clips before all else, as vidcls-pretrain does it. Default: with "
+    "--preset tiny three for every four of --epochs, otherwise none.",
+)
 @options.max_steps
 @click.option(
     "--batch-size",

@@ -18,7 +18,9 @@ _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - only asked for its size
 _BATCHES_BYTES = 2**30
 
 max_steps = click.option(
-    "--max-steps", type=click.IntRange(min=1), help="Stop after so many steps, whatever --epochs says."
+    "--max-steps",
+    type=click.IntRange(min=1),
+    help="Stop training, and pretraining, after so many steps, whatever --epochs says.",
 )
 accumulate = click.option(
     "--accumulate",

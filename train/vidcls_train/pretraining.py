@@ -1,7 +1,8 @@
-"""Masked pretraining on unlabelled videos, from a folder to a checkpoint that `vidcls-train --base` takes."""
+"""Masked pretraining on unlabelled videos, to a checkpoint that a training begins with."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
 from collections.abc import Sequence
@@ -35,7 +36,7 @@ _SHOWN_CLIPS = 3
 
 @dataclass(frozen=True, kw_only=True)
 class _Videos:
-    opened: list[DecodedVideo]
+    opened: Sequence[DecodedVideo]
     unreadable: list[dict[str, str]]
 
 
@@ -43,6 +44,7 @@ class _MaskedTrainer(VideoTrainer):
     """The mean squared error of what was hidden, as VideoMAE computes it."""
 
     betas = (0.9, 0.95)  # the paper's for pretraining
+    epochs_of = "pretraining "
 
     def compute_loss(self, model: Any, inputs: dict[str, torch.Tensor], **_: Any) -> torch.Tensor:
         """A part of the batch's loss, to be summed up."""
@@ -51,7 +53,10 @@ class _MaskedTrainer(VideoTrainer):
 
 
 def pretrain(settings: PretrainSettings) -> dict[str, Any] | None:
-    """Pretrain, and write a checkpoint folder; returns what metrics.json holds, None but in the first process.
+    """Pretrain on a folder, and write a checkpoint folder.
+
+    Returns:
+        What metrics.json holds; None but in the first process.
 
     Raises:
         DataError: there is no readable video.
@@ -67,12 +72,43 @@ def pretrain(settings: PretrainSettings) -> dict[str, Any] | None:
     set_seed(settings.seed)
     start = _starting_point(settings)
     videos = by_first_process(lambda: _open_videos(settings, start.image))
+    metrics = _pretrained(settings, start, videos, flip=True)
+    leave_processes()
+    return metrics if process_rank() == 0 else None
+
+
+def pretrain_on(
+    videos: Sequence[DecodedVideo], settings: PretrainSettings, *, image: Image, flip: bool
+) -> dict[str, Any]:
+    """Pretrain on videos that are open already, as a part of a training, all of whose processes call this.
+
+    Args:
+        videos: what `settings.data` stands for.
+        settings: complete ones; the output folder may be there.
+        image: how the training looks at pictures.
+        flip: mirror clips at random.
+
+    Returns:
+        What metrics.json in the output folder holds, where the checkpoint now lies.
+
+    Raises:
+        ModelError: the base checkpoint cannot be loaded, or not be pretrained further.
+        OutOfMemoryError: the model does not fit with this batch size.
+        DivergedError: the loss is no number any more.
+    """
+    set_seed(settings.seed)
+    start = dataclasses.replace(_starting_point(settings), image=image)
+    by_first_process(lambda: _begin(settings))
+    return _pretrained(settings, start, _Videos(opened=videos, unreadable=[]), flip=flip)
+
+
+def _pretrained(settings: PretrainSettings, start: PretrainingPoint, videos: _Videos, *, flip: bool) -> dict[str, Any]:
     clips = ClipDataset(
         videos.opened,
         [0] * len(videos.opened),
         image=start.image,
         clip_seconds=settings.clip_seconds,
-        transform=training_transform(start.image, _crops_alone(settings), frames=start.frames, flip=True),
+        transform=training_transform(start.image, _crops_alone(settings), frames=start.frames, flip=flip),
         seed=settings.seed,
     )
     output = settings.output
@@ -88,17 +124,18 @@ def pretrain(settings: PretrainSettings) -> dict[str, Any] | None:
     with named_memory_errors(batch_size=trainer.sampler.batch_length(0), accumulate=settings.accumulate):
         trainer.train(resume_from_checkpoint=by_first_process(lambda: last_step(output)) if settings.resume else None)
     seconds = time.perf_counter() - started
-    leave_processes()
-    if process_rank() > 0:
-        return None
-    trainer.keep_best()
-    return _write_results(settings, start, trainer, clips, videos, seconds=seconds)
+    return by_first_process(lambda: _write_results(settings, start, trainer, clips, videos, seconds=seconds))
 
 
 def _starting_point(settings: PretrainSettings) -> PretrainingPoint:
     if settings.base is not None:
         return masked_from_base(settings.base, frames=settings.frames, image_size=settings.image_size)
     return masked_from_preset(PRESETS[str(settings.preset)], frames=settings.frames, image_size=settings.image_size)
+
+
+def _begin(settings: PretrainSettings) -> None:
+    settings.output.mkdir(parents=True, exist_ok=True)
+    settings.save(settings.output)
 
 
 def _open_videos(settings: PretrainSettings, image: Image) -> _Videos:
@@ -111,8 +148,7 @@ def _open_videos(settings: PretrainSettings, image: Image) -> _Videos:
     paths = list_videos(folder)
     if not paths:
         raise DataError(f"{folder}: holds no videos, at any depth")
-    settings.output.mkdir(parents=True, exist_ok=True)
-    settings.save(settings.output)
+    _begin(settings)
     unreadable: list[dict[str, str]] = []
     store = clip_store(image, cache_gb=settings.cache_gb)
     unlabelled = [Clip(path=path, label="", group=str(path)) for path in paths]
@@ -139,6 +175,7 @@ def _write_results(
     *,
     seconds: float,
 ) -> dict[str, Any]:
+    trainer.keep_best()
     output, model = settings.output, trainer.model
     model.save_pretrained(output)
     image_processor(start.image).save_pretrained(output)

@@ -48,8 +48,19 @@ class Results:
     logits: npt.NDArray[np.float32]
 
 
-def measure(trainer: Trainer, prepared: Prepared, contract: Contract, checked: Checked, *, seconds: float) -> Results:
-    """Accuracy of the kept model, per video; the test videos are looked at here and only here."""
+def measure(
+    trainer: Trainer,
+    prepared: Prepared,
+    contract: Contract,
+    checked: Checked,
+    pretraining: dict[str, Any] | None,
+    *,
+    seconds: float,
+) -> Results:
+    """Accuracy of the kept model, per video; the test videos are looked at here and only here.
+
+    pretraining: the figures of the run's own masked pretraining, if there was one. seconds: what came after it.
+    """
     crops = 1 if contract.image.resize == "stretch" else _MULTI_CROPS
 
     def logits_of(clips: Sequence[Clip], *, views: int, crops: int, label: str) -> npt.NDArray[np.float32] | None:
@@ -89,6 +100,7 @@ def measure(trainer: Trainer, prepared: Prepared, contract: Contract, checked: C
             "seconds": seconds,
             "history": trainer.state.log_history,
         },
+        "pretraining": pretraining,
         "data": _data(checked),
         "unreadable": [
             *({"video": row["video"], "message": row["message"]} for row in checked.report.unreadable),

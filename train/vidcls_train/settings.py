@@ -40,6 +40,7 @@ class Recipe:
     erasing: float = 0.0
     mixup: float = 0.0
     cutmix: float = 0.0
+    pretraining_epochs: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +82,7 @@ PRESETS = {
             grey_share=0.2,
             mixup=0.8,
             cutmix=1.0,
+            pretraining_epochs=60,
         ),
     ),
     "small": Preset(
@@ -136,12 +138,13 @@ STORED_SCALE = 320 / 224
 def fine_tuning_recipe(*, layers: int, head_only: bool) -> Recipe:
     """The recipe for a pretrained encoder of so many layers: 12 in VideoMAE-S and -B, 24 in -L.
 
-    One as small as the tiny preset's, as `vidcls-pretrain` makes them, learns on as that preset does from scratch.
+    One as small as the tiny preset's, as `vidcls-pretrain` makes them, learns on as that preset does once it is
+    pretrained.
     """
     if head_only:
         return _HEAD_ONLY
     if layers <= PRESETS["tiny"].layers:
-        return PRESETS["tiny"].recipe
+        return dataclasses.replace(PRESETS["tiny"].recipe, pretraining_epochs=0)
     if layers >= _LARGE_LAYERS:
         return dataclasses.replace(_FINE_TUNING, drop_path=0.2, layer_decay=0.8)
     return _FINE_TUNING
@@ -175,6 +178,7 @@ _RANGES = {
     "erasing": (0, 1),
     "mixup": (0, math.inf),
     "cutmix": (0, math.inf),
+    "pretraining_epochs": (0, math.inf),
 }
 
 
@@ -247,6 +251,7 @@ class Settings(RunSettings):
     grey_share: of training clips that lose their colours; likewise. rand_augment: magnitude, 0 to 30; 0 is off.
     erasing: share of training clips with a rectangle blotted out.
     mixup, cutmix: the beta distribution's parameter for mixing pairs of clips; 0 is off.
+    pretraining_epochs: of masked pretraining on the training clips, before the first epoch of training; 0 is off.
     class_weights: "balanced" counts the clips of rare labels for more.
     early_stopping: end after so many epochs without a better validation accuracy; None never does.
     head_only: train the classification head alone, on an encoder that stays as it is.
@@ -272,10 +277,17 @@ class Settings(RunSettings):
     erasing: float | None = None
     mixup: float | None = None
     cutmix: float | None = None
+    pretraining_epochs: int | None = None
 
     def completed(self, recipe: Recipe) -> Settings:
-        """These settings, with the recipe's values for those that are not given."""
-        return _filled_in(self, recipe)
+        """These settings, with the recipe's values for those that are not given.
+
+        A run of fewer or more epochs than the recipe's pretrains for fewer or more of them likewise.
+        """
+        share = 1.0 if self.epochs is None else self.epochs / recipe.epochs
+        return _filled_in(
+            self, dataclasses.replace(recipe, pretraining_epochs=round(share * recipe.pretraining_epochs))
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -318,6 +330,32 @@ class PretrainSettings(RunSettings):
         """These settings, with the values that suit the preset or the base for those that are not given."""
         return _filled_in(self, _MASKED_RECIPES[self.preset] if self.preset else _ADAPTING)
 
+
+def pretraining_settings(settings: Settings, *, folder: Path) -> PretrainSettings:
+    """Complete settings for the masked pretraining that `settings`, complete ones, ask for."""
+    shared = {name: getattr(settings, name) for name in _SHARED_WITH_PRETRAINING}
+    return PretrainSettings(output=folder, epochs=settings.pretraining_epochs, **shared).completed()
+
+
+# What is not named here (rates, decay, crops) is the masked recipe's.
+_SHARED_WITH_PRETRAINING = (
+    "data",
+    "base",
+    "preset",
+    "max_steps",
+    "batch_size",
+    "frames",
+    "image_size",
+    "clip_seconds",
+    "seed",
+    "device",
+    "workers",
+    "cache_gb",
+    "resume",
+    "accumulate",
+    "gradient_checkpointing",
+    "precision",
+)
 
 # Fields that belong to one run, and are not taken over from another run's file.
 _OF_ONE_RUN = frozenset({"data", "output", "resume", "push_to_hub"})

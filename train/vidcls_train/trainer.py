@@ -56,6 +56,7 @@ class VideoTrainer(Trainer):  # type: ignore[misc]
     """Trainer whose training batches come from an `EpochSampler`, and which validates the averaged weights."""
 
     betas = (0.9, 0.999)  # Adam's
+    epochs_of = ""  # what the line of an epoch says before "epoch"
 
     def __init__(
         self,
@@ -205,7 +206,7 @@ def add_progress(trainer: VideoTrainer) -> None:
             trainer.add_callback(TensorBoardCallback(SummaryWriter(str(log))))
         if terminal.is_interactive():
             trainer.add_callback(_QuietProgress())
-        trainer.add_callback(_EpochLines())
+        trainer.add_callback(_EpochLines(trainer.epochs_of))
 
 
 def _arguments(settings: RunSettings, folder: Path, *, steps: int, validates: bool) -> TrainingArguments:
@@ -300,7 +301,8 @@ class _EarlyStop(TrainerCallback):  # type: ignore[misc]
 class _EpochLines(TrainerCallback):  # type: ignore[misc]
     """One line per epoch: losses, accuracy, time left."""
 
-    def __init__(self) -> None:
+    def __init__(self, epochs_of: str) -> None:
+        self._epochs_of = epochs_of
         self._started: tuple[float, float] | None = None
 
     def on_epoch_begin(self, _args: Any, state: TrainerState, _control: Any, **_: Any) -> None:
@@ -313,7 +315,7 @@ class _EpochLines(TrainerCallback):  # type: ignore[misc]
         per_epoch = (time.perf_counter() - started) / max(state.epoch - first_epoch, 1e-9)
         rows = [row for row in state.log_history if row["step"] == state.global_step]
         latest = {name: value for row in rows for name, value in row.items()}
-        line = f"epoch {state.epoch:5.1f}/{total:.0f}  loss {latest.get('loss', math.nan):.3f}"
+        line = f"{self._epochs_of}epoch {state.epoch:5.1f}/{total:.0f}  loss {latest.get('loss', math.nan):.3f}"
         best = best_row(state.log_history)
         if best is not None:
             line += (

@@ -27,14 +27,18 @@ from vidcls_train.data_report import write_data_report
 from vidcls_train.datasets import ClipDataset, ViewDataset
 from vidcls_train.findings import refuse_worthless
 from vidcls_train.hub import check_push, push
-from vidcls_train.model import StartingPoint, freeze_encoder, from_base, from_preset
+from vidcls_train.model import StartingPoint, adopt_encoder, freeze_encoder, from_base, from_preset
 from vidcls_train.pictures import write_samples
 from vidcls_train.preparation import Prepared, prepare
+from vidcls_train.pretraining import pretrain_on
 from vidcls_train.processes import by_first_process, join_processes, leave_processes, process_rank
 from vidcls_train.results import measure, write_results, write_weights
 from vidcls_train.runs import STEPS_FOLDER, check_device, check_output, check_resume, last_step, named_memory_errors
-from vidcls_train.settings import PRESETS, Recipe, Settings, fine_tuning_recipe
-from vidcls_train.trainer import make_trainer
+from vidcls_train.settings import PRESETS, Recipe, Settings, fine_tuning_recipe, pretraining_settings
+from vidcls_train.trainer import DivergedError, make_trainer
+
+# A checkpoint of its own, which other trainings may begin with.
+_PRETRAINING_FOLDER = "pretraining"
 
 # The files of DATA, if it is an archive.
 _UNPACKED_FOLDER = "data"
@@ -72,9 +76,12 @@ def train(settings: Settings) -> dict[str, Any] | None:
     join_processes(on_gpu=settings.device != "cpu" and torch.cuda.is_available())
     plan = by_first_process(lambda: _plan(settings))
     settings, contract, prepared = plan.settings, plan.contract, plan.prepared
+    pretraining = _pretraining(settings, contract, prepared, flip=plan.flip)
     # Every process makes the same model, from its own copy of the base and the same seed.
     set_seed(settings.seed)
     model = _starting_point(settings, contract.labels).model
+    if pretraining is not None:
+        adopt_encoder(model, settings.output / _PRETRAINING_FOLDER)
     if settings.head_only:
         freeze_encoder(model)
     clips = ClipDataset(
@@ -107,7 +114,7 @@ def train(settings: Settings) -> dict[str, Any] | None:
     trainer.keep_best()
     # Before anything is scored or drawn: nothing that goes wrong from here on may cost the training.
     contract = write_weights(output, trainer, contract, prepared)
-    results = measure(trainer, prepared, contract, plan.checked, seconds=seconds)
+    results = measure(trainer, prepared, contract, plan.checked, pretraining, seconds=seconds)
     write_results(output, trainer, contract, results)
     if settings.push_to_hub:
         push(output, settings.push_to_hub)
@@ -141,6 +148,20 @@ def _plan(settings: Settings) -> _Plan:
     write_data_report(checked.report, output)
     prepared = prepare(checked.splits, contract, views_folder=output / STEPS_FOLDER / "val", cache_gb=settings.cache_gb)
     return _Plan(settings=settings, contract=contract, flip=flip, checked=checked, prepared=prepared)
+
+
+def _pretraining(settings: Settings, contract: Contract, prepared: Prepared, *, flip: bool) -> dict[str, Any] | None:
+    """Pretrain on the training clips, where the settings ask for it; returns the figures.
+
+    A resumed run whose pretraining was finished comes through here with nothing left to do.
+    """
+    if not settings.pretraining_epochs:
+        return None
+    own = pretraining_settings(settings, folder=settings.output / _PRETRAINING_FOLDER)
+    try:
+        return pretrain_on(prepared.train_videos, own, image=contract.image, flip=flip)
+    except DivergedError as error:
+        raise DivergedError(f"{error}, or with --pretraining-epochs 0") from error
 
 
 def _recipe(settings: Settings, start: StartingPoint) -> Recipe:
