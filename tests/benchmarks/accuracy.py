@@ -1,10 +1,7 @@
 """What a recipe reaches: several seeds, each trained and tested by the command line, with the interval of their mean.
 
-python tests/benchmarks/accuracy.py DATA -o FOLDER [--seeds 3] [--jobs 1] [--processes 1] [-- OPTIONS OF vidcls-train]
-python tests/benchmarks/accuracy.py ../shared/data/ucf8 -o /tmp/accuracy --processes 2 -- --preset tiny
-
-With --processes 2, torchrun starts two processes for each training; with --jobs 2, two seeds are trained side by side.
-The processor's cores are shared out among them.
+python tests/benchmarks/accuracy.py DATA -o FOLDER [--seeds 3] [-- OPTIONS OF vidcls-train]
+python tests/benchmarks/accuracy.py ../shared/data/ucf8 -o /tmp/accuracy -- --preset tiny
 
 Runs that are finished are not done again. The interval is Wilson's for the number of test videos: more seeds do not
 narrow what those few videos can tell.
@@ -14,13 +11,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
 import numpy as np
@@ -28,24 +23,14 @@ import numpy as np
 from vidcls.evaluation import wilson_interval
 
 
-class Share(NamedTuple):
-    """What one training gets of the processor: processes, and threads of each."""
-
-    processes: int
-    threads: int
-
-
-def trained(data: Path, output: Path, seed: int, options: list[str], share: Share) -> float:
+def trained(data: Path, output: Path, seed: int, options: list[str]) -> float:
     """Train into `output`, if that is not done yet; returns the seconds it took."""
     record = output.with_suffix(".seconds")
     if record.exists():
         return float(record.read_text())
     started = time.perf_counter()
-    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(share.processes)]
-    launcher = torchrun if share.processes > 1 else []
-    arguments = ["-m", "vidcls_train.cli", str(data), "-o", str(output), "--seed", str(seed), *options]
-    environment = os.environ | {"OMP_NUM_THREADS": str(share.threads)}
-    subprocess.run([sys.executable, *launcher, *arguments], check=True, env=environment)
+    arguments = [str(data), "-o", str(output), "--seed", str(seed), *options]
+    subprocess.run([sys.executable, "-m", "vidcls_train.cli", *arguments], check=True)
     seconds = time.perf_counter() - started
     record.write_text(str(seconds))
     return seconds
@@ -56,17 +41,13 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--processes", type=int, default=1)
     end = sys.argv.index("--") if "--" in sys.argv else len(sys.argv)
     given, options = parser.parse_args(sys.argv[1:end]), sys.argv[end + 1 :]
     given.output.mkdir(parents=True, exist_ok=True)
-    threads = max(1, len(os.sched_getaffinity(0)) // (given.jobs * given.processes))
-    share = Share(given.processes, threads)
 
     def reached(seed: int) -> dict[str, Any]:
         output = given.output / f"seed-{seed}"
-        seconds = trained(given.data, output, seed, options, share)
+        seconds = trained(given.data, output, seed, options)
         metrics: dict[str, Any] = json.loads((output / "metrics.json").read_text(encoding="utf-8"))
         multiview = metrics["test_multiview"]
         click.echo(
@@ -75,8 +56,7 @@ def main() -> None:
         )
         return metrics
 
-    with ThreadPoolExecutor(given.jobs) as pool:
-        rows = list(pool.map(reached, range(given.seeds)))
+    rows = [reached(seed) for seed in range(given.seeds)]
     for name in ("test", "test_multiview"):
         scores = [row[name]["top1"] for row in rows]
         videos = rows[0][name]["videos"]

@@ -29,6 +29,7 @@ from vidcls_train.cli import main
 from vidcls_train.data import Clip
 from vidcls_train.evaluation import all_logits
 from vidcls_train.pretraining import pretrain
+from vidcls_train.processes import process_count
 from vidcls_train.selection import best_row
 from vidcls_train.settings import _MASKED_RECIPES, PretrainSettings, Settings
 from vidcls_train.trainer import DivergedError
@@ -45,6 +46,7 @@ RUN = {
     "clip_seconds": 0.5,
     "val_fraction": 0.2,
     "device": "cpu",
+    "processes": 1,
     "workers": 0,
     "cache_gb": 1.0,
     "dropout": 0.0,  # processes and parts of a batch draw their own
@@ -190,7 +192,7 @@ def losses(output: Path) -> list[float]:
 
 
 def first_step(output: Path) -> Path:
-    return output / "pretraining" / "checkpoints" / "checkpoint-1" / "average.safetensors"
+    return output / "pretraining" / "checkpoints" / "checkpoint-2" / "average.safetensors"
 
 
 def start(clips: Path, output: Path, *launcher: str, **changes: object) -> subprocess.Popen[str]:
@@ -248,6 +250,22 @@ def test_two_processes_train_as_one_does(launcher: list[str], run: Path, clips: 
     # Only the first one talks.
     for line in ("2 unreadable videos were left out", "pretraining epoch   2.0/2", "\nepoch   1.0/3", "wrote "):
         assert told.count(line) == 1, told
+
+
+def test_two_processes_started_here_train_as_one_does(run: Path, clips: Path, tmp_path: Path) -> None:
+    output = tmp_path / "two"
+    metrics = train(settings(clips, output, processes=2))
+    for stage in ("pretraining", ""):
+        np.testing.assert_allclose(losses(output / stage), losses(run / stage), atol=LOSS_LIMIT, rtol=0)
+    assert metrics == json.loads((output / "metrics.json").read_text(encoding="utf-8"))
+    # What they were told of each other does not stay in this one.
+    assert process_count() == 1
+    assert not torch.distributed.is_initialized()
+
+
+def test_a_failure_in_a_process_started_here_is_told_as_one_in_this(clips: Path, tmp_path: Path) -> None:
+    with pytest.raises(DivergedError, match="lower --learning-rate"):
+        train(settings(clips, tmp_path / "steep", processes=2, learning_rate=1e30, pretraining_epochs=0))
 
 
 def test_two_processes_end_with_one_sentence(clips: Path, tmp_path: Path) -> None:

@@ -102,6 +102,7 @@ from vidcls_train.settings import DEFAULT_BASE, PRESETS, Settings, read_settings
 )
 @options.seed
 @options.device
+@options.processes
 @options.workers
 @options.cache_gb
 @options.resume
@@ -174,7 +175,7 @@ def _settings(*, settings_file: Path | None, **named: Any) -> Settings:
         from_file.pop("preset", None)
     elif "preset" in given:
         from_file.pop("base", None)
-    chosen = {"workers": options.default_workers(), **from_file, **given}
+    chosen = {"processes": None, "workers": None, **from_file, **given}
     if "preset" in chosen and "base" in chosen:
         raise click.UsageError("give --base or --preset, not both")
     if "preset" not in chosen:

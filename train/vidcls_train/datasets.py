@@ -25,6 +25,22 @@ from vidcls_train.video import DecodedVideo
 Key = tuple[int, int]  # (epoch, video index)
 
 
+def most_parts(videos: int, batch_size: int) -> int:
+    """Into how many parts each batch can be cut, of two clips where it can."""
+    batches = math.ceil(videos / batch_size)
+    return math.ceil(videos // batches / 2)
+
+
+def check_parts(videos: int, *, batch_size: int, processes: int, accumulate: int) -> None:
+    """Raise a ValueError where batches have no two clips for every part."""
+    parts = processes * accumulate
+    if parts > max(1, most_parts(videos, batch_size)):
+        raise ValueError(
+            f"batches of {videos // math.ceil(videos / batch_size)} clips cannot be shared by {processes} processes in "
+            f"{accumulate} accumulated parts each, of two clips where it can; raise --batch-size to {2 * parts} or more"
+        )
+
+
 class EpochSampler(Sampler[list[Key]]):
     """Batches of keys: all videos once per epoch, shuffled, in batches as equal as they can be.
 
@@ -41,6 +57,7 @@ class EpochSampler(Sampler[list[Key]]):
         Raises:
             ValueError: a batch has no two clips for every part.
         """
+        check_parts(len(videos), batch_size=batch_size, processes=processes, accumulate=accumulate)
         self._length = len(videos)
         self._batches = math.ceil(self._length / batch_size)
         self._parts = accumulate * processes
@@ -48,12 +65,6 @@ class EpochSampler(Sampler[list[Key]]):
         self._rank = rank
         self._seed = seed
         self.epoch = 0
-        smallest = self._length // self._batches
-        if self._parts > 1 and math.ceil(smallest / 2) < self._parts:
-            raise ValueError(
-                f"batches of {smallest} clips cannot be shared by {processes} processes in {accumulate} accumulated "
-                f"parts each, of two clips where it can; raise --batch-size to {2 * self._parts} or more"
-            )
 
     def __len__(self) -> int:
         return self._batches * (self._parts // self._processes)

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import click
 
-from vidcls.cpus import usable_cpus
 from vidcls.errors import DependencyError
-
-# Worker processes hand their batches over in shared memory, of which Docker gives 64 MiB unless told
-# otherwise; two batches of the base preset (8 clips of 9.6 MB) in flight from each of four workers take 600 MB.
-_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - only asked for its size
-_BATCHES_BYTES = 2**30
 
 max_steps = click.option(
     "--max-steps",
@@ -45,7 +37,14 @@ device = click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), he
 workers = click.option(
     "--workers",
     type=click.IntRange(min=0),
-    help="Processes that load clips. Default: half as many as CPUs, at most 4; 0 where /dev/shm is small.",
+    help="Processes that load clips for each one that trains. Default: half as many as CPUs, at most 4; none where "
+    "--processes take all CPUs or /dev/shm is small.",
+)
+processes = click.option(
+    "--processes",
+    type=click.IntRange(min=1),
+    help="Processes that train together on a CPU. Default: for encoders as small as the tiny preset's, which threads "
+    "do not speed up, as many as CPUs, at most 4; else 1.",
 )
 cache_gb = click.option(
     "--cache-gb",
@@ -56,13 +55,6 @@ cache_gb = click.option(
 resume = click.option(
     "--resume", is_flag=True, help="Go on with the run in the output folder from its last whole epoch."
 )
-
-
-def default_workers() -> int:
-    """Half as many as CPUs, since training needs some; none where they could not hand over a batch."""
-    if _SHARED_MEMORY.is_dir() and shutil.disk_usage(_SHARED_MEMORY).free < _BATCHES_BYTES:
-        return 0
-    return min(4, usable_cpus() // 2)
 
 
 @contextmanager

@@ -43,6 +43,7 @@ from vidcls_train.settings import DEFAULT_BASE, PRESETS, PretrainSettings
 @options.clip_seconds
 @options.seed
 @options.device
+@options.processes
 @options.workers
 @options.cache_gb
 @options.resume
@@ -60,7 +61,7 @@ def main(**named: Any) -> None:
     with terminal.exit_codes():
         given = {name: value for name, value in named.items() if value is not None}
         base = {} if named["preset"] else {"base": DEFAULT_BASE}
-        chosen = {"workers": options.default_workers(), **base, **given}
+        chosen = {"processes": None, "workers": None, **base, **given}
         settings = PretrainSettings(data=chosen.pop("videos_dir"), **chosen)
         with options.named_missing_packages("pretraining"):
             from vidcls_train.endings import named_endings

@@ -24,20 +24,27 @@ from vidcls_train.data import Clip, DataError
 from vidcls_train.datasets import ClipDataset, drawn_from
 from vidcls_train.masking import CollateMasked, reconstruct, tube_mask, write_reconstructions
 from vidcls_train.model import PretrainingPoint, image_processor, masked_from_base, masked_from_preset
+from vidcls_train.parallelism import share_processor
 from vidcls_train.preparation import clip_store, open_each
-from vidcls_train.processes import by_first_process, join_processes, leave_processes, process_rank
+from vidcls_train.processes import by_first_process, join_processes, leave_processes, process_rank, share_out
 from vidcls_train.runs import STEPS_FOLDER, check_device, check_output, check_resume, last_step, named_memory_errors
 from vidcls_train.settings import PRESETS, PretrainSettings, Settings, given
 from vidcls_train.trainer import VideoTrainer, add_progress
 from vidcls_train.video import DecodedVideo
 
+_METRICS_FILE = "metrics.json"
 _SHOWN_CLIPS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Videos:
-    opened: Sequence[DecodedVideo]
+class _Task:
+    """What is known before a step is trained: complete settings, and the readable videos."""
+
+    settings: PretrainSettings
+    image: Image
+    videos: Sequence[DecodedVideo]
     unreadable: list[dict[str, str]]
+    flip: bool
 
 
 class _MaskedTrainer(VideoTrainer):
@@ -64,17 +71,19 @@ def pretrain(settings: PretrainSettings) -> dict[str, Any] | None:
         DeviceError: the device is not there.
         OutOfMemoryError: the model does not fit with this batch size.
         DivergedError: the loss is no number any more.
+        LostProcessError: one of several processes was ended from outside.
         ValueError: the settings do not fit together, or the output folder is taken.
     """
     check_device(settings.device)
-    join_processes(on_gpu=settings.device != "cpu" and torch.cuda.is_available())
+    join_processes(settings.device)
     settings = settings.completed()
-    set_seed(settings.seed)
-    start = _starting_point(settings)
-    videos = by_first_process(lambda: _open_videos(settings, start.image))
-    metrics = _pretrained(settings, start, videos, flip=True)
-    leave_processes()
-    return metrics if process_rank() == 0 else None
+    task = by_first_process(lambda: _task(settings))
+    processes = given(task.settings.processes)
+    if processes == 1:
+        return _carry_out(task)
+    share_out(_carry_out, task, processes=processes)
+    metrics: dict[str, Any] = json.loads((settings.output / _METRICS_FILE).read_text(encoding="utf-8"))
+    return metrics
 
 
 def pretrain_on(
@@ -96,19 +105,27 @@ def pretrain_on(
         OutOfMemoryError: the model does not fit with this batch size.
         DivergedError: the loss is no number any more.
     """
-    set_seed(settings.seed)
-    start = dataclasses.replace(_starting_point(settings), image=image)
     by_first_process(lambda: _begin(settings))
-    return _pretrained(settings, start, _Videos(opened=videos, unreadable=[]), flip=flip)
+    return _pretrained(_Task(settings=settings, image=image, videos=videos, unreadable=[], flip=flip))
 
 
-def _pretrained(settings: PretrainSettings, start: PretrainingPoint, videos: _Videos, *, flip: bool) -> dict[str, Any]:
+def _carry_out(task: _Task) -> dict[str, Any] | None:
+    metrics = _pretrained(task)
+    leave_processes()
+    return metrics if process_rank() == 0 else None
+
+
+def _pretrained(task: _Task) -> dict[str, Any]:
+    settings, videos = task.settings, task.videos
+    # Every process makes the same model, from its own copy of the base and the same seed.
+    set_seed(settings.seed)
+    start = dataclasses.replace(_starting_point(settings), image=task.image)
     clips = ClipDataset(
-        videos.opened,
-        [0] * len(videos.opened),
+        videos,
+        [0] * len(videos),
         image=start.image,
         clip_seconds=settings.clip_seconds,
-        transform=training_transform(start.image, _crops_alone(settings), frames=start.frames, flip=flip),
+        transform=training_transform(start.image, _crops_alone(settings), frames=start.frames, flip=task.flip),
         seed=settings.seed,
     )
     output = settings.output
@@ -124,7 +141,7 @@ def _pretrained(settings: PretrainSettings, start: PretrainingPoint, videos: _Vi
     with named_memory_errors(batch_size=trainer.sampler.batch_length(0), accumulate=settings.accumulate):
         trainer.train(resume_from_checkpoint=by_first_process(lambda: last_step(output)) if settings.resume else None)
     seconds = time.perf_counter() - started
-    return by_first_process(lambda: _write_results(settings, start, trainer, clips, videos, seconds=seconds))
+    return by_first_process(lambda: _write_results(task, start, trainer, clips, seconds=seconds))
 
 
 def _starting_point(settings: PretrainSettings) -> PretrainingPoint:
@@ -138,7 +155,8 @@ def _begin(settings: PretrainSettings) -> None:
     settings.save(settings.output)
 
 
-def _open_videos(settings: PretrainSettings, image: Image) -> _Videos:
+def _task(settings: PretrainSettings) -> _Task:
+    start = _starting_point(settings)
     check_output(settings)
     if settings.resume:
         check_resume(settings)
@@ -150,7 +168,7 @@ def _open_videos(settings: PretrainSettings, image: Image) -> _Videos:
         raise DataError(f"{folder}: holds no videos, at any depth")
     _begin(settings)
     unreadable: list[dict[str, str]] = []
-    store = clip_store(image, cache_gb=settings.cache_gb)
+    store = clip_store(start.image, cache_gb=settings.cache_gb)
     unlabelled = [Clip(path=path, label="", group=str(path)) for path in paths]
     opened, stored = open_each(unlabelled, store.fill, unreadable, label="decoding")
     if not opened:
@@ -158,7 +176,8 @@ def _open_videos(settings: PretrainSettings, image: Image) -> _Videos:
     if unreadable:
         terminal.note(f"{len(unreadable)} videos cannot be read and are left out (metrics.json lists them)")
     videos = [DecodedVideo(clip.path, known, store) for clip, known in zip(opened, stored, strict=True)]
-    return _Videos(opened=videos, unreadable=unreadable)
+    settings = share_processor(settings, width=start.model.config.hidden_size, clips=len(videos))
+    return _Task(settings=settings, image=start.image, videos=videos, unreadable=unreadable, flip=True)
 
 
 def _crops_alone(settings: PretrainSettings) -> Settings:
@@ -167,14 +186,9 @@ def _crops_alone(settings: PretrainSettings) -> Settings:
 
 
 def _write_results(
-    settings: PretrainSettings,
-    start: PretrainingPoint,
-    trainer: VideoTrainer,
-    clips: ClipDataset,
-    videos: _Videos,
-    *,
-    seconds: float,
+    task: _Task, start: PretrainingPoint, trainer: VideoTrainer, clips: ClipDataset, *, seconds: float
 ) -> dict[str, Any]:
+    settings = task.settings
     trainer.keep_best()
     output, model = settings.output, trainer.model
     model.save_pretrained(output)
@@ -182,7 +196,7 @@ def _write_results(
     losses = [(row["epoch"], row["loss"]) for row in trainer.state.log_history if "loss" in row]
     metrics: dict[str, Any] = {
         "videos": len(clips),
-        "unreadable": videos.unreadable,
+        "unreadable": task.unreadable,
         "epochs": trainer.state.epoch,
         "steps": trainer.state.global_step,
         "seconds": seconds,
@@ -190,7 +204,7 @@ def _write_results(
         "last_loss": losses[-1][1],
         "history": trainer.state.log_history,
     }
-    (output / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
+    (output / _METRICS_FILE).write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
     (output / "README.md").write_text(_card(settings, start, metrics), encoding="utf-8")
     _write_curve(losses, output / "curve.png")
     shown = np.random.default_rng(0).permutation(len(clips))[:_SHOWN_CLIPS]

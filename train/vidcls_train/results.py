@@ -30,6 +30,8 @@ from vidcls_train.pictures import write_curves
 from vidcls_train.preparation import Prepared
 from vidcls_train.selection import best_row
 
+METRICS_FILE = "metrics.json"
+
 # The paper's evaluation: 5 windows of 3 crops each.
 _MULTI_VIEWS, _MULTI_CROPS = 5, 3
 
@@ -164,7 +166,7 @@ def write_weights(output: Path, trainer: Trainer, contract: Contract, prepared: 
 def write_results(output: Path, trainer: Trainer, contract: Contract, results: Results) -> None:
     """Write metrics, predictions, the contract with its accuracy, model card and pictures into `output`."""
     metrics = results.metrics
-    (output / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
+    (output / METRICS_FILE).write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
     test = metrics["test"]
     accuracy = None
     if test is not None:

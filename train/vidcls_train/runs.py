@@ -19,7 +19,7 @@ from vidcls_train.trainer import AVERAGE_FILE
 STEPS_FOLDER = "checkpoints"
 
 # What may differ when a run goes on: where and how fast it runs, not what it computes.
-_FREE_ON_RESUME = {"output", "device", "workers", "cache_gb", "resume", "push_to_hub", "accumulate"}
+_FREE_ON_RESUME = {"output", "device", "workers", "processes", "cache_gb", "resume", "push_to_hub", "accumulate"}
 
 
 class OutOfMemoryError(VidclsError):

@@ -160,6 +160,7 @@ _RANGES = {
     "val_fraction": (0.02, 0.33),
     "seed": (0, math.inf),
     "workers": (0, math.inf),
+    "processes": (1, math.inf),
     "cache_gb": (0, math.inf),
     "accumulate": (1, math.inf),
     "early_stopping": (1, math.inf),
@@ -197,6 +198,8 @@ class RunSettings:
     optimizer: muon moves the matrices of the encoder's layers as `muon` says, and the rest as adamw does.
     averaging: the kept weights are an exponential average over about this share of the run's steps.
     crop_area: smallest share that a training crop has of the area that the deployed model sees, 1 the largest.
+    processes: that train together on a CPU. workers: processes that load clips for each of them. None: as suits the
+        machine. (Processes are started anew, so a script that asks for several guards its main part by __name__.)
     precision: auto is bf16 on a GPU that has it, else fp32.
     """
 
@@ -213,7 +216,8 @@ class RunSettings:
     clip_seconds: float = DEFAULT_CLIP_SECONDS
     seed: int = 0
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    workers: int = 0
+    workers: int | None = 0
+    processes: int | None = 1
     cache_gb: float = 20.0
     resume: bool = False
     accumulate: int = 1

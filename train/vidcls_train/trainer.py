@@ -34,7 +34,7 @@ from vidcls_train.datasets import ClipDataset, Collate, EpochSampler, ViewDatase
 from vidcls_train.drop_path import BRANCHES_PER_LAYER, DropPath
 from vidcls_train.model import set_dropout
 from vidcls_train.optimization import make_optimizer
-from vidcls_train.processes import process_count, process_rank
+from vidcls_train.processes import process_count, process_rank, takes_gpu
 from vidcls_train.selection import best_row, epochs_without_progress
 from vidcls_train.settings import RunSettings, Settings, given
 
@@ -212,7 +212,7 @@ def add_progress(trainer: VideoTrainer) -> None:
 def _arguments(settings: RunSettings, folder: Path, *, steps: int, validates: bool) -> TrainingArguments:
     # About how it finds its newest checkpoint; it then goes by their numbers, as it should.
     warnings.filterwarnings("ignore", message="mtime may not be reliable")
-    on_gpu = settings.device != "cpu" and torch.cuda.is_available()
+    on_gpu = takes_gpu(settings.device)
     bf16 = settings.precision == "bf16" or (settings.precision == "auto" and on_gpu and torch.cuda.is_bf16_supported())
     return TrainingArguments(
         output_dir=str(folder),
@@ -235,8 +235,8 @@ def _arguments(settings: RunSettings, folder: Path, *, steps: int, validates: bo
         save_total_limit=2,
         logging_nan_inf_filter=False,  # else a loss that is no number is logged as one
         seed=settings.seed,
-        dataloader_num_workers=settings.workers,
-        dataloader_persistent_workers=settings.workers > 0,
+        dataloader_num_workers=given(settings.workers),
+        dataloader_persistent_workers=given(settings.workers) > 0,
         dataloader_pin_memory=on_gpu,
         ddp_find_unused_parameters=False,
         remove_unused_columns=False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
 from collections import Counter
@@ -28,13 +29,14 @@ from vidcls_train.datasets import ClipDataset, ViewDataset
 from vidcls_train.findings import refuse_worthless
 from vidcls_train.hub import check_push, push
 from vidcls_train.model import StartingPoint, adopt_encoder, freeze_encoder, from_base, from_preset
+from vidcls_train.parallelism import share_processor
 from vidcls_train.pictures import write_samples
 from vidcls_train.preparation import Prepared, prepare
 from vidcls_train.pretraining import pretrain_on
-from vidcls_train.processes import by_first_process, join_processes, leave_processes, process_rank
-from vidcls_train.results import measure, write_results, write_weights
+from vidcls_train.processes import by_first_process, join_processes, leave_processes, process_rank, share_out
+from vidcls_train.results import METRICS_FILE, measure, write_results, write_weights
 from vidcls_train.runs import STEPS_FOLDER, check_device, check_output, check_resume, last_step, named_memory_errors
-from vidcls_train.settings import PRESETS, Recipe, Settings, fine_tuning_recipe, pretraining_settings
+from vidcls_train.settings import PRESETS, Recipe, Settings, fine_tuning_recipe, given, pretraining_settings
 from vidcls_train.trainer import DivergedError, make_trainer
 
 # A checkpoint of its own, which other trainings may begin with.
@@ -61,7 +63,7 @@ def train(settings: Settings) -> dict[str, Any] | None:
     """Train, evaluate, and write a checkpoint folder; returns what metrics.json holds.
 
     Where several processes share the run, the first one does all but the training itself; the others
-    return None.
+    return None, if torchrun or accelerate started them.
 
     Raises:
         DataError: DATA cannot be trained on.
@@ -70,11 +72,21 @@ def train(settings: Settings) -> dict[str, Any] | None:
         HubError: the hub does not take a push.
         OutOfMemoryError: the model does not fit with this batch size.
         DivergedError: the loss is no number any more.
+        LostProcessError: one of several processes was ended from outside.
         ValueError: the settings do not fit together, or the output folder is taken.
     """
     check_device(settings.device)
-    join_processes(on_gpu=settings.device != "cpu" and torch.cuda.is_available())
+    join_processes(settings.device)
     plan = by_first_process(lambda: _plan(settings))
+    processes = given(plan.settings.processes)
+    if processes == 1:
+        return _carry_out(plan)
+    share_out(_carry_out, plan, processes=processes)
+    metrics: dict[str, Any] = json.loads((settings.output / METRICS_FILE).read_text(encoding="utf-8"))
+    return metrics
+
+
+def _carry_out(plan: _Plan) -> dict[str, Any] | None:
     settings, contract, prepared = plan.settings, plan.contract, plan.prepared
     pretraining = _pretraining(settings, contract, prepared, flip=plan.flip)
     # Every process makes the same model, from its own copy of the base and the same seed.
@@ -147,6 +159,7 @@ def _plan(settings: Settings) -> _Plan:
             terminal.note(f"{finding.level}: {finding.what}")
     write_data_report(checked.report, output)
     prepared = prepare(checked.splits, contract, views_folder=output / STEPS_FOLDER / "val", cache_gb=settings.cache_gb)
+    settings = share_processor(settings, width=start.model.config.hidden_size, clips=len(prepared.train))
     return _Plan(settings=settings, contract=contract, flip=flip, checked=checked, prepared=prepared)
 
 
