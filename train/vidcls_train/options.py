@@ -25,7 +25,7 @@ frames = click.option(
 image_size = click.option(
     "--image-size",
     type=click.IntRange(min=16),
-    help="Pixels, square; a multiple of 16. Default: the preset's or the base's.",
+    help="Pixels, square; a multiple of the patch size (16; tiny: 8). Default: the preset's or the base's.",
 )
 clip_seconds = click.option(
     "--clip-seconds",

@@ -15,7 +15,7 @@ from vidcls_train.settings import PRESETS, RunSettings, given
 # Layers this narrow are computed too soon for a process to gain by threads.
 _NARROW = PRESETS["tiny"].hidden_size
 
-# Each takes half a gigabyte.
+# Each takes 0.8 GB.
 _MOST_PROCESSES = 4
 
 # Worker processes hand their batches over in shared memory, of which Docker gives 64 MiB unless told

@@ -71,9 +71,9 @@ def share_out(work: Callable[[T], object], task: T, *, processes: int) -> None:
         try:
             while not started.join(grace_period=_GRACE_SECONDS):
                 pass
-        except (ProcessRaisedException, ProcessExitedException) as error:
-            if isinstance(error, ProcessRaisedException) and not failures.empty():
-                raise failures.get() from error
+        except ProcessRaisedException as error:
+            raise (error if failures.empty() else failures.get()) from error
+        except ProcessExitedException as error:
             raise LostProcessError(
                 f"one of the {processes} training processes was ended from outside, perhaps because memory ran out; go "
                 "on with --resume and fewer --processes"

@@ -192,7 +192,7 @@ class RunSettings:
     batch_size: clips per optimizer step, of all processes and accumulated parts together.
     accumulate: parts that a batch is computed in, one after the other, to need less memory; it changes
         no result but for the order of sums.
-    epochs, learning_rate: the cosine schedule's length and top; max_steps ends the run earlier.
+    epochs, learning_rate: the cosine schedule's length and top; max_steps ends it earlier, and pretraining too.
     warmup_share: of the steps, in which the rate rises. weight_decay: none on biases and norms.
     layer_decay: each layer learns so many times as fast as the one above it.
     optimizer: muon moves the matrices of the encoder's layers as `muon` says, and the rest as adamw does.

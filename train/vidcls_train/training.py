@@ -174,7 +174,10 @@ def _pretraining(settings: Settings, contract: Contract, prepared: Prepared, *, 
     try:
         return pretrain_on(prepared.train_videos, own, image=contract.image, flip=flip)
     except DivergedError as error:
-        raise DivergedError(f"{error}, or with --pretraining-epochs 0") from error
+        raise DivergedError(
+            "pretraining on the training clips has led to a loss that is no number any more; start again with "
+            "--pretraining-epochs 0"
+        ) from error
 
 
 def _recipe(settings: Settings, start: StartingPoint) -> Recipe:
