@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import socket
 import sys
 import tempfile
 from collections.abc import Callable
@@ -23,6 +24,10 @@ T = TypeVar("T")
 
 # The others wait this long while the first one decodes the videos.
 _PATIENCE = timedelta(days=2)
+
+# What the way from a machine to itself is called on Linux and macOS. Else gloo takes that of the machine's name, which
+# not every network knows.
+_LOOPBACK = ("lo", "lo0")
 
 # When one of them fails, the others miss it and end by themselves, or are ended.
 _GRACE_SECONDS = 5
@@ -90,6 +95,9 @@ def _take_part(
     """One of the processes of `share_out`; `meeting` is a file, not there yet, by which they find each other."""
     names = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": processes, "LOCAL_WORLD_SIZE": processes}
     os.environ |= {name: str(value) for name, value in {**names, "OMP_NUM_THREADS": 1}.items()}
+    for _, interface in socket.if_nameindex():
+        if interface in _LOOPBACK:
+            os.environ.setdefault("GLOO_SOCKET_IFNAME", interface)
     torch.set_num_threads(1)
     take_share(1)
     try:
