@@ -1,8 +1,12 @@
-"""What processes of one run may do, for the tests of `share_out`; alone, two that wait: tests/shared_work.py FOLDER."""
+"""What processes of one run may do, for the tests of `share_out`.
+
+python tests/shared_work.py FOLDER HANDLER starts two that wait, with `signal`'s HANDLER for interrupts.
+"""
 
 from __future__ import annotations
 
 import json
+import signal
 import sys
 import time
 from pathlib import Path
@@ -35,11 +39,12 @@ def fail_at_the_first(_: Path) -> None:
 
 
 def wait(folder: Path) -> None:
-    """Meet the others and go on for ever."""
+    """Meet the others and go on for long."""
     torch.distributed.barrier()
     (folder / str(process_rank())).touch()
-    time.sleep(1000)
+    time.sleep(100)
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, getattr(signal, sys.argv[2]))
     share_out(wait, Path(sys.argv[1]), processes=2)

@@ -38,23 +38,31 @@ def test_the_failure_that_is_told_is_the_first_one(tmp_path: Path) -> None:
         share_out(shared_work.fail_at_the_first, tmp_path, processes=2)
 
 
+LOST = "LostProcessError: one of the 2 training processes was ended from outside"
+
+
 @pytest.mark.parametrize(
-    ("sent", "to_main", "code", "told"),
+    ("sent", "to_main", "handler", "code", "told"),
     [
-        (signal.SIGKILL, False, 1, "LostProcessError: one of the 2 training processes was ended from outside"),
-        (signal.SIGTERM, False, 1, "LostProcessError: one of the 2 training processes was ended from outside"),
-        (signal.SIGINT, True, -signal.SIGINT, "KeyboardInterrupt"),
-        (signal.SIGKILL, True, -signal.SIGKILL, ""),
+        (signal.SIGKILL, False, "SIG_DFL", 1, LOST),
+        (signal.SIGTERM, False, "SIG_DFL", 1, LOST),
+        (signal.SIGINT, True, "default_int_handler", -signal.SIGINT, "KeyboardInterrupt"),
+        (signal.SIGKILL, True, "SIG_DFL", -signal.SIGKILL, ""),
+        (signal.SIGKILL, True, "SIG_IGN", -signal.SIGKILL, ""),  # as a shell sets it in the background
     ],
+    ids=["a part is killed", "a part is ended", "an interrupt", "the main one is killed", "in the background"],
 )
-def test_none_outlives_the_others(sent: signal.Signals, to_main: bool, code: int, told: str, tmp_path: Path) -> None:
-    main = subprocess.Popen([sys.executable, shared_work.__file__, str(tmp_path)], stderr=subprocess.PIPE, text=True)
+def test_none_outlives_the_others(
+    sent: signal.Signals, to_main: bool, handler: str, code: int, told: str, tmp_path: Path
+) -> None:
+    command = [sys.executable, shared_work.__file__, str(tmp_path), handler]
+    main = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     while main.poll() is None and len(list(tmp_path.iterdir())) < 2:
         time.sleep(0.01)
     parts = [part for part in psutil.Process(main.pid).children() if "spawn_main" in " ".join(part.cmdline())]
     assert len(parts) == 2
     (main if to_main else parts[1]).send_signal(sent)
-    answer = main.communicate()[1]
+    answer = main.communicate(timeout=60)[1]
     assert psutil.wait_procs(parts, timeout=20)[1] == []
     assert main.returncode == code
     assert told in answer

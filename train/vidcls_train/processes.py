@@ -7,6 +7,7 @@ import os
 import socket
 import sys
 import tempfile
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 from multiprocessing.queues import SimpleQueue
@@ -100,6 +101,7 @@ def _take_part(
             os.environ.setdefault("GLOO_SOCKET_IFNAME", interface)
     torch.set_num_threads(1)
     take_share(1)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         torch.distributed.init_process_group(
             "gloo", init_method=meeting.as_uri(), rank=rank, world_size=processes, timeout=_PATIENCE
@@ -113,6 +115,18 @@ def _take_part(
         # Said and done by the first process, which is to end first.
         if rank == 0:
             raise
+
+
+def _end_with_parent() -> None:
+    """End this process as soon as the one that started it is gone, however that was ended.
+
+    PyTorch has the system send an interrupt then, which does nothing where a shell has set interrupts to be ignored,
+    as it does for what it runs in the background.
+    """
+    parent = multiprocessing.parent_process()
+    assert parent is not None  # noqa: S101 - this process was started by `share_out`
+    parent.join()
+    os._exit(1)
 
 
 def leave_processes() -> None:
