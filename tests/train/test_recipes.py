@@ -179,27 +179,9 @@ def test_larger_encoders_are_tuned_more_gently() -> None:
     assert head.drop_path == head.mixup == 0
 
 
-@pytest.mark.parametrize(
-    ("chosen", "expected"),
-    [
-        ({}, 60),
-        ({"epochs": 40}, 30),
-        ({"epochs": 1}, 1),
-        ({"pretraining_epochs": 0}, 0),
-        ({"pretraining_epochs": 7}, 7),
-    ],
-)
-def test_a_shorter_run_is_pretrained_for_less(chosen: dict[str, int], expected: int, tmp_path: Path) -> None:
-    recipe = PRESETS["tiny"].recipe
-    assert (recipe.epochs, recipe.pretraining_epochs) == (80, 60)
-    complete = Settings(data="clips", output=tmp_path, preset="tiny", **chosen).completed(recipe)  # type: ignore[arg-type]
-    assert complete.pretraining_epochs == expected
-
-
 def test_a_pretrained_tiny_encoder_learns_as_a_fresh_one() -> None:
     tiny = PRESETS["tiny"]
-    once = dataclasses.replace(tiny.recipe, pretraining_epochs=0)
-    assert fine_tuning_recipe(layers=tiny.layers, head_only=False) == once
+    assert fine_tuning_recipe(layers=tiny.layers, head_only=False) == tiny.recipe
     assert fine_tuning_recipe(layers=tiny.layers, head_only=True) != tiny.recipe
     assert fine_tuning_recipe(layers=PRESETS["small"].layers, head_only=False) != tiny.recipe
 

@@ -320,8 +320,9 @@ def test_pretraining_looks_at_pictures_as_the_training_does(clips: Path, tmp_pat
 def test_a_base_is_pretrained_further_where_that_is_asked_for(run: Path, clips: Path, tmp_path: Path) -> None:
     base = {"base": str(run / "pretraining"), "preset": None, "frames": None, "image_size": None, "max_steps": 1}
     plain = tmp_path / "plain"
-    train(settings(clips, plain, pretraining_epochs=None, **base))
+    train(settings(clips, plain, pretraining_epochs=0, **base))
     assert not (plain / "pretraining").exists()
+    assert "without their labels" not in (plain / "README.md").read_text(encoding="utf-8")
     further = tmp_path / "further"
     train(settings(clips, further, pretraining_epochs=1, **base))
     card = (further / "pretraining" / "README.md").read_text(encoding="utf-8")

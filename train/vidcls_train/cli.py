@@ -38,8 +38,7 @@ from vidcls_train.settings import DEFAULT_BASE, PRESETS, Settings, read_settings
 @click.option(
     "--pretraining-epochs",
     type=click.IntRange(min=0),
-    help="Masked pretraining on the training clips before all else, as vidcls-pretrain does it. Default: with "
-    "--preset tiny three for every four of --epochs, otherwise none.",
+    help="Begin with masked pretraining on the training clips, as vidcls-pretrain does it. Default: 0, none.",
 )
 @options.max_steps
 @click.option(

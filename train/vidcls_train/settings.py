@@ -40,7 +40,6 @@ class Recipe:
     erasing: float = 0.0
     mixup: float = 0.0
     cutmix: float = 0.0
-    pretraining_epochs: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +81,6 @@ PRESETS = {
             grey_share=0.2,
             mixup=0.8,
             cutmix=1.0,
-            pretraining_epochs=60,
         ),
     ),
     "small": Preset(
@@ -138,13 +136,12 @@ STORED_SCALE = 320 / 224
 def fine_tuning_recipe(*, layers: int, head_only: bool) -> Recipe:
     """The recipe for a pretrained encoder of so many layers: 12 in VideoMAE-S and -B, 24 in -L.
 
-    One as small as the tiny preset's, as `vidcls-pretrain` makes them, learns on as that preset does once it is
-    pretrained.
+    One as small as the tiny preset's, as `vidcls-pretrain` makes them, learns on as that preset does from scratch.
     """
     if head_only:
         return _HEAD_ONLY
     if layers <= PRESETS["tiny"].layers:
-        return dataclasses.replace(PRESETS["tiny"].recipe, pretraining_epochs=0)
+        return PRESETS["tiny"].recipe
     if layers >= _LARGE_LAYERS:
         return dataclasses.replace(_FINE_TUNING, drop_path=0.2, layer_decay=0.8)
     return _FINE_TUNING
@@ -255,7 +252,9 @@ class Settings(RunSettings):
     grey_share: of training clips that lose their colours; likewise. rand_augment: magnitude, 0 to 30; 0 is off.
     erasing: share of training clips with a rectangle blotted out.
     mixup, cutmix: the beta distribution's parameter for mixing pairs of clips; 0 is off.
-    pretraining_epochs: of masked pretraining on the training clips, before the first epoch of training; 0 is off.
+    pretraining_epochs: of masked pretraining on the training clips, before the first epoch of training. 0, none, is the
+        default: on few clips it gained nothing that can be told from chance, and cost clips that differ in motion alone
+        their answer.
     class_weights: "balanced" counts the clips of rare labels for more.
     early_stopping: end after so many epochs without a better validation accuracy; None never does.
     head_only: train the classification head alone, on an encoder that stays as it is.
@@ -281,17 +280,11 @@ class Settings(RunSettings):
     erasing: float | None = None
     mixup: float | None = None
     cutmix: float | None = None
-    pretraining_epochs: int | None = None
+    pretraining_epochs: int = 0
 
     def completed(self, recipe: Recipe) -> Settings:
-        """These settings, with the recipe's values for those that are not given.
-
-        A run of fewer or more epochs than the recipe's pretrains for fewer or more of them likewise.
-        """
-        share = 1.0 if self.epochs is None else self.epochs / recipe.epochs
-        return _filled_in(
-            self, dataclasses.replace(recipe, pretraining_epochs=round(share * recipe.pretraining_epochs))
-        )
+        """These settings, with the recipe's values for those that are not given."""
+        return _filled_in(self, recipe)
 
 
 @dataclass(frozen=True, kw_only=True)
