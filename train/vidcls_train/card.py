@@ -143,7 +143,7 @@ def _cell(text: str) -> str:
 def _licence(contract: Contract) -> str:
     source = contract.source
     if source.base is None:
-        return "No pretrained weights were used."
+        return "No weights of others were used."
     return (
         f"The pretrained weights `{source.base}` are licensed {source.base_license or 'under terms not stated'}; "
         "a model made from them falls under the same terms. Most published VideoMAE weights are CC-BY-NC 4.0, "
