@@ -43,8 +43,8 @@ workers = click.option(
 processes = click.option(
     "--processes",
     type=click.IntRange(min=1),
-    help="Processes that train together on a CPU. Default: for encoders as small as the tiny preset's, which threads "
-    "do not speed up, as many as CPUs, at most 4; else 1.",
+    help="Processes that train together on a CPU. Default: for encoders as small as the tiny preset's as many as CPUs, "
+    "at most 4; else 1.",
 )
 cache_gb = click.option(
     "--cache-gb",
