@@ -33,6 +33,7 @@ def model_card(contract: Contract, metrics: dict[str, Any], *, name: str) -> str
         "",
         f"It looks at {sampling.frames} frames spread over {sampling.clip_seconds:.3f} s, at {image.crop_size} x "
         f"{image.crop_size} pixels. `vidcls.json` states this exactly.",
+        *_patch_levels(metrics),
         "",
         "## Use",
         "",
@@ -89,6 +90,15 @@ def _pretraining(metrics: dict[str, Any]) -> list[str]:
         f"Before the first epoch of training the encoder learnt from the {figures['videos']} training clips without "
         f"their labels: in {figures['epochs']:.0f} epochs of masked pretraining the error of hidden patches went from "
         f"{figures['first_loss']:.3f} to {figures['last_loss']:.3f} (1 is what the patches' mean would give).",
+    ]
+
+
+def _patch_levels(metrics: dict[str, Any]) -> list[str]:
+    if metrics["train"]["patch_levels"]:
+        return []
+    return [
+        "Of each patch that the pictures are cut into, it sees what varies within it, not how bright or coloured it is "
+        "as a whole: labels that differ in that alone it cannot tell apart.",
     ]
 
 

@@ -17,12 +17,14 @@ from transformers import (
     VideoMAEForPreTraining,
     VideoMAEForVideoClassification,
     VideoMAEImageProcessor,
+    VideoMAEModel,
 )
 from transformers.utils import logging
 
 from vidcls.contract import CHECKPOINT_FILE, Image, read_checkpoint
 from vidcls.errors import ModelError
 from vidcls.huggingface import PREPROCESSOR_FILE, is_non_commercial, read_image_section
+from vidcls_train.contrast import see_contrast_alone
 from vidcls_train.initialization import look_at_neighbours
 from vidcls_train.settings import Preset
 
@@ -70,6 +72,7 @@ def from_preset(
     frames: int | None,
     image_size: int | None,
     resize: str | None,
+    patch_levels: bool | None = None,
 ) -> StartingPoint:
     """A VideoMAE that has learnt nothing. None takes the preset's value (resize: shortest_edge)."""
     frames, size = frames or preset.frames, image_size or preset.image_size
@@ -85,7 +88,7 @@ def from_preset(
     )
     _check_shape(config)
     model = VideoMAEForVideoClassification(config)
-    look_at_neighbours(model.videomae)
+    _prepare_encoder(model.videomae, preset, patch_levels)
     return StartingPoint(
         model=model,
         image=image_section(size=size, resize=resize or "shortest_edge", mean=_MEAN, std=_STD),
@@ -154,7 +157,9 @@ def set_dropout(model: VideoMAEForVideoClassification, share: float) -> None:
             branch.dropout.p = share
 
 
-def masked_from_preset(preset: Preset, *, frames: int | None, image_size: int | None) -> PretrainingPoint:
+def masked_from_preset(
+    preset: Preset, *, frames: int | None, image_size: int | None, patch_levels: bool | None = None
+) -> PretrainingPoint:
     """A VideoMAE for masked pretraining that has learnt nothing.
 
     The decoder is half as wide as the encoder and a third as deep, as VideoMAE-B's is.
@@ -177,7 +182,7 @@ def masked_from_preset(preset: Preset, *, frames: int | None, image_size: int | 
     )
     _check_shape(config)
     model = VideoMAEForPreTraining(config)
-    look_at_neighbours(model.videomae)
+    _prepare_encoder(model.videomae, preset, patch_levels)
     image = image_section(size=size, resize="shortest_edge", mean=_MEAN, std=_STD)
     return PretrainingPoint(model=model, image=image, frames=frames, base=None, licence=None)
 
@@ -265,6 +270,13 @@ def _load_config(base: str) -> VideoMAEConfig:
             f"{base}: config.json has num_channels {config.num_channels}, expected 3 (RGB); take another checkpoint"
         )
     return config
+
+
+def _prepare_encoder(encoder: VideoMAEModel, preset: Preset, patch_levels: bool | None) -> None:
+    """Give a fresh encoder what few clips cannot teach it. patch_levels: None for the preset's."""
+    look_at_neighbours(encoder)
+    if not (preset.patch_levels if patch_levels is None else patch_levels):
+        see_contrast_alone(encoder)
 
 
 def _label_maps(labels: tuple[str, ...]) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from vidcls import terminal
 from vidcls.contract import Image
 from vidcls.folders import list_videos
 from vidcls_train.augmentation import training_transform
+from vidcls_train.contrast import see_contrasts_alike, sees_contrast_alone
 from vidcls_train.data import Clip, DataError
 from vidcls_train.datasets import ClipDataset, drawn_from
 from vidcls_train.masking import CollateMasked, reconstruct, tube_mask, write_reconstructions
@@ -128,6 +129,8 @@ def _pretrained(task: _Task) -> dict[str, Any]:
         transform=training_transform(start.image, _crops_alone(settings), frames=start.frames, flip=task.flip),
         seed=settings.seed,
     )
+    if settings.preset is not None and sees_contrast_alone(start.model):
+        see_contrasts_alike(start.model.videomae, clips)
     output = settings.output
     trainer = _MaskedTrainer(
         settings,
@@ -147,7 +150,12 @@ def _pretrained(task: _Task) -> dict[str, Any]:
 def _starting_point(settings: PretrainSettings) -> PretrainingPoint:
     if settings.base is not None:
         return masked_from_base(settings.base, frames=settings.frames, image_size=settings.image_size)
-    return masked_from_preset(PRESETS[str(settings.preset)], frames=settings.frames, image_size=settings.image_size)
+    return masked_from_preset(
+        PRESETS[str(settings.preset)],
+        frames=settings.frames,
+        image_size=settings.image_size,
+        patch_levels=settings.patch_levels,
+    )
 
 
 def _begin(settings: PretrainSettings) -> None:

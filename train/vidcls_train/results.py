@@ -23,6 +23,7 @@ from vidcls.prediction import softmax
 from vidcls.report import write_pictures
 from vidcls_train.card import model_card
 from vidcls_train.checking import Checked
+from vidcls_train.contrast import sees_contrast_alone
 from vidcls_train.data import SPLITS, Clip
 from vidcls_train.evaluation import all_logits
 from vidcls_train.model import image_processor
@@ -100,6 +101,7 @@ def measure(
             "steps": trainer.state.global_step,
             "best_step": None if best is None else best["step"],
             "seconds": seconds,
+            "patch_levels": not sees_contrast_alone(trainer.model),
             "history": trainer.state.log_history,
         },
         "pretraining": pretraining,

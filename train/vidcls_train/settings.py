@@ -47,7 +47,7 @@ class Preset:
     """A size of VideoMAE trained from scratch, and the recipe that suits it.
 
     small and base are the published VideoMAE-S and -B; tiny is for small data, small pictures and
-    machines without a GPU.
+    machines without a GPU. patch_levels: whether its encoder sees how bright and coloured a patch is as a whole.
     """
 
     hidden_size: int
@@ -56,6 +56,7 @@ class Preset:
     frames: int
     image_size: int
     patch_size: int
+    patch_levels: bool
     recipe: Recipe
 
 
@@ -67,6 +68,7 @@ PRESETS = {
         frames=8,
         image_size=56,
         patch_size=8,
+        patch_levels=False,
         # Few clips are soon known by heart, and few places by their colours, unless both are mixed up.
         recipe=Recipe(
             epochs=80,
@@ -90,6 +92,7 @@ PRESETS = {
         frames=16,
         image_size=224,
         patch_size=16,
+        patch_levels=True,
         recipe=Recipe(epochs=100, batch_size=8, learning_rate=5e-4),
     ),
     "base": Preset(
@@ -99,6 +102,7 @@ PRESETS = {
         frames=16,
         image_size=224,
         patch_size=16,
+        patch_levels=True,
         recipe=Recipe(epochs=100, batch_size=8, learning_rate=3e-4),
     ),
 }
@@ -186,6 +190,8 @@ class RunSettings:
 
     data, output: as given on the command line. base, preset: exactly one is set.
     clip_seconds: length of a window in seconds. image_size: pixels, square.
+    patch_levels: whether a fresh encoder sees how bright and coloured a patch is as a whole, or what varies within it
+        alone, see `contrast`. A base stays as it was made.
     batch_size: clips per optimizer step, of all processes and accumulated parts together.
     accumulate: parts that a batch is computed in, one after the other, to need less memory; it changes
         no result but for the order of sums.
@@ -210,6 +216,7 @@ class RunSettings:
     learning_rate: float | None = None
     frames: int | None = None
     image_size: int | None = None
+    patch_levels: bool | None = None
     clip_seconds: float = DEFAULT_CLIP_SECONDS
     seed: int = 0
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -343,6 +350,7 @@ _SHARED_WITH_PRETRAINING = (
     "batch_size",
     "frames",
     "image_size",
+    "patch_levels",
     "clip_seconds",
     "seed",
     "device",

@@ -30,6 +30,7 @@ from vidcls import terminal
 from vidcls.errors import VidclsError
 from vidcls_train.augmentation import PairMixing
 from vidcls_train.averaging import AveragedWeights
+from vidcls_train.contrast import ContrastAlone, sees_contrast_alone
 from vidcls_train.datasets import ClipDataset, Collate, EpochSampler, ViewDataset
 from vidcls_train.drop_path import BRANCHES_PER_LAYER, DropPath
 from vidcls_train.model import set_dropout
@@ -94,6 +95,8 @@ class VideoTrainer(Trainer):  # type: ignore[misc]
         self._collate = collate
         for callback in (ProgressCallback, PrinterCallback):
             self.remove_callback(callback)
+        if sees_contrast_alone(self.model):
+            self.add_callback(ContrastAlone(self.model))
         self.add_callback(_Averaging(self.averaged, self.sampler))
 
     def get_train_dataloader(self) -> Any:

@@ -23,6 +23,7 @@ from vidcls import terminal
 from vidcls.contract import FORMAT, Contract, Sampling, Source
 from vidcls_train.augmentation import directional_labels, training_transform
 from vidcls_train.checking import Checked, check_clips
+from vidcls_train.contrast import see_contrasts_alike, sees_contrast_alone
 from vidcls_train.data import Clip, find_clips
 from vidcls_train.data_report import write_data_report
 from vidcls_train.datasets import ClipDataset, ViewDataset
@@ -92,10 +93,6 @@ def _carry_out(plan: _Plan) -> dict[str, Any] | None:
     # Every process makes the same model, from its own copy of the base and the same seed.
     set_seed(settings.seed)
     model = _starting_point(settings, contract.labels).model
-    if pretraining is not None:
-        adopt_encoder(model, settings.output / _PRETRAINING_FOLDER)
-    if settings.head_only:
-        freeze_encoder(model)
     clips = ClipDataset(
         prepared.train_videos,
         _class_ids(prepared.train, contract),
@@ -104,6 +101,12 @@ def _carry_out(plan: _Plan) -> dict[str, Any] | None:
         transform=training_transform(contract.image, settings, frames=contract.sampling.frames, flip=plan.flip),
         seed=settings.seed,
     )
+    if pretraining is not None:
+        adopt_encoder(model, settings.output / _PRETRAINING_FOLDER)
+    elif settings.preset is not None and sees_contrast_alone(model):
+        see_contrasts_alike(model.videomae, clips)
+    if settings.head_only:
+        freeze_encoder(model)
     output = settings.output
     first = process_rank() == 0
     if first:
@@ -217,7 +220,8 @@ def _starting_point(settings: Settings, labels: tuple[str, ...]) -> StartingPoin
     if settings.base is not None:
         start = from_base(settings.base, labels, **options)  # type: ignore[arg-type]
     else:
-        start = from_preset(PRESETS[str(settings.preset)], labels, **options)  # type: ignore[arg-type]
+        preset = PRESETS[str(settings.preset)]
+        start = from_preset(preset, labels, patch_levels=settings.patch_levels, **options)  # type: ignore[arg-type]
     return start
 
 
