@@ -6,9 +6,11 @@ import copy
 import dataclasses
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 from transformers import VideoMAEForVideoClassification
 
 from vidcls_train.augmentation import training_transform
@@ -87,20 +89,31 @@ def test_training_never_lets_it_see_levels_nor_be_led_by_them(optimizer: str) ->
     torch.testing.assert_close(trained[0], trained[1], atol=1e-3, rtol=0)
 
 
-def test_a_fresh_embedding_makes_components_of_contrasts_alike(clips: Path, tmp_path: Path) -> None:
-    store = FrameStore(tmp_path, short_side=40, limit_bytes=10**9)
-    path = sorted((clips / "train").rglob("*.mp4"))[0]
+def dataset_of(path: Path, folder: Path) -> ClipDataset:
+    """Forty random clips of one video."""
+    store = FrameStore(folder, short_side=40, limit_bytes=10**9)
     video = DecodedVideo(path, store.fill(path), store)
     image = from_preset(PRESETS["tiny"], ("a", "b"), frames=4, image_size=32, resize=None).image
     recipe = Settings(data="", output=Path(), preset="tiny").completed(PRESETS["tiny"].recipe)
-    dataset = ClipDataset(
-        [video] * 40,
-        [0] * 40,
-        image=image,
-        clip_seconds=0.5,
-        transform=training_transform(image, recipe, frames=4, flip=True),
-        seed=0,
+    transform = training_transform(image, recipe, frames=4, flip=True)
+    return ClipDataset([video] * 40, [0] * 40, image=image, clip_seconds=0.5, transform=transform, seed=0)
+
+
+def test_clips_of_a_single_colour_leave_the_fresh_embedding_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "grey.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (64, 48))
+    for _ in range(20):
+        writer.write(np.full((48, 64, 3), 77, np.uint8))
+    writer.release()
+    model, fresh = tiny(), tiny()
+    see_contrasts_alike(model.videomae, dataset_of(path, tmp_path))
+    assert all(
+        torch.equal(*pair) for pair in zip(model.state_dict().values(), fresh.state_dict().values(), strict=True)
     )
+
+
+def test_a_fresh_embedding_makes_components_of_contrasts_alike(clips: Path, tmp_path: Path) -> None:
+    dataset = dataset_of(sorted((clips / "train").rglob("*.mp4"))[0], tmp_path)
     pixels = torch.stack([dataset[0, index]["pixel_values"] for index in range(40)])
     model = tiny()
     see_contrasts_alike(model.videomae, dataset)
@@ -132,9 +145,14 @@ def test_a_run_and_what_is_trained_on_from_it_stay_so(clips: Path, tmp_path: Pat
         allow_duplicates=True,  # all clips are of the same painted numbers
     )
     train(first)
+    train(dataclasses.replace(first, output=tmp_path / "unpretrained", pretraining_epochs=0))
+    for name in ("first/pretraining", "unpretrained"):  # of few steps, so that much is left of how they began
+        weights = load_file(tmp_path / name / "model.safetensors")
+        rows = weights["videomae.embeddings.patch_embeddings.projection.weight"].flatten(1).norm(dim=1)
+        assert rows.max() > 3 * rows.min(), f"{name}: begins with random weights, whose rows are alike"
     second = {"output": tmp_path / "second", "preset": None, "base": str(tmp_path / "first"), "pretraining_epochs": 0}
     train(dataclasses.replace(first, **second))  # type: ignore[arg-type]
-    for name in ("first/pretraining", "first", "second"):
+    for name in ("first/pretraining", "first", "unpretrained", "second"):
         model = from_base(str(tmp_path / name), ("a", "b"), frames=None, image_size=None, resize=None).model
         assert sees_contrast_alone(model)
         assert change_by_levels(model) < ROUNDING, name
