@@ -16,6 +16,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
@@ -79,10 +80,10 @@ def _quantize_patches(graph: onnx.GraphProto) -> None:
     cast, product = chain[0], chain[-1]
     weights = next(tensor for tensor in graph.initializer if tensor.name == product.input[1])
     values = numpy_helper.to_array(weights)
-    scales = np.maximum(np.abs(values).max(axis=0) / LARGEST_WEIGHT, np.finfo(np.float32).tiny)
+    whole, scales = patch_weights(values.astype(np.float64))
     name = product.output[0]
     constants = {
-        "weights": np.rint(values / scales).astype(np.int8),
+        "weights": whole,
         "grey": np.uint8(GREY),
         "zero": np.int8(0),
         "scales": (scales / SCALE).astype(np.float32),
@@ -101,6 +102,29 @@ def _quantize_patches(graph: onnx.GraphProto) -> None:
     graph.node.extend([*kept[:start], *replacement, *kept[start:]])
     graph.initializer.remove(weights)
     graph.initializer.extend(numpy_helper.from_array(np.asarray(constants[key]), names[key]) for key in constants)
+
+
+def patch_weights(values: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float64]]:
+    """The patch embedding in bytes: (whole numbers [pixels x 3, width], a scale for each column [width]).
+
+    What the pixels of a patch have in common, its brightness and colour, is larger than all in which they differ. Were
+    each weight rounded by itself, their sum would be off by several, and the product by as many times that level. So
+    the weights rounded up are those that come nearest to it, and for each colour as many as their sum asks for.
+    """
+    scales = column_scales(values)
+    values = values / scales
+    whole = np.floor(values)
+    for colour in range(3):  # side by side, see `pixels`
+        rest = (values - whole)[colour::3]
+        rank = np.argsort(np.argsort(-rest, axis=0, kind="stable"), axis=0)
+        whole[colour::3] += rank < np.rint(rest.sum(axis=0))
+    return whole.astype(np.int8), scales
+
+
+def column_scales(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """What each column of a weight matrix is divided by, so that it fits the whole numbers it is rounded to."""
+    scales: npt.NDArray[np.float64] = np.maximum(np.abs(values).max(axis=0) / LARGEST_WEIGHT, np.finfo(np.float32).tiny)
+    return scales
 
 
 def _casts_bytes(cast: NodeProto, nodes: list[NodeProto], graph: onnx.GraphProto) -> bool:

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +25,7 @@ import onnx
 from onnx import NodeProto, helper, numpy_helper
 
 from vidcls.errors import ModelError
-from vidcls_export.int8 import LARGEST_WEIGHT, patch_chain, store_tables_in_fp16
+from vidcls_export.int8 import column_scales, patch_chain, patch_weights, store_tables_in_fp16
 from vidcls_export.observing import observe
 from vidcls_export.pixels import GREY, SCALE
 
@@ -78,9 +79,10 @@ def to_qdq(proto: onnx.ModelProto, clips: Iterable[npt.NDArray[np.uint8]], *, sc
             if name not in done:
                 nodes += _quantize_activation(proto.graph, name, channels[name])
                 done.add(name)
-            weight, dequantize = _quantize_weight(proto.graph, node, matrices[node.name])
+            matrix, is_first = matrices[node.name], node.name == patches.name
+            weight, dequantize = _dequantized(proto.graph, node, *(patch_weights if is_first else _rounded)(matrix))
             nodes.append(dequantize)
-            node.input[:] = [name if node.name == patches.name else f"{name}_dequantized", weight]
+            node.input[:] = [name if is_first else f"{name}_dequantized", weight]
         nodes.append(node)
     kept = list(nodes)
     del proto.graph.node[:], proto.graph.value_info[:]
@@ -201,12 +203,17 @@ def _quantize_activation(graph: onnx.GraphProto, name: str, channels: _Channels)
     ]
 
 
-def _quantize_weight(
-    graph: onnx.GraphProto, product: NodeProto, matrix: npt.NDArray[np.float64]
+def _rounded(matrix: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float64]]:
+    scales = column_scales(matrix)
+    return np.rint(matrix / scales).astype(np.int8), scales
+
+
+def _dequantized(
+    graph: onnx.GraphProto, product: NodeProto, weights: npt.NDArray[np.int8], scales: npt.NDArray[np.float64]
 ) -> tuple[str, NodeProto]:
-    scales = np.maximum(np.abs(matrix).max(axis=0) / LARGEST_WEIGHT, _SMALLEST)
+    """(name of the matrix that `product` is to multiply by, the node that makes it)."""
     name = product.output[0]
-    constants = {"weights": np.rint(matrix / scales).astype(np.int8), "scales": scales.astype(np.float32)}
+    constants: dict[str, npt.NDArray[Any]] = {"weights": weights, "scales": scales.astype(np.float32)}
     graph.initializer.extend(numpy_helper.from_array(value, f"{name}_{part}") for part, value in constants.items())
     inputs = [f"{name}_{part}" for part in constants]
     dequantized = f"{name}_weights_dequantized"
