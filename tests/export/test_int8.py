@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
-import pytest
+from typing import Any
 
-from vidcls_export.int8 import patch_weights
+import numpy as np
+import onnx
+import pytest
+from onnx import numpy_helper
+
+from vidcls_export.int8 import patch_chain, patch_weights
 
 
 @pytest.mark.parametrize("level_free", [False, True])
@@ -33,3 +37,20 @@ def test_weights_are_rounded_to_the_nearer_whole_number_where_sums_allow() -> No
     assert scales.tolist() == [1.0]
     assert whole[::3, 0].tolist() == [64, 10, -7, 4]
     assert not whole[1::3].any()
+
+
+@pytest.mark.parametrize("kind", ["onnxruntime", "portable"])
+def test_both_kinds_of_file_hold_the_patch_embedding_so(exports: dict[Any, Any], kind: str) -> None:
+    float_graph = onnx.load(exports["fp32", kind].path).graph
+    exact = tensors(float_graph)[patch_chain(float_graph)[-1].input[1]].astype(np.float64)
+    candidates = [
+        value
+        for value in tensors(onnx.load(exports["int8", kind].path).graph).values()
+        if value.dtype == np.int8 and value.shape == exact.shape
+    ]
+    whole, _ = patch_weights(exact)
+    assert any(np.array_equal(candidate, whole) for candidate in candidates)
+
+
+def tensors(graph: onnx.GraphProto) -> dict[str, np.ndarray]:
+    return {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
