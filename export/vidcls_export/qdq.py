@@ -79,10 +79,10 @@ def to_qdq(proto: onnx.ModelProto, clips: Iterable[npt.NDArray[np.uint8]], *, sc
             if name not in done:
                 nodes += _quantize_activation(proto.graph, name, channels[name])
                 done.add(name)
-            matrix, is_first = matrices[node.name], node.name == patches.name
-            weight, dequantize = _dequantized(proto.graph, node, *(patch_weights if is_first else _rounded)(matrix))
+            in_bytes = patch_weights if node.name == patches.name else _rounded
+            weight, dequantize = _dequantized(proto.graph, node, *in_bytes(matrices[node.name]))
             nodes.append(dequantize)
-            node.input[:] = [name if is_first else f"{name}_dequantized", weight]
+            node.input[:] = [name if node.name == patches.name else f"{name}_dequantized", weight]
         nodes.append(node)
     kept = list(nodes)
     del proto.graph.node[:], proto.graph.value_info[:]
