@@ -13,6 +13,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 from PIL import Image
 
 from vidcls.decoding import iter_frames, read_times
@@ -171,7 +172,7 @@ def _draw_counts(report: DataReport, labels: Sequence[str], axes: Axes) -> None:
     axes.set_yticks(range(len(labels)), [_shortened(label) for label in labels], parse_math=False)
     axes.invert_yaxis()
     axes.set(xlabel="readable clips", title="clips per label and split")
-    axes.legend(loc="best")
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=len(SPLITS))  # else it covers bars
 
 
 def _draw_encodings(report: DataReport, labels: Sequence[str], axes: Axes) -> None:
@@ -187,6 +188,10 @@ def _draw_encodings(report: DataReport, labels: Sequence[str], axes: Axes) -> No
             label=_shortened(label),
         )
     axes.set(xscale="log", yscale="log", xlabel="seconds", ylabel="kbit/s", title=_encoding_title(report))
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_formatter(NullFormatter())  # its labels run into each other
     axes.grid(alpha=0.3)
     if len(labels) <= _LEGEND_ENTRIES:
         legend = axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8)
