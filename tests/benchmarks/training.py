@@ -25,6 +25,7 @@ from vidcls_train.datasets import ClipDataset, Collate
 from vidcls_train.drop_path import BRANCHES_PER_LAYER
 from vidcls_train.model import from_preset
 from vidcls_train.optimization import make_optimizer
+from vidcls_train.patch_dropout import PatchDropout, token_count
 from vidcls_train.settings import PRESETS, STORED_SCALE, Settings
 from vidcls_train.store import FrameStore
 from vidcls_train.video import DecodedVideo
@@ -61,15 +62,19 @@ def main() -> None:
     recipe = preset.recipe
     rates = {name: getattr(recipe, name) for name in ("learning_rate", "layer_decay", "weight_decay")}
     optimizer = make_optimizer(model, recipe.optimizer, betas=(0.9, 0.999), **rates)
+    patch_dropout = PatchDropout(model)
     collate = Collate(
         PairMixing(mixup=settings.mixup or 0, cutmix=settings.cutmix or 0),
         labels=len(LABELS),
         branches=BRANCHES_PER_LAYER * preset.layers,
+        tokens=token_count(model.config),
+        patch_dropout=recipe.patch_dropout,
         seed=0,
     )
 
     def step(batch: dict[str, torch.Tensor]) -> None:
         on_device = {name: value.to(given.device) for name, value in batch.items()}
+        patch_dropout.hide(on_device["hidden"])
         logits = model(pixel_values=on_device["pixel_values"]).logits
         torch.nn.functional.cross_entropy(logits, on_device["targets"]).backward()
         optimizer.step()

@@ -20,6 +20,7 @@ from torch.utils.data import Dataset, Sampler
 from vidcls.contract import Contract, Image
 from vidcls.preprocessing import normalise
 from vidcls_train.augmentation import PairMixing
+from vidcls_train.patch_dropout import draw_hidden
 from vidcls_train.video import DecodedVideo
 
 Key = tuple[int, int]  # (epoch, video index)
@@ -130,11 +131,15 @@ class Collate:
     All of it depends on the seed and the clips' keys alone.
     """
 
-    def __init__(self, mixing: PairMixing, *, labels: int, branches: int, seed: int) -> None:
-        """Args: branches: how many the model has that drop path may skip."""
+    def __init__(
+        self, mixing: PairMixing, *, labels: int, branches: int, tokens: int, patch_dropout: float, seed: int
+    ) -> None:
+        """Args: branches: how many the model has that drop path may skip; tokens: that it cuts a clip into."""
         self._mixing = mixing
         self._labels = labels
         self._branches = branches
+        self._tokens = tokens
+        self._patch_dropout = patch_dropout
         self._seed = seed
 
     def __call__(self, clips: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
@@ -142,7 +147,8 @@ class Collate:
 
         Returns:
             "pixel_values": float32 [B, T, 3, H, W]; "targets": float32 [B, labels], shares that add up to 1;
-            "skip_draws": float32 [branches, B], each from 0 to 1, see `drop_path`.
+            "skip_draws": float32 [branches, B], each from 0 to 1, see `drop_path`;
+            "hidden": bool [B, tokens], see `patch_dropout`.
         """
         pixels = torch.stack([clip["pixel_values"] for clip in clips])
         targets = one_hot(torch.tensor([clip["label"] for clip in clips]), self._labels).float()
@@ -150,15 +156,22 @@ class Collate:
             pair = slice(first, first + 2)
             with drawn_from(self._seed, *clips[first]["key"], _MIXING):
                 pixels[pair], targets[pair] = self._mixing(pixels[pair], targets[pair])
-        draws = []
+        draws, hidden = [], []
         for clip in clips:
             with drawn_from(self._seed, *clip["key"], _SKIPPING):
                 draws.append(torch.rand(self._branches))
-        return {"pixel_values": pixels, "targets": targets, "skip_draws": torch.stack(draws, dim=1)}
+            with drawn_from(self._seed, *clip["key"], _HIDING):
+                hidden.append(draw_hidden(self._tokens, self._patch_dropout))
+        return {
+            "pixel_values": pixels,
+            "targets": targets,
+            "skip_draws": torch.stack(draws, dim=1),
+            "hidden": torch.stack(hidden),
+        }
 
 
-# Beside the key, so that what is drawn for one purpose tells nothing of what is drawn for another.
-_MIXING, _SKIPPING = 1, 2
+# Beside the key, so that what is drawn for one purpose tells nothing of what is drawn for another. (3 is masking's.)
+_MIXING, _SKIPPING, _HIDING = 1, 2, 4
 
 
 class ViewDataset(Dataset[dict[str, Any]]):

@@ -31,6 +31,7 @@ class Recipe:
     drop_path: float = 0.0
     averaging: float = 0.03
     dropout: float = 0.0
+    patch_dropout: float = 0.0
     crop_area: float = 0.5
     crop_stretch: float = 4 / 3
     colour_jitter: float = 0.3
@@ -66,7 +67,7 @@ PRESETS = {
         layers=6,
         heads=3,
         frames=8,
-        image_size=56,
+        image_size=112,
         patch_size=8,
         patch_levels=False,
         # Few clips are soon known by heart, and few places by their colours, unless both are mixed up.
@@ -76,6 +77,7 @@ PRESETS = {
             learning_rate=2e-3,
             optimizer="muon",
             dropout=0.1,
+            patch_dropout=0.75,
             crop_area=0.4,
             crop_stretch=1.0,
             colour_jitter=0.4,
@@ -172,6 +174,7 @@ _RANGES = {
     "drop_path": (0, 0.9),
     "averaging": (0, 0.5),
     "dropout": (0, 0.9),
+    "patch_dropout": (0, 0.95),
     "crop_area": (0.01, 1),
     "crop_stretch": (1, 4),
     "hue_jitter": (0, 0.5),
@@ -253,6 +256,7 @@ class Settings(RunSettings):
 
     drop_path: share of the last layer's branches that a training clip skips; the first layer's skips none.
     dropout: share of the numbers that a branch adds which are dropped. Processes draw it each for themselves.
+    patch_dropout: share of a training clip's patches that the encoder does not see; the deployed model sees all.
     crop_stretch: how many times as wide as high a training crop may be, or as high as wide, before it is squared.
     colour_jitter: how far brightness, contrast and saturation stray, as a share. 0 leaves colours as they are.
     hue_jitter: how far hues stray, as a share of the colour circle; not at all where colour_jitter is 0.
@@ -279,6 +283,7 @@ class Settings(RunSettings):
     label_smoothing: float | None = None
     drop_path: float | None = None
     dropout: float | None = None
+    patch_dropout: float | None = None
     crop_stretch: float | None = None
     hue_jitter: float | None = None
     grey_share: float | None = None

@@ -35,6 +35,7 @@ from vidcls_train.datasets import ClipDataset, Collate, EpochSampler, ViewDatase
 from vidcls_train.drop_path import BRANCHES_PER_LAYER, DropPath
 from vidcls_train.model import set_dropout
 from vidcls_train.optimization import make_optimizer
+from vidcls_train.patch_dropout import PatchDropout, token_count
 from vidcls_train.processes import process_count, process_rank, takes_gpu
 from vidcls_train.selection import best_row, epochs_without_progress
 from vidcls_train.settings import RunSettings, Settings, given
@@ -142,6 +143,7 @@ class _ClassificationTrainer(VideoTrainer):
     def __init__(self, settings: Settings, model: PreTrainedModel, *, class_weights: Sequence[float], **options: Any):
         # An encoder that stays as it is shows the head all of what it finds.
         self._drop_path = DropPath(model, given(settings.drop_path) if not settings.head_only else 0.0)
+        self._patch_dropout = PatchDropout(model)
         set_dropout(model, given(settings.dropout) if not settings.head_only else 0.0)
         super().__init__(settings, model, **options)
         self._smoothing = given(settings.label_smoothing)
@@ -156,6 +158,7 @@ class _ClassificationTrainer(VideoTrainer):
             loss = cross_entropy(logits, inputs["labels"])
             return (loss, {"logits": logits}) if return_outputs else loss
         self._drop_path.draw(inputs["skip_draws"])
+        self._patch_dropout.hide(inputs["hidden"])
         logits = model(pixel_values=inputs["pixel_values"]).logits.float()
         loss = cross_entropy(
             logits, inputs["targets"], weight=self._class_weights, label_smoothing=self._smoothing, reduction="sum"
@@ -190,6 +193,8 @@ def make_trainer(
             PairMixing(mixup=given(settings.mixup), cutmix=given(settings.cutmix)),
             labels=len(class_weights),
             branches=BRANCHES_PER_LAYER * model.config.num_hidden_layers,
+            tokens=token_count(model.config),
+            patch_dropout=given(settings.patch_dropout) if not settings.head_only else 0.0,
             seed=settings.seed,
         ),
     )

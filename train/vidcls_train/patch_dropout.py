@@ -1,0 +1,45 @@
+"""Patch dropout for VideoMAE: in training the encoder sees a random part of each clip's patches, in use all of them.
+
+Attention costs most of a step, and neighbouring patches tell much the same: with fewer of them, pictures can be larger
+for the same time, and no patch is always there to be learnt by heart (Liu et al., "PatchDropout: Economizing Vision
+Transformers Using Patch Dropout", WACV 2023). Each patch knows its place, so those that are missing leave no gap.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import PreTrainedModel, VideoMAEConfig
+
+
+def token_count(config: VideoMAEConfig) -> int:
+    """How many patches, of `tubelet_size` frames each, the encoder cuts a clip into."""
+    per_frame: int = (config.image_size // config.patch_size) ** 2
+    return per_frame * (config.num_frames // config.tubelet_size)
+
+
+def draw_hidden(tokens: int, share: float) -> torch.Tensor:
+    """bool [tokens]: those to hide, drawn from torch's global generator. At least one is seen."""
+    hidden = torch.zeros(tokens, dtype=torch.bool)
+    hidden[torch.randperm(tokens)[: min(round(share * tokens), tokens - 1)]] = True
+    return hidden
+
+
+class PatchDropout:
+    """Hides patches from `model`'s encoder while it is trained, as its masked pretraining does."""
+
+    def __init__(self, model: PreTrainedModel) -> None:
+        self._hidden: torch.Tensor | None = None
+        model.videomae.embeddings.register_forward_pre_hook(self._hide)
+
+    def hide(self, hidden: torch.Tensor) -> None:
+        """Take what to hide of the next batch: bool [B, tokens], the same number in every row."""
+        self._hidden = hidden
+
+    def _hide(self, module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...] | None:
+        if not module.training or self._hidden is None:
+            return None
+        pixels, _none_masked = inputs
+        return pixels, self._hidden
