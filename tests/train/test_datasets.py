@@ -108,11 +108,12 @@ def test_batches_too_small_for_their_parts_are_refused() -> None:
 
 
 def test_a_clip_is_mixed_with_its_neighbour_and_only_with_it(dataset: ClipDataset) -> None:
-    collate = Collate(PairMixing(mixup=0.8, cutmix=1.0), labels=4, branches=6, seed=7)
+    collate = Collate(PairMixing(mixup=0.8, cutmix=1.0), labels=4, branches=6, tokens=8, patch_dropout=0.25, seed=7)
     clips = [dataset[epoch, index] for epoch, index in ((0, 0), (0, 1), (0, 2), (1, 0), (1, 1))]
     batch = collate(clips)
     assert batch["pixel_values"].shape == (5, 4, 3, 32, 32)
     assert batch["skip_draws"].shape == (6, 5)
+    assert batch["hidden"].sum(dim=1).tolist() == [2] * 5
     plain = torch.stack([clip["pixel_values"] for clip in clips])
     for first in (0, 2):
         share = batch["targets"][first, clips[first]["label"]].item()
@@ -139,12 +140,14 @@ def test_what_is_drawn_for_a_clip_changes_with_seed_epoch_and_video() -> None:
 
     def drawn(seed: int, epoch: int, first: int) -> dict[str, torch.Tensor]:
         clips = [{"pixel_values": pixels[n], "label": n, "key": (epoch, first + n)} for n in range(len(pixels))]
-        return Collate(PairMixing(mixup=0.8, cutmix=0.0), labels=2, branches=6, seed=seed)(clips)
+        mixing = PairMixing(mixup=0.8, cutmix=0.0)
+        return Collate(mixing, labels=2, branches=6, tokens=80, patch_dropout=0.5, seed=seed)(clips)
 
     usual = drawn(seed=7, epoch=0, first=0)
     for other in (drawn(seed=8, epoch=0, first=0), drawn(seed=7, epoch=1, first=0), drawn(seed=7, epoch=0, first=2)):
         assert not torch.isclose(other["skip_draws"], usual["skip_draws"]).all(dim=0).any()
         assert not torch.isclose(other["targets"], usual["targets"]).any()
+        assert (other["hidden"] != usual["hidden"]).any(dim=1).all()
 
 
 def test_validation_sees_the_sdks_middle_view(tmp_path: Path, checkpoint: Path) -> None:

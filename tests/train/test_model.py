@@ -49,7 +49,7 @@ def test_a_preset_starts_a_fresh_model_of_its_size() -> None:
     start = from_preset(PRESETS["tiny"], ("a", "b", "c"), **OWN)
     config = start.model.config
     assert (config.hidden_size, config.num_hidden_layers, config.num_frames) == (96, 6, 8)
-    assert (config.image_size, config.patch_size) == (56, 8)
+    assert (config.image_size, config.patch_size) == (112, 8)
     assert config.id2label == {0: "a", 1: "b", 2: "c"}
     assert start.base is None
     smaller = from_preset(PRESETS["tiny"], ("a", "b"), frames=4, image_size=32, resize="stretch")

@@ -196,7 +196,7 @@ def test_only_a_fresh_tiny_encoder_is_pretrained_in_large_steps() -> None:
         )
     )
     assert (fresh.optimizer, adapted.optimizer, told.optimizer) == ("muon", "adamw", "adamw")
-    assert (adapted.mask_ratio, told.mask_ratio) == (0.9, 0.6)
+    assert (fresh.mask_ratio, adapted.mask_ratio, told.mask_ratio) == (0.9, 0.9, 0.6)
     assert (fresh.epochs, told.epochs, told.batch_size) == (60, 7, fresh.batch_size)
     assert adapted.learning_rate is not None
     assert fresh.learning_rate is not None

@@ -16,8 +16,9 @@ from transformers import PreTrainedModel, VideoMAEConfig
 
 def token_count(config: VideoMAEConfig) -> int:
     """How many patches, of `tubelet_size` frames each, the encoder cuts a clip into."""
-    per_frame: int = (config.image_size // config.patch_size) ** 2
-    return per_frame * (config.num_frames // config.tubelet_size)
+    across: int = config.image_size // config.patch_size
+    deep: int = config.num_frames // config.tubelet_size
+    return across * across * deep
 
 
 def draw_hidden(tokens: int, share: float) -> torch.Tensor:

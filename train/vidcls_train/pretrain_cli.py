@@ -36,7 +36,7 @@ from vidcls_train.settings import DEFAULT_BASE, PRESETS, PretrainSettings
     "--mask-ratio",
     type=click.FloatRange(min=0.05, max=0.99),
     help="Share of each clip's patches that are hidden, the same ones in all its frames. "
-    "Default: 0.75 with --preset tiny, otherwise 0.9.",
+    "Default: 0.9.",
 )
 @options.frames
 @options.image_size

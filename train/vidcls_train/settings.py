@@ -309,9 +309,9 @@ class MaskedRecipe:
     mask_ratio: float = 0.9
 
 
-# A tenth of the 49 patches that tiny sees would be five. A fresh encoder as small as it takes larger steps.
+# A fresh encoder as small as tiny takes larger steps.
 _MASKED_RECIPES = {
-    "tiny": MaskedRecipe(epochs=60, batch_size=16, learning_rate=2e-3, optimizer="muon", mask_ratio=0.75),
+    "tiny": MaskedRecipe(epochs=60, batch_size=16, learning_rate=2e-3, optimizer="muon"),
     "small": MaskedRecipe(epochs=200),
     "base": MaskedRecipe(epochs=200),
 }
