@@ -35,8 +35,7 @@ from vidcls_train.settings import DEFAULT_BASE, PRESETS, PretrainSettings
 @click.option(
     "--mask-ratio",
     type=click.FloatRange(min=0.05, max=0.99),
-    help="Share of each clip's patches that are hidden, the same ones in all its frames. "
-    "Default: 0.9.",
+    help="Share of each clip's patches that are hidden, the same ones in all its frames. Default: 0.9.",
 )
 @options.frames
 @options.image_size
