@@ -264,7 +264,7 @@ class Settings(RunSettings):
     erasing: share of training clips with a rectangle blotted out.
     mixup, cutmix: the beta distribution's parameter for mixing pairs of clips; 0 is off.
     pretraining_epochs: of masked pretraining on the training clips, before the first epoch of training. 0, none, is the
-        default: on few clips it gained nothing that can be told from chance.
+        default: on few clips the same time of training alone gave more.
     class_weights: "balanced" counts the clips of rare labels for more.
     early_stopping: end after so many epochs without a better validation accuracy; None never does.
     head_only: train the classification head alone, on an encoder that stays as it is.
