@@ -25,7 +25,7 @@ from vidcls_train.datasets import ClipDataset, Collate
 from vidcls_train.drop_path import BRANCHES_PER_LAYER
 from vidcls_train.model import from_preset
 from vidcls_train.optimization import make_optimizer
-from vidcls_train.patch_dropout import PatchDropout, token_count
+from vidcls_train.patch_dropout import PatchDropout
 from vidcls_train.settings import PRESETS, STORED_SCALE, Settings
 from vidcls_train.store import FrameStore
 from vidcls_train.video import DecodedVideo
@@ -67,7 +67,7 @@ def main() -> None:
         PairMixing(mixup=settings.mixup or 0, cutmix=settings.cutmix or 0),
         labels=len(LABELS),
         branches=BRANCHES_PER_LAYER * preset.layers,
-        tokens=token_count(model.config),
+        tokens=model.videomae.embeddings.num_patches,
         patch_dropout=recipe.patch_dropout,
         seed=0,
     )

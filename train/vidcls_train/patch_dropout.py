@@ -11,14 +11,7 @@ from typing import Any
 
 import torch
 from torch import nn
-from transformers import PreTrainedModel, VideoMAEConfig
-
-
-def token_count(config: VideoMAEConfig) -> int:
-    """How many patches, of `tubelet_size` frames each, the encoder cuts a clip into."""
-    across: int = config.image_size // config.patch_size
-    deep: int = config.num_frames // config.tubelet_size
-    return across * across * deep
+from transformers import PreTrainedModel
 
 
 def draw_hidden(tokens: int, share: float) -> torch.Tensor:

@@ -35,7 +35,7 @@ from vidcls_train.datasets import ClipDataset, Collate, EpochSampler, ViewDatase
 from vidcls_train.drop_path import BRANCHES_PER_LAYER, DropPath
 from vidcls_train.model import set_dropout
 from vidcls_train.optimization import make_optimizer
-from vidcls_train.patch_dropout import PatchDropout, token_count
+from vidcls_train.patch_dropout import PatchDropout
 from vidcls_train.processes import process_count, process_rank, takes_gpu
 from vidcls_train.selection import best_row, epochs_without_progress
 from vidcls_train.settings import RunSettings, Settings, given
@@ -193,7 +193,7 @@ def make_trainer(
             PairMixing(mixup=given(settings.mixup), cutmix=given(settings.cutmix)),
             labels=len(class_weights),
             branches=BRANCHES_PER_LAYER * model.config.num_hidden_layers,
-            tokens=token_count(model.config),
+            tokens=model.videomae.embeddings.num_patches,
             patch_dropout=given(settings.patch_dropout) if not settings.head_only else 0.0,
             seed=settings.seed,
         ),
