@@ -1,8 +1,9 @@
 """Patch dropout for VideoMAE: in training the encoder sees a random part of each clip's patches, in use all of them.
 
-Attention costs most of a step, and neighbouring patches tell much the same: with fewer of them, pictures can be larger
-for the same time, and no patch is always there to be learnt by heart (Liu et al., "PatchDropout: Economizing Vision
-Transformers Using Patch Dropout", WACV 2023). Each patch knows its place, so those that are missing leave no gap.
+A step's cost grows with the patches, and neighbouring ones tell much the same: with fewer of them, pictures can be
+larger for nearly the same time, and no patch is always there to be learnt by heart (Liu et al., "PatchDropout:
+Economizing Vision Transformers Using Patch Dropout", WACV 2023). Each patch knows its place, so those that are missing
+leave no gap.
 """
 
 from __future__ import annotations
