@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 
 from vidcls import Event, VidclsError, VideoClassifier, steady_events
-from vidcls.decoding import quiet_decoders
+from vidcls.video.reader import quiet_decoders
 
 
 def line(event: Event) -> str:

@@ -24,8 +24,8 @@ import cv2
 import numpy as np
 
 from vidcls import Record, VidclsError, VideoClassifier
-from vidcls.decoding import quiet_decoders
-from vidcls.streaming import Stream
+from vidcls.live.stream import Stream
+from vidcls.video.reader import quiet_decoders
 
 WINDOW = "vidcls"
 WIDTH = 640  # least width of the picture shown, px

@@ -30,7 +30,7 @@ def cuda_card() -> str:
     """Name of the CUDA card here; tests that need one skip, or fail where VIDCLS_REQUIRE_CUDA=1 promises one."""
     import onnxruntime
 
-    from vidcls import cuda
+    from vidcls.runtime import cuda
 
     found = cuda.look(onnxruntime)
     if found.problem is None:

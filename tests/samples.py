@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-SAMPLES = Path(__file__).parent.parent / "sdk" / "vidcls" / "samples"
+SAMPLES = Path(__file__).parent.parent / "sdk" / "vidcls" / "diagnostics" / "samples"
 CODECS = {
     "mpeg4.mp4": ("mpeg4", {}),
     "h264.mp4": ("libx264", {}),

@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 from vidcls.cpus import usable_cpus
-from vidcls_train.processes import by_first_process, process_count, process_rank, share_out
+from vidcls_train.trainer.distributed import by_first_process, process_count, process_rank, share_out
 
 
 def say_who(folder: Path) -> None:

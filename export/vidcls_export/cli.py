@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from vidcls import terminal
+from vidcls.cli import terminal
 from vidcls.errors import DependencyError
 from vidcls.huggingface import is_non_commercial
 

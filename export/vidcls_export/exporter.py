@@ -20,14 +20,14 @@ import onnx
 import onnxruntime
 
 from vidcls.contract import Contract, Input, Model, ModelContract, Output, Parity, SelfTest
+from vidcls.runtime.onnxruntime_session import OnnxRuntimeSession
 from vidcls.selftest import Verification
-from vidcls.session import Session
 from vidcls_export.checkpoint import open_checkpoint
 from vidcls_export.embed import NO_HASH, embed, prove
-from vidcls_export.graph import INPUT, OPSET, OUTPUT, Graph, check_graph_kind, count_operators, trace
+from vidcls_export.graph.trace import INPUT, OPSET, OUTPUT, Graph, check_graph_kind, count_operators, trace
 from vidcls_export.page import report_page
 from vidcls_export.parity import Disagreement, check_agreement, compare, find_clips, sample_clips
-from vidcls_export.precision import (
+from vidcls_export.precision.convert import (
     Precision,
     check_calibration,
     check_precision,
@@ -150,7 +150,7 @@ def export(
         onnx.checker.check_model(draft)
         check_rounding(draft, clip, expected, precision=precision)
 
-        exported = Session(draft, device="cpu").run
+        exported = OnnxRuntimeSession(draft, device="cpu").run
         latency_ms = _median_ms(partial(exported, clip))
         comparison = None
         if clips is not None:

@@ -12,12 +12,12 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from vidcls import terminal
+from vidcls.cli import terminal
+from vidcls.clips import read_clips
 from vidcls.contract import Contract, Parity
 from vidcls.errors import ModelError, VideoError
-from vidcls.evaluation import score_logits
-from vidcls.folders import label_folders, list_videos
-from vidcls.views import read_views
+from vidcls.evaluation.metrics import score_logits
+from vidcls.video.folders import label_folders, list_videos
 from vidcls_export.reference import check_finite
 
 # Logits float32 [1, labels] of cropped frames uint8 [1, T, H, W, 3].
@@ -88,7 +88,7 @@ def sample_clips(clips: Clips, contract: Contract) -> Iterator[npt.NDArray[np.ui
     """Up to `_SAMPLED` of the clips, spread over all of them: cropped frames uint8 [1, T, H, W, 3]."""
     for index in np.unique(np.linspace(0, len(clips.videos) - 1, _SAMPLED).astype(int)):
         with suppress(VideoError):  # `compare` names it
-            yield read_views(clips.videos[index], contract).frames
+            yield read_clips(clips.videos[index], contract).frames
 
 
 def compare(clips: Clips, contract: Contract, *, pytorch: Classify, exported: Classify) -> Comparison:
@@ -103,7 +103,7 @@ def compare(clips: Clips, contract: Contract, *, pytorch: Classify, exported: Cl
     with terminal.progress(clips.videos, label="checking") as bar:
         for index, video in enumerate(bar):
             try:
-                frames = read_views(video, contract).frames
+                frames = read_clips(video, contract).frames
             except VideoError as error:
                 _logger.warning("not counted: %s", error)
                 continue

@@ -65,10 +65,10 @@ import tritonclient.http as triton
 from vidcls.contract import ModelContract, from_json
 from vidcls.prediction import softmax
 from vidcls.preprocessing import normalise
-from vidcls.views import read_views
+from vidcls.clips import read_clips
 
 contract = from_json(ModelContract, Path("contract.json").read_text(encoding="utf-8"), where="contract.json")
-frames = read_views(sys.argv[1], contract).frames  # uint8 RGB [views, T, h, w, 3]
+frames = read_clips(sys.argv[1], contract).frames  # uint8 RGB [views, T, h, w, 3]
 values = normalise(frames, contract.image) if contract.model.input.normalised else frames
 
 tensor = triton.InferInput({input_name}, list(values.shape), {wire_type})

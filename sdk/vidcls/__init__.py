@@ -30,27 +30,27 @@ if TYPE_CHECKING:
     from vidcls.classifier import VideoClassifier
     from vidcls.contract import ModelContract
     from vidcls.errors import DependencyError, DeviceError, ModelError, VidclsError, VideoError
-    from vidcls.events import Event, steady_events
     from vidcls.prediction import Prediction
     from vidcls.selftest import Verification
-    from vidcls.streaming import Record
-    from vidcls.timeline import Segment
+    from vidcls.temporal.events import Event, steady_events
+    from vidcls.temporal.record import Record
+    from vidcls.temporal.timeline import Segment
 else:
     # Each name is imported when it is first used, so that a command's --help waits for neither NumPy nor OpenCV.
     _MODULES = {
         "DependencyError": "errors",
         "DeviceError": "errors",
-        "Event": "events",
+        "Event": "temporal.events",
         "ModelContract": "contract",
         "ModelError": "errors",
         "Prediction": "prediction",
-        "Record": "streaming",
-        "Segment": "timeline",
+        "Record": "temporal.record",
+        "Segment": "temporal.timeline",
         "Verification": "selftest",
         "VidclsError": "errors",
         "VideoClassifier": "classifier",
         "VideoError": "errors",
-        "steady_events": "events",
+        "steady_events": "temporal.events",
     }
 
     def __getattr__(name: str) -> object:

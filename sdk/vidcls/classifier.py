@@ -10,19 +10,19 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from vidcls.clips import SampledClips, check_views
 from vidcls.contract import ModelContract
-from vidcls.decoding import Decoder, VideoSource
 from vidcls.errors import ModelError, VideoError
-from vidcls.looking import look
+from vidcls.live.stream import Pace, Stream, open_stream
 from vidcls.many import classify_many
-from vidcls.model import Engine, open_model
+from vidcls.pipeline import look
 from vidcls.prediction import Prediction
 from vidcls.preprocessing import crop_frames, normalise
+from vidcls.runtime.model import Engine, open_model
+from vidcls.runtime.onnxruntime_session import Device
 from vidcls.selftest import Verification, file_sha256, pattern_1
-from vidcls.session import Device
-from vidcls.streaming import Pace, Stream, open_stream
-from vidcls.timeline import CHANGE_ODDS, Segment, check_change_odds, segments
-from vidcls.views import VideoViews, check_views
+from vidcls.temporal.timeline import CHANGE_ODDS, Segment, check_change_odds, segments
+from vidcls.video.reader import Decoder, VideoSource
 
 
 class VideoClassifier:
@@ -200,7 +200,7 @@ class VideoClassifier:
         crop_ms = (time.perf_counter() - started) * 1000
         timestamps = np.empty((0, len(frames)))
         return self._classify(
-            VideoViews(
+            SampledClips(
                 frames=cropped, windows=[], timestamps=timestamps, decoded_share=None, decode_ms=0.0, crop_ms=crop_ms
             )
         )
@@ -231,7 +231,7 @@ class VideoClassifier:
             problem=problem,
         )
 
-    def _classify(self, seen: VideoViews) -> Prediction:
+    def _classify(self, seen: SampledClips) -> Prediction:
         """The mean over views and crops of what the model says of them."""
         logits, preprocess_ms, inference_ms = self._logits(seen.frames)
         preprocess_ms += seen.crop_ms

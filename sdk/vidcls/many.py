@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable
 from contextlib import AbstractContextManager, closing, nullcontext
 
-from vidcls.ahead import map_ahead
+from vidcls.clips import SampledClips
 from vidcls.contract import Contract
 from vidcls.cpus import usable_cpus
-from vidcls.decoding import Decoder, VideoSource
 from vidcls.errors import VideoError
-from vidcls.looking import look
+from vidcls.pipeline import look
 from vidcls.prediction import Prediction
-from vidcls.views import VideoViews
+from vidcls.prefetch import map_ahead
+from vidcls.video.reader import Decoder, VideoSource
 
 
 def classify_many(
     videos: Iterable[int | VideoSource],
     contract: Contract,
-    classify: Callable[[VideoViews], Prediction],
+    classify: Callable[[SampledClips], Prediction],
     *,
     views: int,
     crops: int,
@@ -32,7 +32,7 @@ def classify_many(
     opened, for as long as it is read.
     """
 
-    def answer(video: int | VideoSource) -> VideoViews | VideoError:
+    def answer(video: int | VideoSource) -> SampledClips | VideoError:
         try:
             with fetch(video) as source:
                 return look(source, contract, views=views, crops=crops, decoder=decoder)

@@ -20,7 +20,7 @@ from typing import Any
 import click
 import numpy as np
 
-from vidcls.evaluation import wilson_interval
+from vidcls.evaluation.metrics import wilson_interval
 
 
 def trained(data: Path, output: Path, seed: int, options: list[str]) -> float:

@@ -38,7 +38,7 @@ from many import exported
 from pyarrow import parquet
 
 from vidcls import VideoClassifier
-from vidcls.folders import list_videos
+from vidcls.video.folders import list_videos
 
 STAGES = ("rows", "actor", "job", "node", "memory", "s3")
 WORKER = "_Actor"  # in the name of the processes that Ray runs classifiers in
@@ -126,8 +126,8 @@ def steady(model: Path, listed: Path, out: Path, actors: int) -> dict[str, float
     code = (
         "import json, sys, time\n"
         "from pathlib import Path\n"
-        "from vidcls.batch import Settings, plan, run, started\n"
-        "from vidcls.listing import list_source\n"
+        "from vidcls.batch.cluster import Settings, plan, run, started\n"
+        "from vidcls.batch.listing import list_source\n"
         "model, listed, out, actors = sys.argv[1:]\n"
         "settings = Settings(actors=int(actors))\n"
         "job = plan(Path(model), list_source(listed), out, settings=settings)\n"

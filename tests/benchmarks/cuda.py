@@ -33,7 +33,7 @@ import click
 import numpy as np
 from models import export_plain, pixel_values, random_frames, write_checkpoint
 
-from vidcls_train.settings import PRESETS
+from vidcls_train.config.settings import PRESETS
 
 RIVALS = ("PyTorch eager", "torch.compile", "plain Optimum", "vidcls", "vidcls, CUDA graphs")
 Run = Callable[[np.ndarray], np.ndarray]
@@ -69,7 +69,7 @@ def plain(folder: Path, *, device: str) -> Run:
     """The plain export in a session with onnxruntime's defaults."""
     import onnxruntime
 
-    from vidcls import cuda
+    from vidcls.runtime import cuda
 
     if cuda.look(onnxruntime).problem is None:  # finds CUDA's libraries
         providers = ["CUDAExecutionProvider", "CPUExecutionProvider"]
@@ -85,14 +85,14 @@ def plain(folder: Path, *, device: str) -> Run:
 
 def open_rival(name: str, folder: Path, *, device: str) -> Run:
     """A rival by its name."""
-    from vidcls.session import Session
+    from vidcls.runtime.onnxruntime_session import OnnxRuntimeSession
 
     half = device == "cuda"
     if name in ("PyTorch eager", "torch.compile"):
         return pytorch(folder, device=device, half=half, compiled=name == "torch.compile")
     if name == "plain Optimum":
         return plain(folder, device=device)
-    return Session(folder / "ours.onnx", device=device, cuda_graph=name == "vidcls, CUDA graphs").run  # type: ignore[arg-type]
+    return OnnxRuntimeSession(folder / "ours.onnx", device=device, cuda_graph=name == "vidcls, CUDA graphs").run  # type: ignore[arg-type]
 
 
 def used_memory_mb() -> float:
@@ -195,8 +195,8 @@ def print_head(device: str, preset: str, shape: list[int], precision: str, runs:
     import transformers
 
     import vidcls
-    from vidcls import cuda
     from vidcls.cpus import cpu_name
+    from vidcls.runtime import cuda
 
     found = cuda.look(onnxruntime)
     where = found.cards[0].name if device == "cuda" and found.cards else cpu_name()

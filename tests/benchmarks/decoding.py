@@ -26,9 +26,9 @@ import numpy as np
 from machine import warn_if_busy
 
 from vidcls.cpus import cpu_name, usable_cpus
-from vidcls.decoding import open_video
-from vidcls.reading import predict_table, read_frames
 from vidcls.sampling import sample_views
+from vidcls.video.frames import predict_table, read_frames
+from vidcls.video.reader import open_video
 
 RATE, FRAMES, CLIP_SECONDS = 30, 16, 64 / 30
 SECONDS = 10  # of footage; the long file repeats it

@@ -35,9 +35,9 @@ from machine import warn_if_busy
 from models import LABELS, export_plain, pixel_values, random_frames, write_checkpoint
 
 from generated import write_clip
-from vidcls.benchmark import peak_rss_mb
 from vidcls.cpus import cpu_features, cpu_name, usable_cpus
-from vidcls_train.settings import PRESETS
+from vidcls.diagnostics.benchmark import peak_rss_mb
+from vidcls_train.config.settings import PRESETS
 
 Answer = Callable[[np.ndarray], np.ndarray | None]
 

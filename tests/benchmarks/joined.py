@@ -17,8 +17,8 @@ import click
 import cv2
 
 from vidcls import Segment, VideoClassifier
-from vidcls.decoding import iter_frames, read_times
-from vidcls.folders import label_folders
+from vidcls.video.folders import label_folders
+from vidcls.video.reader import iter_frames, read_times
 
 STRETCHES = 30  # to a video
 

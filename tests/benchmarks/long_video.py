@@ -30,12 +30,12 @@ RATE, KEY_SECONDS = 30, 2
 READ = """
 import json, resource, sys, time
 from vidcls.contract import Contract, from_json
-from vidcls.views import read_views
+from vidcls.clips import read_clips
 contract = from_json(Contract, sys.argv[2], where="benchmark")
 seconds = []
 for _ in range(int(sys.argv[3])):
     started = time.perf_counter()
-    seen = read_views(sys.argv[1], contract, views=5)
+    seen = read_clips(sys.argv[1], contract, views=5)
     seconds.append(time.perf_counter() - started)
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 print(json.dumps([min(seconds), peak, seen.windows[-1][1]]))

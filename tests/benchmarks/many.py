@@ -24,11 +24,11 @@ import click
 from machine import warn_if_busy
 
 from vidcls import Prediction, VideoClassifier
+from vidcls.clips import read_clips
 from vidcls.cpus import usable_cpus
-from vidcls.folders import list_videos
-from vidcls.model import open_model
 from vidcls.preprocessing import normalise
-from vidcls.views import read_views
+from vidcls.runtime.model import open_model
+from vidcls.video.folders import list_videos
 
 
 def exported(preset: str, folder: Path) -> Path:
@@ -48,7 +48,7 @@ def measure(path: Path, videos: list[Path], *, block: int) -> dict[str, float]:
     seconds = {"bare session": 0.0, "predict_many": 0.0, "predict": 0.0}
     for start in range(-block, len(videos), block):
         part = videos[max(start, 0) : max(start, 0) + block]
-        seen = [read_views(video, contract).frames for video in part]
+        seen = [read_clips(video, contract).frames for video in part]
         tensors = [normalise(frames, contract.image) if contract.model.input.normalised else frames for frames in seen]
         times = [time.perf_counter()]
         for tensor in tensors:

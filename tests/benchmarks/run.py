@@ -34,11 +34,11 @@ from transformers import VideoMAEForVideoClassification, VideoMAEImageProcessor
 import vidcls
 from generated import write_clip
 from vidcls import VideoClassifier
+from vidcls.clips import read_clips
 from vidcls.cpus import cpu_name, usable_cpus
 from vidcls.preprocessing import normalise
-from vidcls.views import read_views
 from vidcls_export.exporter import export
-from vidcls_train.settings import PRESETS
+from vidcls_train.config.settings import PRESETS
 
 WIDTH, HEIGHT, FRAMES, RATE = 320, 240, 90, 30
 STAGES = ("decode", "preprocess", "inference")
@@ -46,7 +46,7 @@ STAGES = ("decode", "preprocess", "inference")
 
 def measure(classifier: VideoClassifier, model: Any, processor: Any, clip: Path, *, runs: int) -> dict[str, Any]:
     """Milliseconds per stage of both, a list each, and the largest difference and the spread of the logits."""
-    frames = read_views(clip, classifier.contract).frames
+    frames = read_clips(clip, classifier.contract).frames
     pixel_values = torch.from_numpy(normalise(frames, classifier.contract.image))
     full_frames = list(decoded(clip, classifier))
     times: dict[str, dict[str, list[float]]] = {
@@ -73,8 +73,8 @@ def measure(classifier: VideoClassifier, model: Any, processor: Any, clip: Path,
 
 def decoded(clip: Path, classifier: VideoClassifier) -> list[np.ndarray]:
     """The frames that the classifier looks at, uint8 RGB [H, W, 3], before resize and crop."""
-    from vidcls.decoding import iter_frames, read_times
     from vidcls.sampling import sample_views
+    from vidcls.video.reader import iter_frames, read_times
 
     sampling = classifier.contract.sampling
     (view,) = sample_views(read_times(clip), frames=sampling.frames, clip_seconds=sampling.clip_seconds, views=1)

@@ -21,8 +21,8 @@ import numpy as np
 import onnxruntime
 from machine import warn_if_busy
 
-from vidcls.benchmark import peak_rss_mb
 from vidcls.cpus import cpu_name, usable_cpus
+from vidcls.diagnostics.benchmark import peak_rss_mb
 
 OWN, CONTROL = "as vidcls opens it", "the same again"
 # {name: (entries of the session's configuration, attributes of its options)}

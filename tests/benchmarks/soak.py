@@ -26,8 +26,8 @@ import numpy as np
 import live_server
 from generated import write_model
 from vidcls import Prediction, VideoClassifier
-from vidcls.streaming import Stream, open_stream
-from vidcls.views import VideoViews
+from vidcls.clips import SampledClips
+from vidcls.live.stream import Stream, open_stream
 
 ANSWER_SECONDS = 1.0  # that the model takes for a window
 OVERLOAD = 3  # windows asked for in that time
@@ -62,7 +62,7 @@ class Soak:
 def watch(url: str, classifier: VideoClassifier) -> Stream:
     """The stream, through a model that takes ANSWER_SECONDS."""
 
-    def slow(seen: VideoViews) -> Prediction:
+    def slow(seen: SampledClips) -> Prediction:
         time.sleep(ANSWER_SECONDS)
         return classifier._classify(seen)
 

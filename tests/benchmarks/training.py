@@ -18,17 +18,17 @@ import click
 import numpy as np
 import torch
 
-from vidcls.folders import list_videos
 from vidcls.preprocessing import normalise
-from vidcls_train.augmentation import PairMixing, training_transform
-from vidcls_train.datasets import ClipDataset, Collate
-from vidcls_train.drop_path import BRANCHES_PER_LAYER
-from vidcls_train.model import from_preset
-from vidcls_train.optimization import make_optimizer
-from vidcls_train.patch_dropout import PatchDropout
-from vidcls_train.settings import PRESETS, STORED_SCALE, Settings
-from vidcls_train.store import FrameStore
-from vidcls_train.video import DecodedVideo
+from vidcls.video.folders import list_videos
+from vidcls_train.config.settings import PRESETS, STORED_SCALE, Settings
+from vidcls_train.data.augmentation import PairMixing, training_transform
+from vidcls_train.data.datasets import ClipDataset, Collate
+from vidcls_train.data.frame_cache import FrameStore
+from vidcls_train.data.video import DecodedVideo
+from vidcls_train.model.build import from_preset
+from vidcls_train.model.drop_path import BRANCHES_PER_LAYER
+from vidcls_train.model.patch_dropout import PatchDropout
+from vidcls_train.trainer.param_groups import make_optimizer
 
 LABELS = tuple("abcdefgh")
 

@@ -107,11 +107,11 @@ def test_answers_are_transformers_own(kind: str, precision: Any, graph: Any, cli
 
 def test_any_batch(tmp_path: Path) -> None:
     """The class token and TimeSformer's tokens are repeated as often as there are clips, and frames."""
-    from vidcls.session import Session
+    from vidcls.runtime.onnxruntime_session import OnnxRuntimeSession
 
     for kind in ("timesformer", "vivit", "vjepa2"):
         save(MODELS[kind][0], tmp_path / kind)
-        session = Session(export(tmp_path / kind, tmp_path / f"{kind}.onnx").path, device="cpu")
+        session = OnnxRuntimeSession(export(tmp_path / kind, tmp_path / f"{kind}.onnx").path, device="cpu")
         clips = np.random.default_rng(1).integers(0, 256, (3, 4, 32, 32, 3), np.uint8)
         alone = np.concatenate([session.run(clip[None]) for clip in clips])
         np.testing.assert_allclose(session.run(clips), alone, rtol=0, atol=1e-5)

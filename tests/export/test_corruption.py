@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from onnx import numpy_helper
 
 from vidcls import ModelError, VideoClassifier
-from vidcls.cli import main
+from vidcls.cli.main import main
 
 
 def flip_weight(path: Path) -> None:

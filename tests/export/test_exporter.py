@@ -20,7 +20,7 @@ from transformers import VideoMAEForVideoClassification, VideoMAEImageProcessor
 from generated import LABELS, write_checkpoint, write_clip
 from vidcls import ModelError, VideoClassifier
 from vidcls.contract import Contract, from_json
-from vidcls.session import Session
+from vidcls.runtime.onnxruntime_session import OnnxRuntimeSession
 from vidcls_export.exporter import export, report_fields
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -75,7 +75,7 @@ def test_answers_are_pytorchs(exports: dict[Any, Any], checkpoint: Path, kind: t
 def test_any_batch_gives_what_each_clip_gives_alone(
     exports: dict[Any, Any], checkpoint: Path, kind: tuple[str, str]
 ) -> None:
-    session, clips = Session(exports[kind].path, device="cpu"), random_clips(3)
+    session, clips = OnnxRuntimeSession(exports[kind].path, device="cpu"), random_clips(3)
     together = session.run(clips)
     assert together.shape == (3, len(LABELS))
     # This one takes the range of its activations from all that it gets at once.
@@ -89,7 +89,7 @@ def test_any_batch_gives_what_each_clip_gives_alone(
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_input_is_bytes_and_the_batch_is_free(exports: dict[Any, Any], kind: tuple[str, str]) -> None:
-    session = Session(exports[kind].path, device="cpu")
+    session = OnnxRuntimeSession(exports[kind].path, device="cpu")
     assert (session.input_name, session.input_type) == ("pixel_values", "tensor(uint8)")
     assert session.input_shape == ["batch", 4, 32, 32, 3]
     assert (session.output_name, session.output_type) == ("logits", "tensor(float)")

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from vidcls import VideoClassifier
-from vidcls.session import Session, nodes_by_provider
-from vidcls.views import read_views
+from vidcls.clips import read_clips
+from vidcls.runtime.onnxruntime_session import OnnxRuntimeSession, nodes_by_provider
 
 pytestmark = pytest.mark.usefixtures("cuda_card")
 
@@ -60,7 +60,7 @@ def inputs() -> np.ndarray:
 
 
 def test_every_node_runs_on_the_card(exported: Path) -> None:
-    session = Session(exported, device="cuda")
+    session = OnnxRuntimeSession(exported, device="cuda")
     assert session.device == "cuda"
     assert set(nodes_by_provider(session._session)) == {"CUDAExecutionProvider"}
 
@@ -73,21 +73,24 @@ def test_auto_takes_the_card_and_says_so(exported: Path, cuda_card: str) -> None
 
 
 def test_logits_are_pytorchs(exported: Path, precision: str, pytorch: Any, inputs: np.ndarray) -> None:
-    logits = Session(exported, device="cuda").run(inputs)
+    logits = OnnxRuntimeSession(exported, device="cuda").run(inputs)
     expected = pytorch(inputs)
     assert expected.std() > 1
     np.testing.assert_allclose(logits, expected, rtol=0, atol=TOLERANCE[precision])
 
 
 def test_bound_buffers_change_no_answer(exported: Path, inputs: np.ndarray) -> None:
-    session = Session(exported, device="cuda")
+    session = OnnxRuntimeSession(exported, device="cuda")
     for batch in (1, 8, 3, 1):
         (expected,) = session._session.run(None, {session.input_name: inputs[:batch]})
         np.testing.assert_array_equal(session.run(inputs[:batch]), expected)
 
 
 def test_a_cuda_graph_changes_no_answer(exported: Path, inputs: np.ndarray) -> None:
-    plain, graphs = Session(exported, device="cuda"), Session(exported, device="cuda", cuda_graph=True)
+    plain, graphs = (
+        OnnxRuntimeSession(exported, device="cuda"),
+        OnnxRuntimeSession(exported, device="cuda", cuda_graph=True),
+    )
     for start in range(4):  # the first run of a size records, the later ones replay, of two sizes in turn
         for batch in (1, 8):
             part = inputs[start : start + batch]
@@ -95,7 +98,7 @@ def test_a_cuda_graph_changes_no_answer(exported: Path, inputs: np.ndarray) -> N
 
 
 def test_views_in_one_batch_answer_as_alone(exported: Path, inputs: np.ndarray) -> None:
-    session = Session(exported, device="cuda")
+    session = OnnxRuntimeSession(exported, device="cuda")
     alone = np.concatenate([session.run(part) for part in inputs[:, None]])
     np.testing.assert_allclose(session.run(inputs), alone, rtol=0, atol=KERNELS)
 
@@ -107,7 +110,7 @@ def test_real_clips_have_pytorchs_answers(exported: Path, precision: str, pytorc
     clips = sorted((real_data / "ucf8" / "test").glob("*/*.avi"))
     assert clips
     for clip in clips:
-        frames = read_views(clip, classifier.contract).frames
+        frames = read_clips(clip, classifier.contract).frames
         (expected,) = pytorch(normalise(frames, classifier.contract.image))
         logits = classifier.predict(clip).logits
         np.testing.assert_allclose(logits, expected, rtol=0, atol=TOLERANCE[precision])

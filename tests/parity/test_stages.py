@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from parity import reference
+from vidcls.clips import read_clips
 from vidcls.contract import Contract, from_json
-from vidcls.decoding import iter_frames, read_times
 from vidcls.preprocessing import normalise
 from vidcls.sampling import sample_views
-from vidcls.views import read_views
+from vidcls.video.reader import iter_frames, read_times
 
 # Exact fractions against the floats of a container's clock; a frame lasts a thousand times longer.
 SECONDS = 1e-6
@@ -41,7 +41,7 @@ def contract(fields: dict[str, Any]) -> Contract:
 def assert_same_views(path: Path, settings: dict[str, Any], *, views: int, crops: int) -> None:
     """Windows and timestamps to a millionth of a second, pixels and tensors bit for bit."""
     windows, timestamps, clips = reference.clip_pixels(path, settings, views=views, crops=crops)
-    seen = read_views(path, contract(settings), views=views, crops=crops)
+    seen = read_clips(path, contract(settings), views=views, crops=crops)
     expected_windows = [(float(window.start), float(window.end)) for window in windows]
     np.testing.assert_allclose(seen.windows, expected_windows, atol=SECONDS, rtol=0, err_msg=str(path))
     np.testing.assert_allclose(seen.timestamps, timestamps, atol=SECONDS, rtol=0, err_msg=str(path))

@@ -21,7 +21,7 @@ from generated import (
     write_model,
 )
 from vidcls import ModelError, VideoClassifier, VideoError
-from vidcls.views import read_views
+from vidcls.clips import read_clips
 
 # float32 sums of 12288 products, against numpy's in float64. A pixel off by one level moves a logit by about 5e-4.
 LOGIT = 5e-5
@@ -57,7 +57,7 @@ def test_both_kinds_of_input_give_the_logits_worked_out_in_numpy(dtype: str, tmp
 
 def test_a_video_gives_the_logits_of_the_frames_seen(classifier: VideoClassifier, clip: Path) -> None:
     prediction = classifier.predict(clip)
-    seen = read_views(clip, classifier.contract)
+    seen = read_clips(clip, classifier.contract)
     np.testing.assert_allclose(prediction.logits, model_logits(seen.frames[0], contract_fields()), atol=LOGIT)
     assert prediction.windows == seen.windows
     np.testing.assert_array_equal(prediction.timestamps, seen.timestamps)
@@ -70,7 +70,7 @@ def test_logits_are_the_mean_over_views_and_crops(
     views: int, crops: int, classifier: VideoClassifier, clip: Path
 ) -> None:
     prediction = classifier.predict(clip, views=views, crops=crops)
-    seen = read_views(clip, classifier.contract, views=views, crops=crops)
+    seen = read_clips(clip, classifier.contract, views=views, crops=crops)
     each = [model_logits(frames, contract_fields()) for frames in seen.frames]
     assert len(each) == views * crops
     np.testing.assert_allclose(prediction.logits, np.mean(each, axis=0), atol=LOGIT)

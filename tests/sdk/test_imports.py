@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import vidcls
-import vidcls.cli
+import vidcls.cli.main
 
 ROOT = Path(__file__).parent.parent.parent
 PACKAGES = {"vidcls": ROOT / "sdk/vidcls", "vidcls_train": ROOT / "train/vidcls_train"}
@@ -54,9 +54,9 @@ def test_the_blocked_names_are_names_of_modules() -> None:
     assert "onnxruntime" in loaded_modules("import onnxruntime")
 
 
-@pytest.mark.parametrize("command", [[], *([name] for name in sorted(vidcls.cli.main.commands))], ids=" ".join)
+@pytest.mark.parametrize("command", [[], *([name] for name in sorted(vidcls.cli.main.main.commands))], ids=" ".join)
 def test_help_loads_nothing_but_the_command_line(command: list[str]) -> None:
-    code = f"from vidcls.cli import main\ntry:\n    main({[*command, '--help']})\nexcept SystemExit as end:\n"
+    code = f"from vidcls.cli.main import main\ntry:\n    main({[*command, '--help']})\nexcept SystemExit as end:\n"
     assert loaded_modules(f"{code}    assert end.code == 0").isdisjoint([*HEAVY, *NEEDED, *RUNTIMES])
 
 
@@ -116,7 +116,9 @@ def test_imports_point_one_way(package: str, never: set[str]) -> None:
         assert imported_packages(module).isdisjoint(never), module
 
 
-@pytest.mark.parametrize(("package", "module"), [("onnxruntime", "session.py"), ("openvino", "openvino_session.py")])
+@pytest.mark.parametrize(
+    ("package", "module"), [("onnxruntime", "onnxruntime_session.py"), ("openvino", "openvino_session.py")]
+)
 def test_one_module_of_the_sdk_touches_the_runtime(package: str, module: str) -> None:
     users = [path.name for path in PACKAGES["vidcls"].rglob("*.py") if package in imported_packages(path)]
     assert users == [module]
@@ -126,7 +128,7 @@ def test_one_module_opens_videos_and_one_cameras() -> None:
     users = [
         path.name for folder in PACKAGES.values() for path in folder.rglob("*.py") if "VideoCapture" in path.read_text()
     ]
-    assert sorted(users) == ["capture.py", "opencv_video.py"]
+    assert sorted(users) == ["capture.py", "opencv.py"]
 
 
 @pytest.mark.parametrize("problem", ["No module named 'cv2'", "libGL.so.1: cannot open shared object file"])
@@ -141,7 +143,7 @@ def test_without_opencv_both_its_packages_are_named(problem: str, tmp_path: Path
     "command", ["predict m.onnx v.mp4", "evaluate m.onnx .", "preview m.onnx v.mp4 -o v.gif", "info m.onnx"]
 )
 def test_without_opencv_a_command_is_one_sentence_and_help_works(command: str, tmp_path: Path) -> None:
-    program = "from vidcls.cli import main\nmain({})"
+    program = "from vidcls.cli.main import main\nmain({})"
     result = run_without_opencv(program.format(command.split()), tmp_path)
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr.startswith("Error: OpenCV cannot be imported (")

@@ -44,11 +44,11 @@ def test_the_wheel_installs_the_commands(wheel: zipfile.ZipFile) -> None:
     (name,) = (name for name in wheel.namelist() if name.endswith("entry_points.txt"))
     lines = wheel.read(name).decode().split("\n")
     for command, package in {
-        "vidcls": "vidcls",
-        "vidcls-train": "vidcls_train",
-        "vidcls-export": "vidcls_export",
+        "vidcls": "vidcls.cli.main",
+        "vidcls-train": "vidcls_train.cli.finetune",
+        "vidcls-export": "vidcls_export.cli",
     }.items():
-        assert f"{command} = {package}.cli:main" in lines
+        assert f"{command} = {package}:main" in lines
 
 
 def test_the_lean_parts_need_no_torch_and_no_particular_runtime(wheel: zipfile.ZipFile) -> None:

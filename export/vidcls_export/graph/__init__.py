@@ -1,0 +1,1 @@
+"""A PyTorch model -> its fp32 ONNX graph."""

@@ -1,0 +1,1 @@
+"""An fp32 graph -> fp16 or int8."""

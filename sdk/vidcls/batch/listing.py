@@ -1,0 +1,105 @@
+"""What is to be classified: a folder, a pattern, a list or a URL -> the names of its videos."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+from typing import Any
+
+from vidcls.batch.remote import filesystem, is_fetched
+from vidcls.video.folders import VIDEO_EXTENSIONS
+from vidcls.video.source import is_url, source_name
+
+# Names of the column that holds the videos; else the first one does.
+_COLUMNS = ("path", "video")
+_LISTS = (".txt", ".csv", ".parquet")
+
+
+def list_source(source: str) -> list[str]:
+    """The videos that a SOURCE names, each once, in order.
+
+    A folder gives all videos below it, sorted; a pattern with * what it matches; .txt a name a line,
+    .csv and .parquet their column `path`, with names relative to the list's own folder. Anything else
+    is a video itself. All of them may be URLs that fsspec knows.
+
+    Raises:
+        ValueError: there is no such thing, or it names no video.
+    """
+    if is_url(source) and not is_fetched(source):  # http: nothing to list there
+        return [source]
+    files, path = filesystem(source)
+    try:
+        names = _names(files, path, source)
+    except OSError as error:
+        raise ValueError(f"{source_name(source)}: cannot be read ({' '.join(str(error).split())})") from None
+    if not names:
+        raise ValueError(f"{source_name(source)}: holds no videos; name a folder, a pattern, a list or a video")
+    return list(dict.fromkeys(names))
+
+
+def _names(files: Any, path: str, source: str) -> list[str]:
+    prefix = source.partition("://")[0] + "://" if is_url(source) else ""
+    question = source.partition("?")[2]  # where pyarrow takes a server's address from
+    suffix = f"?{question}" if prefix and question else ""
+
+    def named(paths: Iterable[str]) -> list[str]:
+        return [f"{prefix}{found}{suffix}" for found in sorted(paths)]
+
+    if any(character in path for character in "*[") and not files.exists(path):
+        hidden = PurePosixPath(path).name.startswith(".")
+        folder = re.split(r"[*\[]", path)[0].rpartition("/")[0]
+        matched = (found for found in files.glob(path) if hidden or not _is_hidden(found, folder))
+        return named(found for found in matched if files.isfile(found))
+    if files.isdir(path):
+        return named(found for found in files.find(path) if _is_visible_video(found, path))
+    if not files.exists(path):
+        raise ValueError(f"{source_name(source)}: there is no such file or folder")
+    if PurePosixPath(path).suffix.lower() not in _LISTS:
+        return [source]
+    with files.open(path, "rb") as file:
+        listed = _read_list(file.read(), path, source)
+    folder = str(PurePosixPath(path).parent)
+    return [name if is_url(name) or name.startswith("/") else f"{prefix}{folder}/{name}{suffix}" for name in listed]
+
+
+def _is_visible_video(path: str, folder: str) -> bool:
+    return PurePosixPath(path).suffix.lower() in VIDEO_EXTENSIONS and not _is_hidden(path, folder)
+
+
+def _is_hidden(path: str, folder: str) -> bool:
+    return any(part.startswith(".") for part in PurePosixPath(path.removeprefix(folder)).parts)
+
+
+def _read_list(content: bytes, path: str, source: str) -> list[str]:
+    kind = PurePosixPath(path).suffix.lower()
+    if kind == ".parquet":
+        return _read_parquet(content, source)
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{source_name(source)}: is not UTF-8 text ({error}); save it as UTF-8") from None
+    if kind == ".txt":
+        return [line.strip() for line in text.splitlines() if line.strip()]
+    rows = [row for row in csv.reader(io.StringIO(text, newline="")) if row]
+    if not rows:
+        return []
+    named = next((rows[0].index(column) for column in _COLUMNS if column in rows[0]), None)
+    return [row[named or 0] for row in (rows if named is None else rows[1:]) if len(row) > (named or 0)]
+
+
+def _read_parquet(content: bytes, source: str) -> list[str]:
+    import pyarrow as pa  # noqa: PLC0415 - with vidcls[ray] only
+    from pyarrow import parquet  # noqa: PLC0415
+
+    try:
+        file = parquet.ParquetFile(io.BytesIO(content))
+    except pa.ArrowException as error:
+        raise ValueError(f"{source_name(source)}: is no Parquet file ({error})") from None
+    columns = file.schema_arrow.names
+    column = next((name for name in _COLUMNS if name in columns), None)
+    if column is None:
+        raise ValueError(f"{source_name(source)}: has the columns {', '.join(columns)}, expected one named 'path'")
+    return [str(name) for name in file.read(columns=[column])[column].to_pylist() if name]

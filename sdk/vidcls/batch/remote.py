@@ -1,0 +1,76 @@
+"""Files that are not on this machine: found, listed and fetched through fsspec and pyarrow ([ray]).
+
+S3 and Google Cloud Storage are pyarrow's own; it reads the usual variables (AWS_ACCESS_KEY_ID,
+AWS_ENDPOINT_URL and so on). What else fsspec knows, with the package it needs, works as well.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from tempfile import NamedTemporaryFile
+from typing import Any
+
+from vidcls.errors import VideoError
+from vidcls.video.source import VideoSource, is_url, source_name
+
+# FFmpeg opens these itself, and seeks in them instead of fetching all.
+_OPENED_BY_DECODERS = ("http://", "https://", "rtsp://", "rtsps://", "rtmp://")
+_PYARROW = ("s3://", "gs://")
+
+
+def is_fetched(name: str) -> bool:
+    """Whether a video of this name has to be fetched before it can be decoded."""
+    return is_url(name) and not name.startswith(_OPENED_BY_DECODERS)
+
+
+@contextmanager
+def fetched(source: int | VideoSource) -> Iterator[int | VideoSource]:
+    """What a decoder can open: the source itself, or a copy of it that lasts as long as the context.
+
+    Raises:
+        VideoError: it cannot be fetched; or what is raised inside, under the source's own name.
+    """
+    if not isinstance(source, str) or not is_fetched(source):
+        yield source
+        return
+    name = source_name(source)
+    with NamedTemporaryFile(prefix="vidcls-", suffix=PurePosixPath(source).suffix[:8]) as copy:
+        try:
+            files, path = filesystem(source)
+            with files.open(path, "rb") as remote:
+                shutil.copyfileobj(remote, copy, 1 << 20)
+            copy.flush()
+        except OSError as error:
+            raise VideoError(name, f"cannot be fetched ({_one_line(error)})") from None
+        try:
+            yield copy.name
+        except VideoError as error:
+            raise VideoError(name, str(error).removeprefix(f"{error.path}: ")) from None
+
+
+def filesystem(url: str) -> tuple[Any, str]:
+    """(an fsspec filesystem, the path in it) of a URL or of a local path.
+
+    Raises:
+        ValueError: there is nothing that opens such a URL.
+    """
+    import fsspec.core  # noqa: PLC0415 - with vidcls[ray] only
+
+    if not url.startswith(_PYARROW):
+        try:
+            files, path = fsspec.core.url_to_fs(url if is_url(url) else str(Path(url).absolute()))
+        except (ImportError, ValueError) as error:
+            raise ValueError(f"{source_name(url)}: cannot be opened ({_one_line(error)})") from None
+        return files, path
+    from fsspec.implementations.arrow import ArrowFSWrapper  # noqa: PLC0415
+    from pyarrow.fs import FileSystem  # noqa: PLC0415
+
+    files, path = FileSystem.from_uri(url)
+    return ArrowFSWrapper(files), path
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

@@ -1,0 +1,1 @@
+"""The command `vidcls`: one file a command, and all that is printed."""

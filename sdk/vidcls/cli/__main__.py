@@ -1,0 +1,5 @@
+"""`python -m vidcls.cli` is the command `vidcls`."""
+
+from vidcls.cli.main import main
+
+main()

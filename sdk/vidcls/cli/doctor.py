@@ -1,0 +1,98 @@
+"""`vidcls doctor`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from vidcls.cli import options, terminal
+
+
+@click.command()
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="auto",
+    show_default=True,
+    help="What has to work; auto: the CPU, and CUDA where an onnxruntime with CUDA is installed.",
+)
+@options.as_json
+def doctor(device: str, as_json: bool) -> None:
+    """Say what runs here, what does not, and the line that mends it.
+
+    Exit code 1 if something that was asked for cannot work.
+    """
+    from vidcls.diagnostics.doctor import examine
+
+    report = examine(device=device)
+    if as_json:
+        terminal.print_json(report)
+    else:
+        for line in _lines(report):
+            click.echo(line)
+    if not report["ok"]:
+        raise SystemExit(1)
+
+
+def _lines(report: dict[str, Any]) -> list[str]:
+    rows = [
+        ("vidcls", f"{report['vidcls']}, Python {report['python']}, {report['system']}"),
+        *_cpu_rows(report["cpu"]),
+        *_runtime_rows(report),
+        *_video_rows(report),
+        ("cameras", ", ".join(camera["path"] for camera in report["cameras"]) or "none"),
+    ]
+    lines = [f"{name:13}{text}" for name, text in rows]
+    for number, problem in enumerate(report["problems"], 1):
+        lines += ["", f"Problem {number}: {problem['what']}", f"  to mend it: {problem['mend']}"]
+    for note in report["notes"]:
+        lines += ["", f"Note: {note['what']}", f"  to change it: {note['mend']}"]
+    return [*lines, "", "Everything asked for works." if report["ok"] else "Not everything asked for works."]
+
+
+def _cpu_rows(cpu: dict[str, Any]) -> list[tuple[str, str]]:
+    quota = "" if cpu["quota"] is None else f", container quota {cpu['quota']:g}"
+    has = [name for name, there in cpu["features"].items() if there]
+    lacks = [name for name, there in cpu["features"].items() if not there]
+    return [
+        ("CPU", f"{cpu['name']}; {cpu['threads']} threads used ({cpu['allowed']} allowed{quota})"),
+        ("", f"has {', '.join(has) or 'none of'}{'; lacks ' if has else ' '}{', '.join(lacks)}"),
+    ]
+
+
+def _runtime_rows(report: dict[str, Any]) -> list[tuple[str, str]]:
+    if report["onnxruntime"] is None:
+        return [("onnxruntime", "missing")]
+    wheels = ", ".join(f"{name} {version}" for name, version in report["wheels"].items())
+    providers = ", ".join(name.removesuffix("ExecutionProvider") for name in report["providers"])
+    rows = [("onnxruntime", f"{report['onnxruntime']} ({wheels or 'of no package'}); providers {providers}")]
+    cuda = report["cuda"]
+    if cuda["version"]:
+        cards = "; ".join(
+            f"{card['name']}, {card['memory_mb'] / 1024:.0f} GB, capability {card['capability']}"
+            for card in cuda["cards"]
+        )
+        rows.append(("  driver", f"CUDA {'.'.join(map(str, cuda['version']))}; {cards or 'no card'}"))
+    of_cuda = {name: place for name, place in cuda["libraries"].items() if name.startswith(("libcu", "libnv"))}
+    for name, place in of_cuda.items():
+        rows.append(("", f"{name} {'missing' if place is None else 'in ' + place if place != 'system' else 'found'}"))
+    for name, found in report["devices"].items():
+        rows.append((f"  {name}", f"works, {found['ms']:.2g} ms" if found["ok"] else f"no: {found['problem']['what']}"))
+    rows.append(("  auto", f"takes {report['auto']}" if report["auto"] else "finds nothing"))
+    return rows
+
+
+def _video_rows(report: dict[str, Any]) -> list[tuple[str, str]]:
+    if report["opencv"] is None:
+        return [("OpenCV", "missing")]
+    video = report["video"]
+    ffmpeg = "with" if video["ffmpeg"] else "without"
+    windows = f"windows by {video['gui']}" if video["gui"] else "no windows"
+    display = "" if video["display"] or not video["gui"] else ", but no display here"
+    decodes = [codec for codec, works in video["decodes"].items() if works]
+    fails = [codec for codec, works in video["decodes"].items() if not works]
+    return [
+        ("OpenCV", f"{report['opencv']} {ffmpeg} FFmpeg, {windows}{display}; PyAV {video['av'] or 'not installed'}"),
+        ("  decodes", f"{', '.join(decodes) or 'nothing'}{'; not ' + ', '.join(fails) if fails else ''}"),
+    ]

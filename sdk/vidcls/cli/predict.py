@@ -1,0 +1,90 @@
+"""`vidcls predict`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from vidcls.cli import options, terminal
+
+if TYPE_CHECKING:
+    from vidcls import Prediction
+    from vidcls.video.reader import Decoder
+
+# Headers are often a few frames wrong; what is missing more was cut off.
+WHOLE_SHARE = 0.9
+
+
+@click.command()
+@options.model
+@click.argument("videos", metavar="VIDEO...", nargs=-1, required=True, type=click.Path())
+@click.option("--top-k", type=click.IntRange(min=1), default=5, show_default=True, help="Labels to print per video.")
+@options.views_and_crops
+@options.decoder
+@options.device
+@options.engine
+@options.as_json
+def predict(
+    model: Path,
+    videos: tuple[str, ...],
+    top_k: int,
+    views: int,
+    crops: str,
+    decoder: Decoder,
+    device: str,
+    engine: str,
+    as_json: bool,
+) -> None:
+    """Classify each VIDEO (a path or a URL).
+
+    A video that fails does not stop the others; the exit code is then 1.
+    """
+    failed = False
+    with terminal.exit_codes():
+        from vidcls.errors import VideoError
+        from vidcls.video.reader import source_name
+
+        classifier = options.open_classifier(model, device, engine=engine, views=views, crops=crops)
+        answers = classifier.predict_many(videos, views=views, crops=int(crops), decoder=decoder)
+        with terminal.progress(answers, label="classifying", length=len(videos)) as bar:
+            for video, answer in zip(videos, bar, strict=True):
+                terminal.clear_progress()
+                if isinstance(answer, VideoError):
+                    failed = True
+                    if as_json:
+                        problem = {"type": type(answer).__name__, "message": str(answer)}
+                        terminal.print_json({"video": source_name(video), "error": problem})
+                    else:
+                        terminal.note(f"Error: {answer}")
+                    continue
+                if answer.decoded_share is not None and answer.decoded_share < WHOLE_SHARE:
+                    terminal.note(
+                        f"Warning: {source_name(video)}: only {answer.decoded_share:.0%} of the length that the file "
+                        "states could be decoded"
+                    )
+                if as_json:
+                    terminal.print_json({"video": source_name(video), **_prediction_fields(answer, top_k=top_k)})
+                else:
+                    click.echo(source_name(video))
+                    for label, score in answer.top(top_k):
+                        click.echo(f"  {score:.4f}  {label}")
+    if failed:
+        raise SystemExit(1)
+
+
+def _prediction_fields(prediction: Prediction, *, top_k: int) -> dict[str, Any]:
+    return {
+        "label": prediction.label,
+        "score": prediction.score,
+        "top": [{"label": label, "score": score} for label, score in prediction.top(top_k)],
+        "logits": prediction.logits.tolist(),
+        "probabilities": prediction.probabilities.tolist(),
+        "labels": prediction.labels,
+        "windows": prediction.windows,
+        "timestamps": prediction.timestamps.tolist(),
+        "decoded_share": prediction.decoded_share,
+        "device": prediction.device,
+        "timing_ms": prediction.timing_ms,
+    }

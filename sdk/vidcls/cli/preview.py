@@ -1,0 +1,38 @@
+"""`vidcls preview`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from vidcls.cli import options, terminal
+
+if TYPE_CHECKING:
+    from vidcls.video.reader import Decoder
+
+
+@click.command()
+@options.model
+@options.video
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    required=True,
+    help="The picture to write: .gif (256 colours a frame), or .webp or .png (exact).",
+)
+@options.decoder
+def preview(model: Path, video: str, output: Path, decoder: Decoder) -> None:
+    """Write the frames of VIDEO exactly as the model sees them, after sampling, resize and crop."""
+    with terminal.exit_codes():
+        from vidcls.clips import read_clips
+        from vidcls.figures.animation import write_animation
+
+        contract = options.open_classifier(model, "cpu").contract
+        seen = read_clips(video, contract, decoder=decoder)
+        write_animation(seen.frames[0], output, seconds=contract.sampling.clip_seconds)
+        start, end = seen.windows[0]
+    size = contract.image.crop_size
+    click.echo(f"{output}: {contract.sampling.frames} frames, {size} x {size}, from {start:.2f} s to {end:.2f} s")

@@ -1,0 +1,110 @@
+"""What the three command lines share: errors as one sentence and an exit code, and progress bars."""
+
+from __future__ import annotations
+
+import errno
+import io
+import json
+import logging
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import click
+
+from vidcls.errors import VidclsError
+
+T = TypeVar("T")
+
+
+@contextmanager
+def exit_codes() -> Iterator[None]:
+    """Turn what the user can mend into one sentence: wrong usage exits with 2, all else with 1."""
+    _show_log()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a name that stdout's encoding lacks is no reason to stop
+    try:
+        from vidcls.video.reader import quiet_decoders
+
+        quiet_decoders()
+        yield
+    except VidclsError as error:
+        raise click.ClickException(str(error)) from error
+    except UnicodeError as error:  # a ValueError, but of a library's making
+        raise click.ClickException(str(error)) from error
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    except OSError as error:
+        if error.errno == errno.EPIPE:  # the reader of a pipe has gone: click knows what to do
+            raise
+        raise click.ClickException(str(error)) from error
+
+
+class _LogFormat(logging.Formatter):
+    """Warnings and errors by name; what is merely said, as it is."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = super().format(record)
+        return text if record.levelno == logging.INFO else f"{record.levelname}: {text}"
+
+
+def _show_log() -> None:
+    """Put the library's warnings on stderr, and what training and exporting say on the way."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_LogFormat())
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    for name in ("vidcls.train", "vidcls.export"):
+        logging.getLogger(name).setLevel(logging.INFO)
+
+
+def is_interactive() -> bool:
+    """Whether somebody is watching: progress belongs on stderr, and only on a terminal."""
+    return sys.stderr.isatty()
+
+
+@contextmanager
+def progress(items: Iterable[T], *, label: str, length: int | None = None) -> Iterator[Iterable[T]]:
+    """`items` behind a progress bar with the time left, on stderr and only where that is a terminal."""
+    with click.progressbar(
+        items, length=length, label=label, file=sys.stderr, show_pos=True, hidden=not is_interactive()
+    ) as bar:
+        yield bar
+
+
+def track(items: Iterable[T], *, label: str, length: int | None = None) -> Iterator[T]:
+    """The `vidcls.progress.Track` of the command lines: a progress bar, as `progress` draws it."""
+    with progress(items, label=label, length=length) as bar:
+        yield from bar
+
+
+@contextmanager
+def counter(length: int, *, label: str) -> Iterator[Callable[[int], None]]:
+    """A progress bar with rate and time left that is moved by hand: call what this gives with how many are done."""
+    started = time.monotonic()
+    with click.progressbar(
+        range(length),
+        label=label,
+        file=sys.stderr,
+        show_pos=True,
+        hidden=not is_interactive(),
+        item_show_func=lambda done: None if done is None else f"{done / (time.monotonic() - started):.1f} a second",
+    ) as bar:
+        yield lambda done: bar.update(done - bar.pos, done)
+
+
+def clear_progress() -> None:
+    """Take the progress bar off its line, before a result is printed there; it is drawn again below it."""
+    if is_interactive():
+        click.echo("\r\033[K", nl=False, err=True)
+
+
+def note(message: str) -> None:
+    """Tell the user something that is not the result: on stderr, so that results pipe cleanly."""
+    click.echo(message, err=True)
+
+
+def print_json(fields: dict[str, Any]) -> None:
+    """One JSON object on one line of stdout, in ASCII, which every encoding of stdout has."""
+    click.echo(json.dumps(fields))

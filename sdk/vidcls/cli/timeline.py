@@ -1,0 +1,90 @@
+"""`vidcls timeline`."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from vidcls.cli import options, terminal
+
+if TYPE_CHECKING:
+    from vidcls.figures.timeline import Thumbnails
+    from vidcls.temporal.record import Record
+    from vidcls.temporal.timeline import Segment
+
+
+@click.command()
+@options.model
+@options.video
+@click.option("--json", "form", flag_value="json", help="Print JSON, one segment a line.")
+@click.option("--csv", "form", flag_value="csv", help="Print CSV with a header.")
+@click.option("--srt", "form", flag_value="srt", help="Print SubRip subtitles, for any player.")
+@click.option(
+    "--plot",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write a picture of it too: a band per label over time, and thumbnails. Its ending says the format.",
+)
+@click.option(
+    "--change-odds",
+    type=click.FloatRange(min=1),
+    default=7,
+    show_default=True,
+    help="A change of label counts if it makes all answers together this many times more probable.",
+)
+@options.device
+def timeline(model: Path, video: str, form: str | None, plot: Path | None, change_odds: float, device: str) -> None:
+    """Tell what happens when in VIDEO (a path or a URL), of any length.
+
+    Windows of the model's clip length step through it by half their length; neighbouring stretches under the same
+    label are one segment, with start and end in seconds. Segments are printed as they are found; without --json,
+    --csv or --srt, for people. A segment much shorter than a window goes unseen.
+    """
+    with terminal.exit_codes():
+        from vidcls.figures.timeline import Thumbnails, check_format, write_timeline
+        from vidcls.temporal.timeline import CSV_HEADER, check_change_odds, csv_line, segments
+
+        check_change_odds(change_odds)
+        if plot is not None:
+            check_format(plot)
+        classifier = options.open_classifier(model, device)
+        if terminal.is_interactive():
+            terminal.note(f"{model}: {classifier.device}; looking for the times of the video's frames")
+        found = []
+        with classifier.stream(video, pace="fastest") as stream:
+            duration = stream.duration or 0.0
+            thumbnails = Thumbnails(duration=duration)
+            if form == "csv":
+                click.echo(csv_line(CSV_HEADER))
+            with terminal.progress(stream, label="windows", length=stream.total) as bar:
+                records = _seen_by(thumbnails, bar) if plot is not None else bar
+                for number, segment in enumerate(segments(records, duration=duration, change_odds=change_odds), 1):
+                    terminal.clear_progress()
+                    click.echo(_printed(segment, form=form, number=number))
+                    found.append(segment)
+        if plot is not None:
+            write_timeline(plot, found, labels=classifier.labels, duration=duration, thumbnails=thumbnails.pictures)
+
+
+def _printed(segment: Segment, *, form: str | None, number: int) -> str:
+    import json
+
+    from vidcls.temporal.timeline import clock, csv_line, srt_entry
+
+    if form == "json":
+        return json.dumps(dataclasses.asdict(segment))
+    if form == "csv":
+        return csv_line(dataclasses.astuple(segment))
+    if form == "srt":
+        return srt_entry(segment, number)
+    start, end = clock(segment.start, digits=2), clock(segment.end, digits=2)
+    return f"{start:>10} - {end:>10}  {segment.score:.4f}  {segment.label}"
+
+
+def _seen_by(thumbnails: Thumbnails, records: Iterable[Record]) -> Iterator[Record]:
+    for record in records:
+        thumbnails.see(record)
+        yield record

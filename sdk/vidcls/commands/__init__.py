@@ -1,1 +1,0 @@
-"""The commands of `vidcls`, one module each."""

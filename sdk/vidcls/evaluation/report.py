@@ -1,0 +1,72 @@
+"""The pictures of an evaluation: what is taken for what, and the most confident mistakes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from vidcls.clips import read_clips
+from vidcls.contract import Contract
+from vidcls.evaluation.metrics import score_logits
+from vidcls.figures.charts import Strip, write_confusion, write_contact_sheet
+from vidcls.prediction import softmax
+from vidcls.video.reader import source_name
+
+CONFUSION_FILE = "confusion.png"
+MISTAKES_FILE = "mistakes.png"
+
+_MISTAKES_SHOWN = 12
+
+
+def write_pictures(
+    folder: Path,
+    *,
+    name: str,
+    videos: Sequence[Path],
+    logits: npt.NDArray[np.floating],
+    class_ids: Sequence[int],
+    contract: Contract,
+) -> None:
+    """Write confusion.png and mistakes.png into `folder`.
+
+    Args:
+        name: of the data, for titles.
+        videos, logits, class_ids: of the videos that were read: paths, [videos, labels], true classes.
+
+    Raises:
+        VideoError: a video with a wrong answer cannot be read any more.
+    """
+    scores = score_logits(logits, class_ids, contract.labels)
+    low, high = scores.top1_interval
+    title = f"{name}: top-1 {scores.top1:.3f} (95 % interval {low:.2f} to {high:.2f}) on {scores.videos} videos"
+    write_confusion(scores.confusion, contract.labels, folder / CONFUSION_FILE, title=title)
+    _write_mistakes(folder / MISTAKES_FILE, name, videos, softmax(logits), class_ids, contract)
+
+
+def _write_mistakes(
+    path: Path,
+    name: str,
+    videos: Sequence[Path],
+    probabilities: npt.NDArray[np.float64],
+    class_ids: Sequence[int],
+    contract: Contract,
+) -> None:
+    """A strip of frames, as the model saw them, of each of the wrong answers given with the highest probability."""
+    predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    wrong = [index for index in np.argsort(-confidence, kind="stable") if predicted[index] != class_ids[index]]
+    shown = wrong[:_MISTAKES_SHOWN]
+    strips = [
+        Strip(
+            caption=f"'{contract.labels[class_ids[index]]}' taken for '{contract.labels[predicted[index]]}' at "
+            f"{confidence[index]:.2f} (its own label {probabilities[index, class_ids[index]]:.2f}): "
+            f"{Path(source_name(videos[index])).name}",
+            frames=read_clips(videos[index], contract).frames[0],
+        )
+        for index in shown
+    ]
+    most = "" if len(shown) == len(wrong) else f", the {len(shown)} most confident"
+    title = f"{name}: {len(wrong)} of {len(videos)} videos wrong{most}"
+    write_contact_sheet(strips, path, title=title)

@@ -1,0 +1,186 @@
+"""A stream of predictions: of what a camera sees now, or of a whole file, window by window."""
+
+from __future__ import annotations
+
+import itertools
+import time
+import weakref
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from typing import Literal, TypeAlias, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from vidcls.clips import SampledClips
+from vidcls.contract import Contract
+from vidcls.live.capture import Capture, live, paced_file
+from vidcls.prediction import Prediction
+from vidcls.prefetch import map_ahead
+from vidcls.temporal.record import Record
+from vidcls.temporal.windows import FileWindows
+from vidcls.video.reader import VideoSource
+from vidcls.video.source import is_url
+
+Pace: TypeAlias = Literal["realtime", "fastest"]
+Classify: TypeAlias = Callable[[SampledClips], Prediction]
+
+
+class Stream(Iterator[Record]):
+    """An iterator of records, to be used in one `with` and by one thread.
+
+    `with` frees the camera however the block is left; so does the end of the iteration. `stop` may be
+    called from anywhere, also from a signal handler.
+    """
+
+    def __init__(self, source: LiveSource | FileSource, classify: Classify) -> None:
+        self._source = source
+        self._records = source.records(classify)
+        # So that a stream that is merely forgotten frees the camera too.
+        weakref.finalize(self, source.stop)
+
+    def __enter__(self) -> Stream:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __next__(self) -> Record:
+        return next(self._records)
+
+    @property
+    def total(self) -> int | None:
+        """How many records there will be; None where nobody knows."""
+        return self._source.total
+
+    @property
+    def duration(self) -> float | None:
+        """Length of the video in seconds; None where nobody knows."""
+        return self._source.duration
+
+    @property
+    def connected(self) -> bool:
+        """Whether pictures come in; False while a lost source is tried again."""
+        return self._source.connected
+
+    @property
+    def picture(self) -> npt.NDArray[np.uint8] | None:
+        """The newest frame at full size, uint8 RGB [H, W, 3], also while the model is busy; None before the first."""
+        return self._source.picture
+
+    def stop(self) -> None:
+        """Make the iteration end; may be called by any thread, and by a signal handler."""
+        self._source.stop()
+
+    def close(self) -> None:
+        """Stop, and wait until threads have ended and the camera is free."""
+        self._source.stop()
+        self._records.close()
+        self._source.close()
+
+
+def open_stream(
+    source: int | VideoSource,
+    contract: Contract,
+    classify: Classify,
+    *,
+    pace: Pace,
+    step_seconds: float | None,
+    timeout_seconds: float,
+) -> Stream:
+    """Open a source; see VideoClassifier.stream."""
+    if pace not in get_args(Pace):
+        raise ValueError(f"pace is {pace!r}, expected one of {', '.join(map(repr, get_args(Pace)))}")
+    step = contract.sampling.clip_seconds / 2 if step_seconds is None else step_seconds
+    for name, seconds in (("step_seconds", step), ("timeout_seconds", timeout_seconds)):
+        if not seconds > 0:
+            raise ValueError(f"{name} is {seconds}, expected more than 0 seconds")
+    if isinstance(source, bool):
+        raise TypeError(f"source is {source!r}, expected a camera's number, a path or a URL")
+    if pace == "fastest":
+        if isinstance(source, int):
+            raise ValueError(f"pace is 'fastest', but camera {source} has a pace of its own; take 'realtime'")
+        return Stream(FileSource(FileWindows(source, contract, step_seconds=step)), classify)
+    if isinstance(source, int) or (isinstance(source, str) and is_url(source)):
+        reader = live(source, timeout_seconds=timeout_seconds)
+    else:
+        reader = paced_file(source)
+    return Stream(LiveSource(Capture(reader, contract, step_seconds=step)), classify)
+
+
+class LiveSource:
+    """Records of what is captured now: whenever the model is free, of the newest window."""
+
+    total = duration = None
+
+    def __init__(self, capture: Capture) -> None:
+        self._capture = capture
+        self.stop, self.close = capture.stop, capture.close
+
+    @property
+    def connected(self) -> bool:
+        """Whether pictures come in."""
+        return self._capture.connected
+
+    @property
+    def picture(self) -> npt.NDArray[np.uint8] | None:
+        """The newest frame."""
+        return self._capture.picture
+
+    def records(self, classify: Classify) -> Generator[Record, None, None]:
+        """Ends with the source, or when stopped."""
+        try:
+            while (catch := self._capture.catch()) is not None:
+                prediction = classify(catch.window.as_views())
+                lag = time.monotonic() - catch.captured
+                yield Record(
+                    prediction=prediction,
+                    window=(catch.window.start, catch.window.end),
+                    time=datetime.now(UTC) - timedelta(seconds=lag),
+                    lag_seconds=lag,
+                    dropped_frames=catch.dropped_frames,
+                    dropped_windows=catch.dropped_windows,
+                    gap_seconds=catch.gap_seconds,
+                    picture=catch.window.picture,
+                )
+        finally:
+            self._capture.close()
+
+
+class FileSource:
+    """Records of every window of a file, none dropped, decoded one ahead of the model."""
+
+    connected = True
+
+    def __init__(self, windows: FileWindows) -> None:
+        self._windows = windows
+        self._stopping = False
+        self.total, self.duration = len(windows.starts), windows.duration
+        self.picture: npt.NDArray[np.uint8] | None = None
+
+    def stop(self) -> None:
+        """Let the next record be none."""
+        self._stopping = True
+
+    def close(self) -> None:
+        """The thread ends with `records`."""
+
+    def records(self, classify: Classify) -> Generator[Record, None, None]:
+        """Ends with the file, or when stopped."""
+        windows = iter(self._windows)
+        with closing(map_ahead(lambda _: next(windows, None), itertools.repeat(None), threads=1)) as decoded:
+            for window in decoded:
+                if window is None or self._stopping:
+                    return
+                self.picture = window.picture
+                yield Record(
+                    prediction=classify(window.as_views()),
+                    window=(window.start, window.end),
+                    time=datetime.now(UTC),
+                    lag_seconds=0.0,
+                    dropped_frames=0,
+                    dropped_windows=0,
+                    gap_seconds=0.0,
+                    picture=window.picture,
+                )

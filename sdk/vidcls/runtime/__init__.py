@@ -1,0 +1,1 @@
+"""A contract and a device -> logits: onnxruntime, OpenVINO, and what CUDA needs."""

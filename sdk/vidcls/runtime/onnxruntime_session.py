@@ -1,0 +1,262 @@
+"""One ONNX file on one device. The only module that imports onnxruntime, and only when a model is opened."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from vidcls.cpus import usable_cpus
+from vidcls.errors import DependencyError, DeviceError, ModelError
+from vidcls.runtime import cuda
+
+Device = Literal["auto", "cpu", "cuda"]
+
+ASKED_FOR = "device 'cuda' was asked for, but "  # how every DeviceError of opening on it begins
+_CPU = "CPUExecutionProvider"
+# Views in one run on CUDA: enough to fill a card, and a few hundred MB of ViT-B's activations in fp16.
+_CUDA_BATCH = 8
+_ELEMENTS = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(uint8)": np.uint8}
+_logger = logging.getLogger("vidcls")
+
+
+class OnnxRuntimeSession:
+    """An open ONNX model.
+
+    device: "cpu" or "cuda": where all of the graph runs, not what was asked for.
+    device_reason: why there, for people.
+    provider: which of onnxruntime's providers runs it.
+    batch: how many inputs to hand over at once, where there are many.
+    metadata: the file's metadata texts.
+    input_shape, output_shape: of its one input and one output; a free dimension is a str or None.
+    """
+
+    def __init__(self, path: Path, *, device: Device, cuda_graph: bool = False) -> None:
+        """Open `path` on `device`.
+
+        "cuda" never falls back, and takes no node of the graph on the CPU; "auto" takes CUDA where
+        that works, else the CPU, and logs what it took and why: as a warning where a card or an
+        onnxruntime with CUDA lies idle.
+
+        Args:
+            path: the ONNX file.
+            device: what to run it on.
+            cuda_graph: on CUDA, record what a run of each batch size launches and replay it.
+
+        Raises:
+            ModelError: not an ONNX file that onnxruntime can load.
+            DeviceError: "cuda" cannot be used here.
+            DependencyError: onnxruntime is not installed.
+        """
+        if device not in get_args(Device):
+            raise ValueError(f"device is {device!r}, expected one of {', '.join(map(repr, get_args(Device)))}")
+        if not path.is_file():
+            raise ModelError(f"{path}: there is no such file; export a model with vidcls-export")
+        runtime = import_onnxruntime()
+        self._path, self._errors = path, _errors(runtime)
+        self.device, self.device_reason, self._session = _open(runtime, path, device=device, cuda_graph=cuda_graph)
+        self.provider: str = self._session.get_providers()[0]
+        self.batch = _CUDA_BATCH if self.device == "cuda" else 1
+        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+        if len(inputs) != 1 or len(outputs) != 1:
+            raise ModelError(
+                f"{path}: the graph has {len(inputs)} inputs and {len(outputs)} outputs, expected one of each; "
+                "export the model with vidcls-export"
+            )
+        try:
+            self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
+            self.input_name: str = inputs[0].name
+            self.input_type: str = inputs[0].type
+            self.input_shape: list[int | str | None] = inputs[0].shape
+            self.output_name: str = outputs[0].name
+            self.output_type: str = outputs[0].type
+            self.output_shape: list[int | str | None] = outputs[0].shape
+        except UnicodeDecodeError as error:
+            raise ModelError(f"{path}: a text in it is not UTF-8, the file is damaged ({error})") from None
+        self._bound = BoundRuns(runtime, self._session, device=self.device) if self.device == "cuda" else None
+
+    def run(self, pixel_values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        """Logits float32 [batch, labels] of a batch in the contract's input layout.
+
+        Raises:
+            ModelError: the graph cannot be run, on the CPU.
+            DeviceError: the graph cannot be run on another device.
+        """
+        try:
+            if self._bound is not None:
+                return self._bound.run(pixel_values)
+            (logits,) = self._session.run([self.output_name], {self.input_name: pixel_values})
+        except self._errors as error:
+            if self.device == "cpu":
+                raise ModelError(
+                    f"{self._path}: onnxruntime cannot run it on device 'cpu' ({_first_line(error)}); the file is "
+                    "damaged, or needs another onnxruntime"
+                ) from None
+            raise DeviceError(f"{self._path}: on device 'cuda', {cuda.explain(str(error))}") from None
+        return np.asarray(logits, np.float32)
+
+
+class BoundRuns:
+    """Runs of a session through input and output buffers that stay on its device, one pair per batch size.
+
+    A run then allocates nothing and copies the input once to the device and the logits once from it;
+    a CUDA graph, which replays its launches on the very same addresses, needs such buffers.
+    """
+
+    def __init__(self, runtime: ModuleType, session: Any, *, device: str) -> None:
+        self._runtime, self._session, self._device = runtime, session, device
+        (self._input,), (self._output,) = session.get_inputs(), session.get_outputs()
+        self._buffers: dict[int, tuple[Any, Any, Any, Any]] = {}
+        self._lock = threading.Lock()  # the buffers hold one run at a time
+
+    def run(self, values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        """Outputs float32 of a batch of inputs."""
+        element = _ELEMENTS[self._input.type]
+        if values.dtype != element or list(values.shape[1:]) != self._input.shape[1:]:
+            # onnxruntime would copy as many bytes and not look at what they are.
+            raise ValueError(
+                f"the input is {values.dtype} {list(values.shape)}, expected {np.dtype(element)} {self._input.shape}"
+            )
+        with self._lock:
+            source, target, binding, options = self._buffers.get(len(values)) or self._bind(len(values))
+            source.update_inplace(values)
+            self._session.run_with_iobinding(binding, options)
+            return np.array(target.numpy(), np.float32)  # a copy: on the CPU numpy() shows the buffer itself
+
+    def _bind(self, batch: int) -> tuple[Any, Any, Any, Any]:
+        value = self._runtime.OrtValue.ortvalue_from_shape_and_type
+        source = value([batch, *self._input.shape[1:]], _ELEMENTS[self._input.type], self._device, 0)
+        target = value([batch, *self._output.shape[1:]], _ELEMENTS[self._output.type], self._device, 0)
+        binding = self._session.io_binding()
+        binding.bind_ortvalue_input(self._input.name, source)
+        binding.bind_ortvalue_output(self._output.name, target)
+        options = self._runtime.RunOptions()
+        options.add_run_config_entry("gpu_graph_id", str(batch))  # one CUDA graph for each shape
+        self._buffers[batch] = source, target, binding, options
+        return self._buffers[batch]
+
+
+def import_onnxruntime() -> ModuleType:
+    """The module onnxruntime.
+
+    Raises:
+        DependencyError: it is not installed, or cannot be imported.
+    """
+    try:
+        import onnxruntime  # noqa: PLC0415 - only when a model is opened
+    except ImportError as error:
+        raise DependencyError(
+            f"onnxruntime cannot be imported ({error}); install it with 'pip install \"vidcls[cpu]\"', "
+            "or with 'pip install \"vidcls[gpu]\"' for an NVIDIA card"
+        ) from error
+    return onnxruntime  # type: ignore[no-any-return]
+
+
+def nodes_by_provider(session: Any) -> dict[str, Counter[str]]:
+    """How often each operator of an open session's graph is run by each provider.
+
+    The session was opened to record that ("session.record_ep_graph_assignment_info").
+    """
+    found: dict[str, Counter[str]] = {}
+    for part in session.get_provider_graph_assignment_info():
+        found.setdefault(part.ep_name, Counter()).update(node.op_type for node in part.get_nodes())
+    return found
+
+
+def open_whole(runtime: ModuleType, path: Path, *, provider: str, options: dict[str, str]) -> Any:
+    """An onnxruntime session of which every node runs on `provider`, or a `cuda.Problem`: some would not.
+
+    Raises:
+        RuntimeError: onnxruntime goes on without the provider. It also raises errors of its own.
+    """
+    if not hasattr(runtime.InferenceSession, "get_provider_graph_assignment_info"):
+        # Older onnxruntimes only refuse, and do not say which nodes.
+        return _open_on(runtime, path, [(provider, options)], entries={"session.disable_cpu_ep_fallback": "1"})
+    entries = {"session.record_ep_graph_assignment_info": "1"}
+    session = _open_on(runtime, path, [(provider, options), _CPU], entries=entries)
+    if provider not in session.get_providers():
+        raise RuntimeError("it went on without and has logged why")
+    nodes = nodes_by_provider(session)
+    elsewhere = sum((counts for name, counts in nodes.items() if name != provider), Counter[str]())
+    if not elsewhere:
+        return session
+    total = sum(sum(counts.values()) for counts in nodes.values())
+    named = ", ".join(f"{count} {operator}" for operator, count in elsewhere.most_common(5))
+    more = ", ..." if len(elsewhere) > 5 else ""
+    return cuda.Problem(
+        what=f"onnxruntime {runtime.__version__} leaves {sum(elsewhere.values())} of the graph's {total} nodes on the "
+        f"CPU ({named}{more})",
+        mend="export the model with --precision fp16 or fp32, or use device 'cpu'",
+    )
+
+
+def _open(runtime: ModuleType, path: Path, *, device: Device, cuda_graph: bool) -> tuple[str, str, Any]:
+    """(where it is, why there, the session)."""
+    if device == "cpu":
+        return "cpu", "the CPU was asked for", _open_on_cpu(runtime, path)
+    found = cuda.look(runtime)
+    problem = found.problem
+    if problem is None:
+        opened = _open_on_cuda(runtime, path, cuda_graph=cuda_graph)
+        if not isinstance(opened, cuda.Problem):
+            reason = f"CUDA runs all of the graph on {found.cards[0].name if found.cards else 'the card'}"
+            _logger.info("running on CUDA: %s", reason)
+            return "cuda", reason, opened
+        problem = opened
+    on_cpu = _open_on_cpu(runtime, path)  # where this fails too, it is the file and not CUDA
+    if device == "cuda":
+        raise DeviceError(f"{ASKED_FOR}{problem}")
+    if cuda.PROVIDER in runtime.get_available_providers() or cuda.card_in_sight():
+        _logger.warning("running on the CPU: %s", problem)
+        return "cpu", str(problem), on_cpu
+    reason = f"{problem.what}, and no NVIDIA card is in sight"
+    _logger.info("running on the CPU: %s", reason)
+    return "cpu", reason, on_cpu
+
+
+def _open_on_cuda(runtime: ModuleType, path: Path, *, cuda_graph: bool) -> Any:
+    # TF32, on by default, keeps 10 bits of every number in fp32's matrix products: no longer PyTorch's answer.
+    options = {"use_tf32": "0", "enable_cuda_graph": str(int(cuda_graph))}
+    try:
+        return open_whole(runtime, path, provider=cuda.PROVIDER, options=options)
+    except _errors(runtime) as error:
+        return cuda.explain(str(error))
+
+
+def _open_on_cpu(runtime: ModuleType, path: Path) -> Any:
+    try:
+        return _open_on(runtime, path, [_CPU], entries={})
+    except _errors(runtime) as error:
+        raise ModelError(
+            f"{path}: onnxruntime cannot load it as an ONNX model; the file is damaged, cut off, or of another kind "
+            f"({_first_line(error)})"
+        ) from None
+
+
+def _open_on(runtime: ModuleType, path: Path, providers: list[Any], *, entries: dict[str, str]) -> Any:
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = usable_cpus()
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3  # errors only; its warnings are about graph internals
+    for name, value in entries.items():
+        options.add_session_config_entry(name, value)
+    # Its own fallback would move a session to the CPU when a run fails, and print so on stdout.
+    return runtime.InferenceSession(str(path), options, providers=providers, enable_fallback=False)
+
+
+def _errors(runtime: ModuleType) -> tuple[type[Exception], ...]:
+    """What onnxruntime raises for a file or a device it cannot use; its own classes have no common base."""
+    found = vars(runtime.capi.onnxruntime_pybind11_state).values()
+    own = [kind for kind in found if isinstance(kind, type) and issubclass(kind, Exception)]
+    # RuntimeError comes from CUDA's calls, UnicodeDecodeError from quoting damaged bytes.
+    return (*own, RuntimeError, UnicodeDecodeError)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]

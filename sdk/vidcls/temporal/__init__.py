@@ -1,0 +1,1 @@
+"""Windows along a video and what is said of them: timelines and events."""

@@ -1,0 +1,46 @@
+"""What the model says of one window of a stream."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import numpy as np
+import numpy.typing as npt
+
+from vidcls.prediction import Prediction
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Record:
+    """What the model says of one window of a stream.
+
+    prediction: the whole answer; its windows and timestamps are seconds after the stream's first frame.
+    window: (start, end) in seconds after the stream's first frame.
+    time: when the window ended, by this machine's clock, in UTC; at pace "fastest", when it was answered.
+    lag_seconds: how old the answer is: from the window's end to now. 0.0 at pace "fastest".
+    dropped_frames, dropped_windows: what came since the record before and was never looked at, because
+        the model was still busy. A frame counts as dropped if it was new in a window that was dropped,
+        even where a later window overlaps it.
+    gap_seconds: how long there was no picture since the record before, because the source was lost.
+    picture: uint8 RGB [H, W, 3], the newest frame at full size.
+    """
+
+    prediction: Prediction
+    window: tuple[float, float]
+    time: datetime
+    lag_seconds: float
+    dropped_frames: int
+    dropped_windows: int
+    gap_seconds: float
+    picture: npt.NDArray[np.uint8] = field(repr=False)
+
+    @property
+    def label(self) -> str:
+        """The top-1 label."""
+        return self.prediction.label
+
+    @property
+    def score(self) -> float:
+        """The top-1 label's probability."""
+        return self.prediction.score

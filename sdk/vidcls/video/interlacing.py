@@ -1,0 +1,110 @@
+"""Whether OpenCV really converted a video's pictures, which some wheels (4.13 to 5.0 at least) fail to do silently.
+
+FFmpeg 8's swscale refuses to convert frames that are marked as interlaced. OpenCV does not look at that, and
+hands out the same untouched memory for every frame: black, or what happened to lie there.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+
+import numpy as np
+
+from vidcls.errors import DependencyError, VideoError
+from vidcls.video.opencv import OpenCVVideo
+from vidcls.video.protocol import Frame, Video
+from vidcls.video.source import VideoSource
+
+# A scene that stays the same for so many frames and is black is taken for memory that was never written to.
+STILL_FRAMES = 1000
+
+
+class InterlacedError(VideoError):
+    """OpenCV cannot convert this video's frames, as they are interlaced; PyAV can."""
+
+
+def converted(frames: Iterator[Frame], video: Video, source: VideoSource) -> Iterator[Frame]:
+    """The frames that OpenCV gives of `video`, as long as they turn out to have been converted.
+
+    Two frames that follow each other and are the same, to the last pixel, are what it looks for; a still scene is
+    told from unconverted frames once, by what PyAV or a second decoding says.
+
+    Raises:
+        InterlacedError: they were not converted; the frames handed out before were.
+    """
+    first = next(frames, None)
+    if first is None:
+        return
+    # Only when the second is there can the first be judged.
+    try:
+        second = next(frames, None)
+    except VideoError:
+        yield first
+        raise
+    is_checked = second is None or np.array_equal(first, second)
+    if is_checked:
+        _check(source, seconds=video.seconds)
+    yield first
+    if second is None:
+        return
+    yield second
+    before = second
+    for frame in frames:
+        if not is_checked and np.array_equal(before, frame):
+            is_checked = True
+            _check(source, seconds=video.seconds)
+        yield frame
+        before = frame
+
+
+def _check(source: VideoSource, *, seconds: float) -> None:
+    source = _of_its_own(source)
+    try:
+        from vidcls.video.pyav import PyAVVideo  # noqa: PLC0415 - an optional package
+    except DependencyError:
+        _check_without_pyav(source)
+        return
+    video = PyAVVideo(source)
+    try:
+        if video.is_interlaced(seconds):
+            raise InterlacedError(
+                video.name, "it is interlaced, which this version of OpenCV cannot convert; choose decoder 'pyav'"
+            )
+    finally:
+        video.close()
+
+
+def _of_its_own(source: VideoSource) -> VideoSource:
+    """The same video, to be read without moving the reader that has it open already."""
+    if not isinstance(source, io.BufferedIOBase):
+        return source
+    position = source.tell()
+    source.seek(0)
+    copy = io.BytesIO(source.read())
+    source.seek(position)
+    return copy
+
+
+def _check_without_pyav(source: VideoSource) -> None:
+    # Both open at once, so that the second is not given the first one's memory.
+    one, other = OpenCVVideo(source), OpenCVVideo(_of_its_own(source))
+    try:
+        one.grab()
+        other.grab()
+        first = one.retrieve()
+        if np.array_equal(first, other.retrieve()) and first.any():
+            return
+        for _ in range(STILL_FRAMES):
+            if one.grab() is None:
+                break
+            if not np.array_equal(first, one.retrieve()):
+                return
+    finally:
+        one.close()
+        other.close()
+    raise InterlacedError(
+        one.name,
+        "its pictures all come out alike: it is interlaced, which this version of OpenCV cannot convert, or all "
+        "black; run 'pip install \"vidcls[av]\"', which tells and decodes it",
+    )

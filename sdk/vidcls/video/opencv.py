@@ -1,0 +1,184 @@
+"""One open video, read through OpenCV's FFmpeg. The only module that opens files with OpenCV."""
+
+from __future__ import annotations
+
+import math
+import os
+
+import numpy as np
+import numpy.typing as npt
+
+from vidcls.errors import DependencyError, VideoError
+from vidcls.video.frame_index import REORDERED_PACKETS, Packet
+from vidcls.video.source import (
+    MAX_PIXELS,
+    OPEN_SECONDS,
+    READ_SECONDS,
+    VideoSource,
+    check_size,
+    is_url,
+    openable,
+    source_name,
+)
+
+try:
+    import cv2
+except ImportError as error:
+    raise DependencyError(
+        f"OpenCV cannot be imported ({error}); install it with 'pip install opencv-python', or on a machine "
+        "without a display 'pip uninstall opencv-python' and 'pip install opencv-python-headless'"
+    ) from error
+
+# OpenCV seeks to a frame number that it reckons from an average rate, so ask for a little earlier, then for more.
+_EARLIER_SECONDS = (0.1, 1.0, 10.0)
+
+
+def quiet_decoders() -> None:
+    """Keep OpenCV's and FFmpeg's own remarks about bad files off stderr, where the user has not asked for them.
+
+    For command lines, whose VideoError says what matters; a program decides for itself.
+    """
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # FFmpeg's AV_LOG_QUIET
+    if "OPENCV_LOG_LEVEL" not in os.environ:
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+
+
+class OpenCVVideo:
+    """A `vidcls.video.protocol.Video` that OpenCV decodes."""
+
+    def __init__(self, source: VideoSource) -> None:
+        self.name = source_name(source)
+        self._source = openable(source)
+        self._packet_capture = cv2.VideoCapture()
+        self._rewind()
+        self.average_rate = _positive(self._capture.get(cv2.CAP_PROP_FPS))
+        self.stated_frames = _positive(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
+        self.codec = _fourcc(self._capture.get(cv2.CAP_PROP_FOURCC))
+        self._first_stamp = self._stamp = self.peek() or 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Seconds from the first frame to the one grabbed last."""
+        return self._stamp - self._first_stamp
+
+    def packets(self, *, start: float | None = None, end: float | None = None) -> list[Packet]:
+        """The packets from a key frame at or before `start` on, all of them up to `end`, in file order."""
+        if not isinstance(self._source, str):
+            self._capture.release()  # two readers of one open file would move each other
+            self._is_fresh = False
+        if start is None or not self._packet_capture.isOpened():
+            self._packet_capture = self._open([cv2.CAP_PROP_FORMAT, -1])  # hands out packets instead of frames
+        if start is None:
+            return _read_packets(self._packet_capture, end=end)
+        for earlier in _EARLIER_SECONDS:
+            self._packet_capture.set(cv2.CAP_PROP_POS_MSEC, max(0.0, start - earlier) * 1000)
+            found = _read_packets(self._packet_capture, end=end)
+            if found and found[0].is_key and found[0].seconds <= start:
+                return found
+        return []
+
+    def restart(self) -> None:
+        """Go to the first frame."""
+        if not self._is_fresh:
+            self._capture.release()
+            self._rewind()
+
+    def seek(self, stamp: float) -> None:
+        """Go to the frame stamped `stamp`, or to one before it.
+
+        Raises:
+            VideoError: the container cannot be entered there.
+        """
+        if not self._capture.isOpened():
+            self._rewind()
+        self._is_fresh = False
+        for earlier in _EARLIER_SECONDS:
+            self._capture.set(cv2.CAP_PROP_POS_MSEC, max(0.0, stamp - earlier) * 1000)
+            self._peeked.clear()
+            landed = self.peek()
+            if landed is not None and landed <= stamp:
+                return
+        raise VideoError(self.name, f"cannot be entered at {stamp:.3f} s")
+
+    def peek(self) -> float | None:
+        """The time of the frame that `grab` will give."""
+        if not self._peeked:
+            self._peeked.append(self._decode())
+        return self._peeked[0]
+
+    def grab(self) -> float | None:
+        """Decode the next frame: its time in seconds of the container's clock; None at the end."""
+        stamp = self.peek()
+        self._peeked.clear()
+        self._is_fresh = False
+        self._stamp = self._stamp if stamp is None else stamp
+        return stamp
+
+    def retrieve(self) -> npt.NDArray[np.uint8]:
+        """The frame grabbed last: uint8 RGB [H, W, 3], upright."""
+        converted, bgr = self._capture.retrieve()
+        if not converted:
+            raise VideoError(self.name, "a frame cannot be converted to RGB")
+        return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._capture.release()
+        self._packet_capture.release()
+
+    def _decode(self) -> float | None:
+        if not self._capture.grab():
+            return None
+        return float(self._capture.get(cv2.CAP_PROP_POS_MSEC)) / 1000
+
+    def _rewind(self) -> None:
+        if not isinstance(self._source, str):
+            self._packet_capture.release()
+        self._capture = self._open([])
+        # The default has changed between versions of OpenCV.
+        self._capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
+        self._peeked: list[float | None] = []
+        self._is_fresh = True
+        width, height = (self._capture.get(prop) for prop in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
+        # Of a GIF, FFmpeg keeps several pictures with an alpha channel.
+        is_gif = _fourcc(self._capture.get(cv2.CAP_PROP_FOURCC)) == "gif"
+        try:
+            check_size(self.name, int(width), int(height), limit=MAX_PIXELS // 4 if is_gif else MAX_PIXELS)
+        except VideoError:
+            self._capture.release()
+            raise
+
+    def _open(self, options: list[int]) -> cv2.VideoCapture:
+        if isinstance(self._source, str) and is_url(self._source):
+            options = [
+                *options,
+                *(cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_SECONDS * 1000),
+                *(cv2.CAP_PROP_READ_TIMEOUT_MSEC, READ_SECONDS * 1000),
+            ]
+        if not isinstance(self._source, str):
+            self._source.seek(0)
+        # Only the FFmpeg backend: the others number, time and turn frames by rules of their own.
+        capture = cv2.VideoCapture(self._source, cv2.CAP_FFMPEG, options)  # type: ignore[arg-type]
+        if not capture.isOpened():
+            capture.release()
+            raise VideoError(self.name, "OpenCV cannot open it as a video; check that the file plays and is complete")
+        return capture
+
+
+def _read_packets(capture: cv2.VideoCapture, *, end: float | None) -> list[Packet]:
+    found: list[Packet] = []
+    beyond = 0
+    while beyond < REORDERED_PACKETS and capture.grab():
+        seconds = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+        found.append(Packet(seconds, capture.get(cv2.CAP_PROP_LRF_HAS_KEY_FRAME) > 0))
+        beyond = beyond + 1 if end is not None and seconds > end else 0
+    return found
+
+
+def _positive(value: float) -> float | None:
+    return value if math.isfinite(value) and value > 0 else None
+
+
+def _fourcc(value: float) -> str:
+    code = int(value).to_bytes(8, "little", signed=True)[:4] if math.isfinite(value) else b""
+    return "".join(chr(byte) for byte in code if 32 < byte < 127)

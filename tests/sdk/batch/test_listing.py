@@ -1,0 +1,146 @@
+"""What a SOURCE names: folders, patterns, lists and URLs, on the disk and on a filesystem in memory."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from vidcls import VideoClassifier, VideoError
+from vidcls.batch.listing import list_source
+from vidcls.batch.remote import fetched
+
+fsspec = pytest.importorskip("fsspec")
+pa = pytest.importorskip("pyarrow")
+parquet = pytest.importorskip("pyarrow.parquet")
+
+
+@pytest.fixture
+def clips(tmp_path: Path) -> Path:
+    for name in ("b.mp4", "a.AVI", "deep/er/c.webm", ".hidden.mp4", ".hidden/d.mp4", "notes.txt", "sound.mp3"):
+        path = tmp_path / "clips" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return tmp_path / "clips"
+
+
+def names(source: object, root: Path) -> list[str]:
+    return [Path(name).relative_to(root).as_posix() for name in list_source(str(source))]
+
+
+def test_a_folder_is_all_videos_below_it(clips: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert names(clips, clips) == ["a.AVI", "b.mp4", "deep/er/c.webm"]
+    monkeypatch.chdir(clips.parent)
+    assert list_source("clips") == list_source(str(clips))
+
+
+def test_a_pattern_is_what_it_matches(clips: Path) -> None:
+    assert names(f"{clips}/*.mp4", clips) == ["b.mp4"]
+    assert names(f"{clips}/**/*.webm", clips) == ["deep/er/c.webm"]
+    assert names(f"{clips}/[ab].*", clips) == ["a.AVI", "b.mp4"]
+    assert names(f"{clips}/.*.mp4", clips) == [".hidden.mp4"]
+
+
+def test_a_name_with_a_star_in_it_is_itself(clips: Path) -> None:
+    (clips / "take [1].mp4").touch()
+    assert names(clips / "take [1].mp4", clips) == ["take [1].mp4"]
+
+
+def test_one_video_is_itself_whatever_its_ending(clips: Path) -> None:
+    assert list_source(str(clips / "sound.mp3")) == [str(clips / "sound.mp3")]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("list.txt", "b.mp4\n\n  deep/er/c.webm \n/elsewhere/x.mp4\nhttp://host/y.mp4\nb.mp4\n"),
+        ("list.csv", "label,path\nx,b.mp4\ny,deep/er/c.webm\nz,/elsewhere/x.mp4\nz,http://host/y.mp4\n"),
+        ("list.csv", "b.mp4,x\ndeep/er/c.webm,y\n/elsewhere/x.mp4,z\nhttp://host/y.mp4,z\n"),
+        ("list.csv", "\ufeffvideo\r\nb.mp4\r\ndeep/er/c.webm\r\n/elsewhere/x.mp4\r\nhttp://host/y.mp4\r\n"),
+    ],
+)
+def test_a_list_names_videos_beside_it_or_anywhere_each_once(name: str, content: str, clips: Path) -> None:
+    (clips / name).write_text(content, encoding="utf-8", newline="")
+    expected = [f"{clips}/b.mp4", f"{clips}/deep/er/c.webm", "/elsewhere/x.mp4", "http://host/y.mp4"]
+    assert list_source(str(clips / name)) == expected
+
+
+def test_a_parquet_list_has_a_column_path(clips: Path) -> None:
+    parquet.write_table(pa.table({"id": [1, 2], "path": ["b.mp4", None]}), clips / "list.parquet")
+    assert list_source(str(clips / "list.parquet")) == [f"{clips}/b.mp4"]
+    parquet.write_table(pa.table({"id": [1], "file": ["b.mp4"]}), clips / "list.parquet")
+    with pytest.raises(ValueError, match=r"list\.parquet: has the columns id, file, expected one named 'path'"):
+        list_source(str(clips / "list.parquet"))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "problem"),
+    [
+        ("list.parquet", b"no parquet", "is no Parquet file"),
+        ("list.txt", b"\xff\xfe", "is not UTF-8 text"),
+        ("list.txt", b"\n\n", "holds no videos"),
+        ("list.csv", b"", "holds no videos"),
+    ],
+)
+def test_a_bad_list_is_named(name: str, content: bytes, problem: str, clips: Path) -> None:
+    (clips / name).write_bytes(content)
+    with pytest.raises(ValueError, match=rf"^[^\n]*{name}: {problem}[^\n]*$"):
+        list_source(str(clips / name))
+
+
+@pytest.mark.parametrize(
+    ("source", "problem"),
+    [
+        ("gone", "gone: there is no such file or folder"),
+        ("*.mov", r"\*\.mov: holds no videos"),
+        ("nothing://bucket/x", "nothing://bucket/x: cannot be opened"),
+    ],
+)
+def test_what_is_not_there_is_named(source: str, problem: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=problem):
+        list_source(source)
+
+
+def test_an_http_url_is_left_to_the_decoder() -> None:
+    with fetched("http://host/a.mp4") as source:
+        assert source == "http://host/a.mp4"
+    assert list_source("http://host/a.mp4") == ["http://host/a.mp4"]
+
+
+@pytest.fixture
+def bucket(clip: Path) -> str:
+    """A folder in memory with a clip, and one that is none."""
+    folder = f"memory://{uuid4().hex}"
+    files = fsspec.filesystem("memory")
+    for name, content in (("a.mp4", clip.read_bytes()), ("deep/b.mp4", b"no video"), ("list.txt", b"a.mp4\n")):
+        files.pipe(f"{folder}/{name}", content)
+    return folder
+
+
+def test_a_url_is_listed_like_a_folder(bucket: str) -> None:
+    found = list_source(bucket)
+    assert [name.removeprefix("memory://").lstrip("/") for name in found] == [
+        f"{bucket.removeprefix('memory://')}/{name}" for name in ("a.mp4", "deep/b.mp4")
+    ]
+    assert list_source(f"{bucket}/*.mp4") == found[:1]
+    assert list_source(f"{bucket}/list.txt") == found[:1]
+
+
+def test_what_was_fetched_answers_as_the_file_does_and_leaves_nothing(bucket: str, clip: Path, model: Path) -> None:
+    classifier = VideoClassifier(model)
+    with fetched(f"{bucket}/a.mp4") as source:
+        copy = Path(str(source))
+        assert (classifier.predict(copy).logits == classifier.predict(clip).logits).all()
+    assert not copy.exists()
+
+
+def test_errors_of_what_was_fetched_name_the_url(bucket: str, model: Path) -> None:
+    for name, problem in (("deep/b.mp4", "cannot be opened|cannot open|no frame"), ("gone.mp4", "cannot be fetched")):
+        url = f"{bucket}/{name}"
+        with pytest.raises(VideoError, match=rf"^{url}: [^\n]*({problem})") as error, fetched(url) as source:
+            VideoClassifier(model).predict(source)
+        assert error.value.path == url
+        assert tempfile.gettempdir() not in str(error.value)

@@ -1,0 +1,239 @@
+"""Timelines of videos whose borders are known, and the search for the best path against trying every one."""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import json
+import math
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from generated import write_clip
+from motion import DIRECTIONS, film, write_motion_model
+from vidcls import Record, Segment, VideoClassifier, VideoError
+from vidcls.cli.main import main
+from vidcls.temporal.timeline import CHANGE_ODDS, LEAST_PROBABILITY, clock, most_probable_halves, srt_entry
+from vidcls.temporal.timeline import segments as segments_of
+
+SCRIPT = [("right", 4.0), ("up", 2.5), ("left", 3.3), ("down", 2.2), ("right", 2.0), ("left", 5.0)]
+CLIP_SECONDS = 1.0
+
+
+@pytest.fixture(scope="module")
+def motion_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_motion_model(tmp_path_factory.mktemp("motion") / "motion.onnx", clip_seconds=CLIP_SECONDS)
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return film(tmp_path_factory.mktemp("video") / "video.avi", SCRIPT, rate=15)
+
+
+@pytest.fixture(scope="module")
+def segments(motion_model: Path, video: Path) -> list[Segment]:
+    return VideoClassifier(motion_model, device="cpu").timeline(video)
+
+
+def run(*arguments: object, code: int = 0) -> Result:
+    result = CliRunner().invoke(main, ["timeline", *map(str, arguments)])
+    assert result.exit_code == code, (result.output, result.exception)
+    return result
+
+
+def test_every_stretch_is_found_with_borders_within_half_a_window(segments: list[Segment]) -> None:
+    assert [segment.label for segment in segments] == [label for label, _ in SCRIPT]
+    borders = np.cumsum([0, *(seconds for _, seconds in SCRIPT)])
+    np.testing.assert_allclose([segment.start for segment in segments], borders[:-1], atol=CLIP_SECONDS / 2)
+    np.testing.assert_allclose([segment.end for segment in segments], borders[1:], atol=CLIP_SECONDS / 2)
+    assert all(0.5 < segment.score <= 1 for segment in segments)
+
+
+def test_a_border_is_the_middle_of_its_window_and_a_score_that_of_the_windows_inside() -> None:
+    # Seven windows of 1 s, half a second apart, of a video that ends inside the last.
+    rows = [[0.9, 0.1]] * 3 + [[0.2, 0.8]] * 3 + [[0.7, 0.3]]
+    records: Any = [
+        SimpleNamespace(
+            window=(0.5 * number, 0.5 * number + 1),
+            prediction=SimpleNamespace(labels=("a", "b"), probabilities=np.array(row)),
+        )
+        for number, row in enumerate(rows)
+    ]
+    # Of the two windows at a change the less certain one is given up to it: the fourth, and the last.
+    found = list(segments_of(records, duration=3.8, change_odds=1))
+    assert [(segment.label, segment.start) for segment in found] == [("a", 0.0), ("b", 2.0), ("a", 3.4)]
+    assert [segment.end for segment in found] == [2.0, 3.4, 3.8]
+    assert [segment.score for segment in found] == pytest.approx([0.9, 0.8, 0.7])
+
+
+def test_segments_leave_no_gap(segments: list[Segment]) -> None:
+    assert segments[0].start == 0
+    assert segments[-1].end == pytest.approx(sum(seconds for _, seconds in SCRIPT), abs=1e-6)
+    assert all(first.end == second.start for first, second in itertools.pairwise(segments))
+
+
+@pytest.mark.parametrize("frames", [1, 2, 10, 23])
+def test_a_video_of_one_window_or_less_is_one_segment_with_predicts_answer(
+    frames: int, model: Path, tmp_path: Path
+) -> None:
+    clip = write_clip(tmp_path / "clip.mp4", frames=frames, rate=30)
+    classifier = VideoClassifier(model, device="cpu")
+    (segment,) = classifier.timeline(clip)
+    expected = classifier.predict(clip)
+    assert (segment.start, segment.label) == (0, expected.label)
+    assert segment.end == pytest.approx(frames / 30 if frames > 1 else 0, abs=1e-6)
+    assert segment.score == expected.score
+
+
+def test_one_odd_answer_amid_others_is_no_segment(motion_model: Path, tmp_path: Path) -> None:
+    video = film(tmp_path / "video.avi", [("right", 4.0), ("left", 0.4), ("right", 4.0)], rate=15)
+    classifier = VideoClassifier(motion_model, device="cpu")
+    assert [segment.label for segment in classifier.timeline(video, change_odds=50)] == ["right"]
+
+
+def test_the_command_asks_as_the_library_does_and_takes_other_odds(motion_model: Path, tmp_path: Path) -> None:
+    (option,) = [parameter for parameter in main.commands["timeline"].params if parameter.name == "change_odds"]
+    assert option.default == CHANGE_ODDS
+    video = film(tmp_path / "video.avi", [("right", 2.0), ("left", 2.0)], rate=15)
+    # Beyond what the few windows of so short a video can prove.
+    for odds, count in ((CHANGE_ODDS, 2), (1e12, 1)):
+        found = VideoClassifier(motion_model, device="cpu").timeline(video, change_odds=odds)
+        lines = run(motion_model, video, "--json", "--change-odds", odds).stdout.splitlines()
+        assert len(found) == len(lines) == count
+
+
+def test_bad_files_and_arguments_are_refused(motion_model: Path, tmp_path: Path) -> None:
+    classifier = VideoClassifier(motion_model, device="cpu")
+    with pytest.raises(VideoError, match="there is no such file"):
+        classifier.timeline(tmp_path / "gone.mp4")
+    with pytest.raises(ValueError, match=r"change_odds is 0\.5, expected at least 1"):
+        classifier.timeline("gone.mp4", change_odds=0.5)
+
+
+def best_by_trying_all(rows: np.ndarray, odds: float) -> float:
+    """The largest log probability of any labelling of the cells, by trying all of them."""
+    return max(
+        log_probability(rows, path, odds) for path in itertools.product(range(rows.shape[1]), repeat=len(rows) + 1)
+    )
+
+
+def log_probability(rows: np.ndarray, path: tuple[int, ...], odds: float) -> float:
+    believed = np.maximum(rows, LEAST_PROBABILITY)
+    return sum(
+        math.log((row[first] + row[second]) / 2) - (first != second) * math.log(odds)
+        for row, first, second in zip(believed, path, path[1:], strict=False)
+    )
+
+
+def test_the_path_found_is_the_most_probable_of_all() -> None:
+    random = np.random.default_rng(0)
+    for _ in range(40):
+        rows = random.dirichlet([0.4] * 3, size=random.integers(1, 7))
+        for odds in (1.0, 3.0, 30.0):
+            found = list(most_probable_halves([(0.0, (), row) for row in rows], change_odds=odds))
+            assert [window[2].tolist() for window, _, _ in found] == rows.tolist()
+            path = (found[0][1], *(second for _, _, second in found))
+            assert all(before[2] == after[1] for before, after in itertools.pairwise(found))
+            assert log_probability(rows, path, odds) == pytest.approx(best_by_trying_all(rows, odds))
+
+
+def test_what_is_sure_is_handed_out_before_the_end() -> None:
+    rows = [[0.98, 0.01, 0.01]] * 50 + [[0.01, 0.98, 0.01]] * 50
+    taken = 0
+
+    def windows() -> Any:
+        nonlocal taken
+        for row in rows:
+            taken += 1
+            yield 0.0, (), np.array(row)
+
+    behind = [taken - given for given, _ in enumerate(most_probable_halves(windows(), change_odds=7), 1)]
+    assert max(behind) < 10
+
+
+def test_json_lines_and_csv_give_the_segments(motion_model: Path, video: Path, segments: list[Segment]) -> None:
+    expected = [
+        {"start": segment.start, "end": segment.end, "label": segment.label, "score": segment.score}
+        for segment in segments
+    ]
+    assert [json.loads(line) for line in run(motion_model, video, "--json").stdout.splitlines()] == expected
+    rows = list(csv.DictReader(io.StringIO(run(motion_model, video, "--csv").stdout)))
+    assert [{**row, **{key: float(row[key]) for key in ("start", "end", "score")}} for row in rows] == expected
+
+
+def test_subtitles_are_numbered_and_timed(motion_model: Path, video: Path, segments: list[Segment]) -> None:
+    blocks = run(motion_model, video, "--srt").stdout.strip().split("\n\n")
+    assert len(blocks) == len(segments)
+    number, times, text = blocks[0].split("\n")
+    assert (number, text) == ("1", f"right ({segments[0].score:.2f})")
+    assert times.startswith("00:00:00,000 --> 00:00:0")
+    late = Segment(start=3599.9996, end=7322.25, label="a\nb", score=0.5)
+    assert srt_entry(late, 7) == "7\n01:00:00,000 --> 02:02:02,250\na b (0.50)\n"
+
+
+def test_people_get_clock_times(motion_model: Path, video: Path, segments: list[Segment]) -> None:
+    lines = run(motion_model, video).stdout.splitlines()
+    assert len(lines) == len(segments)
+    assert lines[0].split() == ["0:00.00", "-", clock(segments[0].end, digits=2), f"{segments[0].score:.4f}", "right"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "digits", "text"), [(0, 0, "0:00"), (59.996, 2, "1:00.00"), (3599.6, 0, "1:00:00"), (7.06, 1, "0:07.1")]
+)
+def test_clock(seconds: float, digits: int, text: str) -> None:
+    assert clock(seconds, digits=digits) == text
+
+
+def test_the_plot_shows_a_bar_per_segment_in_its_labels_row(
+    motion_model: Path, video: Path, segments: list[Segment], tmp_path: Path
+) -> None:
+    run(motion_model, video, "--plot", tmp_path / "plot.png")
+    with Image.open(tmp_path / "plot.png") as picture:
+        pixels = np.asarray(picture.convert("RGB")).astype(int)
+    height, width, _ = pixels.shape
+    rows = [height - 2 * 16 - 15 - 30 * (4 - row) + 15 for row in range(4)]  # the middles of the labels' bands
+    left = next(x for x in range(width) if (pixels[rows[0] - 14, x] < 255).any() and x > 40)
+    duration = segments[-1].end
+    for segment in segments:
+        # Off the middle, where the score is written.
+        x = round(left + (segment.start + 0.2 * (segment.end - segment.start)) / duration * (width - 16 - left))
+        colourful = [np.ptp(pixels[row - 8, x]) > 60 for row in rows]
+        assert colourful == [label == segment.label for label in sorted(DIRECTIONS)]
+    assert pixels[20:100].std() > 10  # thumbnails
+
+
+def test_a_plot_that_cannot_be_written_is_refused_first(motion_model: Path, video: Path, tmp_path: Path) -> None:
+    result = run(motion_model, video, "--plot", tmp_path / "plot.docx", code=2)
+    assert result.stdout == ""
+    assert "plot.docx: no format of pictures has this ending" in result.stderr
+
+
+def test_a_file_that_is_no_video_is_one_sentence(motion_model: Path, tmp_path: Path) -> None:
+    result = run(motion_model, tmp_path / "gone.mp4", "--json", code=1)
+    assert (result.stdout, result.stderr) == ("", f"Error: {tmp_path / 'gone.mp4'}: there is no such file\n")
+
+
+def test_memory_does_not_grow_with_the_video(motion_model: Path, tmp_path: Path) -> None:
+    """All crops of the video would be 12 MB, all its frames 49 MB."""
+    video = film(tmp_path / "long.avi", [("right", 5.0), ("left", 5.0)] * 40, rate=10)
+    resident_mb = []
+
+    def measured(records: Iterable[Record]) -> Iterator[Record]:
+        for record in records:
+            pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+            resident_mb.append(pages * os.sysconf("SC_PAGE_SIZE") / 1e6)
+            yield record
+
+    with VideoClassifier(motion_model, device="cpu").stream(video, pace="fastest") as stream:
+        found = segments_of(measured(stream), duration=400.0, change_odds=7)
+        assert sum(1 for _ in found) == 80
+    assert max(resident_mb) - resident_mb[len(resident_mb) // 20] < 6

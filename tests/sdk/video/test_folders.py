@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from vidcls.video.folders import label_folders, labelled_videos, list_videos
+
+
+def make(root: Path, *names: str) -> Path:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+    return root
+
+
+def test_videos_are_found_at_any_depth_sorted_and_by_their_ending(tmp_path: Path) -> None:
+    make(tmp_path, "b.mp4", "a/deep/er/c.AVI", "a/notes.txt", "a/d.webm", "z.mkv", "poster.jpg", "e.mp4.part")
+    assert [path.relative_to(tmp_path).as_posix() for path in list_videos(tmp_path)] == [
+        "a/d.webm",
+        "a/deep/er/c.AVI",
+        "b.mp4",
+        "z.mkv",
+    ]
+
+
+@pytest.mark.parametrize("ending", [".3g2", ".f4v", ".m2v", ".divx", ".y4m", ".mpe", ".qt", ".DV"])
+def test_rare_endings_are_videos_too(tmp_path: Path, ending: str) -> None:
+    assert len(list_videos(make(tmp_path, f"clip{ending}"))) == 1
+
+
+def test_hidden_files_and_folders_are_left_out(tmp_path: Path) -> None:
+    make(tmp_path, "._clip.mp4", ".trash/clip.mp4", "a/.cache/clip.mp4", "a/clip.mp4")
+    assert [path.name for path in list_videos(tmp_path)] == ["clip.mp4"]
+    assert set(label_folders(tmp_path)) == {"a"}
+
+
+def test_a_hidden_parent_hides_nothing(tmp_path: Path) -> None:
+    root = make(tmp_path / ".data", "a/clip.mp4")
+    assert len(list_videos(root)) == 1
+    assert labelled_videos(root, ["a"]) == [(root / "a" / "clip.mp4", 0)]
+
+
+def test_a_folder_named_like_a_video_is_no_video(tmp_path: Path) -> None:
+    make(tmp_path, "folder.mp4/clip.avi")
+    assert [path.name for path in list_videos(tmp_path)] == ["clip.avi"]
+
+
+def test_folders_give_class_ids_in_the_models_order(tmp_path: Path) -> None:
+    make(tmp_path, "turn left/2.mp4", "turn left/1.mp4", "clap/x.avi", "readme.txt", "stray.mp4")
+    found = labelled_videos(tmp_path, ["wave", "turn left", "clap"])
+    assert [(path.relative_to(tmp_path).as_posix(), class_id) for path, class_id in found] == [
+        ("clap/x.avi", 2),
+        ("turn left/1.mp4", 1),
+        ("turn left/2.mp4", 1),
+    ]
+
+
+def test_an_unknown_label_is_named_with_the_known_ones(tmp_path: Path) -> None:
+    make(tmp_path, "clap/x.mp4", "Jump/y.mp4")
+    with pytest.raises(ValueError, match=r"'Jump' is not one of the model's labels \(clap, jump\)"):
+        labelled_videos(tmp_path, ["clap", "jump"])
+
+
+def test_long_lists_of_labels_are_shortened(tmp_path: Path) -> None:
+    make(tmp_path, "other/x.mp4")
+    with pytest.raises(ValueError, match=r"\(0, 1, 2, 3, 4, 5, 6, 7, \.\.\. 100 in all\)"):
+        labelled_videos(tmp_path, [str(number) for number in range(100)])
+
+
+def test_a_folder_without_videos_may_have_any_name(tmp_path: Path) -> None:
+    make(tmp_path, "clap/x.mp4", "notes/readme.txt")
+    assert len(labelled_videos(tmp_path, ["clap"])) == 1
+
+
+@pytest.mark.parametrize(
+    ("names", "problem"), [([], "holds no videos"), (["clip.mp4"], "holds no videos"), (["clap/a.txt"], "no videos")]
+)
+def test_a_folder_without_labelled_videos_is_refused(tmp_path: Path, names: list[str], problem: str) -> None:
+    make(tmp_path, *names)
+    with pytest.raises(ValueError, match=problem):
+        labelled_videos(tmp_path, ["clap"])
+
+
+@pytest.mark.parametrize("name", ["missing", "file.mp4"])
+def test_what_is_no_folder_is_refused(tmp_path: Path, name: str) -> None:
+    make(tmp_path, "file.mp4")
+    with pytest.raises(ValueError, match=f"{name}: is not a folder"):
+        labelled_videos(tmp_path / name, ["clap"])

@@ -1,0 +1,99 @@
+"""Patch dropout against a model computed by hand on the patches that are left."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import VideoMAEConfig, VideoMAEForVideoClassification
+
+from vidcls_train.config.settings import Settings
+from vidcls_train.finetune import train
+from vidcls_train.model.patch_dropout import PatchDropout, draw_hidden
+
+# 2 tubelets of 4 x 4 patches.
+CONFIG = VideoMAEConfig(
+    hidden_size=24,
+    num_hidden_layers=2,
+    num_attention_heads=2,
+    intermediate_size=48,
+    num_frames=4,
+    image_size=32,
+    patch_size=8,
+    num_labels=3,
+    initializer_range=0.2,
+    hidden_dropout_prob=0.0,
+    use_mean_pooling=True,
+)
+
+ROUNDING = 1e-5  # float32, summed in another order
+
+
+@pytest.fixture
+def model() -> VideoMAEForVideoClassification:
+    torch.manual_seed(0)
+    return VideoMAEForVideoClassification(CONFIG)
+
+
+def some_hidden() -> torch.Tensor:
+    """Six of the 32 patches of each of two clips."""
+    hidden = torch.zeros(2, 32, dtype=torch.bool)
+    hidden[0, [0, 5, 6, 17, 30, 31]] = True
+    hidden[1, [1, 2, 3, 4, 16, 29]] = True
+    return hidden
+
+
+def test_in_training_the_encoder_computes_with_the_patches_that_are_left(model: VideoMAEForVideoClassification) -> None:
+    dropout = PatchDropout(model)
+    clips, hidden = torch.randn(2, 4, 3, 32, 32), some_hidden()
+    whole = model.eval()(pixel_values=clips).logits
+    dropout.hide(hidden)
+    logits = model.train()(pixel_values=clips).logits
+    encoder = model.videomae
+    tokens = encoder.embeddings.patch_embeddings(clips) + encoder.embeddings.position_embeddings
+    for clip in range(2):
+        left = tokens[clip, [patch for patch in range(32) if not hidden[clip, patch]]]
+        pooled = encoder.encoder(left[None]).last_hidden_state.mean(dim=1)
+        by_hand = model.classifier(model.fc_norm(pooled))[0]
+        torch.testing.assert_close(logits[clip], by_hand, atol=ROUNDING, rtol=0)
+    # What is trained on hidden patches answers with all of them.
+    assert torch.equal(model.eval()(pixel_values=clips).logits, whole)
+    assert (logits - whole).abs().max() > 1000 * ROUNDING
+
+
+def test_as_many_are_hidden_as_asked_for_but_one_is_seen() -> None:
+    for tokens, share, hidden in ((32, 0.75, 24), (32, 0.0, 0), (10, 0.25, 2), (4, 0.95, 3), (1, 0.5, 0)):
+        assert draw_hidden(tokens, share).sum() == hidden, (tokens, share)
+    # Every patch has its turn: hidden 750 times of 1000, and eight standard deviations.
+    times = torch.stack([draw_hidden(32, 0.75) for _ in range(1000)]).sum(dim=0)
+    assert times.min() > 640
+    assert times.max() < 860
+
+
+def first_loss(clips: Path, output: Path, **changes: object) -> float:
+    run = Settings(
+        data=str(clips),
+        output=output,
+        preset="tiny",
+        max_steps=1,
+        frames=4,
+        image_size=32,
+        clip_seconds=0.5,
+        device="cpu",
+        dropout=0.0,
+        allow_duplicates=True,  # all clips are of the same painted numbers
+    )
+    train(dataclasses.replace(run, **changes))  # type: ignore[arg-type]
+    metrics = json.loads((output / "metrics.json").read_text(encoding="utf-8"))
+    return float(metrics["train"]["history"][0]["loss"])
+
+
+def test_a_run_hides_the_recipes_share_but_none_where_the_encoder_stays_as_it_is(clips: Path, tmp_path: Path) -> None:
+    none, presets, half = (first_loss(clips, tmp_path / f"{share}", patch_dropout=share) for share in (0.0, None, 0.5))
+    assert len({none, presets, half}) == 3
+    changes = {"preset": None, "base": str(tmp_path / "0.0"), "head_only": True}
+    alone = [first_loss(clips, tmp_path / f"head {share}", patch_dropout=share, **changes) for share in (0.0, 0.5)]
+    assert alone[0] == alone[1]

@@ -1,0 +1,423 @@
+"""Whole runs on clips too small to learn from: what a run writes, refuses, and does again after a stop."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import transformers
+from click.testing import CliRunner
+from PIL import Image
+from safetensors.torch import load_file
+from transformers import VideoMAEForVideoClassification, pipeline
+
+from generated import write_clip
+from vidcls import VideoClassifier
+from vidcls.contract import read_checkpoint
+from vidcls.errors import DeviceError, VidclsError
+from vidcls_train.cli.finetune import main
+from vidcls_train.config.settings import _MASKED_RECIPES, PretrainSettings, Settings
+from vidcls_train.data.sources import Clip
+from vidcls_train.finetune import _class_weights, train
+from vidcls_train.output.scoring import all_logits
+from vidcls_train.pretrain import pretrain
+from vidcls_train.trainer.distributed import process_count
+from vidcls_train.trainer.selection import best_row
+from vidcls_train.trainer.trainer import DivergedError
+
+RUN = {
+    "preset": "tiny",
+    "epochs": 3,
+    "pretraining_epochs": 2,
+    "batch_size": 5,  # two batches of five clips each: with a clip that has no neighbour
+    "learning_rate": 1e-3,
+    "frames": 4,
+    "image_size": 32,
+    "clip_seconds": 0.5,
+    "val_fraction": 0.2,
+    "device": "cpu",
+    "processes": 1,
+    "workers": 0,
+    "cache_gb": 1.0,
+    "dropout": 0.0,  # processes and parts of a batch draw their own
+    "drop_path": 0.3,
+    "mixup": 0.8,
+    "cutmix": 1.0,
+    "averaging": 0.5,
+    "allow_duplicates": True,  # all clips are of the same painted numbers
+}
+
+LOSS_LIMIT = 1e-4  # sums of other orders, of gradients too, over nine steps
+LOGIT_LIMIT = 1e-3  # fp32, which differs from PyTorch in the order of sums only
+
+# What accelerate otherwise says that it takes.
+ACCELERATE_DEFAULTS = ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
+
+
+def settings(data: Path, output: Path, **changes: object) -> Settings:
+    return dataclasses.replace(Settings(data=str(data), output=output, **RUN), **changes)
+
+
+@pytest.fixture(scope="module")
+def run(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of one finished run."""
+    output = tmp_path_factory.mktemp("run") / "checkpoint"
+    train(settings(clips, output))
+    return output
+
+
+def test_a_run_writes_everything_it_promises(run: Path) -> None:
+    names = {file.name for file in run.iterdir() if file.is_file()}
+    assert names == {
+        "README.md",
+        "config.json",
+        "confusion.png",
+        "curves.png",
+        "data-report.json",
+        "data-report.md",
+        "data-report.png",
+        "metrics.json",
+        "mistakes.png",
+        "model.safetensors",
+        "predictions.csv",
+        "preprocessor_config.json",
+        "samples.gif",
+        "settings.json",
+        "vidcls.json",
+    }
+    for picture in ("confusion.png", "curves.png", "data-report.png", "mistakes.png", "samples.gif"):
+        with Image.open(run / picture) as opened:
+            assert np.asarray(opened.convert("RGB")).std() > 5, f"{picture} is blank"
+
+
+def test_the_contract_tells_what_was_trained(run: Path) -> None:
+    contract = read_checkpoint(run)
+    assert contract.labels == ("jump", "wave")
+    assert contract.sampling.frames == 4
+    assert contract.sampling.clip_seconds == 0.5
+    assert contract.source.checkpoint_sha256 == hashlib.sha256((run / "model.safetensors").read_bytes()).hexdigest()
+    assert contract.source.data == {"train": 10, "val": 4, "test": 4}
+    assert contract.accuracy is not None
+    assert (contract.accuracy.split, contract.accuracy.videos) == ("test", 4)
+    config = json.loads((run / "config.json").read_text(encoding="utf-8"))
+    assert config["id2label"] == {"0": "jump", "1": "wave"}
+
+
+def test_metrics_are_of_whole_videos_and_name_what_could_not_be_read(run: Path) -> None:
+    metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
+    assert {Path(row["video"]).name for row in metrics["unreadable"]} == {"broken.mp4", "broken.avi"}
+    for split, views, crops in (("val", 1, 1), ("test", 1, 1), ("test_multiview", 5, 3)):
+        row = metrics[split]
+        assert (row["videos"], row["views"], row["crops"]) == (4, views, crops)
+        assert row["top1"] == sum(row["confusion"][index][index] for index in range(2)) / 4
+        assert row["top5"] == 1.0
+    assert metrics["train"]["epochs"] == 3
+
+
+def test_the_averaged_weights_of_the_kept_epoch_are_those_that_were_validated(run: Path, clips: Path) -> None:
+    metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
+    best = best_row(metrics["train"]["history"])
+    assert best is not None
+    assert metrics["train"]["best_step"] == best["step"]
+    assert metrics["val"]["top1"] == best["eval_accuracy"]
+    model = VideoMAEForVideoClassification.from_pretrained(run)
+    videos = sorted((clips / "val").rglob("*.mp4"))
+    logits = all_logits(model, videos, read_checkpoint(run), views=1, crops=1, label="scoring")
+    class_ids = torch.tensor([("jump", "wave").index(video.parent.name) for video in videos])
+    loss = torch.nn.functional.cross_entropy(torch.from_numpy(logits), class_ids).item()
+    assert loss == pytest.approx(best["eval_loss"], abs=1e-5)
+    # They are not those of the step itself.
+    kept, last = (
+        load_file(run / name)
+        for name in ("model.safetensors", f"checkpoints/checkpoint-{best['step']}/model.safetensors")
+    )
+    assert not torch.equal(kept["classifier.weight"], last["classifier.weight"])
+
+
+def test_clips_of_rare_labels_count_for_more_if_balanced(tmp_path: Path) -> None:
+    clips = [Clip(path=tmp_path, label=label, group="") for label in "aaab"]
+    plain, balanced = (
+        _class_weights(settings(tmp_path, tmp_path, class_weights=how), clips, "abc") for how in ("none", "balanced")
+    )
+    assert plain == [1.0, 1.0, 1.0]
+    assert balanced == pytest.approx([2 / 3, 2.0, 1.0])
+
+
+def test_a_run_without_progress_ends_early(clips: Path, tmp_path: Path) -> None:
+    metrics = train(settings(clips, tmp_path / "checkpoint", epochs=9, learning_rate=1e-9, early_stopping=2))
+    assert metrics is not None
+    assert metrics["train"]["epochs"] == 3
+
+
+def test_the_checkpoint_answers_in_transformers_pipeline(run: Path, clips: Path) -> None:
+    if transformers.__version__ >= "5":
+        pytest.importorskip("torchcodec", reason="the pipeline of transformers 5 decodes with torchcodec only")
+    answer = pipeline("video-classification", model=str(run), num_frames=4)(str(clips / "test" / "wave" / "0.mp4"))
+    assert {row["label"] for row in answer} == {"jump", "wave"}
+
+
+def test_the_sdk_scores_the_exported_file_as_training_scored_the_model(run: Path, clips: Path, tmp_path: Path) -> None:
+    exporter = pytest.importorskip(
+        "vidcls_export.exporter", exc_type=ImportError, reason="Optimum is for transformers 4 so far"
+    )
+    exporter.export(run, tmp_path / "model.onnx")
+    classifier = VideoClassifier(tmp_path / "model.onnx", device="cpu")
+    contract = read_checkpoint(run)
+    model = VideoMAEForVideoClassification.from_pretrained(run)
+    videos = [clips / "test" / label / f"{number}.mp4" for label in ("jump", "wave") for number in range(2)]
+    for views, crops in ((1, 1), (5, 3)):
+        expected = all_logits(model, videos, contract, views=views, crops=crops, label="scoring")
+        found = [classifier.predict(video, views=views, crops=crops).logits for video in videos]
+        np.testing.assert_allclose(found, expected, atol=LOGIT_LIMIT, rtol=0)
+    metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
+    right = [classifier.predict(video).label == video.parent.name for video in videos]
+    assert metrics["test"]["top1"] == np.mean(right)
+
+
+def losses(output: Path) -> list[float]:
+    """Of each epoch of a finished run, or of its pretraining in a folder of its own."""
+    metrics = json.loads((output / "metrics.json").read_text(encoding="utf-8"))
+    history = metrics["train"]["history"] if "train" in metrics else metrics["history"]
+    return [row["loss"] for row in history if "loss" in row]
+
+
+def first_step(output: Path) -> Path:
+    return output / "pretraining" / "checkpoints" / "checkpoint-2" / "average.safetensors"
+
+
+def start(clips: Path, output: Path, *launcher: str, **changes: object) -> subprocess.Popen[str]:
+    """The command line in a process of its own, with the settings of `run`."""
+    fields = output.with_suffix(".json")
+    fields.write_text(json.dumps({**RUN, **changes}), encoding="utf-8")
+    arguments = ["-m", "vidcls_train.cli", str(clips), "-o", str(output), "--settings", str(fields)]
+    return subprocess.Popen(
+        [*(launcher or [sys.executable]), *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+@pytest.mark.parametrize("stage", ["pretraining", ""], ids=["pretraining", "training"])
+def test_a_run_killed_in_an_epoch_and_resumed_gives_what_an_unbroken_one_gives(
+    stage: str, run: Path, clips: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "checkpoint"
+    process = start(clips, output)
+    written = Path(stage) / "checkpoints"
+    while process.poll() is None and not list((output / written).glob("checkpoint-*/average.safetensors")):
+        time.sleep(0.001)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL, process.communicate()[0]
+    steps = sorted((output / written).glob("checkpoint-*"))
+    assert not (output / stage / "metrics.json").exists()
+    before = first_step(output).stat().st_mtime_ns
+    # And one that was killed while it wrote a step, after which it was moved.
+    shutil.copytree(steps[0], output / written / "checkpoint-99", ignore=lambda *_: ["average.safetensors"])
+    moved = output.rename(tmp_path / "moved")
+    torch.manual_seed(123)
+    train(settings(clips, moved, resume=True, workers=1))
+    assert first_step(moved).stat().st_mtime_ns == before  # it was not done again
+    assert losses(moved / "pretraining") == losses(run / "pretraining")
+    assert losses(moved) == losses(run)
+    for folder in (Path("pretraining"), Path()):
+        resumed, unbroken = (load_file(output / folder / "model.safetensors") for output in (moved, run))
+        assert all(torch.equal(resumed[name], weight) for name, weight in unbroken.items())
+
+
+@pytest.mark.parametrize(
+    "launcher",
+    [
+        ["torch.distributed.run", "--standalone", "--nproc-per-node", "2"],  # torchrun
+        # --multi_gpu: where there are none it starts the same processes, and with --cpu it would need MPI.
+        ["accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", *ACCELERATE_DEFAULTS],
+    ],
+    ids=["torchrun", "accelerate"],
+)
+def test_two_processes_train_as_one_does(launcher: list[str], run: Path, clips: Path, tmp_path: Path) -> None:
+    process = start(clips, tmp_path / "two", sys.executable, "-m", *launcher)
+    told = process.communicate()[0]
+    assert process.returncode == 1, told  # clips could not be read
+    for stage in ("pretraining", ""):
+        np.testing.assert_allclose(losses(tmp_path / "two" / stage), losses(run / stage), atol=LOSS_LIMIT, rtol=0)
+    # Only the first one talks.
+    for line in ("2 unreadable videos were left out", "pretraining epoch   2.0/2", "\nepoch   1.0/3", "wrote "):
+        assert told.count(line) == 1, told
+
+
+def test_two_processes_started_here_train_as_one_does(run: Path, clips: Path, tmp_path: Path) -> None:
+    output = tmp_path / "two"
+    metrics = train(settings(clips, output, processes=2))
+    for stage in ("pretraining", ""):
+        np.testing.assert_allclose(losses(output / stage), losses(run / stage), atol=LOSS_LIMIT, rtol=0)
+    assert metrics == json.loads((output / "metrics.json").read_text(encoding="utf-8"))
+    # What they were told of each other does not stay in this one.
+    assert process_count() == 1
+    assert not torch.distributed.is_initialized()
+
+
+def test_a_failure_in_a_process_started_here_is_told_as_one_in_this(clips: Path, tmp_path: Path) -> None:
+    with pytest.raises(DivergedError, match="lower --learning-rate"):
+        train(settings(clips, tmp_path / "steep", processes=2, learning_rate=1e30, pretraining_epochs=0))
+
+
+def test_two_processes_end_with_one_sentence(clips: Path, tmp_path: Path) -> None:
+    output = tmp_path / "taken"
+    output.mkdir()
+    (output / "file").touch()
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    process = start(clips, output, *launcher)
+    told = process.communicate()[0]
+    assert process.returncode != 0
+    assert told.count("exists and is not empty") == 1, told
+
+
+def test_batches_in_parts_train_as_whole_ones_do(run: Path, clips: Path, tmp_path: Path) -> None:
+    train(settings(clips, tmp_path / "parts", accumulate=2, gradient_checkpointing=True))
+    np.testing.assert_allclose(losses(tmp_path / "parts"), losses(run), atol=LOSS_LIMIT, rtol=0)
+
+
+def test_a_training_begins_with_the_encoder_that_its_clips_were_pretrained_to(
+    run: Path, clips: Path, tmp_path: Path
+) -> None:
+    # As the command for unlabelled videos makes it of the same clips.
+    fields = json.loads((run / "pretraining" / "settings.json").read_text(encoding="utf-8"))
+    alone = tmp_path / "alone"
+    pretrain(PretrainSettings(**{**fields, "data": str(clips / "train"), "output": alone}))
+    made, expected = (load_file(folder / "model.safetensors") for folder in (run / "pretraining", alone))
+    assert all(torch.equal(made[name], weight) for name, weight in expected.items())
+    output = tmp_path / "still"
+    metrics = train(settings(clips, output, epochs=1, learning_rate=1e-9))
+    assert metrics is not None
+    assert metrics["pretraining"]["videos"] == 10
+    assert "10 training clips without their labels: in 2 epochs" in (output / "README.md").read_text(encoding="utf-8")
+    still = load_file(output / "model.safetensors")
+    encoder = [name for name in still if name.startswith(("videomae.encoder.", "videomae.embeddings."))]
+    assert len(encoder) > 90
+    for name in encoder:
+        torch.testing.assert_close(still[name], made[name], atol=1e-6, rtol=0)
+
+
+def test_pretraining_looks_at_pictures_as_the_training_does(clips: Path, tmp_path: Path) -> None:
+    output = tmp_path / "checkpoint"
+    train(settings(clips, output, resize="stretch", image_size=48, max_steps=1))
+    own, whole = (
+        json.loads((folder / "preprocessor_config.json").read_text(encoding="utf-8"))
+        for folder in (output / "pretraining", output)
+    )
+    assert own == whole
+    assert whole["size"] == {"height": 48, "width": 48}
+    assert whole["do_center_crop"] is False
+
+
+def test_a_base_is_pretrained_further_where_that_is_asked_for(run: Path, clips: Path, tmp_path: Path) -> None:
+    base = {"base": str(run / "pretraining"), "preset": None, "frames": None, "image_size": None, "max_steps": 1}
+    plain = tmp_path / "plain"
+    train(settings(clips, plain, pretraining_epochs=0, **base))
+    assert not (plain / "pretraining").exists()
+    assert "without their labels" not in (plain / "README.md").read_text(encoding="utf-8")
+    further = tmp_path / "further"
+    train(settings(clips, further, pretraining_epochs=1, **base))
+    card = (further / "pretraining" / "README.md").read_text(encoding="utf-8")
+    assert "pretrained from `pretraining`" in card
+
+
+def test_a_pretraining_that_diverges_says_how_to_do_without(
+    clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steep = dataclasses.replace(_MASKED_RECIPES["tiny"], learning_rate=1e30)
+    monkeypatch.setitem(_MASKED_RECIPES, "tiny", steep)
+    with pytest.raises(DivergedError, match=r"pretraining .* start again with --pretraining-epochs 0"):
+        train(settings(clips, tmp_path / "checkpoint"))
+
+
+def test_what_cannot_be_resumed_is_refused(run: Path, clips: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="holds no run to resume"):
+        train(settings(clips, tmp_path / "none", resume=True))
+    with pytest.raises(ValueError, match=r"learning_rate is 0\.001, not 0\.5"):
+        train(settings(clips, run, resume=True, learning_rate=0.5))
+
+
+def test_a_folder_in_use_is_left_alone(run: Path, clips: Path) -> None:
+    before = (run / "model.safetensors").read_bytes()
+    with pytest.raises(ValueError, match="exists and is not empty"):
+        train(settings(clips, run))
+    assert (run / "model.safetensors").read_bytes() == before
+
+
+def test_a_run_that_cannot_start_leaves_its_folder_free(clips: Path, tmp_path: Path) -> None:
+    archive = Path(shutil.make_archive(str(tmp_path / "clips"), "zip", clips))
+    output = tmp_path / "checkpoint"
+    with pytest.raises(VidclsError, match="nowhere: cannot be loaded"):
+        train(settings(archive, output, preset=None, base=str(tmp_path / "nowhere")))
+    assert not output.exists()
+    train(settings(archive, output, max_steps=1))
+    assert (output / "data" / "train").is_dir()
+
+
+def test_a_run_stopped_in_its_first_epoch_starts_again(run: Path, clips: Path, tmp_path: Path) -> None:
+    output = tmp_path / "checkpoint"
+    (output / "checkpoints").mkdir(parents=True)
+    shutil.copy(run / "settings.json", output)
+    train(settings(clips, output, resume=True))
+    assert losses(output) == losses(run)
+
+
+def test_fine_tuning_a_base_replaces_its_head(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = tmp_path / "data"
+    for split in ("train", "val"):
+        for label in ("swipe left", "swipe right", "hold"):
+            write_clip(data / split / label / "1.mp4", frames=20, width=64, height=48)
+    output = tmp_path / "checkpoint"
+    changes = {"base": str(run), "preset": None, "frames": None, "image_size": None, "dropout": 0.3}
+    metrics = train(settings(data, output, max_steps=1, **changes))
+    told = capsys.readouterr().err
+    assert "its head for 2 labels is replaced by a new one for 3" in told
+    assert "no horizontal flips: the label 'swipe left'" in told
+    assert metrics["test"] is None
+    assert read_checkpoint(output).accuracy is None
+    model = VideoMAEForVideoClassification.from_pretrained(output)
+    assert model.classifier.weight.shape == (3, 96)
+    assert model.config.hidden_dropout_prob == 0.3
+
+
+def test_a_push_without_a_token_stops_before_training(
+    clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vidcls_train.output.hub.get_token", lambda: None)
+    with pytest.raises(VidclsError, match="--push-to-hub me/model needs a token"):
+        train(settings(clips, tmp_path / "checkpoint", push_to_hub="me/model"))
+    assert not (tmp_path / "checkpoint").exists()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_training_on_a_gpu_that_is_not_there_is_refused(clips: Path, tmp_path: Path) -> None:
+    with pytest.raises(DeviceError, match="finds no CUDA device"):
+        train(settings(clips, tmp_path / "checkpoint", device="cuda"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (["data", "-o", "out", "--preset", "tiny", "--base", "x"], 2, "give --base or --preset, not both"),
+        (["data", "-o", "out", "--preset", "huge"], 2, "'huge' is not one of"),
+        (["nowhere", "-o", "out", "--preset", "tiny"], 1, "nowhere: there is no such file or folder"),
+        (["data", "-o", "data", "--preset", "tiny"], 2, "exists and is not empty"),
+    ],
+)
+def test_the_command_says_in_one_sentence_what_is_wrong(
+    arguments: list[str], code: int, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_clip(tmp_path / "data" / "a" / "1.mp4", frames=2)
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == code
+    assert told in result.output
+    assert "Traceback" not in result.output

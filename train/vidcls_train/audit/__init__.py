@@ -1,0 +1,1 @@
+"""DATA -> what is wrong with it, before a step is trained."""

@@ -1,0 +1,1 @@
+"""The commands `vidcls-train` and `vidcls-pretrain`, and all that they print."""

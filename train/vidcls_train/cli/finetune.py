@@ -1,0 +1,210 @@
+"""The command `vidcls-train`."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+
+from vidcls.cli import terminal
+from vidcls_train.cli import options
+from vidcls_train.config.settings import DEFAULT_BASE, PRESETS, Settings, read_settings
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="vidcls")
+@click.argument("data")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Checkpoint folder to write; new or empty. With --check-only, where the report goes.",
+)
+@click.option(
+    "--base", help=f"Pretrained VideoMAE to fine-tune: a folder or an id on the hub. Default: {DEFAULT_BASE}."
+)
+@click.option("--preset", type=click.Choice(list(PRESETS)), help="Train a fresh VideoMAE of this size instead.")
+@click.option(
+    "--settings",
+    "settings_file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="JSON with settings, those without an option too: some of them, or another run's settings.json. "
+    "Options given beside it go first.",
+)
+@click.option("--epochs", type=click.IntRange(min=1), help="Default: the recipe's, for the preset or the base.")
+@click.option(
+    "--pretraining-epochs",
+    type=click.IntRange(min=0),
+    help="Begin with masked pretraining on the training clips, as vidcls-pretrain does it. Default: 0, none.",
+)
+@options.max_steps
+@click.option(
+    "--batch-size",
+    type=click.IntRange(min=1),
+    help="Clips per step of the optimizer, of all processes together. Default: the recipe's.",
+)
+@options.accumulate
+@click.option("--gradient-checkpointing", is_flag=True, help="Compute layers twice to need less memory.")
+@click.option(
+    "--learning-rate",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Highest rate, after the warm-up. Default: the recipe's.",
+)
+@click.option("--head-only", is_flag=True, help="Train the classification head alone, which is quick, on --base.")
+@click.option(
+    "--early-stopping",
+    type=click.IntRange(min=1),
+    metavar="EPOCHS",
+    help="End after so many epochs without a better validation accuracy. Default: never.",
+)
+@click.option(
+    "--class-weights",
+    type=click.Choice(["none", "balanced"]),
+    help="balanced: clips of rare labels count for more. Default: none.",
+)
+@options.frames
+@options.image_size
+@options.clip_seconds
+@click.option(
+    "--resize",
+    type=click.Choice(["shortest_edge", "stretch"]),
+    help="shortest_edge keeps proportions and crops; stretch shows the whole frame as a square. "
+    "Default: shortest_edge; with --base what its preprocessor_config.json says.",
+)
+@click.option(
+    "--flip",
+    type=click.Choice(["auto", "on", "off"]),
+    help="Mirror clips in training. auto, the default: not where label names speak of left, right, clockwise or the "
+    "like.",
+)
+@click.option(
+    "--colour-jitter",
+    type=click.FloatRange(min=0, max=1),
+    help="How far brightness, contrast and saturation stray in training, as a share; 0 where colours are what counts. "
+    "Default: the recipe's.",
+)
+@click.option(
+    "--val-fraction",
+    type=click.FloatRange(min=0.02, max=0.33),
+    help="Share of the videos for validation, and again for test, where DATA has no splits. Default: 0.15.",
+)
+@click.option(
+    "--check-only",
+    is_flag=True,
+    help="Check the data, print what was found, and train nothing; -o writes it with a picture.",
+)
+@click.option(
+    "--allow-duplicates", is_flag=True, help="Train even where much of val or test is footage that is in train too."
+)
+@options.seed
+@options.device
+@options.processes
+@options.workers
+@options.cache_gb
+@options.resume
+@click.option("--push-to-hub", metavar="REPO", help="Upload the checkpoint to this repository on the hub.")
+def main(*, check_only: bool, **chosen: Any) -> None:
+    """Fine-tune VideoMAE on DATA and write a checkpoint that carries its contract.
+
+    DATA is a folder with train/, val/ and test/, each with one folder of videos per label; or a folder with one
+    folder per label (split by footage); or a CSV path,label[,group][,split]; or a .tar.gz or .zip of one of these; or
+    hf:OWNER/DATASET/FILE.tar.gz on the hub.
+
+    Before a step is trained the data is checked: clips that cannot be read, copies across splits, missing or misspelt
+    labels, encodings that give labels away. The checkpoint folder then holds data-report.md, .json and .png.
+
+    Exit code 0: done. 1: something failed, or clips could not be read and the model was trained without them. 2: wrong
+    usage.
+    """
+    if check_only:
+        _check(**chosen)
+        return
+    if chosen["output"] is None:
+        raise click.UsageError("name the checkpoint folder to write with -o")
+    # Else PyTorch's threads wait for each other in busy loops, which on a machine with other work makes
+    # training several times slower. It is read when PyTorch is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    with terminal.exit_codes():
+        settings = _settings(**chosen)
+        with options.named_missing_packages("training"):
+            from vidcls_train.cli.endings import named_endings
+            from vidcls_train.finetune import train
+        with named_endings(settings.output):
+            metrics = train(settings)
+    if metrics is not None:  # it is the first process's
+        _print_summary(metrics, settings.output)
+        if metrics["unreadable"]:
+            raise SystemExit(1)
+
+
+def _check(*, output: Path | None, **chosen: Any) -> None:
+    """Print the report on the data; exit with 1 where it would stop a training, or clips cannot be read."""
+    with terminal.exit_codes():
+        settings = _settings(output=output or Path(), **chosen)
+        with options.named_missing_packages("checking data"):
+            from vidcls_train.audit.check import check_clips
+            from vidcls_train.audit.findings import refuse_worthless
+            from vidcls_train.audit.report import report_text, write_data_report
+            from vidcls_train.data.sources import find_clips
+        with tempfile.TemporaryDirectory() as folder:
+            checked = check_clips(
+                find_clips(settings.data, unpack_to=Path(folder)),
+                val_fraction=settings.val_fraction,
+                seed=settings.seed,
+                clip_seconds=settings.clip_seconds,
+            )
+            if output is not None:
+                output.mkdir(parents=True, exist_ok=True)
+                write_data_report(checked.report, output)
+        click.echo(report_text(checked.report))
+        refuse_worthless(checked.report, allow_duplicates=settings.allow_duplicates)
+    if checked.report.unreadable:
+        raise SystemExit(1)
+
+
+def _settings(*, settings_file: Path | None, **named: Any) -> Settings:
+    """The settings of a run: what the options say, then the file, then the defaults."""
+    # An option that is not given is None, a flag False.
+    given = {name: value for name, value in named.items() if value is not None and value is not False}
+    from_file = {} if settings_file is None else read_settings(settings_file)
+    if "base" in given:
+        from_file.pop("preset", None)
+    elif "preset" in given:
+        from_file.pop("base", None)
+    chosen = {"processes": None, "workers": None, **from_file, **given}
+    if "preset" in chosen and "base" in chosen:
+        raise click.UsageError("give --base or --preset, not both")
+    if "preset" not in chosen:
+        chosen.setdefault("base", DEFAULT_BASE)
+    if chosen.get("preset") and chosen.get("head_only"):
+        raise click.UsageError("--head-only needs a pretrained --base: a fresh encoder has no features to learn on")
+    return Settings(**chosen)
+
+
+def _print_summary(metrics: dict[str, Any], output: Path) -> None:
+    for split in ("val", "test", "test_multiview"):
+        row = metrics[split]
+        if row is not None:
+            name, (low, high) = split.removesuffix("_multiview"), row["top1_interval"]
+            click.echo(
+                f"{name:4} top-1 {row['top1']:.4f} ({low:.2f} to {high:.2f}), top-5 {row['top5']:.4f} "
+                f"on {row['videos']} videos, {row['views']} x {row['crops']} views x crops, "
+                f"calibration error {row['calibration']['error']:.3f}"
+            )
+            if "without_copies" in row:
+                apart = row["without_copies"]
+                click.echo(f"     without clips whose footage is in train: {apart['top1']:.4f} on {apart['videos']}")
+    baselines = metrics["baselines"]
+    if baselines is not None:
+        shown = ", ".join(f"{name} {row['top1']:.4f}" for name, row in baselines.items())
+        click.echo(f"test top-1 without looking at pictures: {shown}")
+    if metrics["unreadable"]:
+        click.echo(f"{len(metrics['unreadable'])} unreadable videos were left out; metrics.json names them")
+    click.echo(f"wrote {output}: export it with 'vidcls-export {output} -o model.onnx'")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Everything that decides a run: settings, presets and recipes."""

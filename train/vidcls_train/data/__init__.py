@@ -1,0 +1,1 @@
+"""DATA -> clips as the model is trained on them."""

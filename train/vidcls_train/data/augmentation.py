@@ -1,0 +1,163 @@
+"""How a training clip is varied: pytorchvideo's and torchvision's transforms on uint8 frames.
+
+Frames are resized as uint8 and normalised last, by the filter that the SDK runs: the other order, and
+any other filter, would train on pixels that no deployed model ever sees.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import warnings
+from collections.abc import Callable, Iterable
+
+import numpy as np
+import torch
+import torchvision.transforms._functional_tensor
+from PIL import Image as PillowImage
+from torchvision import tv_tensors
+from torchvision.transforms import (
+    Compose,
+    InterpolationMode,
+    RandAugment,
+    RandomErasing,
+    RandomGrayscale,
+    RandomHorizontalFlip,
+    RandomResizedCrop,
+    v2,
+)
+
+from vidcls.contract import Image
+from vidcls_train.config.settings import Settings
+
+# pytorchvideo 0.1.5 imports this module by the name it had in torchvision before 0.17.
+sys.modules.setdefault("torchvision.transforms.functional_tensor", torchvision.transforms._functional_tensor)
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", FutureWarning)  # about its own use of torch.jit
+    from pytorchvideo.transforms import UniformTemporalSubsample
+
+_ERASED_AREA = (0.02, 1 / 3)
+_GREY = (124, 116, 104)  # what the statistics that VideoMAE is normalised by are the middle of
+_GEOMETRIC = ("Identity", "ShearX", "ShearY", "TranslateX", "TranslateY", "Rotate")
+
+_ROTATIONS = frozenset({"clockwise", "anticlockwise", "counterclockwise", "cw", "ccw", "acw"})
+_SIDES = ("left", "right")
+_OTHER_WORDS = frozenset(
+    {"bright", "upright", "fright", "copyright", "cleft", "leftover", "leftovers", "rightful", "righteous", "rights"}
+)
+_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+
+
+class RandomCrop(RandomResizedCrop):  # type: ignore[misc]
+    """torchvision's RandomResizedCrop for clips, by the pixel rule: one box for all frames, Pillow's filter.
+
+    Area and proportions are those of what the deployed model sees: the largest square of a frame, or the whole frame
+    where it is stretched into a square. So scales are no smaller in training than they are later.
+    """
+
+    def __init__(self, image: Image, *, area: float, stretch: float) -> None:
+        """Args: the contract's image section; `crop_area` and `crop_stretch` of the settings."""
+        super().__init__(image.crop_size, scale=(area, 1.0), ratio=(1 / stretch, stretch))
+        self._image = image
+
+    def forward(self, img: torch.Tensor) -> torch.Tensor:
+        """uint8 [T, 3, H, W] -> uint8 [T, 3, crop_size, crop_size]."""
+        height, width = img.shape[-2:]
+        side = max(height, width)
+        whole = self._image.resize == "stretch"
+        seen = torch.empty(1).expand(1, *([side, side] if whole else [height, width]))  # of no memory
+        square = 1.0 if whole else min(height, width) / side  # the largest one's share of what is seen
+        top, left, rows, columns = self.get_params(seen, [square * share for share in self.scale], self.ratio)
+        down, across = height / seen.shape[1], width / seen.shape[2]
+        box = (left * across, top * down, (left + columns) * across, (top + rows) * down)
+        size = (self._image.crop_size, self._image.crop_size)
+        frames = [
+            np.asarray(PillowImage.fromarray(frame).resize(size, PillowImage.Resampling.BILINEAR, box=box))
+            for frame in img.permute(0, 2, 3, 1).contiguous().numpy()
+        ]
+        return torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2)
+
+
+class RandomOperations(RandAugment):  # type: ignore[misc]
+    """torchvision's RandAugment, the same operations on all frames: uint8 [T, 3, H, W] to the same."""
+
+    def __init__(self, magnitude: int, *, colours: bool) -> None:
+        """Args: of the operations, 0 to 30; whether those that change colours are among them."""
+        super().__init__(magnitude=magnitude, interpolation=InterpolationMode.BILINEAR, fill=list(_GREY))
+        self._colours = colours
+
+    def _augmentation_space(self, num_bins: int, image_size: tuple[int, int]) -> dict[str, tuple[torch.Tensor, bool]]:
+        operations = super()._augmentation_space(num_bins, image_size)
+        return {name: how for name, how in operations.items() if self._colours or name in _GEOMETRIC}
+
+
+def training_transform(image: Image, settings: Settings, *, frames: int, flip: bool) -> Compose:
+    """uint8 RGB [3, n, H, W] of a window -> uint8 RGB [3, T, crop_size, crop_size], varied as settings say.
+
+    frames: T. flip: mirror every other clip. Random numbers come from torch's global generator.
+    """
+    share = settings.colour_jitter or 0.0
+    steps: list[Callable[[torch.Tensor], torch.Tensor]] = [
+        _channels_last,  # as the frames lie in memory, so that whole frames are copied
+        UniformTemporalSubsample(frames, temporal_dim=0),
+        _channels_second,
+        RandomCrop(image, area=settings.crop_area or 1.0, stretch=settings.crop_stretch or 1.0),
+    ]
+    if settings.rand_augment:
+        steps.append(RandomOperations(settings.rand_augment, colours=share > 0))
+    if share > 0:
+        steps.append(v2.ColorJitter(brightness=share, contrast=share, saturation=share, hue=settings.hue_jitter or 0.0))
+    if share > 0 and settings.grey_share:
+        steps.append(RandomGrayscale(settings.grey_share))
+    if flip:
+        steps.append(RandomHorizontalFlip())
+    if settings.erasing:
+        steps.append(RandomErasing(settings.erasing, scale=_ERASED_AREA, value=_GREY))
+    return Compose([*steps, _channels_first])
+
+
+def _channels_last(clip: torch.Tensor) -> torch.Tensor:
+    """pytorchvideo's [3, T, H, W] to [T, H, W, 3]."""
+    return clip.permute(1, 2, 3, 0)
+
+
+def _channels_second(clip: torch.Tensor) -> torch.Tensor:
+    """[T, H, W, 3] to torchvision's [T, 3, H, W]."""
+    return clip.permute(0, 3, 1, 2)
+
+
+def _channels_first(clip: torch.Tensor) -> torch.Tensor:
+    """torchvision's [T, 3, H, W] to pytorchvideo's [3, T, H, W]."""
+    return clip.transpose(0, 1)
+
+
+class PairMixing:
+    """torchvision's MixUp and CutMix between the two clips of a pair, one or the other at random.
+
+    Pairs and not whole batches, so that a clip is mixed alike however a batch is shared among processes.
+    """
+
+    def __init__(self, *, mixup: float, cutmix: float) -> None:
+        """Args: the beta distributions' parameters; 0 leaves a kind of mixing out."""
+        kinds = [kind(alpha=alpha) for kind, alpha in ((v2.MixUp, mixup), (v2.CutMix, cutmix)) if alpha > 0]
+        self._mix = v2.RandomChoice(kinds) if kinds else None
+
+    def __call__(self, clips: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """float [2, T, 3, H, W] and the shares of their labels, float [2, labels], to the same, mixed."""
+        if self._mix is None:
+            return clips, targets
+        mixed, shares = self._mix(tv_tensors.Video(clips), targets)
+        return mixed.as_subclass(torch.Tensor), shares
+
+
+def directional_labels(labels: Iterable[str]) -> list[str]:
+    """Labels that speak of left and right or of a sense of rotation, which a mirrored clip would belie."""
+    return [label for label in labels if any(_is_directional(word.lower()) for word in _WORDS.findall(label))]
+
+
+def _is_directional(word: str) -> bool:
+    if word in _ROTATIONS:
+        return True
+    # swipeleft, lefthook
+    return (word.endswith(_SIDES) or word.startswith(_SIDES)) and word not in _OTHER_WORDS

@@ -1,0 +1,1 @@
+"""Trained weights -> a checkpoint folder: scores, pictures, model card."""

@@ -1,0 +1,68 @@
+"""Pictures of a run: the clips it trains on, and its curves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import numpy.typing as npt
+from matplotlib.figure import Figure
+from PIL import Image, ImageDraw, ImageFont
+
+from vidcls.figures.animation import write_animation
+from vidcls_train.trainer.selection import best_row
+
+mpl.use("agg")
+
+_TILE = 160
+_CAPTION = 20
+
+
+def write_samples(clips: Sequence[tuple[str, npt.NDArray[np.uint8]]], path: Path, *, seconds: float) -> None:
+    """Write labelled clips [(label, uint8 RGB [T, H, W, 3]), ...] side by side as one GIF, four in a row."""
+    length = len(clips[0][1])
+    sheets = [_sheet([(label, frames[index]) for label, frames in clips]) for index in range(length)]
+    write_animation(np.stack(sheets), path, seconds=seconds)
+
+
+def write_curves(history: Sequence[dict[str, Any]], path: Path) -> None:
+    """Plot loss and validation accuracy over epochs from the Trainer's log history."""
+    train = [(row["epoch"], row["loss"]) for row in history if "loss" in row]
+    val = [(row["epoch"], row["eval_loss"]) for row in history if "eval_loss" in row]
+    accuracy = [(row["epoch"], row["eval_accuracy"]) for row in history if "eval_accuracy" in row]
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    for points, name in ((train, "train"), (val, "val")):
+        if points:
+            left.plot(*zip(*points, strict=True), marker=".", label=name)
+    left.set(xlabel="epoch", ylabel="loss", ylim=(0, None))
+    left.legend()
+    if accuracy:
+        right.plot(*zip(*accuracy, strict=True), marker=".", color="tab:green")
+    kept = best_row(history)
+    if kept is not None:
+        point = (kept["epoch"], kept["eval_accuracy"])
+        right.scatter(*point, color="tab:green", zorder=3)
+        # Towards the middle, so that it stays inside the picture.
+        side = "right" if 2 * point[0] > accuracy[-1][0] else "left"
+        right.annotate(f"kept {point[1]:.3f}", point, textcoords="offset points", xytext=(0, 8), ha=side)
+    right.set(xlabel="epoch", ylabel="val top-1", ylim=(0, 1.08))
+    for axes in (left, right):
+        axes.grid(alpha=0.3)
+    figure.savefig(path, dpi=120)
+
+
+def _sheet(tiles: Sequence[tuple[str, npt.NDArray[np.uint8]]]) -> npt.NDArray[np.uint8]:
+    columns = min(4, len(tiles))
+    rows = -(-len(tiles) // columns)
+    sheet = Image.new("RGB", (columns * _TILE, rows * (_TILE + _CAPTION)), "white")
+    draw = ImageDraw.Draw(sheet)
+    font = ImageFont.load_default(13)
+    for number, (label, frame) in enumerate(tiles):
+        left, top = number % columns * _TILE, number // columns * (_TILE + _CAPTION)
+        sheet.paste(Image.fromarray(frame).resize((_TILE, _TILE), Image.Resampling.NEAREST), (left, top + _CAPTION))
+        draw.text((left + 4, top + 2), label, fill="black", font=font)
+    return np.asarray(sheet)

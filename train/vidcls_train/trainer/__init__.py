@@ -1,0 +1,1 @@
+"""A model and clips -> trained weights, on Hugging Face's Trainer."""
