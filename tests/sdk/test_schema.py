@@ -65,7 +65,7 @@ def test_a_field_that_does_not_fit_is_named_with_what_was_expected(change: dict[
 
 
 def test_a_missing_field_is_named_by_its_path() -> None:
-    with pytest.raises(FieldError, match="^the field 'a.count' is missing$"):
+    with pytest.raises(FieldError, match=r"^the field 'a\.count' is missing$"):
         read_fields(Outer, {"mode": "a"}, prefix="a.")
 
 
@@ -84,7 +84,7 @@ def test_instances_made_in_python_are_checked_too(wrong: dict[str, Any]) -> None
 
 @pytest.mark.parametrize("text", ['{"a": NaN}', '{"a": -Infinity}', '{"a": 1, "a": 2}', "[" * 100_000, "{'a': 1}"])
 def test_what_is_not_json_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"."):
         read_json(text)
 
 
