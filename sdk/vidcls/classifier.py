@@ -18,8 +18,8 @@ from vidcls.many import classify_many
 from vidcls.pipeline import look
 from vidcls.prediction import Prediction
 from vidcls.preprocessing import crop_frames, normalise
-from vidcls.runtime.model import Engine, open_model
-from vidcls.runtime.onnxruntime_session import Device
+from vidcls.runtime.model import open_model
+from vidcls.runtime.session import Device, Engine
 from vidcls.selftest import Verification, file_sha256, pattern_1
 from vidcls.temporal.timeline import CHANGE_ODDS, Segment, check_change_odds, segments
 from vidcls.video.reader import Decoder, VideoSource

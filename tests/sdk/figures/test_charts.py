@@ -12,7 +12,7 @@ from generated import write_clip, write_model
 from vidcls.clips import read_clips
 from vidcls.evaluation.report import write_pictures
 from vidcls.figures.charts import Strip, write_confusion, write_contact_sheet
-from vidcls.runtime.model import open_model
+from vidcls.runtime.model import read_contract
 
 
 def pixels(path: Path) -> np.ndarray:
@@ -77,7 +77,7 @@ def test_a_contact_sheet_of_nothing_still_says_so(tmp_path: Path) -> None:
 
 def test_mistakes_are_shown_most_confident_first(tmp_path: Path) -> None:
     labels = ("a", "b", "c")
-    _, contract = open_model(write_model(tmp_path / "model.onnx", labels=labels), device="cpu")
+    contract = read_contract(write_model(tmp_path / "model.onnx", labels=labels))
     videos = [
         write_clip(tmp_path / f"{number}.mp4", frames=10 + number, width=64 + 16 * number, height=64)
         for number in range(4)
