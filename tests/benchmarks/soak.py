@@ -64,7 +64,7 @@ def watch(url: str, classifier: VideoClassifier) -> Stream:
 
     def slow(seen: SampledClips) -> Prediction:
         time.sleep(ANSWER_SECONDS)
-        return classifier._classify(seen)
+        return classifier.predict_clips(seen)
 
     return open_stream(
         url,

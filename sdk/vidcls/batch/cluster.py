@@ -25,7 +25,7 @@ from vidcls import cpus
 from vidcls.batch.remote import fetched
 from vidcls.classifier import VideoClassifier
 from vidcls.errors import DependencyError, DeviceError, VidclsError, VideoError
-from vidcls.many import classify_many
+from vidcls.pipeline import predict_each
 from vidcls.video.source import VideoSource, source_name
 
 try:
@@ -302,10 +302,10 @@ class _Actor:
                 ray.get(self._watch.begin.remote(part, video))  # before it can do harm
                 yield video
 
-        answers = classify_many(
+        answers = predict_each(
             begun(),
             self._classifier.contract,
-            self._classifier._classify,
+            self._classifier.predict_clips,
             views=self._settings.views,
             crops=self._settings.crops,
             decoder="auto",

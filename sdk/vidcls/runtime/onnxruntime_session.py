@@ -48,7 +48,7 @@ class OnnxRuntimeSession:
         if not path.is_file():
             raise ModelError(f"{path}: there is no such file; export a model with vidcls-export")
         runtime = import_onnxruntime()
-        self._path, self._errors = path, _errors(runtime)
+        self.path, self._errors = path, _errors(runtime)
         self.device, self.device_reason, self._session = _open(runtime, path, device=device)
         self.provider: str = self._session.get_providers()[0]
         self.batch = _CUDA_BATCH if self.device == "cuda" else 1
@@ -83,10 +83,10 @@ class OnnxRuntimeSession:
         except self._errors as error:
             if self.device == "cpu":
                 raise ModelError(
-                    f"{self._path}: onnxruntime cannot run it on device 'cpu' ({_first_line(error)}); the file is "
+                    f"{self.path}: onnxruntime cannot run it on device 'cpu' ({_first_line(error)}); the file is "
                     "damaged, or needs another onnxruntime"
                 ) from None
-            raise DeviceError(f"{self._path}: on device 'cuda', {cuda.explain(str(error))}") from None
+            raise DeviceError(f"{self.path}: on device 'cuda', {cuda.explain(str(error))}") from None
         return np.asarray(logits, np.float32)
 
 

@@ -42,7 +42,7 @@ class OpenVinoSession:
         if not path.is_file():
             raise ModelError(f"{path}: there is no such file; export a model with vidcls-export")
         openvino = import_openvino()
-        self._path, self._errors = path, _errors(openvino)
+        self.path, self._errors = path, _errors(openvino)
         self.provider = f"OpenVINO {openvino.__version__.partition('-')[0]}"
         try:
             # Not Core.read_model: with what is not ONNX it would try the formats of other frameworks.
@@ -77,7 +77,7 @@ class OpenVinoSession:
             request = self._compiled.create_infer_request()
             return np.concatenate([np.array(request.infer([one[None]])[0], np.float32) for one in pixel_values])
         except self._errors as error:
-            raise ModelError(f"{self._path}: OpenVINO cannot run it ({_last_line(error)})") from None
+            raise ModelError(f"{self.path}: OpenVINO cannot run it ({_last_line(error)})") from None
 
 
 def import_openvino() -> ModuleType:

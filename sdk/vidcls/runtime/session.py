@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
@@ -17,6 +18,7 @@ ASKED_FOR = "device 'cuda' was asked for, but "
 class Session(Protocol):
     """One open ONNX model with one input and one output.
 
+    path: the ONNX file.
     device: "cpu" or "cuda": where all of the graph runs, not what was asked for.
     device_reason: why there, for people.
     provider: the execution provider that runs it.
@@ -25,6 +27,7 @@ class Session(Protocol):
     input_shape, output_shape: a free dimension is a str or None.
     """
 
+    path: Path
     device: str
     device_reason: str
     provider: str

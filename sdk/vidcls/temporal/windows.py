@@ -18,7 +18,7 @@ from vidcls.video.reader import VideoSource, iter_frames, read_times
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Window:
-    """One stretch of a video, as long as the model's clips, and what the model sees of it.
+    """One stretch of a video, as long as the model's clips, and what the model is given of it.
 
     start, end: seconds after the video's first frame.
     frames: uint8 RGB [T, crop_size, crop_size, 3].
@@ -32,8 +32,8 @@ class Window:
     timestamps: npt.NDArray[np.float64] = field(repr=False)
     picture: npt.NDArray[np.uint8] = field(repr=False)
 
-    def as_views(self) -> SampledClips:
-        """It, as the one view of a video."""
+    def as_clips(self) -> SampledClips:
+        """It, as the one clip of a video."""
         return SampledClips(
             frames=self.frames[None],
             windows=[(self.start, self.end)],
@@ -57,7 +57,7 @@ def sliding_starts(*, duration: float, clip_seconds: float, step_seconds: float)
 
 
 def pick_frames(times: Sequence[float], *, start: float, contract: Contract) -> list[int]:
-    """Indices into `times` of the frames that the model sees of a window: the rule of `vidcls.sampling`."""
+    """Indices into `times` of the frames that the model is given of a window: the rule of `vidcls.sampling`."""
     sampling = contract.sampling
     inside = frames_in_window(times, start=start, clip_seconds=sampling.clip_seconds)
     return [inside[index] for index in uniform_indices(len(inside), frames=sampling.frames)]
