@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import time
 import weakref
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Literal, TypeAlias, get_args
 
@@ -16,12 +14,11 @@ import numpy.typing as npt
 from vidcls.clips import SampledClips
 from vidcls.contract import Contract
 from vidcls.live.capture import Capture
+from vidcls.live.file_source import FileSource, FileWindows
 from vidcls.live.readers import read_live, read_paced
 from vidcls.prediction import Prediction
-from vidcls.prefetch import map_ahead
 from vidcls.schema import check_choice
 from vidcls.temporal.record import Record
-from vidcls.temporal.windows import FileWindows
 from vidcls.video.reader import VideoSource
 from vidcls.video.source import is_url
 
@@ -147,41 +144,3 @@ class LiveSource:
                 )
         finally:
             self._capture.close()
-
-
-class FileSource:
-    """Records of every window of a file, none dropped, decoded one ahead of the model."""
-
-    connected = True
-
-    def __init__(self, windows: FileWindows) -> None:
-        self._windows = windows
-        self._stopping = False
-        self.total, self.duration = len(windows.starts), windows.duration
-        self.picture: npt.NDArray[np.uint8] | None = None
-
-    def stop(self) -> None:
-        """Let the next record be none."""
-        self._stopping = True
-
-    def close(self) -> None:
-        """The thread ends with `records`."""
-
-    def records(self, classify: Classify) -> Generator[Record, None, None]:
-        """Ends with the file, or when stopped."""
-        windows = iter(self._windows)
-        with closing(map_ahead(lambda _: next(windows, None), itertools.repeat(None), threads=1)) as decoded:
-            for window in decoded:
-                if window is None or self._stopping:
-                    return
-                self.picture = window.picture
-                yield Record(
-                    prediction=classify(window.as_clips()),
-                    window=(window.start, window.end),
-                    time=datetime.now(UTC),
-                    lag_seconds=0.0,
-                    dropped_frames=0,
-                    dropped_windows=0,
-                    gap_seconds=0.0,
-                    picture=window.picture,
-                )
