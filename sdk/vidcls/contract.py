@@ -151,7 +151,12 @@ class Contract:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelContract(Contract):
-    """What an exported ONNX file says of itself (metadata key `vidcls`)."""
+    """What an exported ONNX file says of itself (metadata key `vidcls`).
+
+    >>> contract = VideoClassifier("model.onnx").contract
+    >>> contract.labels, contract.sampling.frames, contract.model.precision
+    (('clap', 'jump', 'turn left', 'wave'), 4, 'fp32')
+    """
 
     model: Model
     parity: Parity | None
