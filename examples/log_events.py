@@ -40,7 +40,7 @@ def line(event: Event) -> str:
 @click.option("--ignore", multiple=True, help="A label that is no event, such as 'nothing'; may be given again.")
 def main(model: str, events: Path, source: str, ignore: tuple[str, ...], **options: float) -> None:
     """Append every event that SOURCE shows to the file EVENTS."""
-    quiet_decoders()  # a camera that is lost is told of once, not at every try
+    quiet_decoders()  # a lost camera is reported once, not at every try
     number = source.isdecimal() and not Path(source).is_file()
     try:
         stream = VideoClassifier(model).stream(int(source) if number else source)

@@ -24,7 +24,6 @@ import cv2
 import numpy as np
 
 from vidcls import Record, VidclsError, VideoClassifier
-from vidcls.live.stream import Stream
 from vidcls.video.reader import quiet_decoders
 
 WINDOW = "vidcls"
@@ -64,8 +63,8 @@ PAGE = b"""<!doctype html>
 class Watch:
     """A thread that iterates over the stream; whoever shows the picture finds the newest answer here."""
 
-    def __init__(self, classifier: VideoClassifier, stream: Stream) -> None:
-        self.stream = stream
+    def __init__(self, classifier: VideoClassifier, source: int | str, *, step_seconds: float) -> None:
+        self.stream = classifier.stream(source, step_seconds=step_seconds)
         self.record: Record | None = None
         self.ended = False
         self.error: VidclsError | None = None
@@ -83,9 +82,10 @@ class Watch:
         if self.record is None:
             return "waiting for the first answer"
         finished = list(self._finished)
-        rate = (len(finished) - 1) / (finished[-1] - finished[0]) if len(finished) > 1 else 0.0
-        lag = f"lag {self.record.lag_seconds * 1000:.0f} ms, {rate:.1f} answers a second"
-        return f"{lag}, {self._dropped} windows dropped, {self._device}"
+        words = [f"lag {self.record.lag_seconds * 1000:.0f} ms"]
+        if len(finished) > 1:
+            words.append(f"{(len(finished) - 1) / (finished[-1] - finished[0]):.1f} answers a second")
+        return ", ".join([*words, f"{self._dropped} windows dropped", self._device])
 
     def close(self) -> None:
         """Free the camera."""
@@ -258,7 +258,7 @@ def interrupted(*_: int | FrameType | None) -> None:
 def main(model: str, source: str, show: str, host: str, port: int, step_seconds: float, seconds: float) -> None:
     """Classify what a camera sees with MODEL, live; end with q, Esc or Ctrl-C."""
     signal.signal(signal.SIGTERM, interrupted)
-    quiet_decoders()  # a camera that is lost is told of once, not at every try
+    quiet_decoders()  # a lost camera is reported once, not at every try
     number = source.isdecimal() and not Path(source).is_file()
     if show in ("auto", "window"):
         windowed = has_window()
@@ -267,7 +267,7 @@ def main(model: str, source: str, show: str, host: str, port: int, step_seconds:
         show = "window" if windowed else "page"
     try:
         classifier = VideoClassifier(model)
-        watch = Watch(classifier, classifier.stream(int(source) if number else source, step_seconds=step_seconds))
+        watch = Watch(classifier, int(source) if number else source, step_seconds=step_seconds)
     except VidclsError as error:
         raise click.ClickException(str(error)) from error
     until = time.monotonic() + seconds

@@ -181,8 +181,8 @@ def test_webhook_is_called_at_starts_and_ends(film_of_two: tuple[Path, Path]) ->
     assert result.returncode == 0, result.stderr
     assert result.stderr == ""
     assert bodies[0] == bodies[1]
-    told = [(body["event"], body["label"]) for body in bodies[1:]]
-    assert told == [("started", "right"), ("ended", "right"), ("started", "down"), ("ended", "down")]
+    calls = [(body["event"], body["label"]) for body in bodies[1:]]
+    assert calls == [("started", "right"), ("ended", "right"), ("started", "down"), ("ended", "down")]
     assert [body["end"] is None for body in bodies[1:]] == [True, False, True, False]
 
 
