@@ -15,9 +15,11 @@ import sys
 import threading
 import time
 from collections import deque
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import click
 import cv2
@@ -159,49 +161,55 @@ def show_window(watch: Watch, *, until: float) -> None:
     cv2.destroyAllWindows()
 
 
+class Page(BaseHTTPRequestHandler):
+    """Answers a browser: the page, what stands below the picture, and the pictures."""
+
+    def __init__(self, watch: Watch, *connection: Any) -> None:
+        self.watch = watch
+        super().__init__(*connection)
+
+    def do_GET(self) -> None:
+        if self.path == "/":
+            self.answer("text/html; charset=utf-8", PAGE)
+        elif self.path == "/state.json":
+            self.answer("application/json", json.dumps(state(self.watch)).encode())
+        elif self.path == "/picture.mjpg":
+            self.send_pictures()
+        else:
+            self.send_error(404)
+
+    def answer(self, kind: str, content: bytes) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(content)))
+        self.send_header("Cache-Control", "no-store")
+        self.end_headers()
+        self.wfile.write(content)
+
+    def send_pictures(self) -> None:
+        """One JPEG after the other, each in place of the last."""
+        self.send_response(200)
+        self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=picture")
+        self.end_headers()
+        try:
+            while not self.watch.ended:
+                picture = self.watch.picture()
+                if picture is not None:
+                    jpeg = cv2.imencode(".jpg", picture)[1].tobytes()
+                    head = f"--picture\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
+                    self.wfile.write(head.encode() + jpeg + b"\r\n")
+                time.sleep(1 / PICTURES_PER_SECOND)
+        except OSError:
+            return  # the page was closed
+
+    def log_message(self, *_: object) -> None:
+        """Nobody reads it."""
+
+
 def show_page(watch: Watch, *, host: str, port: int, until: float) -> None:
     """Show the picture on a web page until it is over."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            if self.path == "/":
-                self.answer("text/html; charset=utf-8", PAGE)
-            elif self.path == "/state.json":
-                self.answer("application/json", json.dumps(state(watch)).encode())
-            elif self.path == "/picture.mjpg":
-                self.send_pictures()
-            else:
-                self.send_error(404)
-
-        def answer(self, kind: str, content: bytes) -> None:
-            self.send_response(200)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(content)))
-            self.send_header("Cache-Control", "no-store")
-            self.end_headers()
-            self.wfile.write(content)
-
-        def send_pictures(self) -> None:
-            """One JPEG after the other, each in place of the last."""
-            self.send_response(200)
-            self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=picture")
-            self.end_headers()
-            try:
-                while not watch.ended:
-                    picture = watch.picture()
-                    if picture is not None:
-                        jpeg = cv2.imencode(".jpg", picture)[1].tobytes()
-                        head = f"--picture\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
-                        self.wfile.write(head.encode() + jpeg + b"\r\n")
-                    time.sleep(1 / PICTURES_PER_SECOND)
-            except OSError:
-                return  # the page was closed
-
-        def log_message(self, *_: object) -> None:
-            """Nobody reads it."""
-
     try:
-        server = ThreadingHTTPServer((host, port), Handler)
+        server = ThreadingHTTPServer((host, port), partial(Page, watch))
     except OSError as error:
         raise click.ClickException(f"{host}:{port}: no page can be served there ({error.strerror})") from error
     server.daemon_threads = True

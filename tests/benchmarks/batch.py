@@ -204,15 +204,15 @@ def check_node(model: Path, videos: list[Path], folder: Path) -> None:
 def check_memory(model: Path, videos: list[Path], folder: Path) -> None:
     source, out = links(videos, folder / "clips", 5000), folder / "out"
     job = subprocess.Popen(command(model, str(source), out), stdout=subprocess.PIPE, text=True)
-    told = 0
+    next_report = 0
     while job.poll() is None:
         done = parts(out) * 156  # the size of a part, of 5,000 for two actors
-        if done >= told and workers():
+        if done >= next_report and workers():
             with suppress(psutil.NoSuchProcess):  # one that has just ended
                 used = " and ".join(f"{process.memory_info().rss / 2**20:.0f}" for process in workers())
                 driver = psutil.Process(job.pid).memory_info().rss / 2**20
                 click.echo(f"  about {done:4} done: the classifiers hold {used} MB, the command {driver:.0f} MB")
-                told += 1000
+                next_report += 1000
         time.sleep(1)
     summary = json.loads(job.communicate()[0])
     assert len(rows(out)) == 5000

@@ -35,7 +35,7 @@ def test_predict_answers_in_json_with_the_promised_fields(model: Path, clip: Pat
     }
 
 
-def test_predict_takes_one_view_and_five_labels_unless_told(tmp_path: Path, clip: Path) -> None:
+def test_predict_takes_one_view_and_five_labels_by_default(tmp_path: Path, clip: Path) -> None:
     model = write_model(tmp_path / "model.onnx", labels=MANY_LABELS)
     (answer,) = json_lines(run("predict", model, clip, "--json").stdout)
     assert len(answer["top"]) == 5

@@ -20,9 +20,9 @@ def test_preview_writes_exactly_what_the_model_sees(ending: str, model: Path, cl
     with av.open(str(clip)) as container:
         decoded = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
     with Image.open(output) as picture:
-        seen = [np.asarray(frame.convert("RGB")) for frame in ImageSequence.Iterator(picture)]
+        found = [np.asarray(frame.convert("RGB")) for frame in ImageSequence.Iterator(picture)]
     # 50 frames at 25 fps: the window of 0.8 s holds frames 15 to 34. 160 x 120 becomes 42 x 32.
-    for frame, index in zip(seen, [15, 21, 27, 34], strict=True):
+    for frame, index in zip(found, [15, 21, 27, 34], strict=True):
         resized = Image.fromarray(decoded[index]).resize((42, 32), Image.Resampling.BILINEAR)
         np.testing.assert_array_equal(frame, np.asarray(resized.crop((5, 0, 37, 32))))
 
