@@ -22,7 +22,7 @@ def run(*arguments: object, code: int = 0) -> Result:
 
 
 def run_process(
-    *arguments: object, folder: Path | None = None, encoding: str = "utf-8"
+    *arguments: str | Path, folder: Path | None = None, encoding: str = "utf-8"
 ) -> subprocess.CompletedProcess[str]:
     command = [os.fspath(part) for part in (Path(sys.executable).with_name("vidcls"), *arguments)]
     environment = {**os.environ, "PYTHONIOENCODING": encoding}

@@ -33,7 +33,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 
 import click
 import numpy as np
-import psutil
+import psutil  # type: ignore[import-untyped]
 from many import exported
 from pyarrow import parquet
 
@@ -52,7 +52,8 @@ def finish(arguments: list[str], **options: Any) -> dict[str, Any]:
     """Run a job to its end; its summary."""
     done = subprocess.run(arguments, stdout=subprocess.PIPE, text=True, check=False, **options)
     assert done.returncode in (0, 1), done
-    return json.loads(done.stdout)
+    summary: dict[str, Any] = json.loads(done.stdout)
+    return summary
 
 
 def rows(out: Path) -> dict[str, dict[str, Any]]:

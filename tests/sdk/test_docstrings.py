@@ -79,7 +79,7 @@ def docstrings(path: Path, package: str) -> Iterator[doctest.DocTest]:
 
 
 def examples() -> list[doctest.DocTest]:
-    found = []
+    found: list[doctest.DocTest] = []
     for source in SOURCES:
         for path in sorted(source.rglob("*.py")):
             parts = path.relative_to(source).with_suffix("").parts

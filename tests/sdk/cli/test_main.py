@@ -59,7 +59,11 @@ def test_wrong_usage_exits_with_2(model: Path, stretching_model: Path, clip: Pat
 
 @pytest.mark.parametrize("command", ["predict", "evaluate", "preview", "info", "verify"])
 def test_a_file_that_is_no_model_is_one_sentence_and_exit_1(command: str, clip: Path, tmp_path: Path) -> None:
-    arguments = {"predict": [clip], "evaluate": [tmp_path], "preview": [clip, "-o", tmp_path / "out.gif"]}
+    arguments: dict[str, list[str | Path]] = {
+        "predict": [clip],
+        "evaluate": [tmp_path],
+        "preview": [clip, "-o", tmp_path / "out.gif"],
+    }
     for model in (clip, tmp_path / "gone.onnx", write_model(tmp_path / "plain.onnx", key=None)):
         result = run(command, model, *arguments.get(command, []), code=1)
         assert result.stdout == ""

@@ -98,7 +98,7 @@ def test_the_samples_are_those_that_their_program_makes(tmp_path: Path) -> None:
             frames = [frame.to_ndarray(format="gray") for frame in container.decode(video=0)]
         assert len(frames) == 2
         assert all(np.ptp(frame) < 8 for frame in frames)
-        assert frames[1].mean() - frames[0].mean() > 40
+        assert float(frames[1].mean()) - float(frames[0].mean()) > 40
 
 
 # What was simulated for sessions is named here too; test_cuda.py has every cause.
