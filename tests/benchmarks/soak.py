@@ -9,6 +9,7 @@ what the stream says of itself: a backlog anywhere between the camera and the an
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 import sys
@@ -172,7 +173,7 @@ def _resident_mb() -> float:
 
 
 def _p95(values: list[float]) -> float:
-    return float(np.percentile(values, 95))
+    return float(np.percentile(values, 95)) if values else math.nan  # a sixth without an answer
 
 
 @click.command()
@@ -190,7 +191,7 @@ def main(minutes: float, kills: int) -> None:
         click.echo(
             f"{name}: p95 of each sixth {shown}; last / first {sixths[-1] / sixths[0]:.3f}; most {max(values):.3f}"
         )
-    shown = " ".join(f"{max(part):.1f}" for part in found.sixths(found.resident_mb))
+    shown = " ".join(f"{max(part, default=math.nan):.1f}" for part in found.sixths(found.resident_mb))
     click.echo(f"resident memory, MB: most of each sixth {shown}")
     click.echo(f"server down, s: {[round(outage, 1) for outage in found.outages]}")
     click.echo(f"gaps reported, s: {[round(gap, 1) for gap in found.gaps]}")
