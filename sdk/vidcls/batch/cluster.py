@@ -27,7 +27,7 @@ from vidcls.batch.remote import fetched
 from vidcls.batch.supervisor import MAX_DEATHS, Supervisor
 from vidcls.classifier import VideoClassifier
 from vidcls.errors import DependencyError, DeviceError, VidclsError, VideoError
-from vidcls.many import classify_many
+from vidcls.pipeline import predict_each
 from vidcls.video.source import VideoSource
 
 try:
@@ -189,10 +189,10 @@ class _Actor:
                 ray.get(self._supervisor.begin.remote(part, video))  # before it can do harm
                 yield video
 
-        answers = classify_many(
+        answers = predict_each(
             begun(),
             self._classifier.contract,
-            self._classifier._classify,  # private: predict_many cannot fetch a video in the thread that decodes it
+            self._classifier.predict_clips,
             views=self._settings.views,
             crops=self._settings.crops,
             decoder="auto",

@@ -36,7 +36,7 @@ def check_runtime() -> dict[str, Any]:
         runtime = import_onnxruntime()
     except DependencyError as error:
         return {"problem": _problem(error)}
-    found, clash = dataclasses.asdict(cuda.look(runtime)), cuda.clash(runtime)
+    found, clash = dataclasses.asdict(cuda.find_cuda(runtime)), cuda.clash(runtime)
     del found["problem"]  # the run on CUDA answers with it
     providers = runtime.get_available_providers()
     return {
@@ -117,7 +117,7 @@ def _version(package: str) -> str | None:
 
 
 def _problem(error: Exception) -> dict[str, str]:
-    from vidcls.runtime.onnxruntime_session import ASKED_FOR
+    from vidcls.runtime.session import ASKED_FOR
 
     what, _, mend = str(error).removeprefix(ASKED_FOR).partition("; ")
     return {"what": what, "mend": mend}

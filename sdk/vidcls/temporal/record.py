@@ -15,6 +15,11 @@ from vidcls.prediction import Prediction
 class Record:
     """What the model says of one window of a stream.
 
+        >>> with VideoClassifier("model.onnx").stream("clip.avi", pace="fastest") as records:
+        ...     record = next(records)
+        >>> record.window, record.dropped_frames, record.picture.shape
+        ((0.0, 0.8), 0, (120, 160, 3))
+
     prediction: the whole answer; its windows and timestamps are seconds after the stream's first frame.
     window: (start, end) in seconds after the stream's first frame.
     time: when the window ended, by this machine's clock, in UTC; at pace "fastest", when it was answered.

@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 
 from vidcls.errors import DependencyError, VideoError
 from vidcls.sampling import CLOCK_SECONDS
-from vidcls.video.frames import checked_table, scan
+from vidcls.video.frames import checked_index, scan
 from vidcls.video.interlacing import InterlacedError, converted
 from vidcls.video.opencv import OpenCVVideo, quiet_decoders
 from vidcls.video.protocol import Frame, Video
@@ -23,10 +23,10 @@ __all__ = [
     "Video",
     "VideoSource",
     "iter_frames",
-    "look_through",
     "open_video",
     "quiet_decoders",
     "read_times",
+    "scan_frames",
     "source_name",
 ]
 
@@ -85,7 +85,7 @@ def read_times(source: VideoSource, *, decoder: Decoder = "auto") -> list[float]
         return scan(video).times
 
 
-def look_through(source: VideoSource, *, every_seconds: float, see: Callable[[Frame], None]) -> list[float]:
+def scan_frames(source: VideoSource, *, every_seconds: float, see: Callable[[Frame], None]) -> list[float]:
     """As `read_times`; on the way, shows `see` a frame about every so many seconds, from the first on.
 
     For a look at the whole of a video in one pass: which frames these are goes by the header's frame rate.
@@ -97,30 +97,30 @@ def look_through(source: VideoSource, *, every_seconds: float, see: Callable[[Fr
         VideoError: the video cannot be opened, or not one frame of it can be decoded.
     """
     try:
-        return _look_through(source, every_seconds=every_seconds, see=see, decoder="auto")
+        return _scan_frames(source, every_seconds=every_seconds, see=see, decoder="auto")
     except InterlacedError:
-        return _look_through(source, every_seconds=every_seconds, see=see, decoder="pyav")
+        return _scan_frames(source, every_seconds=every_seconds, see=see, decoder="pyav")
 
 
-def _look_through(
+def _scan_frames(
     source: VideoSource, *, every_seconds: float, see: Callable[[Frame], None], decoder: Decoder
 ) -> list[float]:
     with open_video(source, decoder=decoder) as video:
         rate = min(video.average_rate or _PLAUSIBLE_RATE, _PLAUSIBLE_RATE)
-        stamps: list[float] = []
+        pts_seconds: list[float] = []
 
         def seen() -> Iterator[Frame]:
             video.restart()
             shown = 0
-            while (stamp := video.grab()) is not None:
-                if len(stamps) / rate >= shown * every_seconds - CLOCK_SECONDS:
+            while (pts := video.grab()) is not None:
+                if len(pts_seconds) / rate >= shown * every_seconds - CLOCK_SECONDS:
                     shown += 1
                     yield video.retrieve()
-                stamps.append(stamp)
+                pts_seconds.append(pts)
 
         for frame in seen() if decoder == "pyav" else converted(seen(), video, source):
             see(frame)
-        return checked_table(video, stamps).times
+        return checked_index(video, pts_seconds).times
 
 
 def iter_frames(source: VideoSource, indices: Sequence[int], *, decoder: Decoder = "auto") -> Iterator[Frame]:

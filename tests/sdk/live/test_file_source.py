@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import vidcls.temporal.windows
+import vidcls.live.file_source
 from generated import painted_number, write_clip
 from vidcls import VideoClassifier
 from vidcls.contract import ModelContract
-from vidcls.temporal.windows import FileWindows, sliding_starts
+from vidcls.live.file_source import FileWindows
+from vidcls.temporal.windows import sliding_starts
 
 
 @pytest.fixture(scope="module")
@@ -76,8 +77,8 @@ def test_a_frame_in_many_windows_is_cropped_once_and_few_are_kept(
         cropped.append(painted_number(frame))
         return real(frame, *arguments, **options)  # type: ignore[arg-type]
 
-    real = vidcls.temporal.windows.crop_frame
-    monkeypatch.setattr(vidcls.temporal.windows, "crop_frame", counting)
+    real = vidcls.live.file_source.crop_frame
+    monkeypatch.setattr(vidcls.live.file_source, "crop_frame", counting)
     clip = write_clip(tmp_path / "clip.mp4", frames=60, rate=25, width=256, height=192)
     windows = FileWindows(clip, contract, step_seconds=0.04)
     seen_before = []
