@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 from PIL import Image
 
-from vidcls.figures.charts import Strip, contact_sheet
+from vidcls.figures.contact_sheet import Strip, contact_sheet
 from vidcls.video.reader import iter_frames, read_times
 from vidcls_train.audit.findings import ClipPair, DataReport
 from vidcls_train.data.sources import SPLITS

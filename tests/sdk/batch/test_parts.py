@@ -1,19 +1,21 @@
-"""Answers in Parquet files: whole or not at all, and only those of one model asked in one way together."""
+"""A folder of answers in Parquet: whole or not at all, and only those of one model asked in one way together."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
 pa = pytest.importorskip("pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")
-parts_module = pytest.importorskip("vidcls.batch.parquet")
-SCHEMA, Parts, part_name = parts_module.SCHEMA, parts_module.Parts, parts_module.part_name
+arrow_module = pytest.importorskip("vidcls.batch.arrow")
+parts_module = pytest.importorskip("vidcls.batch.parts")
+SCHEMA, Parts, part_name = arrow_module.SCHEMA, parts_module.Parts, parts_module.part_name
 
 SETTINGS = {"model": "ab" * 32, "views": 1, "crops": 1, "top_k": 5}
-ROWS = [
+ROWS: list[dict[str, Any]] = [
     {
         "path": "a.mp4",
         "label": "wave",
@@ -78,6 +80,12 @@ def test_a_damaged_part_is_named(content: bytes, tmp_path: Path) -> None:
 def test_a_part_of_something_else_is_named(tmp_path: Path) -> None:
     parquet.write_table(pa.table({"path": ["a.mp4"]}), tmp_path / "part-1.parquet")
     with pytest.raises(ValueError, match="holds answers with another model and views and crops and top_k"):
+        Parts(str(tmp_path), SETTINGS).done()
+
+
+def test_a_part_with_a_setting_that_this_version_does_not_know_is_not_mixed_in(tmp_path: Path) -> None:
+    Parts(str(tmp_path), {**SETTINGS, "decoder": "pyav"}).write("one", ROWS)
+    with pytest.raises(ValueError, match="holds answers with another decoder; name a new folder"):
         Parts(str(tmp_path), SETTINGS).done()
 
 
