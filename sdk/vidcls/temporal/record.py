@@ -42,10 +42,20 @@ class Record:
 
     @property
     def label(self) -> str:
-        """The top-1 label."""
+        """The top-1 label.
+
+        >>> record = next(VideoClassifier("model.onnx").stream("clip.avi", pace="fastest"))
+        >>> record.label == record.prediction.label
+        True
+        """
         return self.prediction.label
 
     @property
     def score(self) -> float:
-        """The top-1 label's probability."""
+        """The top-1 label's probability.
+
+        >>> record = next(VideoClassifier("model.onnx").stream("clip.avi", pace="fastest"))
+        >>> record.score == record.prediction.score
+        True
+        """
         return self.prediction.score

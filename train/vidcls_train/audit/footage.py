@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from vidcls.errors import VideoError
 from vidcls.sampling import duration_seconds
-from vidcls.video.reader import Frame, scan_frames
+from vidcls.video.protocol import Frame
+from vidcls.video.reader import scan_frames
 
 # Between the frames that are looked at. Those of a copy that starts elsewhere are off by up to half of this.
 STEP_SECONDS = 0.1
@@ -81,7 +82,7 @@ def look_at(path: Path) -> Footage:
         VideoError: it cannot be opened, or not one frame of it can be decoded.
     """
     looks = _Looks()
-    times = scan_frames(path, every_seconds=STEP_SECONDS, see=looks.see)
+    times = scan_frames(path, every_seconds=STEP_SECONDS, visit=looks.see)
     if not looks.reduced:
         raise VideoError(str(path), "its first frame cannot be converted to RGB")
     colours = np.stack(looks.reduced)

@@ -20,7 +20,7 @@ from vidcls.contract import CHECKPOINT_FILE, Accuracy, Contract, to_json
 from vidcls.evaluation.metrics import score_logits, wilson_interval
 from vidcls.evaluation.report import write_pictures
 from vidcls.prediction import softmax
-from vidcls.video.reader import source_name
+from vidcls.video.source import source_name
 from vidcls_train.audit.check import Checked
 from vidcls_train.data.preparation import Prepared
 from vidcls_train.data.sources import SPLITS, Clip
