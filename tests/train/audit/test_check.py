@@ -14,11 +14,13 @@ from click.testing import CliRunner
 from PIL import Image
 
 from generated import write_scene
-from vidcls_train.audit.check import Checked, check_clips
-from vidcls_train.audit.findings import Finding, refuse_worthless
+from vidcls_train.audit.check import DataCheck, check_clips
+from vidcls_train.audit.data_report import Finding
+from vidcls_train.audit.findings import refuse_worthless
 from vidcls_train.audit.report import write_data_report
 from vidcls_train.cli.finetune import main
-from vidcls_train.data.sources import DataError, find_clips
+from vidcls_train.data.clip_list import DataError
+from vidcls_train.data.sources import find_clips
 
 SIZES = {"train": 4, "val": 2, "test": 2}
 
@@ -45,21 +47,21 @@ def data(sound: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(sound, tmp_path / "data"))
 
 
-def check(data: Path, tmp_path: Path, *, clip_seconds: float = 0.5) -> Checked:
+def check(data: Path, tmp_path: Path, *, clip_seconds: float = 0.5) -> DataCheck:
     found = find_clips(str(data), unpack_to=tmp_path / "unpacked")
     return check_clips(found, val_fraction=0.2, seed=0, clip_seconds=clip_seconds)
 
 
-def warnings(checked: Checked) -> list[Finding]:
+def warnings(checked: DataCheck) -> list[Finding]:
     return [finding for finding in checked.report.findings if finding.level != "note"]
 
 
-def only(checked: Checked) -> Finding:
+def only(checked: DataCheck) -> Finding:
     (finding,) = warnings(checked)
     return finding
 
 
-def kinds(checked: Checked) -> set[tuple[str, frozenset[str]]]:
+def kinds(checked: DataCheck) -> set[tuple[str, frozenset[str]]]:
     return {(pair.kind, frozenset(Path(video).stem for video in pair.videos)) for pair in checked.report.pairs}
 
 
@@ -171,9 +173,9 @@ def test_a_label_of_another_bit_rate_is_told(tmp_path: Path) -> None:
                 bits = 2_000_000 if label == "swim" else 60_000
                 write_scene(clip, place=next(places), frames=30 + number, codec="libx264", bit_rate=bits)
     checked = check(data, tmp_path)
-    (tell,) = checked.report.tells
-    assert (tell.label, tell.feature, tell.auc) == ("swim", "kbit/s", 1.0)
-    assert tell.inside[0] > tell.outside[1]
+    (shortcut,) = checked.report.tells
+    assert (shortcut.label, shortcut.feature, shortcut.auc) == ("swim", "kbit/s", 1.0)
+    assert shortcut.inside[0] > shortcut.outside[1]
     assert "'swim' can be told by kbit/s alone" in warnings(checked)[0].what
     assert checked.guesses.count("swim") == 2
 

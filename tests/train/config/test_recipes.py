@@ -18,8 +18,9 @@ from vidcls_train.config.settings import (
     fine_tuning_recipe,
     read_settings,
 )
-from vidcls_train.model.build import freeze_encoder, set_dropout
 from vidcls_train.model.drop_path import BRANCHES_PER_LAYER, DropPath
+from vidcls_train.model.dropout import set_dropout
+from vidcls_train.model.pretrained import freeze_encoder
 from vidcls_train.trainer.ema import AveragedWeights
 from vidcls_train.trainer.param_groups import parameter_groups
 

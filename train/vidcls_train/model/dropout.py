@@ -1,0 +1,13 @@
+"""Dropout inside the encoder, set after a model is made: a checkpoint brings its own rate with it."""
+
+from __future__ import annotations
+
+from transformers import VideoMAEForVideoClassification
+
+
+def set_dropout(model: VideoMAEForVideoClassification, rate: float) -> None:
+    """Drop this share of what each branch of the encoder adds in training, 0 to 1, whatever the model came with."""
+    model.config.hidden_dropout_prob = rate
+    for layer in model.videomae.encoder.layer:
+        for branch in (layer.attention.output, layer.output):
+            branch.dropout.p = rate
