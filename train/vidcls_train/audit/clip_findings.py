@@ -45,7 +45,7 @@ def encoding_findings(report: DataReport) -> Iterable[Finding]:
             level="warning",
             what=f"file size, bit rate, frame rate and the like alone tell the label of {baseline.accuracy:.0%} of the "
             f"training clips (95 % interval {low:.0%} to {high:.0%}; the most frequent label: {baseline.majority:.0%})",
-            mend="hold the model's score against this, not against chance; record or re-encode all labels alike",
+            mend="compare the model's score with this, not with chance; record or re-encode all labels alike",
         )
 
 

@@ -78,7 +78,21 @@ class DataReport:
 
 
 def copied(pairs: Iterable[ClipPair], split: str) -> list[str]:
-    """Videos of a split whose footage is in train as well."""
+    """Videos of a split whose footage is in train as well, sorted.
+
+    Example:
+        >>> def pair(*splits: str) -> ClipPair:
+        ...     return ClipPair(
+        ...         kind="same footage",
+        ...         videos=("a.mp4", "b.mp4"),
+        ...         splits=splits,
+        ...         labels=("jump", "jump"),
+        ...         similarity=0.9,
+        ...         motion=0.9,
+        ...     )
+        >>> copied([pair("train", "test"), pair("val", "test")], "test")
+        ['b.mp4']
+    """
     copies = set()
     for pair in pairs:
         if pair.kind in COPIES and set(pair.splits) == {"train", split}:
@@ -87,5 +101,20 @@ def copied(pairs: Iterable[ClipPair], split: str) -> list[str]:
 
 
 def worst_first(pairs: Sequence[ClipPair]) -> list[ClipPair]:
-    """Across splits before within one, train against the rest first; then as they are, the surest first."""
+    """Pairs across splits, those with train first, and then those within one; otherwise in their order.
+
+    Example:
+        >>> def pair(*splits: str) -> ClipPair:
+        ...     return ClipPair(
+        ...         kind="same footage",
+        ...         videos=("a.mp4", "b.mp4"),
+        ...         splits=splits,
+        ...         labels=("jump", "jump"),
+        ...         similarity=0.9,
+        ...         motion=0.9,
+        ...     )
+        >>> ordered = worst_first([pair("val", "val"), pair("val", "test"), pair("train", "val")])
+        >>> [pair.splits for pair in ordered]
+        [('train', 'val'), ('val', 'test'), ('val', 'val')]
+    """
     return sorted(pairs, key=lambda pair: (pair.splits[0] == pair.splits[1], "train" not in pair.splits))

@@ -46,6 +46,13 @@ class FrameSampler:
     """Keeps small copies of at most 256 frames, evenly spread, of a clip whose length is not known beforehand.
 
     reduced: float32 RGB [32, 32, 3], 0 to 255, one per kept frame. size: height and width of the last of them.
+
+    Example:
+        >>> sampler = FrameSampler()
+        >>> for _ in range(1000):
+        ...     sampler.add(np.zeros((48, 64, 3), np.uint8))
+        >>> len(sampler.reduced), sampler.size
+        (250, (48, 64))
     """
 
     def __init__(self) -> None:

@@ -59,7 +59,12 @@ class EncodingBaseline:
 
     @property
     def far_above_chance(self) -> bool:
-        """Whether, of what the most frequent label gets wrong, a quarter or more is surely right."""
+        """Whether, of what the most frequent label gets wrong, a quarter or more is surely right.
+
+        Example:
+            >>> EncodingBaseline(videos=200, accuracy=0.5, interval=(0.43, 0.57), majority=0.1).far_above_chance
+            True
+        """
         return self.interval[0] - self.majority >= 0.25 * (1 - self.majority)
 
 

@@ -46,6 +46,20 @@ class RandomCrop(RandomResizedCrop):  # type: ignore[misc]
 
     Area and proportions are those of what the deployed model sees: the largest square of a frame, or the whole frame
     where it is stretched into a square. So scales are no smaller in training than they are later.
+
+    Example:
+        >>> image = Image(
+        ...     resize="shortest_edge",
+        ...     resize_size=32,
+        ...     crop_size=32,
+        ...     interpolation="bilinear",
+        ...     antialias=True,
+        ...     channels="rgb",
+        ...     mean=(0.5, 0.5, 0.5),
+        ...     std=(0.5, 0.5, 0.5),
+        ... )
+        >>> RandomCrop(image, area=0.5, stretch=4 / 3)(torch.zeros(8, 3, 48, 64, dtype=torch.uint8)).shape
+        torch.Size([8, 3, 32, 32])
     """
 
     def __init__(self, image: Image, *, area: float, stretch: float) -> None:
@@ -78,7 +92,12 @@ class RandomCrop(RandomResizedCrop):  # type: ignore[misc]
 
 
 class RandomOperations(RandAugment):  # type: ignore[misc]
-    """torchvision's RandAugment, the same operations on all frames: uint8 [T, 3, H, W] to the same."""
+    """torchvision's RandAugment, the same operations on all frames: uint8 [T, 3, H, W] to the same.
+
+    Example:
+        >>> RandomOperations(7, colours=False)(torch.zeros(8, 3, 32, 32, dtype=torch.uint8)).shape
+        torch.Size([8, 3, 32, 32])
+    """
 
     def __init__(self, magnitude: int, *, colours: bool) -> None:
         """Args: magnitude: of the operations, 0 to 30. colours: whether those that change colours are among them."""
@@ -93,7 +112,13 @@ class RandomOperations(RandAugment):  # type: ignore[misc]
 def training_transform(image: Image, settings: Settings, *, frames: int, flip: bool) -> Compose:
     """uint8 RGB [3, n, H, W] of a window -> uint8 RGB [3, T, crop_size, crop_size], varied as settings say.
 
-    frames: T. flip: mirror every other clip. Random numbers come from torch's global generator.
+    Random numbers come from torch's global generator.
+
+    Args:
+        image: the contract's image section.
+        settings: which augmentations there are, and how strong; None leaves one out.
+        frames: T.
+        flip: mirror every other clip.
     """
     share = settings.colour_jitter or 0.0
     steps: list[Callable[[torch.Tensor], torch.Tensor]] = [
@@ -134,6 +159,12 @@ class PairMixing:
     """torchvision's MixUp and CutMix between the two clips of a pair, one or the other at random.
 
     Pairs and not whole batches, so that a clip is mixed alike however a batch is shared among processes.
+
+    Example:
+        >>> clips, targets = torch.rand(2, 8, 3, 32, 32), torch.eye(2)
+        >>> mixed, shares = PairMixing(mixup=0.8, cutmix=1.0)(clips, targets)
+        >>> mixed.shape, shares.sum(dim=1).allclose(torch.ones(2))
+        (torch.Size([2, 8, 3, 32, 32]), True)
     """
 
     def __init__(self, *, mixup: float, cutmix: float) -> None:

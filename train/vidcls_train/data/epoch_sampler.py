@@ -27,6 +27,12 @@ def check_parts(videos: int, *, batch_size: int, processes: int, accumulate: int
 
     Raises:
         ValueError: batches have no two clips for every part.
+
+    Example:
+        >>> check_parts(50, batch_size=16, processes=2, accumulate=3)
+        >>> check_parts(50, batch_size=2, processes=2, accumulate=1)  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        ValueError: batches of 2 clips cannot be shared by 2 processes in 1 accumulated parts each, ...
     """
     parts = processes * accumulate
     if parts > max(1, most_parts(videos, batch_size)):

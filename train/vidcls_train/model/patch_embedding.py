@@ -27,7 +27,18 @@ _FLOOR = 0.05
 
 
 def make_zero_mean(encoder: VideoMAEModel) -> None:
-    """Take the mean from a fresh encoder's patch embedding, and note in its configuration that it is to stay so."""
+    """Take the mean from a fresh encoder's patch embedding, and note in its configuration that it is to stay so.
+
+    Example:
+        >>> from transformers import VideoMAEConfig, VideoMAEForVideoClassification
+        >>> config = VideoMAEConfig(
+        ...     hidden_size=24, num_hidden_layers=1, num_attention_heads=2, intermediate_size=48, image_size=32
+        ... )
+        >>> model = VideoMAEForVideoClassification(config)
+        >>> make_zero_mean(model.videomae)
+        >>> is_zero_mean(model)
+        True
+    """
     setattr(encoder.config, _FIELD, False)
     _subtract_mean_of_weights(_embedding(encoder))
 

@@ -34,6 +34,12 @@ def from_preset(
 
     Raises:
         ValueError: frames or image_size do not fit the preset's tubelets or patches.
+
+    Example:
+        >>> from vidcls_train.config.settings import PRESETS
+        >>> start = from_preset(PRESETS["tiny"], ("jump", "wave"), frames=4, image_size=32, resize=None)
+        >>> start.model.config.num_labels, start.frames, start.image.crop_size
+        (2, 4, 32)
     """
     frames, size = frames or preset.frames, image_size or preset.image_size
     config = VideoMAEConfig(

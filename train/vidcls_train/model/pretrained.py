@@ -110,7 +110,17 @@ def adopt_encoder(model: VideoMAEForVideoClassification, pretrained: Path) -> No
 
 
 def freeze_encoder(model: VideoMAEForVideoClassification) -> None:
-    """Leave only the head, and the norm before it, to be trained."""
+    """Leave only the head, and the norm before it, to be trained.
+
+    Example:
+        >>> config = VideoMAEConfig(
+        ...     hidden_size=24, num_hidden_layers=1, num_attention_heads=2, intermediate_size=48, image_size=32
+        ... )
+        >>> model = VideoMAEForVideoClassification(config)
+        >>> freeze_encoder(model)
+        >>> sorted(name for name, weight in model.named_parameters() if weight.requires_grad)
+        ['classifier.bias', 'classifier.weight', 'fc_norm.bias', 'fc_norm.weight']
+    """
     for weight in model.videomae.parameters():
         weight.requires_grad_(False)
 

@@ -52,6 +52,11 @@ def check_shape(config: VideoMAEConfig) -> None:
 
     Raises:
         ValueError: they cannot; names both sizes.
+
+    Example:
+        >>> check_shape(VideoMAEConfig(image_size=100, patch_size=16))
+        Traceback (most recent call last):
+        ValueError: image size 100 is not a multiple of the patch size 16
     """
     if config.image_size % config.patch_size:
         raise ValueError(f"image size {config.image_size} is not a multiple of the patch size {config.patch_size}")

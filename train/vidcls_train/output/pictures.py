@@ -49,6 +49,14 @@ def write_curves(history: Sequence[dict[str, Any]], path: Path) -> None:
     Args:
         history: the Trainer's log history; rows with "loss", "eval_loss" and "eval_accuracy" at an "epoch" count.
         path: ending in .png.
+
+    Example:
+        >>> import tempfile
+        >>> history = [{"step": 4, "epoch": 1.0, "loss": 2.1}]
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_curves(history, Path(folder) / "curves.png")
+        ...     Image.open(Path(folder) / "curves.png").size
+        (1200, 480)
     """
     train = [(row["epoch"], row["loss"]) for row in history if "loss" in row]
     val = [(row["epoch"], row["eval_loss"]) for row in history if "eval_loss" in row]
