@@ -21,7 +21,7 @@ def test_a_label_of_another_bit_rate_is_reported(tmp_path: Path) -> None:
     assert (shortcut.label, shortcut.feature, shortcut.auc) == ("swim", "kbit/s", 1.0)
     assert shortcut.inside[0] > shortcut.outside[1]
     assert "'swim' can be told by kbit/s alone" in warnings(checked)[0].what
-    assert checked.guesses.count("swim") == 2
+    assert checked.encoding_predictions.count("swim") == 2
 
 
 def test_encodings_that_tell_all_labels_are_reported(tmp_path: Path) -> None:
@@ -37,6 +37,6 @@ def test_encodings_that_tell_all_labels_are_reported(tmp_path: Path) -> None:
     assert checked.report.encoding.accuracy > 0.8
     assert checked.report.encoding.majority == 0.5
     assert checked.report.encoding.far_above_chance
-    assert checked.guesses == [clip.label for clip in checked.splits.test]
+    assert checked.encoding_predictions == [clip.label for clip in checked.splits.test]
     told = f"alone tell the label of {checked.report.encoding.accuracy:.0%} of the training clips"
     assert any(told in finding.what for finding in warnings(checked))

@@ -31,13 +31,13 @@ class DataCheck:
     """Readable clips by split, and what was found.
 
     copies: {"val", "test": its clips whose footage is in train as well}.
-    guesses: the labels of the test clips as predicted from encodings alone, in their order;
+    encoding_predictions: the labels of the test clips as predicted from encodings alone, in their order;
     None where there are too few to learn from.
     """
 
     splits: Splits
     copies: dict[str, list[Path]]
-    guesses: list[str] | None
+    encoding_predictions: list[str] | None
     report: DataReport
 
 
@@ -97,7 +97,7 @@ def check_clips(
     return DataCheck(
         splits=splits,
         copies={split: [Path(video) for video in copied(probed.pairs, split)] for split in ("val", "test")},
-        guesses=predict_labels(train_infos, train_labels, probed.of(splits.test)),
+        encoding_predictions=predict_labels(train_infos, train_labels, probed.of(splits.test)),
         report=dataclasses.replace(report, findings=findings),
     )
 

@@ -92,8 +92,8 @@ def _draw_encodings(report: DataReport, labels: Sequence[str], axes: Axes) -> No
 def _encoding_title(report: DataReport) -> str:
     if report.encoding is None:
         return "encodings"
-    guess = report.encoding
-    return f"encodings: they tell {guess.accuracy:.0%} of labels (most frequent label {guess.majority:.0%})"
+    baseline = report.encoding
+    return f"encodings: they tell {baseline.accuracy:.0%} of labels (most frequent label {baseline.majority:.0%})"
 
 
 def _strips(pair: ClipPair) -> Iterable[Strip]:

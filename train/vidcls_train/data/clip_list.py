@@ -57,7 +57,7 @@ class Splits:
 
 
 def group_by_name(path: Path) -> str:
-    """The group of footage that a video's name tells, as UCF101 writes it; the path itself where it tells none.
+    """The group of footage that a video's name gives, as UCF101 writes it; the path itself where it gives none.
 
     Example:
         >>> group_by_name(Path("v_Archery_g07_c03.avi"))

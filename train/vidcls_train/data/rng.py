@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import torch
 
-# The last number of a key: what is drawn for one purpose tells nothing of what is drawn for another.
+# The last number of a key: what is drawn for one purpose is independent of what is drawn for another.
 MIXING, DROP_PATH, MASKING, PATCH_DROPOUT = 1, 2, 3, 4
 
 

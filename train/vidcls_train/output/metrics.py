@@ -160,14 +160,14 @@ def _baselines(prepared: PreparedClips, checked: DataCheck) -> dict[str, Any] | 
     if not prepared.test:
         return None
     common = Counter(clip.label for clip in prepared.train).most_common(1)[0][0]
-    guesses = {"majority": [common] * len(checked.splits.test)}
-    if checked.guesses is not None:
-        guesses["metadata"] = checked.guesses
-    return {name: _share_right(checked.splits.test, labels) for name, labels in guesses.items()}
+    predictions = {"majority": [common] * len(checked.splits.test)}
+    if checked.encoding_predictions is not None:
+        predictions["metadata"] = checked.encoding_predictions
+    return {name: _share_right(checked.splits.test, labels) for name, labels in predictions.items()}
 
 
-def _share_right(clips: Sequence[Clip], guesses: Sequence[str]) -> dict[str, Any]:
-    right = sum(clip.label == guess for clip, guess in zip(clips, guesses, strict=True))
+def _share_right(clips: Sequence[Clip], labels: Sequence[str]) -> dict[str, Any]:
+    right = sum(clip.label == label for clip, label in zip(clips, labels, strict=True))
     return {"videos": len(clips), "top1": right / len(clips), "top1_interval": wilson_interval(right, len(clips))}
 
 
