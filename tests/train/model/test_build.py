@@ -18,7 +18,7 @@ from transformers import VideoMAEForVideoClassification, ViTConfig
 from generated import LABELS, write_checkpoint
 from vidcls.errors import ModelError
 from vidcls.preprocessing import crop_frame, normalise
-from vidcls_train.config.settings import PRESETS
+from vidcls_train.config.recipes import PRESETS
 from vidcls_train.model import build as model
 from vidcls_train.model.build import from_base, from_preset, image_processor
 

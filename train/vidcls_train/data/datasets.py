@@ -26,19 +26,14 @@ from vidcls_train.model.patch_dropout import draw_hidden
 Key = tuple[int, int]  # (epoch, video index)
 
 
-def most_parts(videos: int, batch_size: int) -> int:
-    """Into how many parts each batch can be cut, of two clips where it can."""
-    batches = math.ceil(videos / batch_size)
-    return math.ceil(videos // batches / 2)
-
-
-def check_parts(videos: int, *, batch_size: int, processes: int, accumulate: int) -> None:
+def _check_parts(videos: int, *, batch_size: int, processes: int, accumulation_steps: int) -> None:
     """Raise a ValueError where batches have no two clips for every part."""
-    parts = processes * accumulate
-    if parts > max(1, most_parts(videos, batch_size)):
+    smallest = videos // math.ceil(videos / batch_size)
+    parts = processes * accumulation_steps
+    if parts > max(1, math.ceil(smallest / 2)):
         raise ValueError(
-            f"batches of {videos // math.ceil(videos / batch_size)} clips cannot be shared by {processes} processes in "
-            f"{accumulate} accumulated parts each, of two clips where it can; raise --batch-size to {2 * parts} or more"
+            f"batches of {smallest} clips cannot be shared by {processes} processes in {accumulation_steps} "
+            f"accumulated parts each, of two clips where it can; raise --batch-size to {2 * parts} or more"
         )
 
 
@@ -51,17 +46,24 @@ class EpochSampler(Sampler[list[Key]]):
     """
 
     def __init__(
-        self, videos: Sized, *, batch_size: int, seed: int, accumulate: int = 1, processes: int = 1, rank: int = 0
+        self,
+        videos: Sized,
+        *,
+        batch_size: int,
+        seed: int,
+        accumulation_steps: int = 1,
+        processes: int = 1,
+        rank: int = 0,
     ) -> None:
         """Args: rank: the process whose parts to hand out, 0 to processes - 1.
 
         Raises:
             ValueError: a batch has no two clips for every part.
         """
-        check_parts(len(videos), batch_size=batch_size, processes=processes, accumulate=accumulate)
+        _check_parts(len(videos), batch_size=batch_size, processes=processes, accumulation_steps=accumulation_steps)
         self._length = len(videos)
         self._batches = math.ceil(self._length / batch_size)
-        self._parts = accumulate * processes
+        self._parts = accumulation_steps * processes
         self._processes = processes
         self._rank = rank
         self._seed = seed

@@ -17,7 +17,7 @@ from vidcls.clips import read_clips
 from vidcls.contract import Contract, Image
 from vidcls.cpus import usable_cpus
 from vidcls.errors import VideoError
-from vidcls_train.config.settings import STORED_SCALE
+from vidcls_train.config.groups import STORED_SCALE
 from vidcls_train.data.frame_cache import FrameStore, default_folder
 from vidcls_train.data.sources import Clip, DataError, Splits
 from vidcls_train.data.video import DecodedVideo

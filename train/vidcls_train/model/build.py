@@ -11,7 +11,6 @@ import torch
 from huggingface_hub import _CACHED_NO_EXIST, ModelCard, hf_hub_download, try_to_load_from_cache
 from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError
 from safetensors import SafetensorError
-from safetensors.torch import load_file
 from transformers import (
     VideoMAEConfig,
     VideoMAEForPreTraining,
@@ -24,7 +23,7 @@ from transformers.utils import logging
 from vidcls.contract import CHECKPOINT_FILE, Image, read_checkpoint
 from vidcls.errors import ModelError
 from vidcls.huggingface import PREPROCESSOR_FILE, is_non_commercial, read_image_section
-from vidcls_train.config.settings import Preset
+from vidcls_train.config.recipes import Preset
 from vidcls_train.model.contrast import see_contrast_alone
 from vidcls_train.model.initialization import look_at_neighbours
 
@@ -213,18 +212,6 @@ def masked_from_base(base: str, *, frames: int | None, image_size: int | None) -
     model.load_state_dict(weights, strict=False)
     name, licence = _origin(base)
     return PretrainingPoint(model=model, image=image, frames=config.num_frames, base=name, licence=licence)
-
-
-def adopt_encoder(model: VideoMAEForVideoClassification, pretrained: Path) -> None:
-    """Give the model the encoder of a checkpoint from masked pretraining, of the model's own shape.
-
-    The decoder stays behind, and the norm at the encoder's end, where the model has one after pooling instead.
-    """
-    weights = load_file(pretrained / "model.safetensors")
-    prefix = "videomae."
-    encoder = {name.removeprefix(prefix): weight for name, weight in weights.items() if name.startswith(prefix)}
-    left = model.videomae.load_state_dict(encoder, strict=False)
-    assert not left.missing_keys, left.missing_keys  # noqa: S101 - both models are made here, in one shape
 
 
 def freeze_encoder(model: VideoMAEForVideoClassification) -> None:
