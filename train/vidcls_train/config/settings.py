@@ -63,7 +63,7 @@ class PretrainConfig(MaskedRecipe):
 
 
 Config = TrainConfig | PretrainConfig
-AnyConfig = TypeVar("AnyConfig", TrainConfig, PretrainConfig)
+AnyConfig = TypeVar("AnyConfig", bound=TrainConfig | PretrainConfig)
 
 # Of the published VideoMAE-B, which is the default base.
 _USUAL_LAYERS = 12
@@ -144,7 +144,7 @@ def settings_of(config: Config | Recipe | MaskedRecipe) -> dict[str, Any]:
     return {name: value for group in dataclasses.asdict(config).values() for name, value in group.items()}
 
 
-def setting_kinds(kind: type[Config]) -> dict[str, Any]:
+def setting_kinds(kind: type[AnyConfig]) -> dict[str, Any]:
     """The type of each setting by its name, ranges included."""
     return {
         name: hint
@@ -179,7 +179,7 @@ def _nested(kind: type[AnyConfig], settings: Mapping[str, Any]) -> AnyConfig:
     return kind(**groups)
 
 
-def _groups(kind: type[Config]) -> Iterator[tuple[str, Any]]:
+def _groups(kind: type[AnyConfig]) -> Iterator[tuple[str, Any]]:
     hints = typing.get_type_hints(kind)
     return ((field.name, hints[field.name]) for field in dataclasses.fields(kind))
 

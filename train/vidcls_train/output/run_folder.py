@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
-
-from vidcls.errors import DeviceError
 from vidcls_train.config.settings import SETTINGS_FILE, Config, began_with_pretraining, check_same_run
 from vidcls_train.trainer.steps import last_step
 
@@ -29,13 +26,4 @@ def check_resume(config: Config) -> None:
         raise ValueError(
             f"{output}: was stopped before its first epoch, after or in a masked pretraining that vidcls-train no "
             "longer does; begin anew, with 'vidcls-pretrain' and its folder as --base"
-        )
-
-
-def check_device(device: str) -> None:
-    """Raise a DeviceError where a CUDA device was asked for and there is none."""
-    if device == "cuda" and not torch.cuda.is_available():
-        raise DeviceError(
-            f"device 'cuda' was asked for, but torch {torch.__version__} finds no CUDA device; check 'nvidia-smi', "
-            "or train with --device cpu"
         )

@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 import torch
 import torch.distributed
 
+from vidcls.errors import DeviceError
+
 T = TypeVar("T")
 
 # The others wait this long while the first one decodes the videos.
@@ -33,7 +35,16 @@ def takes_gpu(device: str) -> bool:
 
 
 def join_processes(device: str) -> None:
-    """Meet the other processes, where there are any; on a GPU each takes one of its own."""
+    """Meet the other processes, where there are any; on a GPU each takes one of its own.
+
+    Raises:
+        DeviceError: a CUDA device was asked for and there is none.
+    """
+    if device == "cuda" and not torch.cuda.is_available():
+        raise DeviceError(
+            f"device 'cuda' was asked for, but torch {torch.__version__} finds no CUDA device; check 'nvidia-smi', "
+            "or train with --device cpu"
+        )
     if process_count() == 1 or torch.distributed.is_initialized():
         return
     on_gpu = takes_gpu(device)

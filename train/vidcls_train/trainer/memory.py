@@ -24,7 +24,7 @@ def named_memory_errors(*, batch_size: int, accumulation_steps: int) -> Iterator
         if isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error):
             raise OutOfMemoryError(
                 f"memory ran out with batches of {batch_size} clips in {accumulation_steps} parts; go on with --resume "
-                f"and --gradient-accumulation-steps {2 * accumulation_steps}, which computes the same in smaller parts, "
-                "or start again with --gradient-checkpointing, a smaller --batch-size, --frames or --image-size"
+                f"and --gradient-accumulation-steps {2 * accumulation_steps}, which computes the same in smaller "
+                "parts, or start again with --gradient-checkpointing, a smaller --batch-size, --frames or --image-size"
             ) from error
         raise

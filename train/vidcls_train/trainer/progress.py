@@ -28,10 +28,12 @@ class EpochLines(TrainerCallback):  # type: ignore[misc]
         self._started: tuple[float, float] | None = None
 
     def on_epoch_begin(self, _args: Any, state: TrainerState, _control: Any, **_: Any) -> None:
+        """Start the clock, with the first epoch of this process."""
         if self._started is None:
             self._started = (time.perf_counter(), float(state.epoch))
 
     def on_save(self, _args: Any, state: TrainerState, _control: Any, **_: Any) -> None:
+        """Say the line: an epoch is whole once it is saved."""
         started, first_epoch = self._started or (time.perf_counter(), 0.0)
         total = state.max_steps / max(state.global_step, 1) * state.epoch
         per_epoch = (time.perf_counter() - started) / max(state.epoch - first_epoch, 1e-9)

@@ -16,7 +16,7 @@ _MOST_WORKERS = 4
 
 
 def workers_that_suit() -> int:
-    """For each training process: half as many as it has CPUs, or what several leave; none where batches find no room."""
+    """For each training process: half as many as it has CPUs, or what several leave; none without room for batches."""
     if _SHARED_MEMORY.is_dir() and shutil.disk_usage(_SHARED_MEMORY).free < _BATCHES_BYTES:
         return 0
     cpus, processes = usable_cpus(), process_count()
