@@ -16,7 +16,17 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from vidcls_train.config._schema_stub import FieldError, read_fields, read_json
-from vidcls_train.config.groups import ClassificationConfig, DataConfig, ModelConfig, RunConfig
+from vidcls_train.config.groups import (
+    AugmentationConfig,
+    ClassificationConfig,
+    DataConfig,
+    MaskingConfig,
+    ModelConfig,
+    OptimizationConfig,
+    RegularizationConfig,
+    RunConfig,
+    ScheduleConfig,
+)
 from vidcls_train.config.legacy import asks_for_pretraining, warn_of_pretraining, with_new_names
 from vidcls_train.config.recipes import (
     ADAPTING,
@@ -40,12 +50,16 @@ _FREE_ON_RESUME = frozenset(
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainConfig(Recipe):
+class TrainConfig:
     """One training on labelled clips."""
 
     run: RunConfig
     data: DataConfig
     model: ModelConfig
+    optimization: OptimizationConfig
+    schedule: ScheduleConfig
+    augmentation: AugmentationConfig
+    regularization: RegularizationConfig
     classification: ClassificationConfig
 
     def __post_init__(self) -> None:
@@ -54,12 +68,16 @@ class TrainConfig(Recipe):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PretrainConfig(MaskedRecipe):
+class PretrainConfig:
     """One masked pretraining."""
 
     run: RunConfig
     data: DataConfig
     model: ModelConfig
+    optimization: OptimizationConfig
+    schedule: ScheduleConfig
+    augmentation: AugmentationConfig
+    masking: MaskingConfig
 
 
 Config = TrainConfig | PretrainConfig
