@@ -92,7 +92,7 @@ def train(
 
 def _plan(settings: Mapping[str, Any]) -> _Plan:
     config = train_config(settings)
-    output = Path(config.run.output)
+    output = config.run.output
     check_output(config)
     if config.run.push_to_hub:
         check_push(config.run.push_to_hub)
@@ -142,7 +142,7 @@ def _trainer(plan: _Plan) -> ClassificationTrainer:
     if config.classification.head_only:
         freeze_encoder(model)
     if process_rank() == 0:
-        _write_samples(clips, prepared.train, contract, Path(config.run.output) / "samples.gif")
+        _write_samples(clips, prepared.train, contract, config.run.output / "samples.gif")
     return ClassificationTrainer(
         config,
         model,
@@ -153,7 +153,7 @@ def _trainer(plan: _Plan) -> ClassificationTrainer:
 
 
 def _results(plan: _Plan, trainer: ClassificationTrainer, *, seconds: float) -> dict[str, Any]:
-    output = Path(plan.config.run.output)
+    output = plan.config.run.output
     trainer.keep_best()
     # Before anything is scored or drawn: nothing that goes wrong from here on may cost the training.
     contract = write_weights(output, trainer, plan.contract, plan.prepared)

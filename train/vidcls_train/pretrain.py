@@ -89,7 +89,7 @@ def _plan(config: PretrainConfig) -> _Plan:
     paths = list_videos(folder)
     if not paths:
         raise DataError(f"{folder}: holds no videos, at any depth")
-    Path(config.run.output).mkdir(parents=True, exist_ok=True)
+    config.run.output.mkdir(parents=True, exist_ok=True)
     save_settings(config)
     plan = _opened(paths, start.image, cache_gb=config.data.cache_gb)
     if not plan.videos:

@@ -35,7 +35,7 @@ def test_what_is_not_given_is_the_recipes(tmp_path: Path) -> None:
     assert config.regularization == dataclasses.replace(recipe.regularization, mixup=0.4)
     assert config.schedule == dataclasses.replace(recipe.schedule, epochs=3)
     assert (config.optimization, config.augmentation) == (recipe.optimization, recipe.augmentation)
-    assert config.run.output == str(tmp_path)
+    assert config.run.output == tmp_path
 
 
 def test_without_base_and_preset_the_base_is_the_published_one() -> None:
@@ -62,7 +62,7 @@ def test_a_settings_name_is_unique_over_all_groups(kind: type) -> None:
         ({"preset": ["tiny"]}, "'preset' is"),
         ({"drop_path": 1.0}, "'drop_path' is 1.0, expected"),
         ({"gradient_accumulation_steps": 0}, "'gradient_accumulation_steps' is 0, expected at least 1"),
-        ({"learning_rate": 0}, "'learning_rate' is 0, expected"),
+        ({"learning_rate": 0}, "'learning_rate' is 0.0, expected more than 0"),
         ({"epochs": 2.5}, "'epochs' is 2.5, expected"),
         ({"mask_ratio": 0.5}, "'mask_ratio' is no setting"),
         ({"accumulate": 2}, "'accumulate' is no setting"),
@@ -80,7 +80,7 @@ def test_settings_of_a_run_can_be_taken_on_by_another(tmp_path: Path) -> None:
     save_settings(config)
     given = read_settings(tmp_path / SETTINGS_FILE)
     other = train_config({**given, "data": "others", "output": "elsewhere"})
-    changed = {"data": "others", "output": "elsewhere", "push_to_hub": None}
+    changed = {"data": "others", "output": Path("elsewhere"), "push_to_hub": None}
     assert settings_of(other) == {**settings_of(config), **changed}
 
 

@@ -7,6 +7,7 @@ runs had that were begun before it was there. Recipes set it; a settings file na
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Literal
 
 from vidcls import huggingface
@@ -31,7 +32,7 @@ class RunConfig:
     push_to_hub: the repository on the hub that the checkpoint goes to.
     """
 
-    output: str
+    output: Path
     resume: bool = False
     seed: Annotated[int, Range(0)] = 0
     device: Literal["auto", "cpu", "cuda"] = "auto"

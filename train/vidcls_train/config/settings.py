@@ -132,14 +132,13 @@ def read_settings(file: Path) -> dict[str, Any]:
 
 def save_settings(config: Config) -> None:
     """Write all settings of a run as JSON into its folder."""
-    fields = {**settings_of(config), "output": Path(config.run.output).name}
-    text = json.dumps(fields, indent=1) + "\n"
-    (Path(config.run.output) / SETTINGS_FILE).write_text(text, encoding="utf-8")
+    fields = {**settings_of(config), "output": config.run.output.name}
+    (config.run.output / SETTINGS_FILE).write_text(json.dumps(fields, indent=1) + "\n", encoding="utf-8")
 
 
 def check_same_run(config: Config) -> None:
     """Raise a ValueError where the run in the output folder was begun with other settings, or cannot be read."""
-    file = Path(config.run.output) / SETTINGS_FILE
+    file = config.run.output / SETTINGS_FILE
     fields = with_new_names(_read_file(file), file=file)
     try:
         before = settings_of(_nested(type(config), fields))

@@ -35,7 +35,7 @@ def write_pretraining(
     unreadable: {"video", "message"} of each video left out. seconds: that the training took.
     """
     trainer.keep_best()
-    output = Path(config.run.output)
+    output = config.run.output
     trainer.model.save_pretrained(output)
     image_processor(start.image).save_pretrained(output)
     losses = [(row["epoch"], row["loss"]) for row in trainer.state.log_history if "loss" in row]
@@ -84,7 +84,7 @@ def _card(config: PretrainConfig, start: PretrainingPoint, metrics: dict[str, An
         tags=["videomae", "vidcls"],
     )
     origin = f"from `{start.base}`" if start.base else "from random weights"
-    name = Path(config.run.output).name
+    name = config.run.output.name
     return "\n".join(
         [
             "---",

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from vidcls_train.config.settings import SETTINGS_FILE, Config, began_with_pretraining, check_same_run
 from vidcls_train.trainer.steps import last_step
 
 
 def check_output(config: Config) -> None:
     """Raise a ValueError where the output folder is taken, or holds no run to resume."""
-    output = Path(config.run.output)
+    output = config.run.output
     if config.run.resume:
         if not (output / SETTINGS_FILE).exists():
             raise ValueError(f"{output}: holds no run to resume; start one without --resume")
@@ -21,7 +19,7 @@ def check_output(config: Config) -> None:
 def check_resume(config: Config) -> None:
     """Raise a ValueError where the run in the output folder cannot go on with these settings."""
     check_same_run(config)
-    output = Path(config.run.output)
+    output = config.run.output
     if began_with_pretraining(output) and last_step(output) is None:
         raise ValueError(
             f"{output}: was stopped before its first epoch, after or in a masked pretraining that vidcls-train no "

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import warnings
-from pathlib import Path
 
 import torch
 from transformers import TrainingArguments
@@ -24,7 +23,7 @@ def training_arguments(config: Config, *, steps: int, validates: bool) -> Traini
     bf16 = run.precision == "bf16" or (run.precision == "auto" and on_gpu and torch.cuda.is_bf16_supported())
     workers = workers_that_suit() if run.workers is None else run.workers
     return TrainingArguments(
-        output_dir=str(Path(run.output) / STEPS_FOLDER),
+        output_dir=str(run.output / STEPS_FOLDER),
         num_train_epochs=config.schedule.epochs,
         max_steps=config.schedule.max_steps or -1,
         per_device_train_batch_size=max(

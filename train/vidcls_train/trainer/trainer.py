@@ -108,7 +108,7 @@ class VideoTrainer(Trainer):  # type: ignore[misc]
             OutOfMemoryError: the model does not fit with this batch size.
             DivergedError: the loss is NaN or infinite.
         """
-        output = Path(config.run.output)
+        output = config.run.output
         if self.is_world_process_zero():
             for callback in (*tensorboard_log(output), *callbacks, EpochLines(on_epoch, of=self.epochs_of)):
                 self.add_callback(callback)
