@@ -33,7 +33,7 @@ import click
 import numpy as np
 from models import export_plain, pixel_values, random_frames, write_checkpoint
 
-from vidcls_train.config.settings import PRESETS
+from vidcls_train.config.recipes import PRESETS
 
 RIVALS = ("PyTorch eager", "torch.compile", "plain Optimum", "vidcls")
 Run = Callable[[np.ndarray], np.ndarray]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from vidcls_train.config.settings import PRESETS
+from vidcls_train.config.recipes import PRESETS
 
 LABELS = tuple(f"class {number}" for number in range(10))
 

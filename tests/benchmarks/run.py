@@ -38,7 +38,7 @@ from vidcls.clips import read_clips
 from vidcls.cpus import cpu_name, usable_cpus
 from vidcls.preprocessing import normalise
 from vidcls_export.exporter import export
-from vidcls_train.config.settings import PRESETS
+from vidcls_train.config.recipes import PRESETS
 
 WIDTH, HEIGHT, FRAMES, RATE = 320, 240, 90, 30
 STAGES = ("decode", "preprocess", "inference")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -17,7 +16,6 @@ from transformers import VideoMAEConfig
 
 from vidcls.contract import read_checkpoint
 from vidcls_train.cli.pretrain import main
-from vidcls_train.config.settings import PretrainSettings, Settings
 from vidcls_train.finetune import train
 from vidcls_train.pretrain import pretrain
 
@@ -35,21 +33,22 @@ CONFIG = VideoMAEConfig(
 )
 
 
-def settings(clips: Path, output: Path, **changes: object) -> PretrainSettings:
-    tiny = PretrainSettings(
-        data=str(clips),
-        output=output,
-        preset="tiny",
-        epochs=2,
-        batch_size=8,
-        mask_ratio=0.75,
-        frames=4,
-        image_size=32,
-        clip_seconds=0.5,
-        device="cpu",
-        cache_gb=1.0,
-    )
-    return dataclasses.replace(tiny, **changes)
+def settings(clips: Path, output: Path, **changes: object) -> dict[str, object]:
+    tiny = {
+        "data": str(clips),
+        "output": output,
+        "preset": "tiny",
+        "epochs": 2,
+        "batch_size": 8,
+        "mask_ratio": 0.75,
+        "frames": 4,
+        "image_size": 32,
+        "clip_seconds": 0.5,
+        "device": "cpu",
+        "workers": 0,
+        "cache_gb": 1.0,
+    }
+    return {**tiny, **changes}
 
 
 @pytest.fixture(scope="module")
@@ -78,16 +77,17 @@ def test_a_run_writes_what_fine_tuning_takes(run: Path, clips: Path, tmp_path: P
     assert {Path(row["video"]).name for row in metrics["unreadable"]} == {"broken.mp4", "broken.avi"}
     output = tmp_path / "checkpoint"
     train(
-        Settings(
-            data=str(clips),
-            output=output,
-            base=str(run),
-            batch_size=4,
-            epochs=1,
-            learning_rate=1e-9,
-            clip_seconds=0.5,
-            allow_duplicates=True,
-        )
+        {
+            "data": str(clips),
+            "output": output,
+            "base": str(run),
+            "batch_size": 4,
+            "epochs": 1,
+            "learning_rate": 1e-9,
+            "clip_seconds": 0.5,
+            "workers": 0,
+            "allow_duplicates": True,
+        }
     )
     encoder = load_file(run / "model.safetensors")
     tuned = load_file(output / "model.safetensors")

@@ -6,21 +6,19 @@ import pytest
 
 from generated import write_clip
 from vidcls.contract import read_checkpoint
-from vidcls_train.config.settings import Settings
+from vidcls_train.config.groups import AugmentationConfig
 from vidcls_train.data.augmentation import training_transform
 from vidcls_train.data.datasets import ClipDataset
 from vidcls_train.data.frame_cache import FrameCache
 from vidcls_train.data.video import DecodedVideo
 
-VARIED = Settings(
-    data="",
-    output=Path(),
-    crop_area=0.3,
-    colour_jitter=0.3,
+VARIED = AugmentationConfig(
+    crop_scale_min=0.3,
+    color_jitter=0.3,
     hue_jitter=0.1,
-    grey_share=0.1,
+    grayscale_prob=0.1,
     rand_augment=7,
-    erasing=0.25,
+    random_erasing_prob=0.25,
 )
 
 

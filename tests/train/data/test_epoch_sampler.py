@@ -25,15 +25,15 @@ def test_an_epoch_takes_every_video_once_in_an_order_of_its_own_in_even_batches(
     assert orders[0] == orders[2] != orders[1]
 
 
-@pytest.mark.parametrize(("processes", "accumulate"), [(2, 1), (1, 3), (2, 2)])
-def test_the_parts_of_a_batch_are_whole_pairs_of_it(processes: int, accumulate: int) -> None:
+@pytest.mark.parametrize(("processes", "steps"), [(2, 1), (1, 3), (2, 2)])
+def test_the_parts_of_a_batch_are_whole_pairs_of_it(processes: int, steps: int) -> None:
     whole = list(EpochSampler(range(50), batch_size=16, seed=1))
     shares = [
-        list(EpochSampler(range(50), batch_size=16, seed=1, accumulate=accumulate, processes=processes, rank=rank))
+        list(EpochSampler(range(50), batch_size=16, seed=1, accumulation_steps=steps, processes=processes, rank=rank))
         for rank in range(processes)
     ]
     for number, batch in enumerate(whole):
-        parts = [share[number * accumulate + step] for step in range(accumulate) for share in shares]
+        parts = [share[number * steps + step] for step in range(steps) for share in shares]
         assert [key for part in parts for key in part] == batch
         assert all(parts)
         assert all(len(part) % 2 == 0 for part in parts[:-1])

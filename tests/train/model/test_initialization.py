@@ -6,7 +6,7 @@ import pytest
 import torch
 from transformers import VideoMAEForPreTraining, VideoMAEForVideoClassification
 
-from vidcls_train.config.settings import PRESETS
+from vidcls_train.config.recipes import PRESETS
 from vidcls_train.model.presets import from_preset, masked_from_preset
 
 # Of the tokens that have the neighbour: the noise in the weights makes a few attend to one token beside it.

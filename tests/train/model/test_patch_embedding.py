@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
 from pathlib import Path
 
 import cv2
@@ -13,7 +12,7 @@ import torch
 from safetensors.torch import load_file
 from transformers import VideoMAEForVideoClassification
 
-from vidcls_train.config.settings import PRESETS, Settings
+from vidcls_train.config.recipes import PRESETS
 from vidcls_train.data.augmentation import training_transform
 from vidcls_train.data.datasets import ClipDataset
 from vidcls_train.data.frame_cache import FrameCache
@@ -22,6 +21,7 @@ from vidcls_train.finetune import train
 from vidcls_train.model.patch_embedding import ZeroMeanCallback, is_zero_mean, whiten
 from vidcls_train.model.presets import from_preset
 from vidcls_train.model.pretrained import from_base
+from vidcls_train.pretrain import pretrain
 from vidcls_train.trainer.param_groups import make_optimizer
 
 # float32 sums over a patch's 384 numbers, through six layers.
@@ -95,8 +95,7 @@ def dataset_of(path: Path, folder: Path) -> ClipDataset:
     cache = FrameCache(folder, short_side=40, limit_bytes=10**9)
     video = DecodedVideo(path, cache.add(path), cache)
     image = from_preset(PRESETS["tiny"], ("a", "b"), frames=4, image_size=32, resize=None).image
-    recipe = Settings(data="", output=Path(), preset="tiny").completed(PRESETS["tiny"].recipe)
-    transform = training_transform(image, recipe, frames=4, flip=True)
+    transform = training_transform(image, PRESETS["tiny"].recipe.augmentation, frames=4, flip=True)
     return ClipDataset([video] * 40, [0] * 40, image=image, clip_seconds=0.5, transform=transform, seed=0)
 
 
@@ -131,25 +130,37 @@ def test_a_fresh_embedding_makes_components_of_contrasts_alike(clips: Path, tmp_
     assert change_by_levels(model) < ROUNDING
 
 
-def short_run(clips: Path, output: Path) -> Settings:
-    """Masked pretraining, then training, of a few steps each."""
-    return Settings(
-        data=str(clips),
-        output=output,
-        preset="tiny",
-        epochs=2,
-        pretraining_epochs=1,
-        frames=4,
-        image_size=32,
-        clip_seconds=0.5,
-        device="cpu",
-        allow_duplicates=True,  # all clips are of the same painted numbers
-    )
+def short_run(clips: Path, output: Path, **changes: object) -> dict[str, object]:
+    """Settings of a training of a few steps."""
+    run: dict[str, object] = {
+        "data": str(clips),
+        "output": output,
+        "preset": "tiny",
+        "epochs": 2,
+        "frames": 4,
+        "image_size": 32,
+        "clip_seconds": 0.5,
+        "device": "cpu",
+        "workers": 0,
+        "allow_duplicates": True,  # all clips are of the same painted numbers
+    }
+    return {**run, **changes}
 
 
-def test_a_run_told_to_sees_levels_in_both_of_its_parts(clips: Path, tmp_path: Path) -> None:
-    train(dataclasses.replace(short_run(clips, tmp_path / "run"), patch_levels=True))
-    for name in ("run/pretraining", "run"):
+def short_pretraining(clips: Path, output: Path, **changes: object) -> dict[str, object]:
+    """Settings of a masked pretraining of a few steps."""
+    run = short_run(clips / "train", output, epochs=1, **changes)
+    return {name: value for name, value in run.items() if name != "allow_duplicates"}
+
+
+def base_of(folder: Path) -> dict[str, object]:
+    return {"preset": None, "base": str(folder), "frames": None, "image_size": None}
+
+
+def test_a_run_told_to_sees_levels_whatever_it_learns(clips: Path, tmp_path: Path) -> None:
+    pretrain(short_pretraining(clips, tmp_path / "pretrained", patch_levels=True))
+    train(short_run(clips, tmp_path / "fresh", patch_levels=True))
+    for name in ("pretrained", "fresh"):
         model = from_base(str(tmp_path / name), ("a", "b"), frames=None, image_size=None, resize=None).model
         assert not is_zero_mean(model)
         torch.nn.init.normal_(model.classifier.weight)
@@ -157,16 +168,15 @@ def test_a_run_told_to_sees_levels_in_both_of_its_parts(clips: Path, tmp_path: P
 
 
 def test_a_run_and_what_is_trained_on_from_it_stay_so(clips: Path, tmp_path: Path) -> None:
-    first = short_run(clips, tmp_path / "first")
-    train(first)
-    train(dataclasses.replace(first, output=tmp_path / "unpretrained", pretraining_epochs=0))
-    for name in ("first/pretraining", "unpretrained"):  # of few steps, so that much is left of how they began
+    pretrain(short_pretraining(clips, tmp_path / "pretrained"))
+    train(short_run(clips, tmp_path / "fresh"))
+    for name in ("pretrained", "fresh"):  # of few steps, so that much is left of how they began
         weights = load_file(tmp_path / name / "model.safetensors")
         rows = weights["videomae.embeddings.patch_embeddings.projection.weight"].flatten(1).norm(dim=1)
         assert rows.max() > 3 * rows.min(), f"{name}: begins with random weights, whose rows are alike"
-    second = {"output": tmp_path / "second", "preset": None, "base": str(tmp_path / "first"), "pretraining_epochs": 0}
-    train(dataclasses.replace(first, **second))  # type: ignore[arg-type]
-    for name in ("first/pretraining", "first", "unpretrained", "second"):
+    train(short_run(clips, tmp_path / "tuned", **base_of(tmp_path / "pretrained")))
+    train(short_run(clips, tmp_path / "second", **base_of(tmp_path / "tuned")))
+    for name in ("pretrained", "fresh", "tuned", "second"):
         model = from_base(str(tmp_path / name), ("a", "b"), frames=None, image_size=None, resize=None).model
         assert is_zero_mean(model)
         assert change_by_levels(model) < ROUNDING, name

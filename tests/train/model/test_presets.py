@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from vidcls_train.config.settings import PRESETS
+from vidcls_train.config.recipes import PRESETS
 from vidcls_train.model.presets import from_preset
 
 

@@ -15,7 +15,7 @@ from transformers import VideoMAEForVideoClassification, ViTConfig
 
 from generated import LABELS, write_checkpoint
 from vidcls.errors import ModelError
-from vidcls_train.config.settings import PRESETS
+from vidcls_train.config.recipes import PRESETS
 from vidcls_train.model import base_checkpoint, pretrained
 from vidcls_train.model.presets import from_preset
 from vidcls_train.model.pretrained import from_base

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from vidcls.video.reader import Frame
+from vidcls.video.protocol import Frame
 
 # Of a longer clip every second sample is dropped, as often as need be.
 _MOST_SAMPLES = 256

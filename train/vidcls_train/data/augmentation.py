@@ -27,7 +27,7 @@ from torchvision.transforms import (
 )
 
 from vidcls.contract import Image
-from vidcls_train.config.settings import Settings
+from vidcls_train.config.groups import AugmentationConfig
 
 # pytorchvideo 0.1.5 imports this module by the name it had in torchvision before 0.17.
 sys.modules.setdefault("torchvision.transforms.functional_tensor", torchvision.transforms._functional_tensor)
@@ -67,8 +67,8 @@ class RandomCrop(RandomResizedCrop):  # type: ignore[misc]
 
         Args:
             image: the contract's image section.
-            area: smallest share that a crop has of the largest one's area, 0 to 1.
-            stretch: how many times as wide as high a crop may be, or as high as wide.
+            area: `crop_scale_min`, the smallest share that a crop has of the largest one's area, 0 to 1.
+            stretch: `crop_aspect_ratio_max`, how many times as wide as high a crop may be, or as high as wide.
         """
         super().__init__(image.crop_size, scale=(area, 1.0), ratio=(1 / stretch, stretch))
         self._image = image
@@ -109,34 +109,34 @@ class RandomOperations(RandAugment):  # type: ignore[misc]
         return {name: how for name, how in operations.items() if self._colours or name in _GEOMETRIC}
 
 
-def training_transform(image: Image, settings: Settings, *, frames: int, flip: bool) -> Compose:
-    """uint8 RGB [3, n, H, W] of a window -> uint8 RGB [3, T, crop_size, crop_size], varied as settings say.
+def training_transform(image: Image, augmentation: AugmentationConfig, *, frames: int, flip: bool) -> Compose:
+    """uint8 RGB [3, n, H, W] of a window -> uint8 RGB [3, T, crop_size, crop_size], varied as the augmentation says.
 
     Random numbers come from torch's global generator.
 
     Args:
         image: the contract's image section.
-        settings: which augmentations there are, and how strong; None leaves one out.
+        augmentation: how strong each is; 0 leaves one out.
         frames: T.
         flip: mirror every other clip.
     """
-    share = settings.colour_jitter or 0.0
+    share = augmentation.color_jitter
     steps: list[Callable[[torch.Tensor], torch.Tensor]] = [
         _channels_last,  # as the frames lie in memory, so that whole frames are copied
         UniformTemporalSubsample(frames, temporal_dim=0),
         _channels_second,
-        RandomCrop(image, area=settings.crop_area or 1.0, stretch=settings.crop_stretch or 1.0),
+        RandomCrop(image, area=augmentation.crop_scale_min, stretch=augmentation.crop_aspect_ratio_max),
     ]
-    if settings.rand_augment:
-        steps.append(RandomOperations(settings.rand_augment, colours=share > 0))
+    if augmentation.rand_augment:
+        steps.append(RandomOperations(augmentation.rand_augment, colours=share > 0))
     if share > 0:
-        steps.append(v2.ColorJitter(brightness=share, contrast=share, saturation=share, hue=settings.hue_jitter or 0.0))
-    if share > 0 and settings.grey_share:
-        steps.append(RandomGrayscale(settings.grey_share))
+        steps.append(v2.ColorJitter(brightness=share, contrast=share, saturation=share, hue=augmentation.hue_jitter))
+    if share > 0 and augmentation.grayscale_prob:
+        steps.append(RandomGrayscale(augmentation.grayscale_prob))
     if flip:
         steps.append(RandomHorizontalFlip())
-    if settings.erasing:
-        steps.append(RandomErasing(settings.erasing, scale=_ERASED_AREA, value=_GREY))
+    if augmentation.random_erasing_prob:
+        steps.append(RandomErasing(augmentation.random_erasing_prob, scale=_ERASED_AREA, value=_GREY))
     return Compose([*steps, _channels_first])
 
 

@@ -11,34 +11,14 @@ from torch.utils.data import Sampler
 Key = tuple[int, int]  # (epoch, video index)
 
 
-def most_parts(videos: int, batch_size: int) -> int:
-    """Into how many parts each batch can be cut, of two clips where it can.
-
-    Example:
-        >>> most_parts(50, 16)  # batches of 13, 13, 12 and 12 clips
-        6
-    """
-    batches = math.ceil(videos / batch_size)
-    return math.ceil(videos // batches / 2)
-
-
-def check_parts(videos: int, *, batch_size: int, processes: int, accumulate: int) -> None:
-    """Check that a batch can be cut into a part for each process and accumulation step.
-
-    Raises:
-        ValueError: batches have no two clips for every part.
-
-    Example:
-        >>> check_parts(50, batch_size=16, processes=2, accumulate=3)
-        >>> check_parts(50, batch_size=2, processes=2, accumulate=1)  # doctest: +ELLIPSIS
-        Traceback (most recent call last):
-        ValueError: batches of 2 clips cannot be shared by 2 processes in 1 accumulated parts each, ...
-    """
-    parts = processes * accumulate
-    if parts > max(1, most_parts(videos, batch_size)):
+def _check_parts(videos: int, *, batch_size: int, processes: int, accumulation_steps: int) -> None:
+    """Raise a ValueError where batches have no two clips for every part."""
+    smallest = videos // math.ceil(videos / batch_size)
+    parts = processes * accumulation_steps
+    if parts > max(1, math.ceil(smallest / 2)):
         raise ValueError(
-            f"batches of {videos // math.ceil(videos / batch_size)} clips cannot be shared by {processes} processes in "
-            f"{accumulate} accumulated parts each, of two clips where it can; raise --batch-size to {2 * parts} or more"
+            f"batches of {smallest} clips cannot be shared by {processes} processes in {accumulation_steps} "
+            f"accumulated parts each, of two clips where it can; raise --batch-size to {2 * parts} or more"
         )
 
 
@@ -59,7 +39,14 @@ class EpochSampler(Sampler[list[Key]]):
     """
 
     def __init__(
-        self, videos: Sized, *, batch_size: int, seed: int, accumulate: int = 1, processes: int = 1, rank: int = 0
+        self,
+        videos: Sized,
+        *,
+        batch_size: int,
+        seed: int,
+        accumulation_steps: int = 1,
+        processes: int = 1,
+        rank: int = 0,
     ) -> None:
         """Divide the videos into batches.
 
@@ -67,17 +54,17 @@ class EpochSampler(Sampler[list[Key]]):
             videos: the training set; only its length is used.
             batch_size: the most clips of a batch, its parts together.
             seed: of the order.
-            accumulate: parts that each process computes one after the other.
+            accumulation_steps: parts that each process computes one after the other.
             processes: that share every batch.
             rank: the process whose parts to hand out, 0 to processes - 1.
 
         Raises:
             ValueError: a batch has no two clips for every part.
         """
-        check_parts(len(videos), batch_size=batch_size, processes=processes, accumulate=accumulate)
+        _check_parts(len(videos), batch_size=batch_size, processes=processes, accumulation_steps=accumulation_steps)
         self._length = len(videos)
         self._batches = math.ceil(self._length / batch_size)
-        self._parts = accumulate * processes
+        self._parts = accumulation_steps * processes
         self._processes = processes
         self._rank = rank
         self._seed = seed

@@ -13,7 +13,7 @@ import numpy as np
 from vidcls.clips import read_clips
 from vidcls.contract import Contract, Image
 from vidcls.progress import Track, untracked
-from vidcls_train.config.settings import STORED_SCALE
+from vidcls_train.config.groups import STORED_SCALE
 from vidcls_train.data.clip_list import Clip, DataError, Splits
 from vidcls_train.data.frame_cache import FrameCache, default_folder
 from vidcls_train.data.opening import open_clips

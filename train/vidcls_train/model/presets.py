@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from transformers import VideoMAEConfig, VideoMAEForPreTraining, VideoMAEForVideoClassification, VideoMAEModel
 
-from vidcls_train.config.settings import Preset
+from vidcls_train.config.recipes import Preset
 from vidcls_train.model.image_section import IMAGENET_MEAN, IMAGENET_STD, image_section
 from vidcls_train.model.initialization import initialize_attention
 from vidcls_train.model.patch_embedding import make_zero_mean

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 from transformers import VideoMAEConfig, VideoMAEForPreTraining, VideoMAEForVideoClassification
 
 from vidcls.errors import ModelError
@@ -95,18 +93,6 @@ def masked_from_base(base: str, *, frames: int | None, image_size: int | None) -
     model.load_state_dict(weights, strict=False)
     name, licence = origin(base)
     return PretrainingPoint(model=model, image=image, frames=config.num_frames, base=name, base_license=licence)
-
-
-def adopt_encoder(model: VideoMAEForVideoClassification, pretrained: Path) -> None:
-    """Give the model the encoder of a checkpoint from masked pretraining, of the model's own shape.
-
-    The decoder stays behind, and the norm at the encoder's end, where the model has one after pooling instead.
-    """
-    weights = load_file(pretrained / "model.safetensors")
-    prefix = "videomae."
-    encoder = {name.removeprefix(prefix): weight for name, weight in weights.items() if name.startswith(prefix)}
-    left = model.videomae.load_state_dict(encoder, strict=False)
-    assert not left.missing_keys, left.missing_keys  # noqa: S101 - both models are made here, in one shape
 
 
 def freeze_encoder(model: VideoMAEForVideoClassification) -> None:

@@ -56,7 +56,6 @@ def measure(
     prepared: PreparedClips,
     contract: Contract,
     checked: DataCheck,
-    pretraining: dict[str, Any] | None,
     *,
     seconds: float,
     track: Track = untracked,
@@ -68,8 +67,7 @@ def measure(
         prepared: the readable clips by split.
         contract: the run's.
         checked: what the check of the data found.
-        pretraining: the figures of the run's own masked pretraining, if there was one.
-        seconds: what the training after it took.
+        seconds: that the training took.
         track: shows the progress.
 
     Raises:
@@ -93,7 +91,7 @@ def measure(
         "test_multiview": _fields(multiview, contract, copies=checked.copies["test"]),
         "baselines": _baselines(prepared, checked),
         "train": _training(trainer, videos=len(prepared.train), seconds=seconds),
-        "pretraining": pretraining,
+        "pretraining": None,  # of runs that earlier versions made
         "data": _data(checked),
         "unreadable": _unreadable(prepared, checked),
     }

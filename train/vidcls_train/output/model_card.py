@@ -23,7 +23,6 @@ def model_card(contract: Contract, metrics: dict[str, Any], *, name: str) -> str
         "## Data",
         "",
         *_data(contract, metrics),
-        *_pretraining(metrics),
         "",
         "## Accuracy",
         "",
@@ -93,18 +92,6 @@ def _data(contract: Contract, metrics: dict[str, Any]) -> list[str]:
     if found:
         lines += ["", "What the data check found:", "", *(f"- {what}." for what in found)]
     return lines
-
-
-def _pretraining(metrics: dict[str, Any]) -> list[str]:
-    figures = metrics["pretraining"]
-    if figures is None:
-        return []
-    return [
-        "",
-        f"Before the first epoch of training the encoder learnt from the {figures['videos']} training clips without "
-        f"their labels: in {figures['epochs']:.0f} epochs of masked pretraining the error of hidden patches went from "
-        f"{figures['first_loss']:.3f} to {figures['last_loss']:.3f} (1 is what the patches' mean would give).",
-    ]
 
 
 def _patch_levels(metrics: dict[str, Any]) -> list[str]:
