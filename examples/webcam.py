@@ -26,7 +26,7 @@ import cv2
 import numpy as np
 
 from vidcls import Record, VidclsError, VideoClassifier
-from vidcls.video.reader import quiet_decoders
+from vidcls.video.opencv import quiet_decoders
 
 WINDOW = "vidcls"
 WIDTH = 640  # least width of the picture shown, px

@@ -19,7 +19,7 @@ from pathlib import Path
 import click
 
 from vidcls import Event, VidclsError, VideoClassifier, steady_events
-from vidcls.video.reader import quiet_decoders
+from vidcls.video.opencv import quiet_decoders
 
 TIMEOUT_SECONDS = 5
 PAUSES_SECONDS = (1, 5)  # before the second and the third try

@@ -31,7 +31,7 @@ Difference = Annotated[float, Range(0)]
 
 @dataclass(frozen=True, kw_only=True)
 class Sampling:
-    """Which frames of a video the model looks at; see `vidcls.sampling`."""
+    """Which frames of a video the model is given; see `vidcls.sampling`."""
 
     rule: Literal["uniform"]
     frames: Count

@@ -76,17 +76,29 @@ class Prediction:
 
     @cached_property
     def probabilities(self) -> npt.NDArray[np.float64]:
-        """float64 [labels], softmax of the logits, in label order."""
+        """float64 [labels], softmax of the logits, in label order.
+
+        >>> VideoClassifier("model.onnx").predict("clip.avi").probabilities.shape
+        (4,)
+        """
         return softmax(self.logits)
 
     @property
     def label(self) -> str:
-        """The top-1 label."""
+        """The top-1 label.
+
+        >>> VideoClassifier("model.onnx").predict("clip.avi").label in VideoClassifier("model.onnx").labels
+        True
+        """
         return self.labels[int(self.logits.argmax())]
 
     @property
     def score(self) -> float:
-        """The top-1 label's probability."""
+        """The top-1 label's probability.
+
+        >>> 0.25 <= VideoClassifier("model.onnx").predict("clip.avi").score <= 1
+        True
+        """
         return float(self.probabilities.max())
 
     def top(self, k: int) -> list[tuple[str, float]]:

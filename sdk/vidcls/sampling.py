@@ -18,7 +18,7 @@ CLOCK_SECONDS = 0.001
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """One look at a video: a window [start, end] in seconds and the frame indices taken from it."""
+    """One view of a video: a window [start, end] in seconds and the frame indices taken from it."""
 
     start_seconds: float
     end_seconds: float

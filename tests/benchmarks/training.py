@@ -22,12 +22,13 @@ from vidcls.preprocessing import normalise
 from vidcls.video.folders import list_videos
 from vidcls_train.config.settings import PRESETS, STORED_SCALE, Settings
 from vidcls_train.data.augmentation import PairMixing, training_transform
-from vidcls_train.data.datasets import ClipDataset, Collate
-from vidcls_train.data.frame_cache import FrameStore
+from vidcls_train.data.collate import Collate
+from vidcls_train.data.datasets import ClipDataset
+from vidcls_train.data.frame_cache import FrameCache
 from vidcls_train.data.video import DecodedVideo
-from vidcls_train.model.build import from_preset
 from vidcls_train.model.drop_path import BRANCHES_PER_LAYER
 from vidcls_train.model.patch_dropout import PatchDropout
+from vidcls_train.model.presets import from_preset
 from vidcls_train.trainer.param_groups import make_optimizer
 
 LABELS = tuple("abcdefgh")
@@ -85,11 +86,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         rows = {}
         for name, limit in (("decoded anew", 0), ("kept", 10**12)):
-            store = FrameStore(Path(folder), short_side=round(start.image.crop_size * STORED_SCALE), limit_bytes=limit)
+            cache = FrameCache(Path(folder), short_side=round(start.image.crop_size * STORED_SCALE), limit_bytes=limit)
             started = time.perf_counter()
-            stored = [store.fill(path) for path in paths]
+            cached = [cache.add(path) for path in paths]
             first = (time.perf_counter() - started) * 1000 / len(paths)
-            videos = [DecodedVideo(path, known, store) for path, known in zip(paths, stored, strict=True)]
+            videos = [DecodedVideo(path, known, cache) for path, known in zip(paths, cached, strict=True)]
             clips = ClipDataset(
                 videos, [0] * len(videos), image=start.image, clip_seconds=seconds, transform=transform, seed=0
             )

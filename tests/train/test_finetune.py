@@ -27,7 +27,7 @@ from vidcls.contract import read_checkpoint
 from vidcls.errors import DeviceError, VidclsError
 from vidcls_train.cli.finetune import main
 from vidcls_train.config.settings import _MASKED_RECIPES, PretrainSettings, Settings
-from vidcls_train.data.sources import Clip
+from vidcls_train.data.clip_list import Clip
 from vidcls_train.finetune import _class_weights, train
 from vidcls_train.output.scoring import all_logits
 from vidcls_train.pretrain import pretrain

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,19 +22,25 @@ from transformers import set_seed
 import vidcls
 from vidcls.cli import terminal
 from vidcls.contract import FORMAT, Contract, Sampling, Source
-from vidcls_train.audit.check import Checked, check_clips
+from vidcls.progress import Track, untracked
+from vidcls_train.audit.check import DataCheck, check_clips
 from vidcls_train.audit.findings import refuse_worthless
 from vidcls_train.audit.report import write_data_report
 from vidcls_train.config.settings import PRESETS, Recipe, Settings, fine_tuning_recipe, given, pretraining_settings
-from vidcls_train.data.augmentation import directional_labels, training_transform
+from vidcls_train.data.augmentation import training_transform
+from vidcls_train.data.clip_list import Clip
 from vidcls_train.data.datasets import ClipDataset, ViewDataset
-from vidcls_train.data.preparation import Prepared, prepare
-from vidcls_train.data.sources import Clip, find_clips
-from vidcls_train.model.build import StartingPoint, adopt_encoder, freeze_encoder, from_base, from_preset
-from vidcls_train.model.contrast import see_contrasts_alike, sees_contrast_alone
+from vidcls_train.data.directional_labels import directional_labels
+from vidcls_train.data.preparation import PreparedClips, prepare
+from vidcls_train.data.sources import find_clips
+from vidcls_train.model.patch_embedding import is_zero_mean, whiten
+from vidcls_train.model.presets import from_preset
+from vidcls_train.model.pretrained import adopt_encoder, freeze_encoder, from_base
+from vidcls_train.model.starting_point import StartingPoint
+from vidcls_train.output.checkpoint import METRICS_FILE, write_results, write_weights
 from vidcls_train.output.hub import check_push, push
+from vidcls_train.output.metrics import measure
 from vidcls_train.output.pictures import write_samples
-from vidcls_train.output.results import METRICS_FILE, measure, write_results, write_weights
 from vidcls_train.output.run_folder import (
     STEPS_FOLDER,
     check_device,
@@ -63,11 +70,11 @@ class _Plan:
     settings: Settings
     contract: Contract
     flip: bool
-    checked: Checked
-    prepared: Prepared
+    checked: DataCheck
+    prepared: PreparedClips
 
 
-def train(settings: Settings) -> dict[str, Any] | None:
+def train(settings: Settings, *, track: Track = untracked) -> dict[str, Any] | None:
     """Train, evaluate, and write a checkpoint folder; returns what metrics.json holds.
 
     Where several processes share the run, the first one does all but the training itself; the others
@@ -85,16 +92,16 @@ def train(settings: Settings) -> dict[str, Any] | None:
     """
     check_device(settings.device)
     join_processes(settings.device)
-    plan = by_first_process(lambda: _plan(settings))
+    plan = by_first_process(lambda: _plan(settings, track))
     processes = given(plan.settings.processes)
     if processes == 1:
-        return _carry_out(plan)
-    share_out(_carry_out, plan, processes=processes)
+        return _carry_out(plan, track=track)
+    share_out(partial(_carry_out, track=track), plan, processes=processes)
     metrics: dict[str, Any] = json.loads((settings.output / METRICS_FILE).read_text(encoding="utf-8"))
     return metrics
 
 
-def _carry_out(plan: _Plan) -> dict[str, Any] | None:
+def _carry_out(plan: _Plan, *, track: Track) -> dict[str, Any] | None:
     settings, contract, prepared = plan.settings, plan.contract, plan.prepared
     pretraining = _pretraining(settings, contract, prepared, flip=plan.flip)
     # Every process makes the same model, from its own copy of the base and the same seed.
@@ -110,8 +117,8 @@ def _carry_out(plan: _Plan) -> dict[str, Any] | None:
     )
     if pretraining is not None:
         adopt_encoder(model, settings.output / _PRETRAINING_FOLDER)
-    elif settings.preset is not None and sees_contrast_alone(model):
-        see_contrasts_alike(model.videomae, clips)
+    elif settings.preset is not None and is_zero_mean(model):
+        whiten(model.videomae, clips)
     if settings.head_only:
         freeze_encoder(model)
     output = settings.output
@@ -136,14 +143,14 @@ def _carry_out(plan: _Plan) -> dict[str, Any] | None:
     trainer.keep_best()
     # Before anything is scored or drawn: nothing that goes wrong from here on may cost the training.
     contract = write_weights(output, trainer, contract, prepared)
-    results = measure(trainer, prepared, contract, plan.checked, pretraining, seconds=seconds)
+    results = measure(trainer, prepared, contract, plan.checked, pretraining, seconds=seconds, track=track)
     write_results(output, trainer, contract, results)
     if settings.push_to_hub:
         push(output, settings.push_to_hub)
     return results.metrics
 
 
-def _plan(settings: Settings) -> _Plan:
+def _plan(settings: Settings, track: Track) -> _Plan:
     output = settings.output
     check_output(settings)
     if settings.push_to_hub:
@@ -159,7 +166,11 @@ def _plan(settings: Settings) -> _Plan:
         contract = _draft_contract(settings, found.labels, start)
         flip = _flip(settings, found.labels)
         checked = check_clips(
-            found, val_fraction=settings.val_fraction, seed=settings.seed, clip_seconds=settings.clip_seconds
+            found,
+            val_fraction=settings.val_fraction,
+            seed=settings.seed,
+            clip_seconds=settings.clip_seconds,
+            track=track,
         )
         refuse_worthless(checked.report, allow_duplicates=settings.allow_duplicates)
         output.mkdir(parents=True, exist_ok=True)
@@ -168,12 +179,15 @@ def _plan(settings: Settings) -> _Plan:
         if finding.level != "note":
             terminal.note(f"{finding.level}: {finding.what}")
     write_data_report(checked.report, output)
-    prepared = prepare(checked.splits, contract, views_folder=output / STEPS_FOLDER / "val", cache_gb=settings.cache_gb)
+    views_folder = output / STEPS_FOLDER / "val"
+    prepared = prepare(checked.splits, contract, views_folder=views_folder, cache_gb=settings.cache_gb, track=track)
     settings = share_processor(settings, width=start.model.config.hidden_size, clips=len(prepared.train))
     return _Plan(settings=settings, contract=contract, flip=flip, checked=checked, prepared=prepared)
 
 
-def _pretraining(settings: Settings, contract: Contract, prepared: Prepared, *, flip: bool) -> dict[str, Any] | None:
+def _pretraining(
+    settings: Settings, contract: Contract, prepared: PreparedClips, *, flip: bool
+) -> dict[str, Any] | None:
     """Pretrain on the training clips, where the settings ask for it; returns the figures.
 
     A resumed run whose pretraining was finished comes through here with nothing left to do.

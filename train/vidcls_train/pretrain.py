@@ -18,16 +18,25 @@ from transformers import set_seed
 
 from vidcls.cli import terminal
 from vidcls.contract import Image
+from vidcls.progress import Track, untracked
 from vidcls.video.folders import list_videos
 from vidcls_train.config.settings import PRESETS, PretrainSettings, Settings, given
 from vidcls_train.data.augmentation import training_transform
-from vidcls_train.data.datasets import ClipDataset, drawn_from
-from vidcls_train.data.preparation import clip_store, open_each
-from vidcls_train.data.sources import Clip, DataError
+from vidcls_train.data.clip_list import Clip, DataError
+from vidcls_train.data.collate import CollateMasked
+from vidcls_train.data.datasets import ClipDataset
+from vidcls_train.data.masks import tube_mask
+from vidcls_train.data.opening import open_clips
+from vidcls_train.data.preparation import open_frame_cache
+from vidcls_train.data.rng import seeded_rng
 from vidcls_train.data.video import DecodedVideo
-from vidcls_train.model.build import PretrainingPoint, image_processor, masked_from_base, masked_from_preset
-from vidcls_train.model.contrast import see_contrasts_alike, sees_contrast_alone
-from vidcls_train.model.masking import CollateMasked, reconstruct, tube_mask, write_reconstructions
+from vidcls_train.model.image_section import image_processor
+from vidcls_train.model.patch_embedding import is_zero_mean, whiten
+from vidcls_train.model.presets import masked_from_preset
+from vidcls_train.model.pretrained import masked_from_base
+from vidcls_train.model.reconstruction import reconstruct
+from vidcls_train.model.starting_point import PretrainingPoint
+from vidcls_train.output.pictures import write_reconstructions
 from vidcls_train.output.run_folder import (
     STEPS_FOLDER,
     check_device,
@@ -67,7 +76,7 @@ class _MaskedTrainer(VideoTrainer):
         return loss * len(inputs["pixel_values"]) * self.part_of_batch()
 
 
-def pretrain(settings: PretrainSettings) -> dict[str, Any] | None:
+def pretrain(settings: PretrainSettings, *, track: Track = untracked) -> dict[str, Any] | None:
     """Pretrain on a folder, and write a checkpoint folder.
 
     Returns:
@@ -85,7 +94,7 @@ def pretrain(settings: PretrainSettings) -> dict[str, Any] | None:
     check_device(settings.device)
     join_processes(settings.device)
     settings = settings.completed()
-    task = by_first_process(lambda: _task(settings))
+    task = by_first_process(lambda: _task(settings, track))
     processes = given(task.settings.processes)
     if processes == 1:
         return _carry_out(task)
@@ -136,8 +145,8 @@ def _pretrained(task: _Task) -> dict[str, Any]:
         transform=training_transform(start.image, _crops_alone(settings), frames=start.frames, flip=task.flip),
         seed=settings.seed,
     )
-    if settings.preset is not None and sees_contrast_alone(start.model):
-        see_contrasts_alike(start.model.videomae, clips)
+    if settings.preset is not None and is_zero_mean(start.model):
+        whiten(start.model.videomae, clips)
     output = settings.output
     trainer = _MaskedTrainer(
         settings,
@@ -170,7 +179,7 @@ def _begin(settings: PretrainSettings) -> None:
     settings.save(settings.output)
 
 
-def _task(settings: PretrainSettings) -> _Task:
+def _task(settings: PretrainSettings, track: Track) -> _Task:
     start = _starting_point(settings)
     check_output(settings)
     if settings.resume:
@@ -182,17 +191,16 @@ def _task(settings: PretrainSettings) -> _Task:
     if not paths:
         raise DataError(f"{folder}: holds no videos, at any depth")
     _begin(settings)
-    unreadable: list[dict[str, str]] = []
-    store = clip_store(start.image, cache_gb=settings.cache_gb)
+    cache = open_frame_cache(start.image, cache_gb=settings.cache_gb)
     unlabelled = [Clip(path=path, label="", group=str(path)) for path in paths]
-    opened, stored = open_each(unlabelled, store.fill, unreadable, label="decoding")
-    if not opened:
+    opened = open_clips(unlabelled, cache.add, label="decoding", track=track)
+    if not opened.clips:
         raise DataError(f"{folder}: not one of its {len(paths)} videos can be read")
-    if unreadable:
-        terminal.note(f"{len(unreadable)} videos cannot be read and are left out (metrics.json lists them)")
-    videos = [DecodedVideo(clip.path, known, store) for clip, known in zip(opened, stored, strict=True)]
+    if opened.unreadable:
+        terminal.note(f"{len(opened.unreadable)} videos cannot be read and are left out (metrics.json lists them)")
+    videos = [DecodedVideo(clip.path, cached, cache) for clip, cached in zip(opened.clips, opened.values, strict=True)]
     settings = share_processor(settings, width=start.model.config.hidden_size, clips=len(videos))
-    return _Task(settings=settings, image=start.image, videos=videos, unreadable=unreadable, flip=True)
+    return _Task(settings=settings, image=start.image, videos=videos, unreadable=opened.unreadable, flip=True)
 
 
 def _crops_alone(settings: PretrainSettings) -> Settings:
@@ -226,7 +234,7 @@ def _write_results(
     blocks = []
     for index in shown:
         frames = clips.frames(0, int(index))
-        with drawn_from(settings.seed, int(index)):
+        with seeded_rng(settings.seed, int(index)):
             mask = tube_mask(model.config, given(settings.mask_ratio))
         blocks.append((frames, *reconstruct(model, frames, mask, start.image)))
     write_reconstructions(blocks, output / "reconstruction.png")
@@ -246,7 +254,7 @@ def _card(settings: PretrainSettings, start: PretrainingPoint, metrics: dict[str
     """A model card: where the weights come from, which `vidcls-train --base` hands on."""
     metadata = ModelCardData(
         library_name="transformers",
-        license=start.licence,
+        license=start.base_license,
         base_model=start.base if start.base and "/" in start.base else None,
         tags=["videomae", "vidcls"],
     )

@@ -26,7 +26,7 @@ def exit_codes() -> Iterator[None]:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a name that stdout's encoding lacks is no reason to stop
     try:
-        from vidcls.video.reader import quiet_decoders
+        from vidcls.video.opencv import quiet_decoders
 
         quiet_decoders()
         yield

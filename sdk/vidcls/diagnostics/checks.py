@@ -76,7 +76,8 @@ def check_run(device: str) -> dict[str, Any]:
 def check_video() -> dict[str, Any]:
     """OpenCV: how it is built, and of which codecs it decodes a sample."""
     try:
-        from vidcls.video.reader import quiet_decoders, read_times
+        from vidcls.video.opencv import quiet_decoders
+        from vidcls.video.reader import read_times
     except DependencyError as error:
         return {"problem": _problem(error)}
     import cv2

@@ -19,8 +19,7 @@ from vidcls.live.readers import read_live, read_paced
 from vidcls.prediction import Prediction
 from vidcls.schema import check_choice
 from vidcls.temporal.record import Record
-from vidcls.video.reader import VideoSource
-from vidcls.video.source import is_url
+from vidcls.video.source import VideoSource, is_url
 
 Pace: TypeAlias = Literal["realtime", "fastest"]
 Classify: TypeAlias = Callable[[SampledClips], Prediction]

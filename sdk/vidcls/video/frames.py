@@ -192,7 +192,7 @@ def _predict_parts(video: Video, *, first_pts: float, clip_seconds: float, views
 def _complete(packets: Sequence[Packet], *, end: float = math.inf) -> list[Packet]:
     """Those from the key frame that comes first to `end`, in the order they are shown: of others some may be missing.
 
-    None of them if two have the same time, by which they could not be told apart.
+    None of them if two have the same time, by which they could not be distinguished.
     """
     shown = sorted(packet for packet in packets if packets[0].pts_seconds <= packet.pts_seconds <= end)
     return shown if all(one.pts_seconds < other.pts_seconds for one, other in pairwise(shown)) else []

@@ -18,8 +18,9 @@ from vidcls_train.config.settings import (
     fine_tuning_recipe,
     read_settings,
 )
-from vidcls_train.model.build import freeze_encoder, set_dropout
 from vidcls_train.model.drop_path import BRANCHES_PER_LAYER, DropPath
+from vidcls_train.model.dropout import set_dropout
+from vidcls_train.model.pretrained import freeze_encoder
 from vidcls_train.trainer.ema import AveragedWeights
 from vidcls_train.trainer.param_groups import parameter_groups
 
@@ -78,7 +79,7 @@ def test_a_head_alone_is_all_that_learns(model: VideoMAEForVideoClassification) 
 
 
 def test_a_skipped_branch_adds_nothing_and_the_others_make_up_for_it(model: VideoMAEForVideoClassification) -> None:
-    drop_path = DropPath(model, share=0.5)
+    drop_path = DropPath(model, rate=0.5)
     seen: list[torch.Tensor] = []
     last = model.videomae.encoder.layer[2]
     last.attention.output.dropout.register_forward_hook(lambda _module, _inputs, output: seen.append(output.detach()))

@@ -11,7 +11,7 @@ import torch
 from vidcls.contract import Contract, read_checkpoint
 from vidcls.preprocessing import resize
 from vidcls_train.config.settings import Settings
-from vidcls_train.data.augmentation import RandomCrop, directional_labels, training_transform
+from vidcls_train.data.augmentation import RandomCrop, training_transform
 
 
 @pytest.fixture
@@ -120,27 +120,3 @@ def test_a_training_clip_has_the_models_shape_and_mirrors_only_if_told(contract:
             assert varied.dtype == torch.uint8
             left_brighter.add(bool(varied[..., :16].float().mean() > varied[..., 16:].float().mean()))
         assert left_brighter == expected
-
-
-@pytest.mark.parametrize(
-    "label",
-    [
-        "left",
-        "turn left",
-        "SwipeRight",
-        "swipe_left",
-        "swipeleft",
-        "clockwise",
-        "rotate_CCW",
-        "anti-clockwise",
-        "lefthook",
-        "LEFT hand",
-    ],
-)
-def test_labels_that_speak_of_directions_are_found(label: str) -> None:
-    assert directional_labels(["clap", label]) == [label]
-
-
-@pytest.mark.parametrize("label", ["bright light", "upright row", "up", "grow", "ApplyLipstick", "clock", "Cleft lift"])
-def test_other_labels_are_left_alone(label: str) -> None:
-    assert directional_labels([label]) == []

@@ -12,7 +12,7 @@ from transformers import VideoMAEConfig, VideoMAEForVideoClassification
 
 from vidcls_train.config.settings import Settings
 from vidcls_train.finetune import train
-from vidcls_train.model.patch_dropout import PatchDropout, draw_hidden
+from vidcls_train.model.patch_dropout import PatchDropout
 
 # 2 tubelets of 4 x 4 patches.
 CONFIG = VideoMAEConfig(
@@ -62,15 +62,6 @@ def test_in_training_the_encoder_computes_with_the_patches_that_are_left(model: 
     # What is trained on hidden patches answers with all of them.
     assert torch.equal(model.eval()(pixel_values=clips).logits, whole)
     assert (logits - whole).abs().max() > 1000 * ROUNDING
-
-
-def test_as_many_are_hidden_as_asked_for_but_one_is_seen() -> None:
-    for tokens, share, hidden in ((32, 0.75, 24), (32, 0.0, 0), (10, 0.25, 2), (4, 0.95, 3), (1, 0.5, 0)):
-        assert draw_hidden(tokens, share).sum() == hidden, (tokens, share)
-    # Every patch has its turn: hidden 750 times of 1000, and eight standard deviations.
-    times = torch.stack([draw_hidden(32, 0.75) for _ in range(1000)]).sum(dim=0)
-    assert times.min() > 640
-    assert times.max() < 860
 
 
 def first_loss(clips: Path, output: Path, **changes: object) -> float:

@@ -133,7 +133,7 @@ def main(*, check_only: bool, **chosen: Any) -> None:
             from vidcls_train.cli.endings import named_endings
             from vidcls_train.finetune import train
         with named_endings(settings.output):
-            metrics = train(settings)
+            metrics = train(settings, track=terminal.track)
     if metrics is not None:  # it is the first process's
         _print_summary(metrics, settings.output)
         if metrics["unreadable"]:
@@ -155,6 +155,7 @@ def _check(*, output: Path | None, **chosen: Any) -> None:
                 val_fraction=settings.val_fraction,
                 seed=settings.seed,
                 clip_seconds=settings.clip_seconds,
+                track=terminal.track,
             )
             if output is not None:
                 output.mkdir(parents=True, exist_ok=True)

@@ -66,7 +66,7 @@ def main(**named: Any) -> None:
             from vidcls_train.cli.endings import named_endings
             from vidcls_train.pretrain import pretrain
         with named_endings(settings.output):
-            metrics = pretrain(settings)
+            metrics = pretrain(settings, track=terminal.track)
     if metrics is not None:  # it is the first process's
         click.echo(
             f"error of hidden patches {metrics['first_loss']:.4f} -> {metrics['last_loss']:.4f} "

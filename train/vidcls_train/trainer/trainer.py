@@ -30,11 +30,13 @@ from vidcls.cli import terminal
 from vidcls.errors import VidclsError
 from vidcls_train.config.settings import RunSettings, Settings, given
 from vidcls_train.data.augmentation import PairMixing
-from vidcls_train.data.datasets import ClipDataset, Collate, EpochSampler, ViewDataset
-from vidcls_train.model.build import set_dropout
-from vidcls_train.model.contrast import ContrastAlone, sees_contrast_alone
+from vidcls_train.data.collate import Collate
+from vidcls_train.data.datasets import ClipDataset, ViewDataset
+from vidcls_train.data.epoch_sampler import EpochSampler
 from vidcls_train.model.drop_path import BRANCHES_PER_LAYER, DropPath
+from vidcls_train.model.dropout import set_dropout
 from vidcls_train.model.patch_dropout import PatchDropout
+from vidcls_train.model.patch_embedding import ZeroMeanCallback, is_zero_mean
 from vidcls_train.trainer.distributed import process_count, process_rank, takes_gpu
 from vidcls_train.trainer.ema import AveragedWeights
 from vidcls_train.trainer.param_groups import make_optimizer
@@ -96,8 +98,8 @@ class VideoTrainer(Trainer):  # type: ignore[misc]
         self._collate = collate
         for callback in (ProgressCallback, PrinterCallback):
             self.remove_callback(callback)
-        if sees_contrast_alone(self.model):
-            self.add_callback(ContrastAlone(self.model))
+        if is_zero_mean(self.model):
+            self.add_callback(ZeroMeanCallback(self.model))
         self.add_callback(_Averaging(self.averaged, self.sampler))
 
     def get_train_dataloader(self) -> Any:

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from vidcls.cpus import usable_cpus
 from vidcls_train.config.settings import PRESETS, RunSettings, given
-from vidcls_train.data.datasets import check_parts, most_parts
+from vidcls_train.data.epoch_sampler import check_parts, most_parts
 from vidcls_train.trainer.distributed import process_count, takes_gpu
 
 # Layers this narrow are soon computed, and threads gain little on them: at times much less than processes do.

@@ -16,11 +16,12 @@ from transformers import VideoMAEForVideoClassification
 from vidcls_train.config.settings import PRESETS, Settings
 from vidcls_train.data.augmentation import training_transform
 from vidcls_train.data.datasets import ClipDataset
-from vidcls_train.data.frame_cache import FrameStore
+from vidcls_train.data.frame_cache import FrameCache
 from vidcls_train.data.video import DecodedVideo
 from vidcls_train.finetune import train
-from vidcls_train.model.build import from_base, from_preset
-from vidcls_train.model.contrast import ContrastAlone, see_contrasts_alike, sees_contrast_alone
+from vidcls_train.model.patch_embedding import ZeroMeanCallback, is_zero_mean, whiten
+from vidcls_train.model.presets import from_preset
+from vidcls_train.model.pretrained import from_base
 from vidcls_train.trainer.param_groups import make_optimizer
 
 # float32 sums over a patch's 384 numbers, through six layers.
@@ -68,7 +69,7 @@ def test_training_never_lets_it_see_levels_nor_be_led_by_them(optimizer: str) ->
     trained = []
     for batch in (clips, clips + 3 * levels):
         model = tiny().train(mode=False)  # without dropout
-        contrast = ContrastAlone(model)
+        zero_mean = ZeroMeanCallback(model)
         steps = make_optimizer(
             model,
             optimizer,  # type: ignore[arg-type]
@@ -80,7 +81,7 @@ def test_training_never_lets_it_see_levels_nor_be_led_by_them(optimizer: str) ->
         for _ in range(5):
             torch.nn.functional.cross_entropy(model(batch).logits, torch.tensor([0, 1])).backward()
             steps.step()
-            contrast.on_optimizer_step(None, None, None)
+            zero_mean.on_optimizer_step(None, None, None)
             steps.zero_grad()
         assert change_by_levels(model) < ROUNDING
         trained.append(model.videomae.embeddings.patch_embeddings.projection.weight.detach())
@@ -91,8 +92,8 @@ def test_training_never_lets_it_see_levels_nor_be_led_by_them(optimizer: str) ->
 
 def dataset_of(path: Path, folder: Path) -> ClipDataset:
     """Forty random clips of one video."""
-    store = FrameStore(folder, short_side=40, limit_bytes=10**9)
-    video = DecodedVideo(path, store.fill(path), store)
+    cache = FrameCache(folder, short_side=40, limit_bytes=10**9)
+    video = DecodedVideo(path, cache.add(path), cache)
     image = from_preset(PRESETS["tiny"], ("a", "b"), frames=4, image_size=32, resize=None).image
     recipe = Settings(data="", output=Path(), preset="tiny").completed(PRESETS["tiny"].recipe)
     transform = training_transform(image, recipe, frames=4, flip=True)
@@ -106,7 +107,7 @@ def test_clips_of_a_single_colour_leave_the_fresh_embedding_as_it_is(tmp_path: P
         writer.write(np.full((48, 64, 3), 77, np.uint8))
     writer.release()
     model, fresh = tiny(), tiny()
-    see_contrasts_alike(model.videomae, dataset_of(path, tmp_path))
+    whiten(model.videomae, dataset_of(path, tmp_path))
     assert all(
         torch.equal(*pair) for pair in zip(model.state_dict().values(), fresh.state_dict().values(), strict=True)
     )
@@ -116,7 +117,7 @@ def test_a_fresh_embedding_makes_components_of_contrasts_alike(clips: Path, tmp_
     dataset = dataset_of(sorted((clips / "train").rglob("*.mp4"))[0], tmp_path)
     pixels = torch.stack([dataset[0, index]["pixel_values"] for index in range(40)])
     model = tiny()
-    see_contrasts_alike(model.videomae, dataset)
+    whiten(model.videomae, dataset)
     with torch.inference_mode():
         tokens = model.videomae.embeddings.patch_embeddings(pixels).flatten(0, 1).double().numpy()
     # The same patches, cut by reshaping: clip, tubelet, frame, colour, row, y, column, x.
@@ -150,7 +151,7 @@ def test_a_run_told_to_sees_levels_in_both_of_its_parts(clips: Path, tmp_path: P
     train(dataclasses.replace(short_run(clips, tmp_path / "run"), patch_levels=True))
     for name in ("run/pretraining", "run"):
         model = from_base(str(tmp_path / name), ("a", "b"), frames=None, image_size=None, resize=None).model
-        assert not sees_contrast_alone(model)
+        assert not is_zero_mean(model)
         torch.nn.init.normal_(model.classifier.weight)
         assert change_by_levels(model) > SEEN, name
 
@@ -167,5 +168,5 @@ def test_a_run_and_what_is_trained_on_from_it_stay_so(clips: Path, tmp_path: Pat
     train(dataclasses.replace(first, **second))  # type: ignore[arg-type]
     for name in ("first/pretraining", "first", "unpretrained", "second"):
         model = from_base(str(tmp_path / name), ("a", "b"), frames=None, image_size=None, resize=None).model
-        assert sees_contrast_alone(model)
+        assert is_zero_mean(model)
         assert change_by_levels(model) < ROUNDING, name

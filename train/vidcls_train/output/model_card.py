@@ -10,38 +10,16 @@ from vidcls.contract import Contract
 
 
 def model_card(contract: Contract, metrics: dict[str, Any], *, name: str) -> str:
-    """A model card in the hub's format: metadata, use, data, accuracy, limits."""
-    source = contract.source
-    metadata = ModelCardData(
-        library_name="transformers",
-        pipeline_tag="video-classification",
-        license=source.base_license,
-        base_model=source.base if source.base and "/" in source.base else None,
-        tags=["video-classification", "videomae", "vidcls"],
-    )
-    sampling, image = contract.sampling, contract.image
-    origin = f"fine-tuned from `{source.base}`" if source.base else "trained from scratch"
+    """A model card in the hub's format: metadata, use, data, accuracy, limits.
+
+    Args:
+        contract: with its accuracy, if there is one.
+        metrics: what metrics.json holds.
+        name: of the model, which is also the folder in the commands.
+    """
     lines = [
-        "---",
-        metadata.to_yaml(),
-        "---",
-        "",
-        f"# {name}",
-        "",
-        f"A VideoMAE video classifier, {origin} with vidcls, for {len(contract.labels)} labels: "
-        f"{', '.join(contract.labels)}.",
-        "",
-        f"It looks at {sampling.frames} frames spread over {sampling.clip_seconds:.3f} s, at {image.crop_size} x "
-        f"{image.crop_size} pixels. `vidcls.json` states this exactly.",
-        *_patch_levels(metrics),
-        "",
-        "## Use",
-        "",
-        "```sh",
-        f"vidcls-export {name} -o model.onnx",
-        "vidcls predict model.onnx clip.mp4",
-        "```",
-        "",
+        *_metadata(contract),
+        *_introduction(contract, metrics, name=name),
         "## Data",
         "",
         *_data(contract, metrics),
@@ -66,6 +44,42 @@ def model_card(contract: Contract, metrics: dict[str, Any], *, name: str) -> str
         "",
     ]
     return "\n".join(lines)
+
+
+def _metadata(contract: Contract) -> list[str]:
+    """The card's head, which the hub reads."""
+    source = contract.source
+    metadata = ModelCardData(
+        library_name="transformers",
+        pipeline_tag="video-classification",
+        license=source.base_license,
+        base_model=source.base if source.base and "/" in source.base else None,
+        tags=["video-classification", "videomae", "vidcls"],
+    )
+    return ["---", metadata.to_yaml(), "---", ""]
+
+
+def _introduction(contract: Contract, metrics: dict[str, Any], *, name: str) -> list[str]:
+    sampling, image = contract.sampling, contract.image
+    origin = f"fine-tuned from `{contract.source.base}`" if contract.source.base else "trained from scratch"
+    return [
+        f"# {name}",
+        "",
+        f"A VideoMAE video classifier, {origin} with vidcls, for {len(contract.labels)} labels: "
+        f"{', '.join(contract.labels)}.",
+        "",
+        f"It looks at {sampling.frames} frames spread over {sampling.clip_seconds:.3f} s, at {image.crop_size} x "
+        f"{image.crop_size} pixels. `vidcls.json` states this exactly.",
+        *_patch_levels(metrics),
+        "",
+        "## Use",
+        "",
+        "```sh",
+        f"vidcls-export {name} -o model.onnx",
+        "vidcls predict model.onnx clip.mp4",
+        "```",
+        "",
+    ]
 
 
 def _data(contract: Contract, metrics: dict[str, Any]) -> list[str]:

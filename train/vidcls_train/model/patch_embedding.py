@@ -1,9 +1,9 @@
-"""An encoder that sees what varies within a patch, but not how bright and coloured the patch is as a whole.
+"""A zero-mean, whitened patch embedding: what varies within a patch counts, not how bright or coloured it is.
 
-Few clips were filmed in few places. A fresh encoder soon knows those by the colours of their lawns and walls, and is
-lost in another place. Edges and what moves look much alike everywhere, which is why gradients have served where clips
+Few clips were filmed in few places. A fresh encoder soon recognises those by the colours of their lawns and walls, and
+is lost in another place. Edges and what moves are much alike everywhere, which is why gradients have served where clips
 are few (Dalal and Triggs, "Histograms of Oriented Gradients for Human Detection", CVPR 2005). A patch embedding whose
-weights add up to nothing, for each frame and colour of a patch, sees those alone.
+weights add up to zero, for each frame and colour of a patch, passes on those alone.
 """
 
 from __future__ import annotations
@@ -20,39 +20,50 @@ from vidcls_train.data.datasets import ClipDataset
 _FIELD = "patch_levels"
 
 # Each gives as many patches as it has tokens: thousands in all, for hundreds of components.
-_CLIPS_LOOKED_AT = 128
+_CLIPS_SAMPLED = 128
 
 # Added to what components are divided by, as a share of the largest: those hardly larger than noise stay small.
 _FLOOR = 0.05
 
 
-def see_contrast_alone(encoder: VideoMAEModel) -> None:
-    """Make a fresh encoder blind to the level of patches, from now on."""
+def make_zero_mean(encoder: VideoMAEModel) -> None:
+    """Take the mean from a fresh encoder's patch embedding, and note in its configuration that it is to stay so.
+
+    Example:
+        >>> from transformers import VideoMAEConfig, VideoMAEForVideoClassification
+        >>> config = VideoMAEConfig(
+        ...     hidden_size=24, num_hidden_layers=1, num_attention_heads=2, intermediate_size=48, image_size=32
+        ... )
+        >>> model = VideoMAEForVideoClassification(config)
+        >>> make_zero_mean(model.videomae)
+        >>> is_zero_mean(model)
+        True
+    """
     setattr(encoder.config, _FIELD, False)
-    _take_level_away(_embedding(encoder))
+    _subtract_mean_of_weights(_embedding(encoder))
 
 
-def sees_contrast_alone(model: PreTrainedModel) -> bool:
-    """Whether the model, one with a VideoMAE encoder, was made so."""
+def is_zero_mean(model: PreTrainedModel) -> bool:
+    """Whether the patch embedding of a model with a VideoMAE encoder was made so, by its configuration."""
     return getattr(model.config, _FIELD, True) is False
 
 
 @torch.no_grad()
-def see_contrasts_alike(encoder: VideoMAEModel, clips: ClipDataset) -> None:
+def whiten(encoder: VideoMAEModel, clips: ClipDataset) -> None:
     """Set a fresh encoder's patch embedding to the principal components of these clips' contrasts, equally strong.
 
     Patches differ in slow shades many times as much as in edges and in what moves, of which a token of random weights
-    tells little. Divided by their standard deviations, components count alike: whitening, as in Krizhevsky's "Learning
+    holds little. Divided by their standard deviations, components count alike: whitening, as in Krizhevsky's "Learning
     Multiple Layers of Features from Tiny Images" (2009).
 
     Args:
-        encoder: one that sees contrasts alone.
-        clips: of the encoder's shape; some, as the first epoch trains on them, are looked at.
+        encoder: one that `is_zero_mean`; changed in place.
+        clips: of the encoder's shape; up to 128 of them are taken, as the first epoch trains on them.
     """
     projection = encoder.embeddings.patch_embeddings.projection
-    # In float64 and with signs told apart, so that one process and several arrive at the same weights.
+    # In float64 and with signs fixed, so that one process and several arrive at the same weights.
     number, total, products = 0, torch.tensor(0.0), torch.tensor(0.0)
-    for index in np.linspace(0, len(clips) - 1, min(len(clips), _CLIPS_LOOKED_AT)).astype(int):
+    for index in np.linspace(0, len(clips) - 1, min(len(clips), _CLIPS_SAMPLED)).astype(int):
         patches = _contrasts(clips[0, int(index)]["pixel_values"].double(), projection.kernel_size)
         number, total, products = number + len(patches), total + patches.sum(dim=0), products + patches.T @ patches
     mean = total / number
@@ -60,33 +71,39 @@ def see_contrasts_alike(encoder: VideoMAEModel, clips: ClipDataset) -> None:
     largest_first = torch.arange(len(variances)).flip(0)[: projection.out_channels]
     deviations = variances[largest_first].clamp(min=0).sqrt()
     if not deviations[0]:
-        return  # pictures of a single colour: nothing to tell patches by
+        return  # pictures of a single colour: patches do not differ
     rows = components[:, largest_first].T
     rows *= rows.gather(1, rows.abs().argmax(dim=1, keepdim=True)).sign()
     rows /= (deviations + _FLOOR * deviations[0])[:, None]
     # A patch may have fewer components than a token has numbers: the others stay random.
     projection.weight[: len(rows)] = rows.view(-1, *projection.weight.shape[1:]).float()
-    _take_level_away(projection.weight)
+    _subtract_mean_of_weights(projection.weight)
 
 
-def without_level(pixels: torch.Tensor) -> torch.Tensor:
-    """[..., rows, columns], of a patch or of weights for one, less the mean over both."""
+def subtract_patch_mean(pixels: torch.Tensor) -> torch.Tensor:
+    """[..., rows, columns], of a patch or of weights for one, less the mean over both.
+
+    Example:
+        >>> subtract_patch_mean(torch.tensor([[[1.0, 2.0], [3.0, 6.0]]]))
+        tensor([[[-2., -1.],
+                 [ 0.,  3.]]])
+    """
     return pixels - pixels.mean(dim=(-2, -1), keepdim=True)
 
 
-class ContrastAlone(TrainerCallback):  # type: ignore[misc]
-    """Keeps a model so while it is trained: its gradients, by whose size the optimizer divides, and its weights."""
+class ZeroMeanCallback(TrainerCallback):  # type: ignore[misc]
+    """Keeps a patch embedding zero-mean in training: gradients, by whose size the optimizer divides, and weights."""
 
     def __init__(self, model: PreTrainedModel) -> None:
-        """Args: a model that `sees_contrast_alone`."""
+        """Args: model: one that `is_zero_mean`; a hook is put on its patch embedding's gradients."""
         self._weight = _embedding(model.videomae)
         if self._weight.requires_grad:
-            self._weight.register_hook(without_level)  # type: ignore[no-untyped-call]
+            self._weight.register_hook(subtract_patch_mean)  # type: ignore[no-untyped-call]
 
     def on_optimizer_step(self, _args: Any, _state: Any, _control: Any, **_: Any) -> None:
         """Take away what the optimizer, which treats each number by itself, has added to the mean."""
         if self._weight.requires_grad:
-            _take_level_away(self._weight)
+            _subtract_mean_of_weights(self._weight)
 
 
 def _embedding(encoder: VideoMAEModel) -> torch.nn.Parameter:
@@ -96,12 +113,12 @@ def _embedding(encoder: VideoMAEModel) -> torch.nn.Parameter:
 
 
 @torch.no_grad()
-def _take_level_away(weight: torch.Tensor) -> None:
-    weight.copy_(without_level(weight))
+def _subtract_mean_of_weights(weight: torch.Tensor) -> None:
+    weight.copy_(subtract_patch_mean(weight))
 
 
 def _contrasts(clip: torch.Tensor, size: tuple[int, int, int]) -> torch.Tensor:
     """[T, 3, H, W] to [patches, 3 * frames * rows * columns] without levels, ordered as the embedding's weights are."""
     frames, rows, columns = size
     patches = clip.unfold(0, frames, frames).unfold(2, rows, rows).unfold(3, columns, columns)
-    return without_level(patches).permute(0, 2, 3, 1, 4, 5, 6).flatten(3).flatten(0, 2)
+    return subtract_patch_mean(patches).permute(0, 2, 3, 1, 4, 5, 6).flatten(3).flatten(0, 2)

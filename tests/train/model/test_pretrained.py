@@ -8,19 +8,17 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
 
-import numpy as np
 import pytest
 import torch
-import transformers
 from huggingface_hub import errors
 from transformers import VideoMAEForVideoClassification, ViTConfig
 
 from generated import LABELS, write_checkpoint
 from vidcls.errors import ModelError
-from vidcls.preprocessing import crop_frame, normalise
 from vidcls_train.config.settings import PRESETS
-from vidcls_train.model import build as model
-from vidcls_train.model.build import from_base, from_preset, image_processor
+from vidcls_train.model import base_checkpoint, pretrained
+from vidcls_train.model.presets import from_preset
+from vidcls_train.model.pretrained import from_base
 
 OWN = {"frames": None, "image_size": None, "resize": None}
 
@@ -43,22 +41,6 @@ def plain(tmp_path: Path) -> Path:
 def edit(path: Path, **changes: Any) -> None:
     """Set keys of a JSON file's object."""
     path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | changes), encoding="utf-8")
-
-
-def test_a_preset_starts_a_fresh_model_of_its_size() -> None:
-    start = from_preset(PRESETS["tiny"], ("a", "b", "c"), **OWN)
-    config = start.model.config
-    assert (config.hidden_size, config.num_hidden_layers, config.num_frames) == (96, 6, 8)
-    assert (config.image_size, config.patch_size) == (112, 8)
-    assert config.id2label == {0: "a", 1: "b", 2: "c"}
-    assert start.base is None
-    smaller = from_preset(PRESETS["tiny"], ("a", "b"), frames=4, image_size=32, resize="stretch")
-    assert smaller.model(torch.zeros(1, 4, 3, 32, 32)).logits.shape == (1, 2)
-    assert smaller.image.resize == "stretch"
-    with pytest.raises(ValueError, match="image size 100 is not a multiple of the patch size 8"):
-        from_preset(PRESETS["tiny"], ("a", "b"), frames=None, image_size=100, resize=None)
-    with pytest.raises(ValueError, match="7 frames are not a multiple"):
-        from_preset(PRESETS["tiny"], ("a", "b"), frames=7, image_size=None, resize=None)
 
 
 def test_a_base_keeps_its_encoder_and_gets_a_new_head_with_notice(checkpoint: Path) -> None:
@@ -211,23 +193,15 @@ def test_a_hub_that_cannot_be_reached_is_an_error(plain: Path, monkeypatch: pyte
             raise getattr(errors, "RemoteEntryNotFoundError", errors.EntryNotFoundError)("404", response=Mock())
         raise errors.LocalEntryNotFoundError("no connection")
 
-    load = model._load
-    monkeypatch.setattr(model, "_load", lambda _, *arguments, **options: load(str(plain), *arguments, **options))
-    monkeypatch.setattr(model, "_origin", lambda base: (base, None))
-    monkeypatch.setattr(model, "hf_hub_download", fetch)
+    load = base_checkpoint.load_pretrained
+    for module in (base_checkpoint, pretrained):
+        monkeypatch.setattr(
+            module, "load_pretrained", lambda _, *arguments, **options: load(str(plain), *arguments, **options)
+        )
+    monkeypatch.setattr(pretrained, "origin", lambda base: (base, None))
+    monkeypatch.setattr(base_checkpoint, "hf_hub_download", fetch)
     if absent:
         assert from_base("someone/base", ("a", "b"), **OWN).image.mean == (0.485, 0.456, 0.406)
         return
     with pytest.raises(ModelError, match=r"someone/base: the hub does not say .* \(no connection\); try again"):
         from_base("someone/base", ("a", "b"), **OWN)
-
-
-@pytest.mark.parametrize("resize", ["shortest_edge", "stretch"])
-@pytest.mark.parametrize("shape", [(50, 61), (61, 50), (33, 32), (47, 47), (31, 97)])
-def test_hugging_faces_processor_agrees_with_the_contract(resize: str, shape: tuple[int, int]) -> None:
-    image = from_preset(PRESETS["tiny"], ("a", "b"), frames=None, image_size=32, resize=resize).image
-    video = list(np.random.default_rng(0).integers(0, 256, (2, *shape, 3), np.uint8))
-    pixels = image_processor(image)(video, return_tensors="np")["pixel_values"]
-    expected = normalise(np.concatenate([crop_frame(frame, image, crops=1) for frame in video]), image)
-    limit = ROUNDING if transformers.__version__.startswith("4.") else GREY_LEVEL + ROUNDING
-    np.testing.assert_allclose(pixels[0], expected, rtol=0, atol=limit)
