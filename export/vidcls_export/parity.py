@@ -102,6 +102,8 @@ def compare(
             continue
         expected.append(pytorch(frames)[0])
         found.append(exported(frames)[0])
+        check_finite(expected[-1], of="PyTorch")
+        check_finite(found[-1], of="the exported graph")
         readable.append(index)
         if expected[-1].argmax() != found[-1].argmax():
             label = None if videos.class_ids is None else videos.class_ids[index]
@@ -135,8 +137,6 @@ def _parity(
     labels: Sequence[str],
 ) -> Parity:
     """How far PyTorch's logits [videos, labels] and the export's are apart; accuracies where class ids are known."""
-    check_finite(expected, of="PyTorch")
-    check_finite(found, of="the exported graph")
     differences = np.abs(expected.astype(np.float64) - found)
     return Parity(
         videos=len(expected),
