@@ -10,7 +10,7 @@ import transformers
 from transformers import PretrainedConfig, PreTrainedModel
 
 from vidcls.errors import ModelError
-from vidcls_export._choices_stub import check_choice
+from vidcls.schema import check_choice
 
 
 @dataclass(frozen=True, kw_only=True)

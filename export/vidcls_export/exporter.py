@@ -16,8 +16,8 @@ import onnxruntime
 
 from vidcls.contract import Contract, ModelContract
 from vidcls.progress import Track, untracked
+from vidcls.schema import check_choice
 from vidcls.selftest import Verification
-from vidcls_export._choices_stub import check_choice
 from vidcls_export.checkpoint import open_checkpoint
 from vidcls_export.draft import Draft, make_draft
 from vidcls_export.embed import complete_contract, embed, prove
