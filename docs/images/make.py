@@ -1,8 +1,8 @@
 """Make the pictures of README and docs: python docs/images/make.py
 
-Takes what `make demo` leaves in .demo: joins test clips of its dataset, each played so slowly that it lasts one of the
-model's windows, and lets the command line draw them. Writes timeline.png and preview.gif beside this file, and the
-joined video as .demo/joined.avi.
+Takes what `make demo` leaves in .demo: joins test clips of its dataset, each played so slowly that it lasts about as
+long as the model's window, and lets the command line draw them. Writes timeline.png and preview.gif beside this file,
+and the joined video as .demo/joined.avi.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ CLIPS_PER_LABEL = 2
 
 
 def join(clips: list[Path], output: Path, *, clip_seconds: float) -> None:
-    """Write the clips one after the other into an AVI of Motion JPEG, each `clip_seconds` long."""
+    """Write the clips one after the other into an AVI of Motion JPEG, each about `clip_seconds` long.
+
+    About, because OpenCV's own writer rounds the rate to whole frames a second.
+    """
     writer = None
     for clip in clips:
         capture = cv2.VideoCapture(str(clip))

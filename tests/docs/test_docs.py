@@ -48,10 +48,13 @@ def anchors(page: Path) -> set[str]:
 
 
 def shell_lines(text: str) -> Iterator[str]:
-    """Lines of sh blocks, with lines that go on by a backslash joined."""
+    """Lines of sh blocks, and those of console blocks behind a "$ "; lines that go on by a backslash are joined."""
     for language, block in FENCED.findall(text):
+        lines = block.replace("\\\n", " ").splitlines()
         if language == "sh":
-            yield from filter(None, (line.strip() for line in block.replace("\\\n", " ").splitlines()))
+            yield from filter(None, map(str.strip, lines))
+        elif language == "console":
+            yield from (line.removeprefix("$ ") for line in lines if line.startswith("$ "))
 
 
 def command_line(line: str) -> tuple[str, list[str]] | None:
