@@ -10,29 +10,57 @@ OTHER_RUNTIME := $(if $(filter gpu,$(RUNTIME)),onnxruntime,onnxruntime-gpu)
 INSTALLED := .venv/.installed-$(RUNTIME)
 export VIDCLS_REQUIRE_CUDA
 
-.PHONY: help demo test lint bench clean
+# What `quick` runs: the rooms that answer in milliseconds, without training, exporting, Ray, sockets or new processes.
+QUICK := tests/sdk tests/train tests/export -m quick
+
+.PHONY: help demo check quick format lint types docs test coverage dist bench hooks clean
 
 help: ## Print the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
 
 demo: $(INSTALLED) ## Make a motion dataset, train on it, export, verify and predict, in .demo (minutes on 2 cores)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" examples/demo.sh
 
-test: $(INSTALLED) ## Run the tests; with VIDCLS_REQUIRE_CUDA=1 those that need a card must run too
-	@$(BIN)/python -m pytest
+check: lint types docs test ## All that has to hold before a change is handed in; .ci/run calls it
 
-lint: $(INSTALLED) ## Check style and types
-	@$(BIN)/ruff check
+quick: lint types ## What to run after each change: style, types and the tests that take no time (under a minute)
+	@$(BIN)/python -m pytest -n auto --dist worksteal $(QUICK)
+
+format: $(INSTALLED) ## Put the code into shape, and mend what ruff can mend
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+lint: $(INSTALLED) ## Check format and style
 	@$(BIN)/ruff format --check
+	@$(BIN)/ruff check
+
+types: $(INSTALLED) ## Check types, of tests and examples too
 	@$(BIN)/mypy
+
+docs: $(INSTALLED) ## Build the pages for people into site
+	@$(BIN)/mkdocs build --strict --quiet
+
+test: $(INSTALLED) ## Run the tests; with VIDCLS_REQUIRE_CUDA=1 those that need a card must run too
+	@$(BIN)/python -m pytest -n auto --dist loadgroup
+
+coverage: $(INSTALLED) ## Run the tests and print how much of each room they run
+	@$(BIN)/python -m pytest -n auto --dist loadgroup --cov --cov-report=
+	@$(BIN)/python .ci/coverage_by_room.py
+
+dist: $(INSTALLED) ## Build the wheel into dist
+	@rm -rf dist
+	@$(BIN)/python -m build --wheel --no-isolation
 
 bench: $(INSTALLED) ## Time an exported model beside PyTorch, pixels and decoding beside other libraries
 	@$(BIN)/python tests/benchmarks/run.py
 	@$(BIN)/python tests/benchmarks/preprocessing.py
 	@$(BIN)/python tests/benchmarks/decoding.py
 
+hooks: $(INSTALLED) ## Let git check format, style and types before each commit
+	@$(BIN)/pre-commit install
+
 clean: ## Remove what the other targets leave, but for .venv
-	@rm -rf .demo build dist .pytest_cache .ruff_cache .mypy_cache
+	@rm -rf .demo build dist site .coverage .pytest_cache .ruff_cache .mypy_cache
 	@find examples export sdk tests train -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # PyTorch for Linux brings its CUDA libraries: .venv takes 7.2 GB, and pip tells of a full disk only after minutes.
