@@ -41,10 +41,10 @@ docs: $(INSTALLED) ## Build the pages for people into site
 	@$(BIN)/mkdocs build --strict --quiet
 
 test: $(INSTALLED) ## Run the tests; with VIDCLS_REQUIRE_CUDA=1 those that need a card must run too
-	@$(BIN)/python -m pytest -n auto --dist loadgroup
+	@$(BIN)/python -m pytest -n auto --dist worksteal
 
 coverage: $(INSTALLED) ## Run the tests and print how much of each room they run
-	@$(BIN)/python -m pytest -n auto --dist loadgroup --cov --cov-report=
+	@$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=
 	@$(BIN)/python .ci/coverage_by_room.py
 
 dist: $(INSTALLED) ## Build the wheel into dist

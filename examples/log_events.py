@@ -18,12 +18,12 @@ from vidcls.video.reader import quiet_decoders
 
 
 def line(event: Event) -> str:
-    """The event, which has ended, as one line of JSON."""
+    """The event as one line of JSON; where it has not ended, its end is null."""
     fields = {
         "label": event.label,
         "start": event.start_time.isoformat(timespec="milliseconds"),
-        "end": event.end_time.isoformat(timespec="milliseconds"),
-        "seconds": round(event.end - event.start, 3),
+        "end": event.end_time and event.end_time.isoformat(timespec="milliseconds"),
+        "seconds": None if event.end is None else round(event.end - event.start, 3),
         "score": round(event.score, 4),
     }
     return json.dumps(fields) + "\n"

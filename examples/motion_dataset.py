@@ -100,7 +100,7 @@ def render(scene: Scene, label: str, *, frames: int, size: int) -> Iterator[np.n
 
 def write_clip(path: Path, frames: Iterator[np.ndarray], *, rate: float, size: int) -> None:
     """Write BGR frames [size, size, 3] as Motion JPEG in AVI, by the writer that every OpenCV has built in."""
-    fourcc = cv2.VideoWriter_fourcc(*"MJPG")
+    fourcc = cv2.VideoWriter.fourcc(*"MJPG")
     writer = cv2.VideoWriter(str(path), cv2.CAP_OPENCV_MJPEG, fourcc, rate, (size, size))
     if not writer.isOpened():
         raise click.ClickException(f"{path}: OpenCV cannot write it; check that the folder may be written to")
@@ -125,7 +125,7 @@ def _gradient(scene: Scene, *, size: int) -> np.ndarray:
     reach = (abs(cosine) + abs(sine)) * (size - 1)
     along = (centred[None, :] * cosine + centred[:, None] * sine) / reach + 0.5
     start, end = scene.colours[1:]
-    return start + (end - start) * along[..., None]
+    return np.asarray(start + (end - start) * along[..., None])
 
 
 def _coverage(shape: str, at: dict[str, float], *, size: int) -> np.ndarray:

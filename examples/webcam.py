@@ -114,12 +114,13 @@ def draw(frame: np.ndarray, record: Record | None, status: str) -> np.ndarray:
     """The frame (BGR) with the label, a bar per probable label, and a status line."""
     scale = max(1.0, WIDTH / frame.shape[1])
     picture = cv2.resize(frame, None, fx=scale, fy=scale)
-    picture[-30:] //= 3  # darker, so that white text can be read on it
+    picture[-30:] = picture[-30:] // 3  # darker, so that white text can be read on it
     write(picture, status, (12, picture.shape[0] - 10), size=0.5)
     if record is None:
         return picture
     top = record.prediction.top(5)
-    picture[: 60 + 24 * len(top), :320] //= 3
+    panel = picture[: 60 + 24 * len(top), :320]
+    panel[:] = panel // 3
     write(picture, f"{record.label}  {record.score:.2f}", (12, 34), size=0.9)
     for row, (label, score) in enumerate(top):
         y = 54 + 24 * row

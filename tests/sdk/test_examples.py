@@ -106,7 +106,9 @@ def test_webcam_without_a_display_serves_a_page_and_kill_ends_it_cleanly(model: 
         with fetch(url) as page:
             assert b"picture.mjpg" in page.read()
         with fetch(f"{url}picture.mjpg") as stream:
-            first, *_, last = (cv2.imdecode(np.frombuffer(jpeg, np.uint8), 1) for jpeg in pictures(stream, 10))
+            first, *_, last = (
+                np.asarray(cv2.imdecode(np.frombuffer(jpeg, np.uint8), 1)) for jpeg in pictures(stream, 10)
+            )
             assert first.shape == (480, 640, 3)
             assert (first != last).any()
         deadline = time.monotonic() + 20

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,7 +36,7 @@ from vidcls_train.trainer.distributed import process_count
 from vidcls_train.trainer.selection import best_row
 from vidcls_train.trainer.trainer import DivergedError
 
-RUN = {
+RUN: dict[str, Any] = {
     "preset": "tiny",
     "epochs": 3,
     "pretraining_epochs": 2,
@@ -64,7 +65,7 @@ LOGIT_LIMIT = 1e-3  # fp32, which differs from PyTorch in the order of sums only
 ACCELERATE_DEFAULTS = ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
 
 
-def settings(data: Path, output: Path, **changes: object) -> Settings:
+def settings(data: Path, output: Path, **changes: Any) -> Settings:
     return dataclasses.replace(Settings(data=str(data), output=output, **RUN), **changes)
 
 
@@ -381,6 +382,7 @@ def test_fine_tuning_a_base_replaces_its_head(run: Path, tmp_path: Path, capsys:
     told = capsys.readouterr().err
     assert "its head for 2 labels is replaced by a new one for 3" in told
     assert "no horizontal flips: the label 'swipe left'" in told
+    assert metrics is not None
     assert metrics["test"] is None
     assert read_checkpoint(output).accuracy is None
     model = VideoMAEForVideoClassification.from_pretrained(output)

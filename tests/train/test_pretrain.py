@@ -6,6 +6,7 @@ import dataclasses
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -40,7 +41,7 @@ CONFIG = VideoMAEConfig(
 )
 
 
-def settings(clips: Path, output: Path, **changes: object) -> PretrainSettings:
+def settings(clips: Path, output: Path, **changes: Any) -> PretrainSettings:
     tiny = PretrainSettings(
         data=str(clips),
         output=output,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -13,7 +14,7 @@ parts_module = pytest.importorskip("vidcls.batch.parquet")
 SCHEMA, Parts, part_name = parts_module.SCHEMA, parts_module.Parts, parts_module.part_name
 
 SETTINGS = {"model": "ab" * 32, "views": 1, "crops": 1, "top_k": 5}
-ROWS = [
+ROWS: list[dict[str, Any]] = [
     {
         "path": "a.mp4",
         "label": "wave",

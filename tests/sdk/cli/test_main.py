@@ -37,7 +37,7 @@ def run(*arguments: object, code: int = 0) -> Result:
 def run_process(
     *arguments: object, folder: Path | None = None, encoding: str = "utf-8"
 ) -> subprocess.CompletedProcess[str]:
-    command = [os.fspath(part) for part in (Path(sys.executable).with_name("vidcls"), *arguments)]
+    command = [str(part) for part in (Path(sys.executable).with_name("vidcls"), *arguments)]
     environment = {**os.environ, "PYTHONIOENCODING": encoding}
     return subprocess.run(command, capture_output=True, encoding=encoding, check=False, cwd=folder, env=environment)
 
@@ -161,7 +161,11 @@ def test_wrong_usage_exits_with_2(model: Path, stretching_model: Path, clip: Pat
 
 @pytest.mark.parametrize("command", ["predict", "evaluate", "preview", "info", "verify"])
 def test_a_file_that_is_no_model_is_one_sentence_and_exit_1(command: str, clip: Path, tmp_path: Path) -> None:
-    arguments = {"predict": [clip], "evaluate": [tmp_path], "preview": [clip, "-o", tmp_path / "out.gif"]}
+    arguments: dict[str, list[object]] = {
+        "predict": [clip],
+        "evaluate": [tmp_path],
+        "preview": [clip, "-o", tmp_path / "out.gif"],
+    }
     for model in (clip, tmp_path / "gone.onnx", write_model(tmp_path / "plain.onnx", key=None)):
         result = run(command, model, *arguments.get(command, []), code=1)
         assert result.stdout == ""
@@ -302,7 +306,7 @@ def test_preview_writes_exactly_what_the_model_sees(ending: str, model: Path, cl
 def test_preview_writes_a_gif(model: Path, clip: Path, tmp_path: Path) -> None:
     run("preview", model, clip, "-o", tmp_path / "out.gif")
     with Image.open(tmp_path / "out.gif") as picture:
-        assert (picture.n_frames, picture.size) == (4, (32, 32))
+        assert (picture.n_frames, picture.size) == (4, (32, 32))  # type: ignore[attr-defined]
 
 
 def test_preview_that_cannot_be_written_is_one_sentence(model: Path, clip: Path, tmp_path: Path) -> None:

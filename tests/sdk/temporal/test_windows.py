@@ -76,7 +76,7 @@ def test_a_frame_in_many_windows_is_cropped_once_and_few_are_kept(
         cropped.append(painted_number(frame))
         return real(frame, *arguments, **options)  # type: ignore[arg-type]
 
-    real = vidcls.temporal.windows.crop_frame
+    real = vidcls.temporal.windows.crop_frame  # type: ignore[attr-defined]
     monkeypatch.setattr(vidcls.temporal.windows, "crop_frame", counting)
     clip = write_clip(tmp_path / "clip.mp4", frames=60, rate=25, width=256, height=192)
     windows = FileWindows(clip, contract, step_seconds=0.04)

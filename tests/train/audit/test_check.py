@@ -6,6 +6,7 @@ import itertools
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -84,7 +85,7 @@ ENCODINGS = {
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS.values(), ids=ENCODINGS)
-def test_a_copy_in_test_is_found_however_it_is_encoded(encoding: dict[str, object], data: Path, tmp_path: Path) -> None:
+def test_a_copy_in_test_is_found_however_it_is_encoded(encoding: dict[str, Any], data: Path, tmp_path: Path) -> None:
     write_scene(data / "train" / "jump" / "original.mp4", place=100)
     copy = write_scene(data / "test" / "jump" / "copy.mp4", **{"place": 100, **encoding})
     checked = check(data, tmp_path)
@@ -175,6 +176,7 @@ def test_a_label_of_another_bit_rate_is_told(tmp_path: Path) -> None:
     assert (tell.label, tell.feature, tell.auc) == ("swim", "kbit/s", 1.0)
     assert tell.inside[0] > tell.outside[1]
     assert "'swim' can be told by kbit/s alone" in warnings(checked)[0].what
+    assert checked.guesses is not None
     assert checked.guesses.count("swim") == 2
 
 
@@ -266,7 +268,7 @@ def test_one_clip_in_two_splits_of_a_csv_is_found(data: Path, tmp_path: Path) ->
 def test_black_clips_are_not_copies_of_each_other(data: Path, tmp_path: Path) -> None:
     for split, frames in (("train", 30), ("test", 40)):
         path = data / split / "jump" / "black.avi"
-        writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), 25, (64, 48))
+        writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 25, (64, 48))
         for number in range(frames):
             writer.write(np.full((48, 64, 3), number % 3, np.uint8))
         writer.release()

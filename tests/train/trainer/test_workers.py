@@ -23,7 +23,7 @@ def settings(**changes: object) -> RunSettings:
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """A machine with room for batches in shared memory."""
-    monkeypatch.setattr(parallelism.shutil, "disk_usage", lambda _: Usage(free=2**40))
+    monkeypatch.setattr(parallelism.shutil, "disk_usage", lambda _: Usage(free=2**40))  # type: ignore[attr-defined]
     return monkeypatch
 
 
@@ -64,7 +64,7 @@ def test_more_processes_than_batches_have_pairs_are_refused(machine: pytest.Monk
 
 def test_clips_are_loaded_by_the_training_process_where_batches_have_no_room(machine: pytest.MonkeyPatch) -> None:
     machine.setattr(parallelism, "usable_cpus", lambda: 8)
-    machine.setattr(parallelism.shutil, "disk_usage", lambda _: Usage(free=2**26))
+    machine.setattr(parallelism.shutil, "disk_usage", lambda _: Usage(free=2**26))  # type: ignore[attr-defined]
     assert share_processor(settings(), width=768, clips=214).workers == 0
 
 
