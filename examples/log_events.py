@@ -9,21 +9,22 @@ from __future__ import annotations
 
 import json
 import signal
+from datetime import datetime
 from pathlib import Path
 
 import click
 
 from vidcls import Event, VidclsError, VideoClassifier, steady_events
-from vidcls.video.reader import quiet_decoders
+from vidcls.video.opencv import quiet_decoders
 
 
-def line(event: Event) -> str:
-    """The event as one line of JSON; where it has not ended, its end is null."""
+def line(event: Event, *, end: float, end_time: datetime) -> str:
+    """An event that has ended then, as one line of JSON."""
     fields = {
         "label": event.label,
         "start": event.start_time.isoformat(timespec="milliseconds"),
-        "end": event.end_time and event.end_time.isoformat(timespec="milliseconds"),
-        "seconds": None if event.end is None else round(event.end - event.start, 3),
+        "end": end_time.isoformat(timespec="milliseconds"),
+        "seconds": round(end - event.start, 3),
         "score": round(event.score, 4),
     }
     return json.dumps(fields) + "\n"
@@ -40,7 +41,7 @@ def line(event: Event) -> str:
 @click.option("--ignore", multiple=True, help="A label that is no event, such as 'nothing'; may be given again.")
 def main(model: str, events: Path, source: str, ignore: tuple[str, ...], **options: float) -> None:
     """Append every event that SOURCE shows to the file EVENTS."""
-    quiet_decoders()  # a camera that is lost is told of once, not at every try
+    quiet_decoders()  # a lost camera is reported once, not at every try
     number = source.isdecimal() and not Path(source).is_file()
     try:
         stream = VideoClassifier(model).stream(int(source) if number else source)
@@ -48,8 +49,8 @@ def main(model: str, events: Path, source: str, ignore: tuple[str, ...], **optio
             signal.signal(kind, lambda *_: stream.stop())  # the stream then ends, and with it the last event
         with stream, events.open("a", encoding="utf-8", buffering=1) as file:
             for event in steady_events(stream, **options):
-                if event.end is not None and event.label not in ignore:
-                    file.write(line(event))
+                if event.end is not None and event.end_time is not None and event.label not in ignore:
+                    file.write(line(event, end=event.end, end_time=event.end_time))
     except VidclsError as error:
         raise click.ClickException(str(error)) from error
 

@@ -15,17 +15,18 @@ import sys
 import threading
 import time
 from collections import deque
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import click
 import cv2
 import numpy as np
 
 from vidcls import Record, VidclsError, VideoClassifier
-from vidcls.live.stream import Stream
-from vidcls.video.reader import quiet_decoders
+from vidcls.video.opencv import quiet_decoders
 
 WINDOW = "vidcls"
 WIDTH = 640  # least width of the picture shown, px
@@ -64,8 +65,8 @@ PAGE = b"""<!doctype html>
 class Watch:
     """A thread that iterates over the stream; whoever shows the picture finds the newest answer here."""
 
-    def __init__(self, classifier: VideoClassifier, stream: Stream) -> None:
-        self.stream = stream
+    def __init__(self, classifier: VideoClassifier, source: int | str, *, step_seconds: float) -> None:
+        self.stream = classifier.stream(source, step_seconds=step_seconds)
         self.record: Record | None = None
         self.ended = False
         self.error: VidclsError | None = None
@@ -83,9 +84,10 @@ class Watch:
         if self.record is None:
             return "waiting for the first answer"
         finished = list(self._finished)
-        rate = (len(finished) - 1) / (finished[-1] - finished[0]) if len(finished) > 1 else 0.0
-        lag = f"lag {self.record.lag_seconds * 1000:.0f} ms, {rate:.1f} answers a second"
-        return f"{lag}, {self._dropped} windows dropped, {self._device}"
+        words = [f"lag {self.record.lag_seconds * 1000:.0f} ms"]
+        if len(finished) > 1:
+            words.append(f"{(len(finished) - 1) / (finished[-1] - finished[0]):.1f} answers a second")
+        return ", ".join([*words, f"{self._dropped} windows dropped", self._device])
 
     def close(self) -> None:
         """Free the camera."""
@@ -119,8 +121,8 @@ def draw(frame: np.ndarray, record: Record | None, status: str) -> np.ndarray:
     if record is None:
         return picture
     top = record.prediction.top(5)
-    panel = picture[: 60 + 24 * len(top), :320]
-    panel[:] = panel // 3
+    height = 60 + 24 * len(top)
+    picture[:height, :320] = picture[:height, :320] // 3
     write(picture, f"{record.label}  {record.score:.2f}", (12, 34), size=0.9)
     for row, (label, score) in enumerate(top):
         y = 54 + 24 * row
@@ -160,49 +162,55 @@ def show_window(watch: Watch, *, until: float) -> None:
     cv2.destroyAllWindows()
 
 
+class Page(BaseHTTPRequestHandler):
+    """Answers a browser: the page, what stands below the picture, and the pictures."""
+
+    def __init__(self, watch: Watch, *connection: Any) -> None:
+        self.watch = watch
+        super().__init__(*connection)
+
+    def do_GET(self) -> None:
+        if self.path == "/":
+            self.answer("text/html; charset=utf-8", PAGE)
+        elif self.path == "/state.json":
+            self.answer("application/json", json.dumps(state(self.watch)).encode())
+        elif self.path == "/picture.mjpg":
+            self.send_pictures()
+        else:
+            self.send_error(404)
+
+    def answer(self, kind: str, content: bytes) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(content)))
+        self.send_header("Cache-Control", "no-store")
+        self.end_headers()
+        self.wfile.write(content)
+
+    def send_pictures(self) -> None:
+        """One JPEG after the other, each in place of the last."""
+        self.send_response(200)
+        self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=picture")
+        self.end_headers()
+        try:
+            while not self.watch.ended:
+                picture = self.watch.picture()
+                if picture is not None:
+                    jpeg = cv2.imencode(".jpg", picture)[1].tobytes()
+                    head = f"--picture\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
+                    self.wfile.write(head.encode() + jpeg + b"\r\n")
+                time.sleep(1 / PICTURES_PER_SECOND)
+        except OSError:
+            return  # the page was closed
+
+    def log_message(self, *_: object) -> None:
+        """Nobody reads it."""
+
+
 def show_page(watch: Watch, *, host: str, port: int, until: float) -> None:
     """Show the picture on a web page until it is over."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            if self.path == "/":
-                self.answer("text/html; charset=utf-8", PAGE)
-            elif self.path == "/state.json":
-                self.answer("application/json", json.dumps(state(watch)).encode())
-            elif self.path == "/picture.mjpg":
-                self.send_pictures()
-            else:
-                self.send_error(404)
-
-        def answer(self, kind: str, content: bytes) -> None:
-            self.send_response(200)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(content)))
-            self.send_header("Cache-Control", "no-store")
-            self.end_headers()
-            self.wfile.write(content)
-
-        def send_pictures(self) -> None:
-            """One JPEG after the other, each in place of the last."""
-            self.send_response(200)
-            self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=picture")
-            self.end_headers()
-            try:
-                while not watch.ended:
-                    picture = watch.picture()
-                    if picture is not None:
-                        jpeg = cv2.imencode(".jpg", picture)[1].tobytes()
-                        head = f"--picture\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
-                        self.wfile.write(head.encode() + jpeg + b"\r\n")
-                    time.sleep(1 / PICTURES_PER_SECOND)
-            except OSError:
-                return  # the page was closed
-
-        def log_message(self, *_: object) -> None:
-            """Nobody reads it."""
-
     try:
-        server = ThreadingHTTPServer((host, port), Handler)
+        server = ThreadingHTTPServer((host, port), partial(Page, watch))
     except OSError as error:
         raise click.ClickException(f"{host}:{port}: no page can be served there ({error.strerror})") from error
     server.daemon_threads = True
@@ -259,7 +267,7 @@ def interrupted(*_: int | FrameType | None) -> None:
 def main(model: str, source: str, show: str, host: str, port: int, step_seconds: float, seconds: float) -> None:
     """Classify what a camera sees with MODEL, live; end with q, Esc or Ctrl-C."""
     signal.signal(signal.SIGTERM, interrupted)
-    quiet_decoders()  # a camera that is lost is told of once, not at every try
+    quiet_decoders()  # a lost camera is reported once, not at every try
     number = source.isdecimal() and not Path(source).is_file()
     if show in ("auto", "window"):
         windowed = has_window()
@@ -268,7 +276,7 @@ def main(model: str, source: str, show: str, host: str, port: int, step_seconds:
         show = "window" if windowed else "page"
     try:
         classifier = VideoClassifier(model)
-        watch = Watch(classifier, classifier.stream(int(source) if number else source, step_seconds=step_seconds))
+        watch = Watch(classifier, int(source) if number else source, step_seconds=step_seconds)
     except VidclsError as error:
         raise click.ClickException(str(error)) from error
     until = time.monotonic() + seconds

@@ -2,7 +2,7 @@
 
 POSTs {"event": "started" | "ended", "label", "score", "start", "end"} as JSON, times by this machine's clock.
 Calls are made by a thread of their own, so a slow server holds up no frame; one that fails is tried twice
-more, and what cannot be delivered is told on stderr. Ends with Ctrl-C or kill, after the last calls.
+more, and what cannot be delivered is printed on stderr. Ends with Ctrl-C or kill, after the last calls.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 import click
 
 from vidcls import Event, VidclsError, VideoClassifier, steady_events
-from vidcls.video.reader import quiet_decoders
+from vidcls.video.opencv import quiet_decoders
 
 TIMEOUT_SECONDS = 5
 PAUSES_SECONDS = (1, 5)  # before the second and the third try
@@ -68,7 +68,7 @@ def main(model: str, url: str, source: str) -> None:
     """Call URL when an event starts and when it ends."""
     if not url.startswith(("http://", "https://")):
         raise click.BadParameter(f"{url}: expected an address that starts with http:// or https://")
-    quiet_decoders()  # a camera that is lost is told of once, not at every try
+    quiet_decoders()  # a lost camera is reported once, not at every try
     number = source.isdecimal() and not Path(source).is_file()
     bodies: queue.Queue[bytes | None] = queue.Queue(maxsize=WAITING_EVENTS)
     caller = threading.Thread(target=deliver, args=(url, bodies))

@@ -39,7 +39,7 @@ def cuda_card() -> str:
 
     from vidcls.runtime import cuda
 
-    found = cuda.look(onnxruntime)
+    found = cuda.find_cuda(onnxruntime)
     if found.problem is None:
         return found.cards[0].name
     if os.environ.get("VIDCLS_REQUIRE_CUDA") == "1":

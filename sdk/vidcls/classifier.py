@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Generator, Iterable
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from vidcls.clips import SampledClips, check_views
+from vidcls import pipeline, selftest
+from vidcls.clips import SampledClips, check_views, crop_clip
 from vidcls.contract import ModelContract
-from vidcls.errors import ModelError, VideoError
+from vidcls.errors import VideoError
 from vidcls.live.stream import Pace, Stream, open_stream
-from vidcls.many import classify_many
-from vidcls.pipeline import look
 from vidcls.prediction import Prediction
-from vidcls.preprocessing import crop_frames, normalise
-from vidcls.runtime.model import Engine, open_model
-from vidcls.runtime.onnxruntime_session import Device
-from vidcls.selftest import Verification, file_sha256, pattern_1
+from vidcls.runtime.model import open_model
+from vidcls.runtime.session import Device, Engine
+from vidcls.selftest import Verification
 from vidcls.temporal.timeline import CHANGE_ODDS, Segment, check_change_odds, segments
-from vidcls.video.reader import Decoder, VideoSource
+from vidcls.video.reader import Decoder
+from vidcls.video.source import VideoSource
 
 
 class VideoClassifier:
@@ -30,6 +28,11 @@ class VideoClassifier:
 
     Everything about sampling, pixels and labels comes from the contract in the file. One classifier
     may be used by many threads at once: it keeps nothing between calls, and answers are the same.
+
+        >>> classifier = VideoClassifier("model.onnx", device="cpu")
+        >>> prediction = classifier.predict("clip.avi")
+        >>> prediction.label in classifier.labels
+        True
     """
 
     def __init__(
@@ -52,33 +55,57 @@ class VideoClassifier:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Class names in class-id order."""
+        """Class names in class-id order.
+
+        >>> VideoClassifier("model.onnx", device="cpu").labels
+        ('clap', 'jump', 'turn left', 'wave')
+        """
         return self._contract.labels
 
     @property
     def device(self) -> str:
-        """Where the model runs: "cpu" or "cuda"."""
+        """Where the model runs: "cpu" or "cuda".
+
+        >>> VideoClassifier("model.onnx", device="cpu").device
+        'cpu'
+        """
         return self._session.device
 
     @property
     def device_reason(self) -> str:
-        """Why it runs there, for people: with "auto", also what keeps it from CUDA."""
+        """Why it runs there, for people: with "auto", also what keeps it from CUDA.
+
+        >>> VideoClassifier("model.onnx", device="cpu").device_reason
+        'the CPU was asked for'
+        """
         return self._session.device_reason
 
     @property
     def provider(self) -> str:
-        """What computes there: the name of onnxruntime's provider, or OpenVINO and its version."""
+        """The execution provider: onnxruntime's name for it, or OpenVINO and its version.
+
+        >>> VideoClassifier("model.onnx", device="cpu").provider
+        'CPUExecutionProvider'
+        """
         return self._session.provider
 
     @property
     def contract(self) -> ModelContract:
-        """What the model says of itself."""
+        """What the model says of itself.
+
+        >>> VideoClassifier("model.onnx", device="cpu").contract.sampling
+        Sampling(rule='uniform', frames=4, clip_seconds=0.8)
+        """
         return self._contract
 
     def predict(
         self, video: int | VideoSource, *, views: int = 1, crops: int = 1, decoder: Decoder = "auto"
     ) -> Prediction:
         """Classify a video.
+
+            >>> prediction = VideoClassifier("model.onnx").predict("clip.avi", views=5)
+            >>> len(prediction.windows), prediction.timestamps.shape
+            (5, (5, 4))
 
         Args:
             video: path, URL, or open binary file. A camera's number, or an rtsp:// or other live URL, is
@@ -94,12 +121,50 @@ class VideoClassifier:
             ModelError: the model does not answer with finite numbers.
             ValueError: views or crops is out of range, or crops=3 on a model that stretches.
         """
-        return self._classify(look(video, self._contract, views=views, crops=crops, decoder=decoder))
+        clips = pipeline.read_source(video, self._contract, views=views, crops=crops, decoder=decoder)
+        return self.predict_clips(clips)
+
+    def predict_clips(self, clips: SampledClips) -> Prediction:
+        """Classify clips that are decoded and cropped already: what `predict` does second.
+
+            >>> from vidcls.clips import read_clips
+            >>> classifier = VideoClassifier("model.onnx")
+            >>> clips = read_clips("clip.avi", classifier.contract, views=2)
+            >>> classifier.predict_clips(clips).windows == clips.windows
+            True
+
+        Raises:
+            ModelError: the model does not answer with finite numbers.
+        """
+        return pipeline.predict_clips(self._session, self._contract, clips)
+
+    def predict_frames(self, frames: npt.NDArray[np.uint8]) -> Prediction:
+        """Classify exactly these frames.
+
+            >>> classifier = VideoClassifier("model.onnx")
+            >>> frames = np.zeros((classifier.contract.sampling.frames, 120, 160, 3), np.uint8)
+            >>> classifier.predict_frames(frames).logits.shape
+            (4,)
+
+        Args:
+            frames: uint8 RGB [T, H, W, 3], upright, T as many as the model takes; resized and
+                cropped (one crop, in the middle) like a video's.
+
+        Raises:
+            TypeError: not a uint8 array.
+            ValueError: of another shape.
+        """
+        return self.predict_clips(crop_clip(frames, self._contract))
 
     def predict_many(
         self, videos: Iterable[int | VideoSource], *, views: int = 1, crops: int = 1, decoder: Decoder = "auto"
     ) -> Generator[Prediction | VideoError, None, None]:
         """Classify many videos, faster than one by one: threads decode what comes next during inference.
+
+            >>> for answer in VideoClassifier("model.onnx").predict_many(["clip.avi", "gone.avi"]):
+            ...     print(answer if isinstance(answer, VideoError) else f"{len(answer.labels)} labels")
+            4 labels
+            gone.avi: there is no such file
 
         Args:
             videos: paths or URLs; taken as they are needed, so there may be endlessly many. Memory
@@ -109,19 +174,17 @@ class VideoClassifier:
         Returns:
             One answer per video, in their order: its Prediction, the same as `predict` gives, or the
             VideoError that it failed with, which is handed out and not raised, so that one bad file
-            does not stop the rest:
-
-                for path, answer in zip(paths, classifier.predict_many(paths)):
-                    print(path, answer if isinstance(answer, VideoError) else answer.label)
-
-            Inference runs in the thread that iterates. Closing the iterator stops the others.
+            does not stop the rest. Inference runs in the thread that iterates. Closing the iterator
+            stops the others.
 
         Raises:
             ModelError: the model does not answer with finite numbers.
             ValueError: as for `predict`.
         """
         check_views(self._contract, views=views, crops=crops)
-        return classify_many(videos, self._contract, self._classify, views=views, crops=crops, decoder=decoder)
+        return pipeline.predict_each(
+            videos, self._contract, self.predict_clips, views=views, crops=crops, decoder=decoder
+        )
 
     def stream(
         self,
@@ -133,15 +196,15 @@ class VideoClassifier:
     ) -> Stream:
         """Classify what a camera sees now, or a file as if it was filmed now, window after window.
 
-            with classifier.stream(0) as records:
-                for record in records:
-                    print(record.time, record.label, record.score)
+            >>> with VideoClassifier("model.onnx").stream("clip.avi", pace="fastest") as records:
+            ...     len({record.window for record in records})
+            4
 
         A thread reads the source. Windows last as long as the model's clips, in seconds whatever the
         camera's rate, and hold the frames that `predict` would take from them. Where the model is
         slower than the camera, windows are dropped and counted, and the answers stay as fresh.
         A camera or network stream that is lost is opened again, with pauses that grow to 30 s; the
-        logger "vidcls" tells, and the next record's gap_seconds.
+        logger "vidcls" warns, and the next record's gap_seconds says for how long.
 
         Args:
             source: a camera's number, an RTSP or HTTP URL, or a file.
@@ -158,17 +221,21 @@ class VideoClassifier:
         return open_stream(
             source,
             self._contract,
-            self._classify,
+            self.predict_clips,
             pace=pace,
             step_seconds=step_seconds,
             timeout_seconds=timeout_seconds,
         )
 
     def timeline(self, video: VideoSource, *, change_odds: float = CHANGE_ODDS) -> list[Segment]:
-        """Tell what happens when in a whole video: segments without gaps, from its start to its end.
+        """Say what happens when in a whole video: segments without gaps, from its start to its end.
 
         Windows step by half the clip length; a border lies in the middle of a window, so a segment
-        much shorter than a window goes unseen.
+        much shorter than a window goes unnoticed.
+
+            >>> segments = VideoClassifier("model.onnx").timeline("long.mp4")
+            >>> segments[0].start, segments[-1].end
+            (0.0, 6.0)
 
         Args:
             video: path or URL, of any length.
@@ -183,98 +250,16 @@ class VideoClassifier:
         with self.stream(video, pace="fastest") as records:
             return list(segments(records, duration=records.duration or 0.0, change_odds=change_odds))
 
-    def predict_frames(self, frames: npt.NDArray[np.uint8]) -> Prediction:
-        """Classify exactly these frames.
-
-        Args:
-            frames: uint8 RGB [T, H, W, 3], upright, T as many as the model takes; resized and
-                cropped (one crop, in the middle) like a video's.
-
-        Raises:
-            TypeError: not a uint8 array.
-            ValueError: of another shape.
-        """
-        _check_frames(frames, expected=self._contract.sampling.frames)
-        started = time.perf_counter()
-        cropped = np.stack(list(crop_frames(frames, self._contract.image, crops=1)), axis=1)
-        crop_ms = (time.perf_counter() - started) * 1000
-        timestamps = np.empty((0, len(frames)))
-        return self._classify(
-            SampledClips(
-                frames=cropped, windows=[], timestamps=timestamps, decoded_share=None, decode_ms=0.0, crop_ms=crop_ms
-            )
-        )
-
     def verify(self) -> Verification:
         """Prove on this device that the answers are still the trained model's.
 
         The file must hash to what its contract records, and the logits of a generated clip must be
         PyTorch's, within the tolerance that the contract states.
+
+            >>> VideoClassifier("model.onnx").verify().ok
+            True
         """
-        test, model = self._contract.self_test, self._contract.model
-        clip = pattern_1(frames=self._contract.sampling.frames, height=test.height, width=test.width)
-        difference, problem = np.float64(np.nan), None
-        try:
-            difference = np.abs(self.predict_frames(clip).logits.astype(np.float64) - np.array(test.logits)).max()
-            if difference > test.tolerance:
-                problem = f"the logits differ from PyTorch's by {difference:.2g}, more than {test.tolerance:g}"
-        except ModelError as error:
-            problem = str(error)
-        if file_sha256(self._path, recorded=model.file_sha256) != model.file_sha256:
-            problem = "the file's bytes are not those that were exported; copy or export it again"
-        return Verification(
-            ok=problem is None,
-            max_abs_diff=float(difference),
-            tolerance=test.tolerance,
-            device=self.device,
-            precision=model.precision,
-            problem=problem,
-        )
+        return selftest.verify(self._path, self._contract, self._frame_logits, device=self.device)
 
-    def _classify(self, seen: SampledClips) -> Prediction:
-        """The mean over views and crops of what the model says of them."""
-        logits, preprocess_ms, inference_ms = self._logits(seen.frames)
-        preprocess_ms += seen.crop_ms
-        return Prediction(
-            labels=self.labels,
-            logits=logits.mean(axis=0),
-            windows=seen.windows,
-            timestamps=seen.timestamps,
-            decoded_share=seen.decoded_share,
-            device=self.device,
-            timing_ms={
-                "decode": seen.decode_ms,
-                "preprocess": preprocess_ms,
-                "inference": inference_ms,
-                "total": seen.decode_ms + preprocess_ms + inference_ms,
-            },
-        )
-
-    def _logits(self, frames: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32], float, float]:
-        """Logits [N, labels] of uint8 frames [N, T, h, w, 3], and the ms of preprocessing and inference.
-
-        On the CPU views run one at a time, so that memory and answers do not depend on how many there
-        are; a CUDA card needs several at once to be busy.
-        """
-        logits, preprocess_seconds, inference_seconds = [], 0.0, 0.0
-        for start in range(0, len(frames), self._session.batch):
-            views = frames[start : start + self._session.batch]
-            before = time.perf_counter()
-            pixel_values = normalise(views, self._contract.image) if self._contract.model.input.normalised else views
-            between = time.perf_counter()
-            logits.append(self._session.run(pixel_values))
-            preprocess_seconds += between - before
-            inference_seconds += time.perf_counter() - between
-        if not all(np.isfinite(part).all() for part in logits):
-            raise ModelError(f"{self._path}: the model's logits are not finite on {self.device}; export it as fp32")
-        return np.concatenate(logits), preprocess_seconds * 1000, inference_seconds * 1000
-
-
-def _check_frames(frames: npt.NDArray[np.uint8], *, expected: int) -> None:
-    if not isinstance(frames, np.ndarray) or frames.dtype != np.uint8:
-        kind = f"{frames.dtype} array" if isinstance(frames, np.ndarray) else type(frames).__name__
-        raise TypeError(f"frames is a {kind}, expected a uint8 numpy array [T, H, W, 3], RGB")
-    if frames.ndim != 4 or frames.shape[-1] != 3 or 0 in frames.shape:
-        raise ValueError(f"frames has shape {list(frames.shape)}, expected [{expected}, H, W, 3]")
-    if len(frames) != expected:
-        raise ValueError(f"frames holds {len(frames)} frames, expected {expected}, the number this model takes")
+    def _frame_logits(self, frames: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        return self.predict_frames(frames).logits

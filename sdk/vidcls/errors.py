@@ -13,17 +13,37 @@ from __future__ import annotations
 
 
 class VidclsError(Exception):
-    """Base of every error that vidcls raises on purpose; its text is one sentence for the user."""
+    """Base of every error that vidcls raises on purpose; its text is one sentence for the user.
+
+    >>> try:
+    ...     VideoClassifier("gone.onnx")
+    ... except VidclsError as error:
+    ...     print(error)
+    gone.onnx: there is no such file; export a model with vidcls-export
+    """
 
 
 class ModelError(VidclsError):
-    """The file is not a vidcls model, does not keep its contract, or is damaged."""
+    """The file is not a vidcls model, does not keep its contract, or is damaged.
+
+    >>> try:
+    ...     VideoClassifier("clip.avi")
+    ... except ModelError as error:
+    ...     "damaged, cut off, or of another kind" in str(error)
+    True
+    """
 
 
 class VideoError(VidclsError):
     """The video cannot be opened or has no usable frame.
 
     `path` is the video as the caller named it.
+
+        >>> try:
+        ...     VideoClassifier("model.onnx").predict("gone.avi")
+        ... except VideoError as error:
+        ...     print(error)
+        gone.avi: there is no such file
     """
 
     def __init__(self, path: str, problem: str) -> None:
@@ -36,8 +56,19 @@ class VideoError(VidclsError):
 
 
 class DeviceError(VidclsError):
-    """The device asked for cannot be used on this machine."""
+    """The device asked for cannot be used on this machine.
+
+    >>> try:
+    ...     VideoClassifier("model.onnx", device="cuda", engine="openvino")
+    ... except DeviceError as error:
+    ...     "is for CPUs" in str(error)
+    True
+    """
 
 
 class DependencyError(VidclsError, ImportError):
-    """A package that this call needs is not installed."""
+    """A package that this call needs is not installed; the text gives the pip line.
+
+    >>> issubclass(DependencyError, ImportError)
+    True
+    """

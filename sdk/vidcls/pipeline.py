@@ -1,24 +1,31 @@
-"""A file or a camera -> the views that a model looks at: a file is sampled, a camera is watched for one clip."""
+"""Any source -> clips -> predictions, one by one or many: decoding in threads, inference in the caller's."""
 
 from __future__ import annotations
 
-import threading
+import time
+from collections.abc import Callable, Generator, Iterable
+from contextlib import AbstractContextManager, closing, nullcontext
+from functools import partial
+
+import numpy as np
 
 from vidcls.clips import SampledClips, check_views, read_clips
-from vidcls.contract import Contract
-from vidcls.errors import VideoError
-from vidcls.live.capture import Capture, live
-from vidcls.video.reader import Decoder, EndlessError, VideoSource
-from vidcls.video.source import is_live, source_name
+from vidcls.contract import Contract, ModelContract
+from vidcls.cpus import usable_cpus
+from vidcls.errors import ModelError, VideoError
+from vidcls.live.snapshot import capture_clip
+from vidcls.prediction import Prediction
+from vidcls.prefetch import map_ahead
+from vidcls.preprocessing import normalise
+from vidcls.runtime.session import Session
+from vidcls.video.reader import Decoder, EndlessError
+from vidcls.video.source import VideoSource, is_live
 
-# How long a camera or a stream may take to open, and to send its next picture.
-TIMEOUT_SECONDS = 15.0
 
-
-def look(
+def read_source(
     source: int | VideoSource, contract: Contract, *, views: int = 1, crops: int = 1, decoder: Decoder = "auto"
 ) -> SampledClips:
-    """The views of a video file, or one view of what a camera or a live stream shows from now on.
+    """The clips of a video file, or one clip of what a camera or a live stream shows from now on.
 
     Raises:
         VideoError: it cannot be opened or decoded, or no picture comes.
@@ -35,23 +42,72 @@ def look(
         raise ValueError(
             f"views is {views}, crops is {crops} and decoder {decoder!r}; a live source can have only 1, 1 and 'auto'"
         )
-    return _watch(source, contract)
+    return capture_clip(source, contract)
 
 
-def _watch(source: int | str, contract: Contract) -> SampledClips:
-    capture = Capture(
-        live(source, timeout_seconds=TIMEOUT_SECONDS), contract, step_seconds=contract.sampling.clip_seconds
+def predict_clips(session: Session, contract: ModelContract, clips: SampledClips) -> Prediction:
+    """The mean over views and crops of what the model says of them.
+
+    On the CPU clips run one at a time, so that memory and answers do not depend on how many there are; a CUDA card
+    needs several at once to be busy.
+
+    Raises:
+        ModelError: the logits are not finite, or the graph cannot be run.
+    """
+    logits, preprocess_seconds, inference_seconds = [], 0.0, 0.0
+    for start in range(0, len(clips.frames), session.batch):
+        frames = clips.frames[start : start + session.batch]
+        started = time.perf_counter()
+        pixel_values = normalise(frames, contract.image) if contract.model.input.normalised else frames
+        normalised = time.perf_counter()
+        logits.append(session.run(pixel_values))
+        preprocess_seconds += normalised - started
+        inference_seconds += time.perf_counter() - normalised
+    if not all(np.isfinite(part).all() for part in logits):
+        raise ModelError(f"{session.path}: the model's logits are not finite on {session.device}; export it as fp32")
+    return Prediction.from_logits(
+        np.concatenate(logits).mean(axis=0),
+        labels=contract.labels,
+        clips=clips,
+        device=session.device,
+        preprocess_ms=preprocess_seconds * 1000,
+        inference_ms=inference_seconds * 1000,
     )
-    seconds = contract.sampling.clip_seconds + TIMEOUT_SECONDS
-    limit = threading.Timer(seconds, capture.stop)
-    limit.start()
+
+
+def predict_each(
+    videos: Iterable[int | VideoSource],
+    contract: Contract,
+    predict: Callable[[SampledClips], Prediction],
+    *,
+    views: int,
+    crops: int,
+    decoder: Decoder,
+    fetch: Callable[[int | VideoSource], AbstractContextManager[int | VideoSource]] = nullcontext,
+) -> Generator[Prediction | VideoError, None, None]:
+    """The prediction of every video, in order, or the VideoError that it failed with, in its place.
+
+    `predict` runs in the consumer's thread, while as many threads as there are CPUs decode what
+    comes next. Only as many videos plus one are held decoded. `fetch` makes of a video what can be
+    opened, for as long as it is read.
+    """
+    read = partial(_read_or_error, contract=contract, views=views, crops=crops, decoder=decoder, fetch=fetch)
+    with closing(map_ahead(read, videos, threads=usable_cpus())) as decoded:
+        for clips in decoded:
+            yield clips if isinstance(clips, VideoError) else predict(clips)
+
+
+def _read_or_error(
+    video: int | VideoSource,
+    *,
+    contract: Contract,
+    views: int,
+    crops: int,
+    decoder: Decoder,
+    fetch: Callable[[int | VideoSource], AbstractContextManager[int | VideoSource]],
+) -> SampledClips | VideoError:
     try:
-        catch = capture.catch()
-    finally:
-        limit.cancel()
-        capture.close()
-    if catch is None:
-        raise VideoError(
-            source_name(source), f"no clip of {contract.sampling.clip_seconds:.2f} s came in {seconds:.0f} s"
-        )
-    return catch.window.as_views()
+        with fetch(video) as source:
+            return read_source(source, contract, views=views, crops=crops, decoder=decoder)
+    except VideoError as error:
+        return error

@@ -8,6 +8,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from vidcls.clips import SampledClips
+
 
 def softmax(logits: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
     """exp(x) / sum(exp(x)) over the last axis, shifted by the maximum so that it cannot overflow."""
@@ -18,6 +20,12 @@ def softmax(logits: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Prediction:
     """What the model says of one video.
+
+        >>> prediction = VideoClassifier("model.onnx").predict("clip.avi")
+        >>> prediction.label == prediction.top(1)[0][0]
+        True
+        >>> round(float(prediction.probabilities.sum()), 6)
+        1.0
 
     labels: class names in class-id order.
     logits: float32 [labels], the mean over views and crops.
@@ -38,23 +46,68 @@ class Prediction:
     device: str
     timing_ms: dict[str, float] = field(repr=False)
 
+    @classmethod
+    def from_logits(
+        cls,
+        logits: npt.NDArray[np.float32],
+        *,
+        labels: tuple[str, ...],
+        clips: SampledClips,
+        device: str,
+        preprocess_ms: float,
+        inference_ms: float,
+    ) -> Prediction:
+        """The prediction that these logits, float32 [labels], make of the clips they were computed from."""
+        preprocess_ms += clips.crop_ms
+        return cls(
+            labels=labels,
+            logits=logits,
+            windows=clips.windows,
+            timestamps=clips.timestamps,
+            decoded_share=clips.decoded_share,
+            device=device,
+            timing_ms={
+                "decode": clips.decode_ms,
+                "preprocess": preprocess_ms,
+                "inference": inference_ms,
+                "total": clips.decode_ms + preprocess_ms + inference_ms,
+            },
+        )
+
     @cached_property
     def probabilities(self) -> npt.NDArray[np.float64]:
-        """float64 [labels], softmax of the logits, in label order."""
+        """float64 [labels], softmax of the logits, in label order.
+
+        >>> VideoClassifier("model.onnx").predict("clip.avi").probabilities.shape
+        (4,)
+        """
         return softmax(self.logits)
 
     @property
     def label(self) -> str:
-        """The top-1 label."""
+        """The top-1 label.
+
+        >>> VideoClassifier("model.onnx").predict("clip.avi").label in VideoClassifier("model.onnx").labels
+        True
+        """
         return self.labels[int(self.logits.argmax())]
 
     @property
     def score(self) -> float:
-        """The top-1 label's probability."""
+        """The top-1 label's probability.
+
+        >>> 0.25 <= VideoClassifier("model.onnx").predict("clip.avi").score <= 1
+        True
+        """
         return float(self.probabilities.max())
 
     def top(self, k: int) -> list[tuple[str, float]]:
-        """The k most probable (label, probability), best first; all of them if there are fewer."""
+        """The k most probable (label, probability), best first; all of them if there are fewer.
+
+        >>> prediction = VideoClassifier("model.onnx").predict("clip.avi")
+        >>> [score for _, score in prediction.top(3)] == sorted(prediction.probabilities, reverse=True)[:3]
+        True
+        """
         if k < 1:
             raise ValueError(f"k is {k}, expected at least 1")
         best = np.argsort(-self.logits, kind="stable")[:k]

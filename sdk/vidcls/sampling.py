@@ -11,36 +11,36 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-# Matroska stores times in whole milliseconds, so a frame that starts with the window may be stamped
+# Matroska stores times in whole milliseconds, so a frame that starts with the window may have a pts
 # up to 1 ms before it. Both ends of a window are shifted by that much.
 CLOCK_SECONDS = 0.001
 
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """One look at a video: a window [start, end] in seconds and the frame indices taken from it."""
+    """One view of a video: a window [start, end] in seconds and the frame indices taken from it."""
 
     start_seconds: float
     end_seconds: float
     indices: tuple[int, ...]
 
 
-def presentation_times(stamps: Sequence[float | None], *, average_rate: float) -> list[float]:
+def presentation_times(pts_seconds: Sequence[float | None], *, average_rate: float) -> list[float]:
     """Seconds after the first frame, for every frame in decoder order.
 
     Args:
-        stamps: the container's time of each frame in seconds, None where it has none.
-        average_rate: frames per second, for containers whose stamps cannot be used.
+        pts_seconds: the container's time of each frame in seconds, None where it has none.
+        average_rate: frames per second, for containers whose clock cannot be used.
 
     Stamps count only if all are there and strictly increasing; some decoders hand out frames of
-    B-frame AVIs in the right order under permuted stamps, so the order of frames is trusted and the
-    stamps are not. Frame i is then at i / average_rate.
+    B-frame AVIs in the right order under permuted times, so the order of frames is trusted and the
+    times are not. Frame i is then at i / average_rate.
     """
-    known = [stamp for stamp in stamps if stamp is not None]
+    known = [pts for pts in pts_seconds if pts is not None]
     increasing = all(earlier < later for earlier, later in pairwise(known))
-    if len(known) == len(stamps) and increasing:
-        return [stamp - known[0] for stamp in known]
-    return [index / average_rate for index in range(len(stamps))]
+    if len(known) == len(pts_seconds) and increasing:
+        return [pts - known[0] for pts in known]
+    return [index / average_rate for index in range(len(pts_seconds))]
 
 
 def duration_seconds(times: Sequence[float]) -> float:

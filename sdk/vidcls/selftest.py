@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from vidcls.contract import ModelContract
+from vidcls.errors import ModelError
+
 
 @dataclass(frozen=True, kw_only=True)
 class Verification:
     """What `VideoClassifier.verify` found.
+
+        >>> result = VideoClassifier("model.onnx").verify()
+        >>> result.ok, result.precision
+        (True, 'fp32')
 
     max_abs_diff: largest |difference| between this device's logits and PyTorch's, NaN if there are
         none. problem: one sentence if the proof failed, else None.
@@ -40,3 +48,39 @@ def file_sha256(path: Path, *, recorded: str) -> str:
     """SHA-256 of the file, with its own recorded hash (64 characters) read as zeros."""
     content = path.read_bytes()
     return hashlib.sha256(content.replace(recorded.encode("ascii"), b"0" * 64)).hexdigest()
+
+
+def verify(
+    path: Path,
+    contract: ModelContract,
+    logits_of: Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]],
+    *,
+    device: str,
+) -> Verification:
+    """Compare a model file's answer on this machine with PyTorch's, and its bytes with those that were exported.
+
+    Args:
+        path: the file.
+        contract: what it says of itself.
+        logits_of: the logits float32 [labels] of a clip uint8 RGB [T, H, W, 3], by the whole path from resize to model.
+        device: where that runs.
+    """
+    test = contract.self_test
+    clip = pattern_1(frames=contract.sampling.frames, height=test.height, width=test.width)
+    difference, problem = np.float64(np.nan), None
+    try:
+        difference = np.abs(logits_of(clip).astype(np.float64) - np.array(test.logits)).max()
+        if difference > test.tolerance:
+            problem = f"the logits differ from PyTorch's by {difference:.2g}, more than {test.tolerance:g}"
+    except ModelError as error:
+        problem = str(error)
+    if file_sha256(path, recorded=contract.model.file_sha256) != contract.model.file_sha256:
+        problem = "the file's bytes are not those that were exported; copy or export it again"
+    return Verification(
+        ok=problem is None,
+        max_abs_diff=float(difference),
+        tolerance=test.tolerance,
+        device=device,
+        precision=contract.model.precision,
+        problem=problem,
+    )

@@ -33,7 +33,8 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 
 import click
 import numpy as np
-import psutil
+import psutil  # type: ignore[import-untyped]
+from many import exported
 from pyarrow import parquet
 
 from benchmarks.many import exported
@@ -52,7 +53,8 @@ def finish(arguments: list[str], **options: Any) -> dict[str, Any]:
     """Run a job to its end; its summary."""
     done = subprocess.run(arguments, stdout=subprocess.PIPE, text=True, check=False, **options)
     assert done.returncode in (0, 1), done
-    return json.loads(done.stdout)
+    summary: dict[str, Any] = json.loads(done.stdout)
+    return summary
 
 
 def rows(out: Path) -> dict[str, dict[str, Any]]:
@@ -126,12 +128,13 @@ def steady(model: Path, listed: Path, out: Path, actors: int) -> dict[str, float
     code = (
         "import json, sys, time\n"
         "from pathlib import Path\n"
-        "from vidcls.batch.cluster import Settings, plan, run, started\n"
+        "from vidcls.batch.cluster import open_cluster, run\n"
+        "from vidcls.batch.job import Settings, plan\n"
         "from vidcls.batch.listing import list_source\n"
         "model, listed, out, actors = sys.argv[1:]\n"
         "settings = Settings(actors=int(actors))\n"
         "job = plan(Path(model), list_source(listed), out, settings=settings)\n"
-        "with started(None, settings) as cluster:\n"
+        "with open_cluster(None, settings) as cluster:\n"
         "    times = [(time.perf_counter(), 0)]\n"
         "    for summary in run(job, cluster):\n"
         "        times.append((time.perf_counter(), summary.videos))\n"
@@ -203,15 +206,15 @@ def check_node(model: Path, videos: list[Path], folder: Path) -> None:
 def check_memory(model: Path, videos: list[Path], folder: Path) -> None:
     source, out = links(videos, folder / "clips", 5000), folder / "out"
     job = subprocess.Popen(command(model, str(source), out), stdout=subprocess.PIPE, text=True)
-    told = 0
+    next_report = 0
     while job.poll() is None:
         done = parts(out) * 156  # the size of a part, of 5,000 for two actors
-        if done >= told and workers():
+        if done >= next_report and workers():
             with suppress(psutil.NoSuchProcess):  # one that has just ended
                 used = " and ".join(f"{process.memory_info().rss / 2**20:.0f}" for process in workers())
                 driver = psutil.Process(job.pid).memory_info().rss / 2**20
                 click.echo(f"  about {done:4} done: the classifiers hold {used} MB, the command {driver:.0f} MB")
-                told += 1000
+                next_report += 1000
         time.sleep(1)
     summary = json.loads(job.communicate()[0])
     assert len(rows(out)) == 5000

@@ -1,10 +1,10 @@
 """Time VideoMAE on a CUDA card, beside PyTorch: python tests/benchmarks/cuda.py
 
-One table, from one run: PyTorch eager and compiled, a plain Optimum export, and vidcls with and without
-CUDA graphs, all in half precision; for each batch size latency, throughput, peak memory of the card and
-the largest difference from PyTorch's logits in fp32 on the same card. vidcls gets uint8 frames, which its
-graph normalises; the others get normalised pixels for nothing. With --device cpu --preset tiny it
-runs anywhere, in fp32, which shows that the script works and nothing else.
+One table, from one run: PyTorch eager and compiled, a plain Optimum export, and vidcls, all in half
+precision; for each batch size latency, throughput, peak memory of the card and the largest difference from
+PyTorch's logits in fp32 on the same card. vidcls gets uint8 frames, which its graph normalises; the others get
+normalised pixels for nothing. With --device cpu --preset tiny it runs anywhere, in fp32, which shows that the
+script works and nothing else.
 
 Each rival runs in a process of its own, so that its peak memory is its own.
 """
@@ -32,10 +32,9 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 import click
 import numpy as np
 
-from benchmarks.models import export_plain, pixel_values, random_frames, write_checkpoint
-from vidcls_train.config.settings import PRESETS
+from vidcls_train.config.recipes import PRESETS
 
-RIVALS = ("PyTorch eager", "torch.compile", "plain Optimum", "vidcls", "vidcls, CUDA graphs")
+RIVALS = ("PyTorch eager", "torch.compile", "plain Optimum", "vidcls")
 Run = Callable[[np.ndarray], np.ndarray]
 
 
@@ -71,7 +70,7 @@ def plain(folder: Path, *, device: str) -> Run:
 
     from vidcls.runtime import cuda
 
-    if cuda.look(onnxruntime).problem is None:  # finds CUDA's libraries
+    if cuda.find_cuda(onnxruntime).problem is None:  # finds CUDA's libraries
         providers = ["CUDAExecutionProvider", "CPUExecutionProvider"]
     else:
         providers = ["CPUExecutionProvider"]
@@ -92,7 +91,7 @@ def open_rival(name: str, folder: Path, *, device: str) -> Run:
         return pytorch(folder, device=device, half=half, compiled=name == "torch.compile")
     if name == "plain Optimum":
         return plain(folder, device=device)
-    return OnnxRuntimeSession(folder / "ours.onnx", device=device, cuda_graph=name == "vidcls, CUDA graphs").run  # type: ignore[arg-type]
+    return OnnxRuntimeSession(folder / "ours.onnx", device=device).run  # type: ignore[arg-type]
 
 
 def used_memory_mb() -> float:
@@ -198,7 +197,7 @@ def print_head(device: str, preset: str, shape: list[int], precision: str, runs:
     from vidcls.cpus import cpu_name
     from vidcls.runtime import cuda
 
-    found = cuda.look(onnxruntime)
+    found = cuda.find_cuda(onnxruntime)
     where = found.cards[0].name if device == "cuda" and found.cards else cpu_name()
     driver = f", driver for CUDA {'.'.join(map(str, found.version))}" if found.version else ""
     click.echo(

@@ -27,7 +27,7 @@ import numpy as np
 from benchmarks.machine import warn_if_busy
 from vidcls.cpus import cpu_name, usable_cpus
 from vidcls.sampling import sample_views
-from vidcls.video.frames import predict_table, read_frames
+from vidcls.video.frames import predict_index, read_frames
 from vidcls.video.reader import open_video
 
 RATE, FRAMES, CLIP_SECONDS = 30, 16, 64 / 30
@@ -84,7 +84,7 @@ def wanted(frames: int, *, views: int) -> list[int]:
 
 def with_vidcls(path: Path, views: int) -> Frames:
     with open_video(path) as video:
-        table = predict_table(video, clip_seconds=CLIP_SECONDS, views=views)
+        table = predict_index(video, clip_seconds=CLIP_SECONDS, views=views)
         sampled = sample_views(
             table.times, frames=FRAMES, clip_seconds=CLIP_SECONDS, views=views, duration=table.duration
         )

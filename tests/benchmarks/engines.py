@@ -37,7 +37,7 @@ from benchmarks.models import LABELS, export_plain, pixel_values, random_frames,
 from generated import write_clip
 from vidcls.cpus import cpu_features, cpu_name, usable_cpus
 from vidcls.diagnostics.benchmark import peak_rss_mb
-from vidcls_train.config.settings import PRESETS
+from vidcls_train.config.recipes import PRESETS
 
 Answer = Callable[[np.ndarray], np.ndarray | None]
 

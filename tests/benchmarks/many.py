@@ -43,7 +43,7 @@ def exported(preset: str, folder: Path) -> Path:
 def measure(path: Path, videos: list[Path], *, block: int) -> dict[str, float]:
     """Seconds that each of the three takes for all videos."""
     classifier = VideoClassifier(path, device="cpu")
-    session, contract = open_model(path, device="cpu")
+    session, contract = open_model(path, device="cpu", engine="onnxruntime")
     seconds = {"bare session": 0.0, "predict_many": 0.0, "predict": 0.0}
     for start in range(-block, len(videos), block):
         part = videos[max(start, 0) : max(start, 0) + block]

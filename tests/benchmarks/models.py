@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from vidcls_train.config.settings import PRESETS
+from vidcls_train.config.recipes import PRESETS
 
 LABELS = tuple(f"class {number}" for number in range(10))
 
@@ -17,7 +17,8 @@ def write_checkpoint(folder: Path, preset: str) -> list[int]:
     """A VideoMAE with random weights and logits that spread over several units; the shape of one input."""
     import torch
 
-    from vidcls_train.model.build import from_preset, image_processor
+    from vidcls_train.model.image_section import image_processor
+    from vidcls_train.model.presets import from_preset
 
     torch.manual_seed(0)
     start = from_preset(PRESETS[preset], LABELS, frames=None, image_size=None, resize=None)

@@ -19,7 +19,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 # Otherwise PyTorch's threads wait for each other in a loop: where another process takes a CPU, many times slower.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-# Nothing here is on the hub; what looks there without asking would only wait for it.
+# Nothing here is on the hub; libraries that ask it all the same would only wait.
 os.environ["HF_HUB_OFFLINE"] = "1"
 
 import click
@@ -38,7 +38,7 @@ from vidcls.clips import read_clips
 from vidcls.cpus import cpu_name, usable_cpus
 from vidcls.preprocessing import normalise
 from vidcls_export.exporter import export
-from vidcls_train.config.settings import PRESETS
+from vidcls_train.config.recipes import PRESETS
 
 WIDTH, HEIGHT, FRAMES, RATE = 320, 240, 90, 30
 STAGES = ("decode", "preprocess", "inference")
@@ -72,7 +72,7 @@ def measure(classifier: VideoClassifier, model: Any, processor: Any, clip: Path,
 
 
 def decoded(clip: Path, classifier: VideoClassifier) -> list[np.ndarray]:
-    """The frames that the classifier looks at, uint8 RGB [H, W, 3], before resize and crop."""
+    """The frames that the model is given, uint8 RGB [H, W, 3], before resize and crop."""
     from vidcls.sampling import sample_views
     from vidcls.video.reader import iter_frames, read_times
 

@@ -9,11 +9,14 @@ what the stream says of itself: a backlog anywhere between the camera and the an
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,7 +28,7 @@ import numpy as np
 
 import live_server
 from generated import write_model
-from vidcls import Prediction, VideoClassifier
+from vidcls import Prediction, Record, VideoClassifier
 from vidcls.clips import SampledClips
 from vidcls.live.stream import Stream, open_stream
 
@@ -38,7 +41,7 @@ END_SECONDS = 2.0  # that the system may take to end a thread that has done its 
 
 @dataclass(kw_only=True)
 class Soak:
-    """What was seen. Seconds and MB; a row per record."""
+    """What was measured. Seconds and MB; a row per record."""
 
     at: list[float] = field(default_factory=list)
     lag: list[float] = field(default_factory=list)
@@ -49,6 +52,17 @@ class Soak:
     dropped_windows: int = 0
     dropped_frames: int = 0
     threads_left_over: int = 0
+
+    def add(self, record: Record, *, at: float) -> None:
+        """Note a record that came so many seconds after the start."""
+        self.at.append(at)
+        self.lag.append(record.lag_seconds)
+        self.age.append(live_server.filmed_seconds_ago(record.picture))
+        self.resident_mb.append(_resident_mb())
+        self.dropped_windows += record.dropped_windows
+        self.dropped_frames += record.dropped_frames
+        if record.gap_seconds:
+            self.gaps.append(record.gap_seconds)
 
     def sixths(self, values: list[float]) -> list[list[float]]:
         """The values of each sixth of the time."""
@@ -62,9 +76,9 @@ class Soak:
 def watch(url: str, classifier: VideoClassifier) -> Stream:
     """The stream, through a model that takes ANSWER_SECONDS."""
 
-    def slow(seen: SampledClips) -> Prediction:
+    def slow(clips: SampledClips) -> Prediction:
         time.sleep(ANSWER_SECONDS)
-        return classifier._classify(seen)
+        return classifier.predict_clips(clips)
 
     return open_stream(
         url,
@@ -78,60 +92,70 @@ def watch(url: str, classifier: VideoClassifier) -> Stream:
 
 def soak(*, seconds: float, kills: int) -> Soak:
     """Watch for so long, while the server is killed so many times, evenly spread."""
-    seen = Soak()
+    found = Soak()
     port = _free_port()
     url = f"http://127.0.0.1:{port}/"
     with TemporaryDirectory() as folder:
         model = write_model(Path(folder) / "model.onnx", frames=16, clip_seconds=CLIP_SECONDS)
         classifier = VideoClassifier(model, device="cpu")
-    servers = [live_server.start(port)]
-    ended = threading.Event()
-
-    def kill_now_and_then() -> None:
-        for _ in range(kills):
-            if ended.wait(seconds / (kills + 1)):
-                return
-            servers[-1].kill()
-            servers[-1].wait()
-            down = time.monotonic()
-            if ended.wait(DOWN_SECONDS):
-                return
-            servers.append(live_server.start(port))
-            seen.outages.append(time.monotonic() - down)
-
-    killer = threading.Thread(target=kill_now_and_then)
-    try:
+    with Camera(port) as camera:
         with watch(url, classifier) as stream:  # once before, for what libraries set up on first use
             next(stream)
         threads = _native_threads()
-        killer.start()
-        with watch(url, classifier) as stream:
+        with camera.failing(seconds=seconds, kills=kills), watch(url, classifier) as stream:
             started = time.monotonic()
             for record in stream:
-                now = time.monotonic() - started
-                seen.at.append(now)
-                seen.lag.append(record.lag_seconds)
-                seen.age.append(live_server.filmed_seconds_ago(record.picture))
-                seen.resident_mb.append(_resident_mb())
-                seen.dropped_windows += record.dropped_windows
-                seen.dropped_frames += record.dropped_frames
-                if record.gap_seconds:
-                    seen.gaps.append(record.gap_seconds)
-                if now >= seconds:
+                found.add(record, at=time.monotonic() - started)
+                if found.at[-1] >= seconds:
                     break
-        ended.set()
-        killer.join()
+        found.outages = camera.outages
         patience = time.monotonic() + END_SECONDS
         while (left := _native_threads() - threads) and time.monotonic() < patience:
             time.sleep(0.1)
-        seen.threads_left_over = left
-    finally:
-        ended.set()
-        killer.join()
-        for server in servers:
+        found.threads_left_over = left
+    return found
+
+
+class Camera:
+    """The server. outages: for how many seconds each time it was down."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._servers = [live_server.start(port)]
+        self.outages: list[float] = []
+
+    def __enter__(self) -> Camera:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for server in self._servers:
             server.kill()
             server.wait()
-    return seen
+
+    @contextmanager
+    def failing(self, *, seconds: float, kills: int) -> Iterator[None]:
+        """Meanwhile, kill it so many times and start it again, evenly spread over so many seconds."""
+        ended = threading.Event()
+
+        def kill_now_and_then() -> None:
+            for _ in range(kills):
+                if ended.wait(seconds / (kills + 1)):
+                    return
+                self._servers[-1].kill()
+                self._servers[-1].wait()
+                down = time.monotonic()
+                if ended.wait(DOWN_SECONDS):
+                    return
+                self._servers.append(live_server.start(self._port))
+                self.outages.append(time.monotonic() - down)
+
+        killer = threading.Thread(target=kill_now_and_then)
+        killer.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            killer.join()
 
 
 def _free_port() -> int:
@@ -149,7 +173,7 @@ def _resident_mb() -> float:
 
 
 def _p95(values: list[float]) -> float:
-    return float(np.percentile(values, 95))
+    return float(np.percentile(values, 95)) if values else math.nan  # a sixth without an answer
 
 
 @click.command()
@@ -158,20 +182,20 @@ def _p95(values: list[float]) -> float:
 def main(minutes: float, kills: int) -> None:
     """Run the soak and print what it found, for each sixth of the time."""
     load = os.getloadavg()[0]
-    seen = soak(seconds=60 * minutes, kills=kills)
+    found = soak(seconds=60 * minutes, kills=kills)
     click.echo(f"{minutes:g} minutes, load {load:.1f} at the start and {os.getloadavg()[0]:.1f} at the end")
-    click.echo(f"{len(seen.at)} answers; dropped {seen.dropped_windows} windows, {seen.dropped_frames} frames")
-    for name, values in (("lag, s, as reported", seen.lag), ("age of the newest frame, s", seen.age)):
-        sixths = [_p95(part) for part in seen.sixths(values)]
+    click.echo(f"{len(found.at)} answers; dropped {found.dropped_windows} windows, {found.dropped_frames} frames")
+    for name, values in (("lag, s, as reported", found.lag), ("age of the newest frame, s", found.age)):
+        sixths = [_p95(part) for part in found.sixths(values)]
         shown = " ".join(f"{value:.3f}" for value in sixths)
         click.echo(
             f"{name}: p95 of each sixth {shown}; last / first {sixths[-1] / sixths[0]:.3f}; most {max(values):.3f}"
         )
-    shown = " ".join(f"{max(part):.1f}" for part in seen.sixths(seen.resident_mb))
+    shown = " ".join(f"{max(part, default=math.nan):.1f}" for part in found.sixths(found.resident_mb))
     click.echo(f"resident memory, MB: most of each sixth {shown}")
-    click.echo(f"server down, s: {[round(outage, 1) for outage in seen.outages]}")
-    click.echo(f"gaps reported, s: {[round(gap, 1) for gap in seen.gaps]}")
-    click.echo(f"threads left over: {seen.threads_left_over}")
+    click.echo(f"server down, s: {[round(outage, 1) for outage in found.outages]}")
+    click.echo(f"gaps reported, s: {[round(gap, 1) for gap in found.gaps]}")
+    click.echo(f"threads left over: {found.threads_left_over}")
 
 
 if __name__ == "__main__":

@@ -20,14 +20,16 @@ import torch
 
 from vidcls.preprocessing import normalise
 from vidcls.video.folders import list_videos
-from vidcls_train.config.settings import PRESETS, STORED_SCALE, Settings
+from vidcls_train.config.groups import DEFAULT_CLIP_SECONDS, STORED_SCALE
+from vidcls_train.config.recipes import PRESETS
 from vidcls_train.data.augmentation import PairMixing, training_transform
-from vidcls_train.data.datasets import ClipDataset, Collate
-from vidcls_train.data.frame_cache import FrameStore
+from vidcls_train.data.collate import Collate
+from vidcls_train.data.datasets import ClipDataset
+from vidcls_train.data.frame_cache import FrameCache
 from vidcls_train.data.video import DecodedVideo
-from vidcls_train.model.build import from_preset
 from vidcls_train.model.drop_path import BRANCHES_PER_LAYER
 from vidcls_train.model.patch_dropout import PatchDropout
+from vidcls_train.model.presets import from_preset
 from vidcls_train.trainer.param_groups import make_optimizer
 
 LABELS = tuple("abcdefgh")
@@ -52,23 +54,22 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     given = parser.parse_args()
     preset = PRESETS[given.preset]
-    settings = Settings(data=str(given.data), output=Path(), preset=given.preset).completed(preset.recipe)
+    recipe = preset.recipe
     start = from_preset(preset, LABELS, frames=None, image_size=None, resize=None)
     model = start.model.train().to(given.device)
     paths = list_videos(given.data)[: given.clips]
-    batch_size = min(preset.recipe.batch_size, len(paths))
-    seconds = settings.clip_seconds
-    transform = training_transform(start.image, settings, frames=start.frames, flip=True)
-    recipe = preset.recipe
-    rates = {name: getattr(recipe, name) for name in ("learning_rate", "layer_decay", "weight_decay")}
-    optimizer = make_optimizer(model, recipe.optimizer, betas=(0.9, 0.999), **rates)
+    batch_size = min(recipe.optimization.batch_size, len(paths))
+    seconds = DEFAULT_CLIP_SECONDS
+    transform = training_transform(start.image, recipe.augmentation, frames=start.frames, flip=True)
+    rates = {name: getattr(recipe.optimization, name) for name in ("learning_rate", "layer_decay", "weight_decay")}
+    optimizer = make_optimizer(model, recipe.optimization.optimizer, betas=(0.9, 0.999), **rates)
     patch_dropout = PatchDropout(model)
     collate = Collate(
-        PairMixing(mixup=settings.mixup or 0, cutmix=settings.cutmix or 0),
+        PairMixing(mixup=recipe.regularization.mixup, cutmix=recipe.regularization.cutmix),
         labels=len(LABELS),
         branches=BRANCHES_PER_LAYER * preset.layers,
         tokens=model.videomae.embeddings.num_patches,
-        patch_dropout=recipe.patch_dropout,
+        patch_dropout=recipe.regularization.patch_dropout,
         seed=0,
     )
 
@@ -85,11 +86,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         rows = {}
         for name, limit in (("decoded anew", 0), ("kept", 10**12)):
-            store = FrameStore(Path(folder), short_side=round(start.image.crop_size * STORED_SCALE), limit_bytes=limit)
+            cache = FrameCache(Path(folder), short_side=round(start.image.crop_size * STORED_SCALE), limit_bytes=limit)
             started = time.perf_counter()
-            stored = [store.fill(path) for path in paths]
+            cached = [cache.add(path) for path in paths]
             first = (time.perf_counter() - started) * 1000 / len(paths)
-            videos = [DecodedVideo(path, known, store) for path, known in zip(paths, stored, strict=True)]
+            videos = [DecodedVideo(path, known, cache) for path, known in zip(paths, cached, strict=True)]
             clips = ClipDataset(
                 videos, [0] * len(videos), image=start.image, clip_seconds=seconds, transform=transform, seed=0
             )

@@ -28,7 +28,7 @@ def forget_peak() -> None:
 def main() -> None:
     """Answer until stdin ends."""
     from vidcls import VidclsError, VideoClassifier
-    from vidcls.video.reader import quiet_decoders
+    from vidcls.video.opencv import quiet_decoders
 
     quiet_decoders()
     classifier = VideoClassifier(sys.argv[1], device="cpu")

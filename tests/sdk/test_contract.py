@@ -203,7 +203,7 @@ def test_a_value_out_of_range_is_named(path: tuple[str, ...], value: Any) -> Non
 
 @pytest.mark.parametrize("field", ["height", "width"])
 def test_a_self_test_without_pixels_is_refused(field: str) -> None:
-    assert "'self_test'" in refusal(changed(("self_test", field), 0))
+    assert f"'self_test.{field}'" in refusal(changed(("self_test", field), 0))
 
 
 @pytest.mark.parametrize("image", [{"resize_size": 40, "crop_size": 32}, {"resize_size": 32, "crop_size": 40}])

@@ -91,6 +91,10 @@ def pictures(stream: http.client.HTTPResponse, count: int) -> list[bytes]:
     return found
 
 
+def decoded(jpeg: bytes) -> np.ndarray:
+    return np.asarray(cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR))
+
+
 def fetch(url: str) -> http.client.HTTPResponse:
     answer: http.client.HTTPResponse = urllib.request.urlopen(url, timeout=20)  # noqa: S310 - of the test's own server
     return answer
@@ -106,9 +110,7 @@ def test_webcam_without_a_display_serves_a_page_and_kill_ends_it_cleanly(model: 
         with fetch(url) as page:
             assert b"picture.mjpg" in page.read()
         with fetch(f"{url}picture.mjpg") as stream:
-            first, *_, last = (
-                np.asarray(cv2.imdecode(np.frombuffer(jpeg, np.uint8), 1)) for jpeg in pictures(stream, 10)
-            )
+            first, *_, last = (decoded(jpeg) for jpeg in pictures(stream, 10))
             assert first.shape == (480, 640, 3)
             assert (first != last).any()
         deadline = time.monotonic() + 20
@@ -183,8 +185,8 @@ def test_webhook_is_called_at_starts_and_ends(film_of_two: tuple[Path, Path]) ->
     assert result.returncode == 0, result.stderr
     assert result.stderr == ""
     assert bodies[0] == bodies[1]
-    told = [(body["event"], body["label"]) for body in bodies[1:]]
-    assert told == [("started", "right"), ("ended", "right"), ("started", "down"), ("ended", "down")]
+    calls = [(body["event"], body["label"]) for body in bodies[1:]]
+    assert calls == [("started", "right"), ("ended", "right"), ("started", "down"), ("ended", "down")]
     assert [body["end"] is None for body in bodies[1:]] == [True, False, True, False]
 
 

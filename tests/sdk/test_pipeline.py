@@ -15,7 +15,7 @@ import pytest
 
 from generated import write_clip
 from vidcls import Prediction, VideoClassifier, VideoError
-from vidcls.many import classify_many
+from vidcls.pipeline import predict_each
 from vidcls.prefetch import STOP_SECONDS, map_ahead
 
 
@@ -74,10 +74,10 @@ def test_what_is_fetched_is_looked_at_in_its_videos_place(classifier: VideoClass
         held.remove(name)
 
     answers = list(
-        classify_many(
+        predict_each(
             ["4", "gone", "3"],
             classifier.contract,
-            classifier._classify,
+            classifier.predict_clips,
             views=1,
             crops=1,
             decoder="auto",

@@ -35,9 +35,9 @@ def test_a_negative_first_stamp_counts_as_zero() -> None:
 
 
 @pytest.mark.parametrize(
-    "stamps",
+    "pts_seconds",
     [
-        [0.08, 0.04, 0.16, 0.12],  # permuted, as PyAV stamps the frames of a B-frame AVI
+        [0.08, 0.04, 0.16, 0.12],  # permuted, as PyAV pts_seconds the frames of a B-frame AVI
         [0.04, 0.08, 0.12, 0.0],  # late by one and zero on the last, as OpenCV does
         [0.0, 0.04, 0.04, 0.08],  # equal
         [0.0, 0.04, None, 0.12],
@@ -45,8 +45,8 @@ def test_a_negative_first_stamp_counts_as_zero() -> None:
         [0.0, 0.0, 0.0, 0.0],
     ],
 )
-def test_stamps_that_do_not_strictly_increase_are_replaced_by_the_average_rate(stamps: list[float | None]) -> None:
-    assert presentation_times(stamps, average_rate=25) == [0.0, 1 / 25, 2 / 25, 3 / 25]
+def test_stamps_that_do_not_strictly_increase_are_replaced_by_the_average_rate(pts_seconds: list[float | None]) -> None:
+    assert presentation_times(pts_seconds, average_rate=25) == [0.0, 1 / 25, 2 / 25, 3 / 25]
 
 
 def test_frames_keep_the_order_of_the_decoder_whatever_their_stamps() -> None:
@@ -175,7 +175,7 @@ def random_times(rng: np.random.Generator, kind: str, count: int) -> list[Fracti
         rate = one_of(rng, 24, 25, 30, 50)
         return [Fraction(round(Fraction(index * 1000, rate)), 1000) for index in range(count)]
     milliseconds = rng.integers(1, 400 if kind == "gaps" else 80, size=count - 1).cumsum()
-    return [Fraction(0), *(Fraction(int(stamp), 1000) for stamp in milliseconds)]
+    return [Fraction(0), *(Fraction(int(pts), 1000) for pts in milliseconds)]
 
 
 @pytest.mark.parametrize("kind", ["constant", "matroska", "variable", "gaps"])

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
+import logging
 import shutil
 import signal
 import subprocess
@@ -20,26 +20,23 @@ import transformers
 from click.testing import CliRunner
 from PIL import Image
 from safetensors.torch import load_file
-from transformers import VideoMAEForVideoClassification, pipeline
+from transformers import TrainerCallback, VideoMAEForVideoClassification, pipeline
 
 from generated import write_clip
 from vidcls import VideoClassifier
 from vidcls.contract import read_checkpoint
 from vidcls.errors import DeviceError, VidclsError
 from vidcls_train.cli.finetune import main
-from vidcls_train.config.settings import _MASKED_RECIPES, PretrainSettings, Settings
-from vidcls_train.data.sources import Clip
+from vidcls_train.config.settings import train_config
+from vidcls_train.data.clip_list import Clip
 from vidcls_train.finetune import _class_weights, train
 from vidcls_train.output.scoring import all_logits
-from vidcls_train.pretrain import pretrain
-from vidcls_train.trainer.distributed import process_count
+from vidcls_train.trainer.callbacks import DivergedError
 from vidcls_train.trainer.selection import best_row
-from vidcls_train.trainer.trainer import DivergedError
 
 RUN: dict[str, Any] = {
     "preset": "tiny",
     "epochs": 3,
-    "pretraining_epochs": 2,
     "batch_size": 5,  # two batches of five clips each: with a clip that has no neighbour
     "learning_rate": 1e-3,
     "frames": 4,
@@ -47,14 +44,13 @@ RUN: dict[str, Any] = {
     "clip_seconds": 0.5,
     "val_fraction": 0.2,
     "device": "cpu",
-    "processes": 1,
     "workers": 0,
     "cache_gb": 1.0,
     "dropout": 0.0,  # processes and parts of a batch draw their own
     "drop_path": 0.3,
     "mixup": 0.8,
     "cutmix": 1.0,
-    "averaging": 0.5,
+    "ema": 0.5,
     "allow_duplicates": True,  # all clips are of the same painted numbers
 }
 
@@ -65,8 +61,8 @@ LOGIT_LIMIT = 1e-3  # fp32, which differs from PyTorch in the order of sums only
 ACCELERATE_DEFAULTS = ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
 
 
-def settings(data: Path, output: Path, **changes: Any) -> Settings:
-    return dataclasses.replace(Settings(data=str(data), output=output, **RUN), **changes)
+def settings(data: Path, output: Path, **changes: object) -> dict[str, object]:
+    return {"data": str(data), "output": output, **RUN, **changes}
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +121,7 @@ def test_metrics_are_of_whole_videos_and_name_what_could_not_be_read(run: Path) 
     assert metrics["train"]["epochs"] == 3
 
 
-def test_the_averaged_weights_of_the_kept_epoch_are_those_that_were_validated(run: Path, clips: Path) -> None:
+def test_the_ema_of_the_kept_epoch_is_what_was_validated(run: Path, clips: Path) -> None:
     metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
     best = best_row(metrics["train"]["history"])
     assert best is not None
@@ -148,7 +144,8 @@ def test_the_averaged_weights_of_the_kept_epoch_are_those_that_were_validated(ru
 def test_clips_of_rare_labels_count_for_more_if_balanced(tmp_path: Path) -> None:
     clips = [Clip(path=tmp_path, label=label, group="") for label in "aaab"]
     plain, balanced = (
-        _class_weights(settings(tmp_path, tmp_path, class_weights=how), clips, "abc") for how in ("none", "balanced")
+        _class_weights(train_config(settings(tmp_path, tmp_path, class_weights=how)), clips, "abc")
+        for how in ("none", "balanced")
     )
     assert plain == [1.0, 1.0, 1.0]
     assert balanced == pytest.approx([2 / 3, 2.0, 1.0])
@@ -186,14 +183,9 @@ def test_the_sdk_scores_the_exported_file_as_training_scored_the_model(run: Path
 
 
 def losses(output: Path) -> list[float]:
-    """Of each epoch of a finished run, or of its pretraining in a folder of its own."""
+    """Of each epoch of a finished run."""
     metrics = json.loads((output / "metrics.json").read_text(encoding="utf-8"))
-    history = metrics["train"]["history"] if "train" in metrics else metrics["history"]
-    return [row["loss"] for row in history if "loss" in row]
-
-
-def first_step(output: Path) -> Path:
-    return output / "pretraining" / "checkpoints" / "checkpoint-2" / "average.safetensors"
+    return [row["loss"] for row in metrics["train"]["history"] if "loss" in row]
 
 
 def start(clips: Path, output: Path, *launcher: str, **changes: object) -> subprocess.Popen[str]:
@@ -206,32 +198,46 @@ def start(clips: Path, output: Path, *launcher: str, **changes: object) -> subpr
     )
 
 
-@pytest.mark.parametrize("stage", ["pretraining", ""], ids=["pretraining", "training"])
 def test_a_run_killed_in_an_epoch_and_resumed_gives_what_an_unbroken_one_gives(
-    stage: str, run: Path, clips: Path, tmp_path: Path
+    run: Path, clips: Path, tmp_path: Path
 ) -> None:
     output = tmp_path / "checkpoint"
     process = start(clips, output)
-    written = Path(stage) / "checkpoints"
-    while process.poll() is None and not list((output / written).glob("checkpoint-*/average.safetensors")):
+    steps = output / "checkpoints"
+    while process.poll() is None and not list(steps.glob("checkpoint-*/average.safetensors")):
         time.sleep(0.001)
     process.kill()
-    told = process.communicate()[0]
-    assert process.returncode == -signal.SIGKILL, told
-    steps = sorted((output / written).glob("checkpoint-*"))
-    assert not (output / stage / "metrics.json").exists()
-    before = first_step(output).stat().st_mtime_ns
+    assert process.wait() == -signal.SIGKILL, process.communicate()[0]
+    assert not (output / "metrics.json").exists()
     # And one that was killed while it wrote a step, after which it was moved.
-    shutil.copytree(steps[0], output / written / "checkpoint-99", ignore=lambda *_: ["average.safetensors"])
+    first = min(steps.glob("checkpoint-*"))
+    shutil.copytree(first, steps / "checkpoint-99", ignore=lambda *_: ["average.safetensors"])
     moved = output.rename(tmp_path / "moved")
     torch.manual_seed(123)
     train(settings(clips, moved, resume=True, workers=1))
-    assert first_step(moved).stat().st_mtime_ns == before  # it was not done again
-    assert losses(moved / "pretraining") == losses(run / "pretraining")
     assert losses(moved) == losses(run)
-    for folder in (Path("pretraining"), Path()):
-        resumed, unbroken = (load_file(output / folder / "model.safetensors") for output in (moved, run))
-        assert all(torch.equal(resumed[name], weight) for name, weight in unbroken.items())
+    resumed, unbroken = (load_file(folder / "model.safetensors") for folder in (moved, run))
+    assert all(torch.equal(resumed[name], weight) for name, weight in unbroken.items())
+
+
+@pytest.mark.parametrize("epochs", [1, 0], ids=["stopped in training", "stopped before it"])
+def test_a_run_that_began_with_pretraining_goes_on_if_it_got_past_that(
+    epochs: int, run: Path, clips: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "checkpoint"
+    shutil.copytree(run, output)
+    steps = sorted(output.glob("checkpoints/checkpoint-*"), key=lambda step: int(step.name.split("-")[1]))
+    for step in steps[epochs:]:
+        shutil.rmtree(step)
+    file = output / "settings.json"
+    fields = json.loads(file.read_text(encoding="utf-8"))
+    file.write_text(json.dumps({**fields, "pretraining_epochs": 60, "processes": 2}), encoding="utf-8")
+    if epochs:
+        train(settings(clips, output, resume=True))
+        assert losses(output) == losses(run)
+    else:
+        with pytest.raises(ValueError, match="begin anew, with 'vidcls-pretrain' and its folder as --base"):
+            train(settings(clips, output, resume=True))
 
 
 @pytest.mark.parametrize(
@@ -247,27 +253,29 @@ def test_two_processes_train_as_one_does(launcher: list[str], run: Path, clips: 
     process = start(clips, tmp_path / "two", sys.executable, "-m", *launcher)
     told = process.communicate()[0]
     assert process.returncode == 1, told  # clips could not be read
-    for stage in ("pretraining", ""):
-        np.testing.assert_allclose(losses(tmp_path / "two" / stage), losses(run / stage), atol=LOSS_LIMIT, rtol=0)
+    np.testing.assert_allclose(losses(tmp_path / "two"), losses(run), atol=LOSS_LIMIT, rtol=0)
     # Only the first one talks.
-    for line in ("2 unreadable videos were left out", "pretraining epoch   2.0/2", "\nepoch   1.0/3", "wrote "):
+    for line in ("2 unreadable videos were left out", "\nepoch   1.0/3", "wrote "):
         assert told.count(line) == 1, told
 
 
-def test_two_processes_started_here_train_as_one_does(run: Path, clips: Path, tmp_path: Path) -> None:
-    output = tmp_path / "two"
-    metrics = train(settings(clips, output, processes=2))
-    for stage in ("pretraining", ""):
-        np.testing.assert_allclose(losses(output / stage), losses(run / stage), atol=LOSS_LIMIT, rtol=0)
-    assert metrics == json.loads((output / "metrics.json").read_text(encoding="utf-8"))
-    # What they were told of each other does not stay in this one.
-    assert process_count() == 1
-    assert not torch.distributed.is_initialized()
-
-
-def test_a_failure_in_a_process_started_here_is_told_as_one_in_this(clips: Path, tmp_path: Path) -> None:
+def test_a_loss_that_is_not_finite_ends_the_run(clips: Path, tmp_path: Path) -> None:
     with pytest.raises(DivergedError, match="lower --learning-rate"):
-        train(settings(clips, tmp_path / "steep", processes=2, learning_rate=1e30, pretraining_epochs=0))
+        train(settings(clips, tmp_path / "steep", learning_rate=1e30))
+
+
+def test_lines_and_callbacks_are_the_callers(clips: Path, tmp_path: Path) -> None:
+    class Counted(TrainerCallback):
+        steps = 0
+
+        def on_step_end(self, *_: object, **__: object) -> None:
+            self.steps += 1
+
+    lines: list[str] = []
+    counted = Counted()
+    train(settings(clips, tmp_path / "checkpoint", epochs=2), on_epoch=lines.append, callbacks=[counted])
+    assert [line.split("  loss")[0] for line in lines] == ["epoch   1.0/2", "epoch   2.0/2"]
+    assert counted.steps == 4
 
 
 def test_two_processes_end_with_one_sentence(clips: Path, tmp_path: Path) -> None:
@@ -282,62 +290,8 @@ def test_two_processes_end_with_one_sentence(clips: Path, tmp_path: Path) -> Non
 
 
 def test_batches_in_parts_train_as_whole_ones_do(run: Path, clips: Path, tmp_path: Path) -> None:
-    train(settings(clips, tmp_path / "parts", accumulate=2, gradient_checkpointing=True))
+    train(settings(clips, tmp_path / "parts", gradient_accumulation_steps=2, gradient_checkpointing=True))
     np.testing.assert_allclose(losses(tmp_path / "parts"), losses(run), atol=LOSS_LIMIT, rtol=0)
-
-
-def test_a_training_begins_with_the_encoder_that_its_clips_were_pretrained_to(
-    run: Path, clips: Path, tmp_path: Path
-) -> None:
-    # As the command for unlabelled videos makes it of the same clips.
-    fields = json.loads((run / "pretraining" / "settings.json").read_text(encoding="utf-8"))
-    alone = tmp_path / "alone"
-    pretrain(PretrainSettings(**{**fields, "data": str(clips / "train"), "output": alone}))
-    made, expected = (load_file(folder / "model.safetensors") for folder in (run / "pretraining", alone))
-    assert all(torch.equal(made[name], weight) for name, weight in expected.items())
-    output = tmp_path / "still"
-    metrics = train(settings(clips, output, epochs=1, learning_rate=1e-9))
-    assert metrics is not None
-    assert metrics["pretraining"]["videos"] == 10
-    assert "10 training clips without their labels: in 2 epochs" in (output / "README.md").read_text(encoding="utf-8")
-    still = load_file(output / "model.safetensors")
-    encoder = [name for name in still if name.startswith(("videomae.encoder.", "videomae.embeddings."))]
-    assert len(encoder) > 90
-    for name in encoder:
-        torch.testing.assert_close(still[name], made[name], atol=1e-6, rtol=0)
-
-
-def test_pretraining_looks_at_pictures_as_the_training_does(clips: Path, tmp_path: Path) -> None:
-    output = tmp_path / "checkpoint"
-    train(settings(clips, output, resize="stretch", image_size=48, max_steps=1))
-    own, whole = (
-        json.loads((folder / "preprocessor_config.json").read_text(encoding="utf-8"))
-        for folder in (output / "pretraining", output)
-    )
-    assert own == whole
-    assert whole["size"] == {"height": 48, "width": 48}
-    assert whole["do_center_crop"] is False
-
-
-def test_a_base_is_pretrained_further_where_that_is_asked_for(run: Path, clips: Path, tmp_path: Path) -> None:
-    base = {"base": str(run / "pretraining"), "preset": None, "frames": None, "image_size": None, "max_steps": 1}
-    plain = tmp_path / "plain"
-    train(settings(clips, plain, pretraining_epochs=0, **base))
-    assert not (plain / "pretraining").exists()
-    assert "without their labels" not in (plain / "README.md").read_text(encoding="utf-8")
-    further = tmp_path / "further"
-    train(settings(clips, further, pretraining_epochs=1, **base))
-    card = (further / "pretraining" / "README.md").read_text(encoding="utf-8")
-    assert "pretrained from `pretraining`" in card
-
-
-def test_a_pretraining_that_diverges_says_how_to_do_without(
-    clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    steep = dataclasses.replace(_MASKED_RECIPES["tiny"], learning_rate=1e30)
-    monkeypatch.setitem(_MASKED_RECIPES, "tiny", steep)
-    with pytest.raises(DivergedError, match=r"pretraining .* start again with --pretraining-epochs 0"):
-        train(settings(clips, tmp_path / "checkpoint"))
 
 
 def test_what_cannot_be_resumed_is_refused(run: Path, clips: Path, tmp_path: Path) -> None:
@@ -372,7 +326,8 @@ def test_a_run_stopped_in_its_first_epoch_starts_again(run: Path, clips: Path, t
     assert losses(output) == losses(run)
 
 
-def test_fine_tuning_a_base_replaces_its_head(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_fine_tuning_a_base_replaces_its_head(run: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="vidcls.train")
     data = tmp_path / "data"
     for split in ("train", "val"):
         for label in ("swipe left", "swipe right", "hold"):
@@ -380,7 +335,7 @@ def test_fine_tuning_a_base_replaces_its_head(run: Path, tmp_path: Path, capsys:
     output = tmp_path / "checkpoint"
     changes = {"base": str(run), "preset": None, "frames": None, "image_size": None, "dropout": 0.3}
     metrics = train(settings(data, output, max_steps=1, **changes))
-    told = capsys.readouterr().err
+    told = caplog.text
     assert "its head for 2 labels is replaced by a new one for 3" in told
     assert "no horizontal flips: the label 'swipe left'" in told
     assert metrics is not None
@@ -412,6 +367,10 @@ def test_training_on_a_gpu_that_is_not_there_is_refused(clips: Path, tmp_path: P
         (["data", "-o", "out", "--preset", "tiny", "--base", "x"], 2, "give --base or --preset, not both"),
         (["data", "-o", "out", "--preset", "huge"], 2, "'huge' is not one of"),
         (["nowhere", "-o", "out", "--preset", "tiny"], 1, "nowhere: there is no such file or folder"),
+        (["data", "-o", "out", "--preset", "tiny", "--head-only"], 2, "--head-only needs a pretrained --base"),
+        (["data", "-o", "out", "--preset", "tiny", "--processes", "2"], 2, "by 'torchrun --nproc-per-node 2"),
+        (["data", "-o", "out", "--pretraining-epochs", "9"], 2, "run 'vidcls-pretrain' on the clips first"),
+        (["data", "-o", "out", "--learning-rate", "0"], 2, "0.0 is not in the range x>0"),
         (["data", "-o", "data", "--preset", "tiny"], 2, "exists and is not empty"),
     ],
 )

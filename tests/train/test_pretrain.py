@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -14,18 +13,12 @@ import torch
 from click.testing import CliRunner
 from PIL import Image
 from safetensors.torch import load_file
-from transformers import VideoMAEConfig, VideoMAEForPreTraining
+from transformers import VideoMAEConfig
 
 from vidcls.contract import read_checkpoint
 from vidcls_train.cli.pretrain import main
-from vidcls_train.config.settings import PretrainSettings, Settings
 from vidcls_train.finetune import train
-from vidcls_train.model.build import image_section
-from vidcls_train.model.masking import _patches, reconstruct, tube_mask
 from vidcls_train.pretrain import pretrain
-
-LOSS_LIMIT = 1e-5  # float32, in another order of sums
-NEAREST = 1.0  # a grey level: patches are rounded to whole ones
 
 CONFIG = VideoMAEConfig(
     hidden_size=24,
@@ -41,21 +34,22 @@ CONFIG = VideoMAEConfig(
 )
 
 
-def settings(clips: Path, output: Path, **changes: Any) -> PretrainSettings:
-    tiny = PretrainSettings(
-        data=str(clips),
-        output=output,
-        preset="tiny",
-        epochs=2,
-        batch_size=8,
-        mask_ratio=0.75,
-        frames=4,
-        image_size=32,
-        clip_seconds=0.5,
-        device="cpu",
-        cache_gb=1.0,
-    )
-    return dataclasses.replace(tiny, **changes)
+def settings(clips: Path, output: Path, **changes: object) -> dict[str, object]:
+    tiny = {
+        "data": str(clips),
+        "output": output,
+        "preset": "tiny",
+        "epochs": 2,
+        "batch_size": 8,
+        "mask_ratio": 0.75,
+        "frames": 4,
+        "image_size": 32,
+        "clip_seconds": 0.5,
+        "device": "cpu",
+        "workers": 0,
+        "cache_gb": 1.0,
+    }
+    return {**tiny, **changes}
 
 
 @pytest.fixture(scope="module")
@@ -64,40 +58,6 @@ def run(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp("pretrained") / "checkpoint"
     pretrain(settings(clips, output))
     return output
-
-
-def test_a_mask_hides_the_same_patches_in_all_frames() -> None:
-    for ratio, hidden in ((0.9, 14), (0.5, 8), (0.01, 1), (0.99, 15)):
-        frames = tube_mask(CONFIG, ratio).reshape(2, 16)
-        assert torch.equal(frames[0], frames[1])
-        assert frames[0].sum() == hidden
-    assert not torch.equal(tube_mask(CONFIG, 0.5), tube_mask(CONFIG, 0.5))
-
-
-def test_a_picture_shows_what_the_loss_is_about() -> None:
-    torch.manual_seed(0)
-    model = VideoMAEForPreTraining(CONFIG).eval()
-    image = image_section(size=64, resize="shortest_edge", mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
-    frames = np.random.default_rng(0).integers(0, 256, (4, 64, 64, 3), dtype=np.uint8)
-    mask = tube_mask(CONFIG, 0.75)
-    mean, std = np.array(image.mean, np.float32), np.array(image.std, np.float32)
-    pixels = torch.from_numpy(((frames / np.float32(255) - mean) / std).transpose(0, 3, 1, 2)[None])
-    with torch.no_grad():
-        output = model(pixel_values=pixels, bool_masked_pos=mask[None])
-    # transformers' own loss from our patches of the clip: they have the same order.
-    hidden = _patches(torch.from_numpy(frames).float() / 255, CONFIG)[mask]
-    target = (hidden - hidden.mean(1, keepdim=True)) / (hidden.std(1, keepdim=True) + 1e-6)
-    loss = ((output.logits[0] - target.flatten(1)) ** 2).mean()
-    assert loss.item() == pytest.approx(output.loss.item(), abs=LOSS_LIMIT)
-    shown, made = reconstruct(model, frames, mask, image)
-    visible = ~mask.reshape(2, 4, 4).repeat_interleave(2, 0).repeat_interleave(16, 1).repeat_interleave(16, 2).numpy()
-    assert np.array_equal(shown[visible], frames[visible])
-    assert np.array_equal(made[visible], frames[visible])
-    assert set(np.unique(shown[~visible])) == {110}
-    # A hidden patch of what was made has the mean of the clip's own, but where it was cut to what a pixel can be.
-    expected = output.logits[0].reshape(hidden.shape) * hidden.std(1, keepdim=True) + hidden.mean(1, keepdim=True)
-    found = _patches(torch.from_numpy(made).float(), CONFIG)[mask]
-    assert (found - expected.clamp(0, 1) * 255).abs().max() <= NEAREST
 
 
 def test_a_run_writes_what_fine_tuning_takes(run: Path, clips: Path, tmp_path: Path) -> None:
@@ -118,16 +78,17 @@ def test_a_run_writes_what_fine_tuning_takes(run: Path, clips: Path, tmp_path: P
     assert {Path(row["video"]).name for row in metrics["unreadable"]} == {"broken.mp4", "broken.avi"}
     output = tmp_path / "checkpoint"
     train(
-        Settings(
-            data=str(clips),
-            output=output,
-            base=str(run),
-            batch_size=4,
-            epochs=1,
-            learning_rate=1e-9,
-            clip_seconds=0.5,
-            allow_duplicates=True,
-        )
+        {
+            "data": str(clips),
+            "output": output,
+            "base": str(run),
+            "batch_size": 4,
+            "epochs": 1,
+            "learning_rate": 1e-9,
+            "clip_seconds": 0.5,
+            "workers": 0,
+            "allow_duplicates": True,
+        }
     )
     encoder = load_file(run / "model.safetensors")
     tuned = load_file(output / "model.safetensors")

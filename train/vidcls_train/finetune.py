@@ -1,12 +1,11 @@
-"""One training run, from DATA to a checkpoint folder, in one straight line."""
+"""One training, from DATA to a checkpoint folder: config -> data -> audit -> model -> trainer -> output."""
 
 from __future__ import annotations
 
-import json
+import logging
 import shutil
-import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,39 +15,36 @@ from typing import Any
 import numpy as np
 import torch
 import transformers
-from transformers import set_seed
+from transformers import TrainerCallback, VideoMAEForVideoClassification, set_seed
 
 import vidcls
-from vidcls.cli import terminal
 from vidcls.contract import FORMAT, Contract, Sampling, Source
-from vidcls_train.audit.check import Checked, check_clips
+from vidcls.progress import Track, untracked
+from vidcls_train.audit.check import DataCheck, check_clips
 from vidcls_train.audit.findings import refuse_worthless
 from vidcls_train.audit.report import write_data_report
-from vidcls_train.config.settings import PRESETS, Recipe, Settings, fine_tuning_recipe, given, pretraining_settings
-from vidcls_train.data.augmentation import directional_labels, training_transform
+from vidcls_train.config.recipes import PRESETS
+from vidcls_train.config.settings import TrainConfig, save_settings, train_config
+from vidcls_train.data.clip_list import Clip
 from vidcls_train.data.datasets import ClipDataset, ViewDataset
-from vidcls_train.data.preparation import Prepared, prepare
-from vidcls_train.data.sources import Clip, find_clips
-from vidcls_train.model.build import StartingPoint, adopt_encoder, freeze_encoder, from_base, from_preset
-from vidcls_train.model.contrast import see_contrasts_alike, sees_contrast_alone
+from vidcls_train.data.directional_labels import directional_labels
+from vidcls_train.data.preparation import PreparedClips, prepare
+from vidcls_train.data.sources import find_clips
+from vidcls_train.data.training_clips import training_clips
+from vidcls_train.model.patch_embedding import is_zero_mean, whiten
+from vidcls_train.model.presets import from_preset
+from vidcls_train.model.pretrained import freeze_encoder, from_base
+from vidcls_train.model.starting_point import StartingPoint
+from vidcls_train.output.checkpoint import write_results, write_weights
 from vidcls_train.output.hub import check_push, push
+from vidcls_train.output.metrics import measure
 from vidcls_train.output.pictures import write_samples
-from vidcls_train.output.results import METRICS_FILE, measure, write_results, write_weights
-from vidcls_train.output.run_folder import (
-    STEPS_FOLDER,
-    check_device,
-    check_output,
-    check_resume,
-    last_step,
-    named_memory_errors,
-)
-from vidcls_train.pretrain import pretrain_on
-from vidcls_train.trainer.distributed import by_first_process, join_processes, leave_processes, process_rank, share_out
-from vidcls_train.trainer.trainer import DivergedError, make_trainer
-from vidcls_train.trainer.workers import share_processor
+from vidcls_train.output.run_folder import check_output, check_resume
+from vidcls_train.trainer.classification import ClassificationTrainer
+from vidcls_train.trainer.distributed import by_first_process, join_processes, leave_processes, process_rank
+from vidcls_train.trainer.steps import STEPS_FOLDER
 
-# A checkpoint of its own, which other trainings may begin with.
-_PRETRAINING_FOLDER = "pretraining"
+_LOG = logging.getLogger("vidcls.train")
 
 # The files of DATA, if it is an archive.
 _UNPACKED_FOLDER = "data"
@@ -58,20 +54,32 @@ _SAMPLES_SHOWN = 8
 
 @dataclass(frozen=True, kw_only=True)
 class _Plan:
-    """What is known before a step is trained: complete settings, and the readable clips."""
+    """What is known before a step is trained: the whole configuration, and the readable clips."""
 
-    settings: Settings
+    config: TrainConfig
     contract: Contract
     flip: bool
-    checked: Checked
-    prepared: Prepared
+    checked: DataCheck
+    prepared: PreparedClips
 
 
-def train(settings: Settings) -> dict[str, Any] | None:
+def train(
+    settings: Mapping[str, Any],
+    *,
+    on_epoch: Callable[[str], None] = _LOG.info,
+    callbacks: Sequence[TrainerCallback] = (),
+    track: Track = untracked,
+) -> dict[str, Any] | None:
     """Train, evaluate, and write a checkpoint folder; returns what metrics.json holds.
 
-    Where several processes share the run, the first one does all but the training itself; the others
-    return None, if torchrun or accelerate started them.
+    Where torchrun or accelerate started several processes, the first one does all but the training itself; the others
+    return None.
+
+    Args:
+        settings: by name, at least data and output; see `config.settings.train_config`.
+        on_epoch: takes a line after each epoch.
+        callbacks: of the Trainer, in the first process.
+        track: shows the progress of what comes before and after the epochs.
 
     Raises:
         DataError: DATA cannot be trained on.
@@ -79,127 +87,96 @@ def train(settings: Settings) -> dict[str, Any] | None:
         DeviceError: the device is not there.
         HubError: the hub does not take a push.
         OutOfMemoryError: the model does not fit with this batch size.
-        DivergedError: the loss is no number any more.
-        LostProcessError: one of several processes was ended from outside.
-        ValueError: the settings do not fit together, or the output folder is taken.
+        DivergedError: the loss is NaN or infinite.
+        ValueError: a setting is wrong, settings do not fit together, or the output folder is taken.
     """
-    check_device(settings.device)
-    join_processes(settings.device)
-    plan = by_first_process(lambda: _plan(settings))
-    processes = given(plan.settings.processes)
-    if processes == 1:
-        return _carry_out(plan)
-    share_out(_carry_out, plan, processes=processes)
-    metrics: dict[str, Any] = json.loads((settings.output / METRICS_FILE).read_text(encoding="utf-8"))
-    return metrics
+    join_processes(train_config(settings).run.device)
+    plan = by_first_process(lambda: _plan(settings, track))
+    trainer = _trainer(plan)
+    seconds = trainer.fit(plan.config, on_epoch=on_epoch, callbacks=callbacks)
+    leave_processes()
+    return _results(plan, trainer, seconds=seconds, track=track) if process_rank() == 0 else None
 
 
-def _carry_out(plan: _Plan) -> dict[str, Any] | None:
-    settings, contract, prepared = plan.settings, plan.contract, plan.prepared
-    pretraining = _pretraining(settings, contract, prepared, flip=plan.flip)
+def _plan(settings: Mapping[str, Any], track: Track) -> _Plan:
+    config = train_config(settings)
+    output = config.run.output
+    check_output(config)
+    if config.run.push_to_hub:
+        check_push(config.run.push_to_hub)
+    with _discarded_on_failure(output / _UNPACKED_FOLDER):
+        found = find_clips(config.data.data, unpack_to=output / _UNPACKED_FOLDER)
+        start = _starting_point(config, found.labels)
+        for notice in start.notices:
+            _LOG.info(notice)
+        config = train_config(settings, layers=start.model.config.num_hidden_layers)
+        if config.run.resume:
+            check_resume(config)
+        contract = _draft_contract(config, found.labels, start)
+        flip = _flip(config, found.labels)
+        checked = check_clips(
+            found,
+            val_fraction=config.classification.val_fraction,
+            seed=config.run.seed,
+            clip_seconds=config.data.clip_seconds,
+            track=track,
+        )
+        refuse_worthless(checked.report, allow_duplicates=config.classification.allow_duplicates)
+        output.mkdir(parents=True, exist_ok=True)
+        save_settings(config)
+    for finding in checked.report.findings:
+        if finding.level != "note":
+            _LOG.warning(finding.what)
+    write_data_report(checked.report, output)
+    views_folder = output / STEPS_FOLDER / "val"
+    prepared = prepare(checked.splits, contract, views_folder=views_folder, cache_gb=config.data.cache_gb, track=track)
+    return _Plan(config=config, contract=contract, flip=flip, checked=checked, prepared=prepared)
+
+
+def _trainer(plan: _Plan) -> ClassificationTrainer:
+    config, contract, prepared = plan.config, plan.contract, plan.prepared
     # Every process makes the same model, from its own copy of the base and the same seed.
-    set_seed(settings.seed)
-    model = _starting_point(settings, contract.labels).model
-    clips = ClipDataset(
+    set_seed(config.run.seed)
+    model: VideoMAEForVideoClassification = _starting_point(config, contract.labels).model
+    clips = training_clips(
         prepared.train_videos,
         _class_ids(prepared.train, contract),
+        config,
         image=contract.image,
-        clip_seconds=contract.sampling.clip_seconds,
-        transform=training_transform(contract.image, settings, frames=contract.sampling.frames, flip=plan.flip),
-        seed=settings.seed,
+        frames=contract.sampling.frames,
+        flip=plan.flip,
     )
-    if pretraining is not None:
-        adopt_encoder(model, settings.output / _PRETRAINING_FOLDER)
-    elif settings.preset is not None and sees_contrast_alone(model):
-        see_contrasts_alike(model.videomae, clips)
-    if settings.head_only:
+    if config.model.preset is not None and is_zero_mean(model):
+        whiten(model.videomae, clips)
+    if config.classification.head_only:
         freeze_encoder(model)
-    output = settings.output
-    first = process_rank() == 0
-    if first:
-        _write_samples(clips, prepared.train, contract, output / "samples.gif")
-    trainer = make_trainer(
-        settings,
+    if process_rank() == 0:
+        _write_samples(clips, prepared.train, contract, config.run.output / "samples.gif")
+    return ClassificationTrainer(
+        config,
         model,
         train=clips,
         val=ViewDataset(prepared.val_views, _class_ids(prepared.val, contract), contract),
-        class_weights=_class_weights(settings, prepared.train, contract.labels),
-        folder=output / STEPS_FOLDER,
+        class_weights=_class_weights(config, prepared.train, contract.labels),
     )
-    started = time.perf_counter()
-    with named_memory_errors(batch_size=trainer.sampler.batch_length(0), accumulate=settings.accumulate):
-        trainer.train(resume_from_checkpoint=by_first_process(lambda: last_step(output)) if settings.resume else None)
-    seconds = time.perf_counter() - started
-    leave_processes()
-    if not first:
-        return None
+
+
+def _results(plan: _Plan, trainer: ClassificationTrainer, *, seconds: float, track: Track) -> dict[str, Any]:
+    output = plan.config.run.output
     trainer.keep_best()
     # Before anything is scored or drawn: nothing that goes wrong from here on may cost the training.
-    contract = write_weights(output, trainer, contract, prepared)
-    results = measure(trainer, prepared, contract, plan.checked, pretraining, seconds=seconds)
+    contract = write_weights(output, trainer, plan.contract, plan.prepared)
+    results = measure(trainer, plan.prepared, contract, plan.checked, seconds=seconds, track=track)
     write_results(output, trainer, contract, results)
-    if settings.push_to_hub:
-        push(output, settings.push_to_hub)
+    if plan.config.run.push_to_hub:
+        push(output, plan.config.run.push_to_hub)
     return results.metrics
 
 
-def _plan(settings: Settings) -> _Plan:
-    output = settings.output
-    check_output(settings)
-    if settings.push_to_hub:
-        check_push(settings.push_to_hub)
-    with _discarded_on_failure(output / _UNPACKED_FOLDER):
-        found = find_clips(settings.data, unpack_to=output / _UNPACKED_FOLDER)
-        start = _starting_point(settings, found.labels)
-        for notice in start.notices:
-            terminal.note(notice)
-        settings = settings.completed(_recipe(settings, start))
-        if settings.resume:
-            check_resume(settings)
-        contract = _draft_contract(settings, found.labels, start)
-        flip = _flip(settings, found.labels)
-        checked = check_clips(
-            found, val_fraction=settings.val_fraction, seed=settings.seed, clip_seconds=settings.clip_seconds
-        )
-        refuse_worthless(checked.report, allow_duplicates=settings.allow_duplicates)
-        output.mkdir(parents=True, exist_ok=True)
-        settings.save(output)
-    for finding in checked.report.findings:
-        if finding.level != "note":
-            terminal.note(f"{finding.level}: {finding.what}")
-    write_data_report(checked.report, output)
-    prepared = prepare(checked.splits, contract, views_folder=output / STEPS_FOLDER / "val", cache_gb=settings.cache_gb)
-    settings = share_processor(settings, width=start.model.config.hidden_size, clips=len(prepared.train))
-    return _Plan(settings=settings, contract=contract, flip=flip, checked=checked, prepared=prepared)
-
-
-def _pretraining(settings: Settings, contract: Contract, prepared: Prepared, *, flip: bool) -> dict[str, Any] | None:
-    """Pretrain on the training clips, where the settings ask for it; returns the figures.
-
-    A resumed run whose pretraining was finished comes through here with nothing left to do.
-    """
-    if not settings.pretraining_epochs:
-        return None
-    own = pretraining_settings(settings, folder=settings.output / _PRETRAINING_FOLDER)
-    try:
-        return pretrain_on(prepared.train_videos, own, image=contract.image, flip=flip)
-    except DivergedError as error:
-        raise DivergedError(
-            "pretraining on the training clips has led to a loss that is no number any more; start again with "
-            "--pretraining-epochs 0"
-        ) from error
-
-
-def _recipe(settings: Settings, start: StartingPoint) -> Recipe:
-    if settings.preset is not None:
-        return PRESETS[settings.preset].recipe
-    return fine_tuning_recipe(layers=start.model.config.num_hidden_layers, head_only=settings.head_only)
-
-
-def _class_weights(settings: Settings, clips: Sequence[Clip], labels: Sequence[str]) -> list[float]:
+def _class_weights(config: TrainConfig, clips: Sequence[Clip], labels: Sequence[str]) -> list[float]:
     """What the clips of each label count for: 1, or the less the more of them there are, and 1 on average."""
     counts = Counter(clip.label for clip in clips)
-    if settings.class_weights == "none":
+    if config.classification.class_weights == "none":
         return [1.0] * len(labels)
     return [len(clips) / (len(counts) * counts[label]) if counts[label] else 1.0 for label in labels]
 
@@ -222,22 +199,26 @@ def _discarded_on_failure(folder: Path) -> Iterator[None]:
         raise
 
 
-def _starting_point(settings: Settings, labels: tuple[str, ...]) -> StartingPoint:
-    options = {"frames": settings.frames, "image_size": settings.image_size, "resize": settings.resize}
-    if settings.base is not None:
-        start = from_base(settings.base, labels, **options)  # type: ignore[arg-type]
-    else:
-        preset = PRESETS[str(settings.preset)]
-        start = from_preset(preset, labels, patch_levels=settings.patch_levels, **options)  # type: ignore[arg-type]
-    return start
+def _starting_point(config: TrainConfig, labels: tuple[str, ...]) -> StartingPoint:
+    model, resize = config.model, config.classification.resize
+    if model.base is not None:
+        return from_base(model.base, labels, frames=model.frames, image_size=model.image_size, resize=resize)
+    return from_preset(
+        PRESETS[str(model.preset)],
+        labels,
+        frames=model.frames,
+        image_size=model.image_size,
+        resize=resize,
+        patch_levels=model.patch_levels,
+    )
 
 
-def _draft_contract(settings: Settings, labels: tuple[str, ...], start: StartingPoint) -> Contract:
+def _draft_contract(config: TrainConfig, labels: tuple[str, ...], start: StartingPoint) -> Contract:
     """The contract as far as it is known before training; hash, counts and accuracy come after it."""
     return Contract(
         format=FORMAT,
         labels=labels,
-        sampling=Sampling(rule="uniform", frames=start.frames, clip_seconds=settings.clip_seconds),
+        sampling=Sampling(rule="uniform", frames=start.frames, clip_seconds=config.data.clip_seconds),
         image=start.image,
         source=Source(
             architecture=type(start.model).__name__,
@@ -256,13 +237,13 @@ def _draft_contract(settings: Settings, labels: tuple[str, ...], start: Starting
     )
 
 
-def _flip(settings: Settings, labels: tuple[str, ...]) -> bool:
-    if settings.flip != "auto":
-        return settings.flip == "on"
+def _flip(config: TrainConfig, labels: tuple[str, ...]) -> bool:
+    if config.classification.flip != "auto":
+        return config.classification.flip == "on"
     directional = directional_labels(labels)
     if directional:
-        terminal.note(
-            f"no horizontal flips: the label '{directional[0]}' speaks of a direction (--flip on flips all the same)"
+        _LOG.info(
+            "no horizontal flips: the label '%s' speaks of a direction (--flip on flips all the same)", directional[0]
         )
     return not directional
 

@@ -1,74 +1,59 @@
-"""Masked pretraining on unlabelled videos, to a checkpoint that a training begins with."""
+"""Masked pretraining on unlabelled videos, to a checkpoint that a training begins with: config -> output."""
 
 from __future__ import annotations
 
-import dataclasses
-import json
-import time
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-from huggingface_hub import ModelCardData
-from matplotlib.figure import Figure
-from transformers import set_seed
+from transformers import TrainerCallback, set_seed
 
-from vidcls.cli import terminal
 from vidcls.contract import Image
+from vidcls.progress import Track, untracked
 from vidcls.video.folders import list_videos
-from vidcls_train.config.settings import PRESETS, PretrainSettings, Settings, given
-from vidcls_train.data.augmentation import training_transform
-from vidcls_train.data.datasets import ClipDataset, drawn_from
-from vidcls_train.data.preparation import clip_store, open_each
-from vidcls_train.data.sources import Clip, DataError
+from vidcls_train.config.recipes import PRESETS
+from vidcls_train.config.settings import PretrainConfig, pretrain_config, save_settings
+from vidcls_train.data.clip_list import Clip, DataError
+from vidcls_train.data.opening import open_clips
+from vidcls_train.data.preparation import open_frame_cache
+from vidcls_train.data.training_clips import training_clips
 from vidcls_train.data.video import DecodedVideo
-from vidcls_train.model.build import PretrainingPoint, image_processor, masked_from_base, masked_from_preset
-from vidcls_train.model.contrast import see_contrasts_alike, sees_contrast_alone
-from vidcls_train.model.masking import CollateMasked, reconstruct, tube_mask, write_reconstructions
-from vidcls_train.output.run_folder import (
-    STEPS_FOLDER,
-    check_device,
-    check_output,
-    check_resume,
-    last_step,
-    named_memory_errors,
-)
-from vidcls_train.trainer.distributed import by_first_process, join_processes, leave_processes, process_rank, share_out
-from vidcls_train.trainer.trainer import VideoTrainer, add_progress
-from vidcls_train.trainer.workers import share_processor
+from vidcls_train.model.patch_embedding import is_zero_mean, whiten
+from vidcls_train.model.presets import masked_from_preset
+from vidcls_train.model.pretrained import masked_from_base
+from vidcls_train.model.starting_point import PretrainingPoint
+from vidcls_train.output.pretraining import write_pretraining
+from vidcls_train.output.run_folder import check_output, check_resume
+from vidcls_train.trainer.distributed import by_first_process, join_processes, leave_processes, process_rank
+from vidcls_train.trainer.masked import MaskedTrainer
 
-_METRICS_FILE = "metrics.json"
-_SHOWN_CLIPS = 3
+_LOG = logging.getLogger("vidcls.train")
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Task:
-    """What is known before a step is trained: complete settings, and the readable videos."""
+class _Plan:
+    """What is known before a step is trained: the readable videos, and {"video", "message"} of the others."""
 
-    settings: PretrainSettings
-    image: Image
     videos: Sequence[DecodedVideo]
     unreadable: list[dict[str, str]]
-    flip: bool
 
 
-class _MaskedTrainer(VideoTrainer):
-    """The mean squared error of what was hidden, as VideoMAE computes it."""
-
-    betas = (0.9, 0.95)  # the paper's for pretraining
-    epochs_of = "pretraining "
-
-    def compute_loss(self, model: Any, inputs: dict[str, torch.Tensor], **_: Any) -> torch.Tensor:
-        """A part of the batch's loss, to be summed up."""
-        loss: torch.Tensor = model(**inputs).loss
-        return loss * len(inputs["pixel_values"]) * self.part_of_batch()
-
-
-def pretrain(settings: PretrainSettings) -> dict[str, Any] | None:
+def pretrain(
+    settings: Mapping[str, Any],
+    *,
+    on_epoch: Callable[[str], None] = _LOG.info,
+    callbacks: Sequence[TrainerCallback] = (),
+    track: Track = untracked,
+) -> dict[str, Any] | None:
     """Pretrain on a folder, and write a checkpoint folder.
+
+    Args:
+        settings: by name, at least data and output; see `config.settings.pretrain_config`.
+        on_epoch: takes a line after each epoch.
+        callbacks: of the Trainer, in the first process.
+        track: shows the progress of what comes before the epochs.
 
     Returns:
         What metrics.json holds; None but in the first process.
@@ -78,199 +63,64 @@ def pretrain(settings: PretrainSettings) -> dict[str, Any] | None:
         ModelError: the base checkpoint cannot be loaded.
         DeviceError: the device is not there.
         OutOfMemoryError: the model does not fit with this batch size.
-        DivergedError: the loss is no number any more.
-        LostProcessError: one of several processes was ended from outside.
-        ValueError: the settings do not fit together, or the output folder is taken.
+        DivergedError: the loss is NaN or infinite.
+        ValueError: a setting is wrong, settings do not fit together, or the output folder is taken.
     """
-    check_device(settings.device)
-    join_processes(settings.device)
-    settings = settings.completed()
-    task = by_first_process(lambda: _task(settings))
-    processes = given(task.settings.processes)
-    if processes == 1:
-        return _carry_out(task)
-    share_out(_carry_out, task, processes=processes)
-    metrics: dict[str, Any] = json.loads((settings.output / _METRICS_FILE).read_text(encoding="utf-8"))
-    return metrics
-
-
-def pretrain_on(
-    videos: Sequence[DecodedVideo], settings: PretrainSettings, *, image: Image, flip: bool
-) -> dict[str, Any]:
-    """Pretrain on videos that are open already, as a part of a training, all of whose processes call this.
-
-    Args:
-        videos: what `settings.data` stands for.
-        settings: complete ones; the output folder may be there.
-        image: how the training looks at pictures.
-        flip: mirror clips at random.
-
-    Returns:
-        What metrics.json in the output folder holds, where the checkpoint now lies.
-
-    Raises:
-        ModelError: the base checkpoint cannot be loaded, or not be pretrained further.
-        OutOfMemoryError: the model does not fit with this batch size.
-        DivergedError: the loss is no number any more.
-    """
-    by_first_process(lambda: _begin(settings))
-    return _pretrained(_Task(settings=settings, image=image, videos=videos, unreadable=[], flip=flip))
-
-
-def _carry_out(task: _Task) -> dict[str, Any] | None:
-    metrics = _pretrained(task)
-    leave_processes()
-    return metrics if process_rank() == 0 else None
-
-
-def _pretrained(task: _Task) -> dict[str, Any]:
-    settings, videos = task.settings, task.videos
+    config = pretrain_config(settings)
+    join_processes(config.run.device)
+    plan = by_first_process(lambda: _plan(config, track))
     # Every process makes the same model, from its own copy of the base and the same seed.
-    set_seed(settings.seed)
-    start = dataclasses.replace(_starting_point(settings), image=task.image)
-    clips = ClipDataset(
-        videos,
-        [0] * len(videos),
-        image=start.image,
-        clip_seconds=settings.clip_seconds,
-        transform=training_transform(start.image, _crops_alone(settings), frames=start.frames, flip=task.flip),
-        seed=settings.seed,
+    set_seed(config.run.seed)
+    start = _starting_point(config)
+    clips = training_clips(
+        plan.videos, [0] * len(plan.videos), config, image=start.image, frames=start.frames, flip=True
     )
-    if settings.preset is not None and sees_contrast_alone(start.model):
-        see_contrasts_alike(start.model.videomae, clips)
-    output = settings.output
-    trainer = _MaskedTrainer(
-        settings,
-        start.model,
-        folder=output / STEPS_FOLDER,
-        collate=CollateMasked(start.model.config, ratio=given(settings.mask_ratio), seed=settings.seed),
-        train_dataset=clips,
-    )
-    add_progress(trainer)
-    started = time.perf_counter()
-    with named_memory_errors(batch_size=trainer.sampler.batch_length(0), accumulate=settings.accumulate):
-        trainer.train(resume_from_checkpoint=by_first_process(lambda: last_step(output)) if settings.resume else None)
-    seconds = time.perf_counter() - started
-    return by_first_process(lambda: _write_results(task, start, trainer, clips, seconds=seconds))
+    if config.model.preset is not None and is_zero_mean(start.model):
+        whiten(start.model.videomae, clips)
+    trainer = MaskedTrainer(config, start.model, train=clips)
+    seconds = trainer.fit(config, on_epoch=on_epoch, callbacks=callbacks)
+    leave_processes()
+    if process_rank() > 0:
+        return None
+    return write_pretraining(config, trainer, start, clips, plan.unreadable, seconds=seconds)
 
 
-def _starting_point(settings: PretrainSettings) -> PretrainingPoint:
-    if settings.base is not None:
-        return masked_from_base(settings.base, frames=settings.frames, image_size=settings.image_size)
-    return masked_from_preset(
-        PRESETS[str(settings.preset)],
-        frames=settings.frames,
-        image_size=settings.image_size,
-        patch_levels=settings.patch_levels,
-    )
-
-
-def _begin(settings: PretrainSettings) -> None:
-    settings.output.mkdir(parents=True, exist_ok=True)
-    settings.save(settings.output)
-
-
-def _task(settings: PretrainSettings) -> _Task:
-    start = _starting_point(settings)
-    check_output(settings)
-    if settings.resume:
-        check_resume(settings)
-    folder = Path(settings.data)
+def _plan(config: PretrainConfig, track: Track) -> _Plan:
+    check_output(config)
+    start = _starting_point(config)
+    if config.run.resume:
+        check_resume(config)
+    folder = Path(config.data.data)
     if not folder.is_dir():
         raise DataError(f"{folder}: is not a folder; name one with videos in it, at any depth")
     paths = list_videos(folder)
     if not paths:
         raise DataError(f"{folder}: holds no videos, at any depth")
-    _begin(settings)
-    unreadable: list[dict[str, str]] = []
-    store = clip_store(start.image, cache_gb=settings.cache_gb)
-    unlabelled = [Clip(path=path, label="", group=str(path)) for path in paths]
-    opened, stored = open_each(unlabelled, store.fill, unreadable, label="decoding")
-    if not opened:
+    config.run.output.mkdir(parents=True, exist_ok=True)
+    save_settings(config)
+    plan = _opened(paths, start.image, cache_gb=config.data.cache_gb, track=track)
+    if not plan.videos:
         raise DataError(f"{folder}: not one of its {len(paths)} videos can be read")
-    if unreadable:
-        terminal.note(f"{len(unreadable)} videos cannot be read and are left out (metrics.json lists them)")
-    videos = [DecodedVideo(clip.path, known, store) for clip, known in zip(opened, stored, strict=True)]
-    settings = share_processor(settings, width=start.model.config.hidden_size, clips=len(videos))
-    return _Task(settings=settings, image=start.image, videos=videos, unreadable=unreadable, flip=True)
+    if plan.unreadable:
+        _LOG.info("%d videos cannot be read and are left out (metrics.json lists them)", len(plan.unreadable))
+    return plan
 
 
-def _crops_alone(settings: PretrainSettings) -> Settings:
-    """Clips are cropped and mirrored, and their colours left as they are: what is hidden varies enough."""
-    return Settings(data=settings.data, output=settings.output, crop_area=settings.crop_area, colour_jitter=0.0)
+def _opened(paths: Sequence[Path], image: Image, *, cache_gb: float, track: Track) -> _Plan:
+    cache = open_frame_cache(image, cache_gb=cache_gb)
+    unlabelled = [Clip(path=path, label="", group=str(path)) for path in paths]
+    opened = open_clips(unlabelled, cache.add, label="decoding", track=track)
+    videos = [DecodedVideo(clip.path, known, cache) for clip, known in zip(opened.clips, opened.values, strict=True)]
+    return _Plan(videos=videos, unreadable=opened.unreadable)
 
 
-def _write_results(
-    task: _Task, start: PretrainingPoint, trainer: VideoTrainer, clips: ClipDataset, *, seconds: float
-) -> dict[str, Any]:
-    settings = task.settings
-    trainer.keep_best()
-    output, model = settings.output, trainer.model
-    model.save_pretrained(output)
-    image_processor(start.image).save_pretrained(output)
-    losses = [(row["epoch"], row["loss"]) for row in trainer.state.log_history if "loss" in row]
-    metrics: dict[str, Any] = {
-        "videos": len(clips),
-        "unreadable": task.unreadable,
-        "epochs": trainer.state.epoch,
-        "steps": trainer.state.global_step,
-        "seconds": seconds,
-        "first_loss": losses[0][1],
-        "last_loss": losses[-1][1],
-        "history": trainer.state.log_history,
-    }
-    (output / _METRICS_FILE).write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
-    (output / "README.md").write_text(_card(settings, start, metrics), encoding="utf-8")
-    _write_curve(losses, output / "curve.png")
-    shown = np.random.default_rng(0).permutation(len(clips))[:_SHOWN_CLIPS]
-    blocks = []
-    for index in shown:
-        frames = clips.frames(0, int(index))
-        with drawn_from(settings.seed, int(index)):
-            mask = tube_mask(model.config, given(settings.mask_ratio))
-        blocks.append((frames, *reconstruct(model, frames, mask, start.image)))
-    write_reconstructions(blocks, output / "reconstruction.png")
-    return metrics
-
-
-def _write_curve(losses: Sequence[tuple[float, float]], path: Path) -> None:
-    figure = Figure(figsize=(6, 4), layout="constrained")
-    axes = figure.subplots()
-    axes.plot(*zip(*losses, strict=True))
-    axes.set(xlabel="epoch", ylabel="error of hidden patches (1: their mean)")
-    axes.grid(alpha=0.3)
-    figure.savefig(path, dpi=120)
-
-
-def _card(settings: PretrainSettings, start: PretrainingPoint, metrics: dict[str, Any]) -> str:
-    """A model card: where the weights come from, which `vidcls-train --base` hands on."""
-    metadata = ModelCardData(
-        library_name="transformers",
-        license=start.licence,
-        base_model=start.base if start.base and "/" in start.base else None,
-        tags=["videomae", "vidcls"],
-    )
-    origin = f"from `{start.base}`" if start.base else "from random weights"
-    return "\n".join(
-        [
-            "---",
-            metadata.to_yaml(),
-            "---",
-            "",
-            f"# {settings.output.name}",
-            "",
-            f"A VideoMAE encoder, pretrained {origin} on {metrics['videos']} unlabelled videos: "
-            f"{settings.mask_ratio:.0%} of each clip's patches were hidden, and the model learnt to draw them. "
-            f"The error of the hidden patches went from {metrics['first_loss']:.3f} to {metrics['last_loss']:.3f} in "
-            f"{metrics['epochs']:.0f} epochs (1 is what the patches' mean would give).",
-            "",
-            "![original, masked and reconstructed frames](reconstruction.png)",
-            "",
-            "What is learnt is each patch's pattern; in the picture its mean and contrast are the clip's own.",
-            "",
-            "Fine-tune it with",
-            "",
-            f"    vidcls-train DATA -o CHECKPOINT --base {settings.output.name}",
-            "",
-        ]
+def _starting_point(config: PretrainConfig) -> PretrainingPoint:
+    model = config.model
+    if model.base is not None:
+        return masked_from_base(model.base, frames=model.frames, image_size=model.image_size)
+    return masked_from_preset(
+        PRESETS[str(model.preset)],
+        frames=model.frames,
+        image_size=model.image_size,
+        patch_levels=model.patch_levels,
     )

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import Any
 
+from vidcls.batch.arrow import read_column
 from vidcls.batch.remote import filesystem, is_fetched
 from vidcls.video.folders import VIDEO_EXTENSIONS
 from vidcls.video.source import is_url, source_name
@@ -76,7 +77,7 @@ def _is_hidden(path: str, folder: str) -> bool:
 def _read_list(content: bytes, path: str, source: str) -> list[str]:
     kind = PurePosixPath(path).suffix.lower()
     if kind == ".parquet":
-        return _read_parquet(content, source)
+        return read_column(content, names=_COLUMNS, where=source_name(source))
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -88,18 +89,3 @@ def _read_list(content: bytes, path: str, source: str) -> list[str]:
         return []
     named = next((rows[0].index(column) for column in _COLUMNS if column in rows[0]), None)
     return [row[named or 0] for row in (rows if named is None else rows[1:]) if len(row) > (named or 0)]
-
-
-def _read_parquet(content: bytes, source: str) -> list[str]:
-    import pyarrow as pa  # noqa: PLC0415 - with vidcls[ray] only
-    from pyarrow import parquet  # noqa: PLC0415
-
-    try:
-        file = parquet.ParquetFile(io.BytesIO(content))
-    except pa.ArrowException as error:
-        raise ValueError(f"{source_name(source)}: is no Parquet file ({error})") from None
-    columns = file.schema_arrow.names
-    column = next((name for name in _COLUMNS if name in columns), None)
-    if column is None:
-        raise ValueError(f"{source_name(source)}: has the columns {', '.join(columns)}, expected one named 'path'")
-    return [str(name) for name in file.read(columns=[column])[column].to_pylist() if name]

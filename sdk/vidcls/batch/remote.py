@@ -1,6 +1,6 @@
-"""Files that are not on this machine: found, listed and fetched through fsspec and pyarrow ([ray]).
+"""Files that are not on this machine, found, listed and fetched: the only module that imports fsspec ([ray]).
 
-S3 and Google Cloud Storage are pyarrow's own; it reads the usual variables (AWS_ACCESS_KEY_ID,
+S3 and Google Cloud Storage are Arrow's own; it reads the usual variables (AWS_ACCESS_KEY_ID,
 AWS_ENDPOINT_URL and so on). What else fsspec knows, with the package it needs, works as well.
 """
 
@@ -13,12 +13,21 @@ from pathlib import Path, PurePosixPath
 from tempfile import NamedTemporaryFile
 from typing import Any
 
-from vidcls.errors import VideoError
+from vidcls.batch.arrow import open_object_store
+from vidcls.errors import DependencyError, VideoError
 from vidcls.video.source import VideoSource, is_url, source_name
+
+try:
+    import fsspec.core
+    from fsspec.implementations.arrow import ArrowFSWrapper
+except ImportError as problem:
+    raise DependencyError(
+        f"fsspec cannot be imported ({problem}); install it with 'pip install \"vidcls[ray]\"'"
+    ) from problem
 
 # FFmpeg opens these itself, and seeks in them instead of fetching all.
 _OPENED_BY_DECODERS = ("http://", "https://", "rtsp://", "rtsps://", "rtmp://")
-_PYARROW = ("s3://", "gs://")
+_OPENED_BY_ARROW = ("s3://", "gs://")
 
 
 def is_fetched(name: str) -> bool:
@@ -57,19 +66,14 @@ def filesystem(url: str) -> tuple[Any, str]:
     Raises:
         ValueError: there is nothing that opens such a URL.
     """
-    import fsspec.core  # noqa: PLC0415 - with vidcls[ray] only
-
-    if not url.startswith(_PYARROW):
-        try:
-            files, path = fsspec.core.url_to_fs(url if is_url(url) else str(Path(url).absolute()))
-        except (ImportError, ValueError) as error:
-            raise ValueError(f"{source_name(url)}: cannot be opened ({_one_line(error)})") from None
-        return files, path
-    from fsspec.implementations.arrow import ArrowFSWrapper  # noqa: PLC0415
-    from pyarrow.fs import FileSystem  # noqa: PLC0415
-
-    files, path = FileSystem.from_uri(url)
-    return ArrowFSWrapper(files), path
+    if url.startswith(_OPENED_BY_ARROW):
+        files, path = open_object_store(url)
+        return ArrowFSWrapper(files), path
+    try:
+        files, path = fsspec.core.url_to_fs(url if is_url(url) else str(Path(url).absolute()))
+    except (ImportError, ValueError) as error:
+        raise ValueError(f"{source_name(url)}: cannot be opened ({_one_line(error)})") from None
+    return files, path
 
 
 def _one_line(error: Exception) -> str:

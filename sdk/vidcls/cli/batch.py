@@ -12,7 +12,8 @@ import click
 from vidcls.cli import options, terminal
 
 if TYPE_CHECKING:
-    from vidcls.batch.cluster import Job, Summary
+    from vidcls.batch.answers import Summary
+    from vidcls.batch.job import Job
 
 
 @click.command()
@@ -52,15 +53,17 @@ def batch(
     on after a stop. A video that fails is a row with its error; the exit code is then 1.
     """
     with terminal.exit_codes():
-        from vidcls.batch.cluster import Settings, Summary, plan
+        from vidcls.batch import cluster  # noqa: F401 - without Ray, better said now
+        from vidcls.batch.answers import Summary
+        from vidcls.batch.job import Settings, plan
         from vidcls.batch.listing import list_source
 
-        options.open_classifier(model, "cpu", views=views, crops=crops)  # a bad model is told before Ray starts
+        options.open_classifier(model, "cpu", views=views, crops=crops)  # a bad model is better named before Ray starts
         settings = Settings(views=views, crops=int(crops), top_k=top_k, actors=actors, gpus_per_actor=gpus_per_actor)
         job = plan(model, list_source(source), output, settings=settings)
         if job.done:
             terminal.note(f"{output} has {job.done} of the {job.done + len(job.waiting)} videos already")
-        # Ray's own messages, of workers that died and such, go to stdout unless told otherwise.
+        # Ray's own messages, of workers that died and such, would go to stdout.
         with redirect_stdout(sys.stderr):
             summary = _classify(job, address) if job.waiting else Summary()
     if as_json:
@@ -73,10 +76,10 @@ def batch(
 
 
 def _classify(job: Job, address: str | None) -> Summary:
-    from vidcls.batch.cluster import run, started
+    from vidcls.batch.cluster import open_cluster, run
 
     share = job.settings.gpus_per_actor
-    with started(address, job.settings) as cluster:
+    with open_cluster(address, job.settings) as cluster:
         device = f"{share:g} GPU" if share else f"{cluster.cpus} CPU"
         machines = f"{cluster.nodes} machine{'s' if cluster.nodes > 1 else ''}"
         terminal.note(f"{len(job.waiting)} videos, {cluster.actors} classifiers of {device} each, {machines}")

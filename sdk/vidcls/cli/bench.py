@@ -28,7 +28,7 @@ def bench(model: Path, video: str, runs: int, device: str, engine: str, as_json:
     with terminal.exit_codes():
         from vidcls.diagnostics.benchmark import benchmark
 
-        result = benchmark(model, video, runs=runs, device=device, engine=engine)
+        result = benchmark(model, video, runs=runs, device=device, engine=engine, track=terminal.track)
     if as_json:
         terminal.print_json(dataclasses.asdict(result))
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ import click
 from vidcls.cli import options, terminal
 
 if TYPE_CHECKING:
+    from vidcls import Prediction, VideoClassifier, VideoError
     from vidcls.evaluation.metrics import Scores
 
 
@@ -36,49 +38,50 @@ def evaluate(
     with terminal.exit_codes():
         import numpy as np
 
-        from vidcls.errors import VideoError
         from vidcls.evaluation.metrics import score_logits
-        from vidcls.video.folders import labelled_videos
-        from vidcls.video.reader import source_name
+        from vidcls.evaluation.report import write_pictures
 
         classifier = options.open_classifier(model, device, views=views, crops=crops)
-        videos = labelled_videos(data_dir, classifier.labels)
-        logits, class_ids, problems, rows = [], [], [], []
-        answers = classifier.predict_many([path for path, _ in videos], views=views, crops=int(crops))
-        with terminal.progress(answers, label="evaluating", length=len(videos)) as bar:
-            for (path, class_id), prediction in zip(videos, bar, strict=True):
-                label = classifier.labels[class_id]
-                if isinstance(prediction, VideoError):
-                    problems.append(str(prediction))
-                    rows.append([source_name(path), label, "", "", prediction])
-                    continue
-                logits.append(prediction.logits)
-                class_ids.append(class_id)
-                rows.append([source_name(path), label, prediction.label, f"{prediction.score:.6f}", ""])
+        answers = _answers(classifier, data_dir, views=views, crops=int(crops))
+        problems = [answer for _, _, answer in answers if isinstance(answer, Exception)]
         for problem in problems:
             terminal.note(f"Error: {problem}")
-        if not logits:
+        read = [(path, id_, answer) for path, id_, answer in answers if not isinstance(answer, Exception)]
+        if not read:
             raise click.ClickException(f"{data_dir}: not one of its {len(problems)} videos could be read")
-        scores = score_logits(np.stack(logits), class_ids, classifier.labels)
+        videos, class_ids, predictions = zip(*read, strict=True)
+        logits = np.stack([prediction.logits for prediction in predictions])
+        scores = score_logits(logits, class_ids, classifier.labels)
         fields = _score_fields(scores, failed=len(problems), labels=classifier.labels)
         if as_json:
             terminal.print_json(fields)
         else:
             _print_scores(scores, failed=len(problems))
         if report is not None:
-            from vidcls.evaluation.report import write_pictures
-
-            _write_report(report, {**fields, **_report_fields(scores, views=views, crops=int(crops))}, rows)
+            fields |= _report_fields(scores, views=views, crops=int(crops))
+            _write_report(report, fields, [_row(*answer, labels=classifier.labels) for answer in answers])
             write_pictures(
                 report,
                 name=data_dir.name,
-                videos=[path for (path, _), row in zip(videos, rows, strict=True) if not row[-1]],
-                logits=np.stack(logits),
+                videos=videos,
+                logits=logits,
                 class_ids=class_ids,
                 contract=classifier.contract,
             )
     if problems:
         raise SystemExit(1)
+
+
+def _answers(
+    classifier: VideoClassifier, data_dir: Path, *, views: int, crops: int
+) -> list[tuple[Path, int, Prediction | VideoError]]:
+    """(path, true class, answer) of every video."""
+    from vidcls.video.folders import labelled_videos
+
+    videos = labelled_videos(data_dir, classifier.labels)
+    predictions = classifier.predict_many([path for path, _ in videos], views=views, crops=crops)
+    answers = terminal.track(predictions, label="evaluating", length=len(videos))
+    return [(*video, answer) for video, answer in zip(videos, answers, strict=True)]
 
 
 def _score_fields(scores: Scores, *, failed: int, labels: tuple[str, ...]) -> dict[str, Any]:
@@ -109,11 +112,20 @@ def _print_scores(scores: Scores, *, failed: int) -> None:
     click.echo(scores.reliability)
     width = max(len(label) for label in scores.per_class)
     for label, row in scores.per_class.items():
-        share = "     -" if row["top1"] is None else f"{row['top1']:.4f}"
-        click.echo(f"  {label:<{width}}  {share}  {row['videos']:4} videos")
+        top1 = "     -" if row["top1"] is None else f"{row['top1']:.4f}"
+        click.echo(f"  {label:<{width}}  {top1}  {row['videos']:4} videos")
 
 
-def _write_report(folder: Path, fields: dict[str, Any], rows: list[list[Any]]) -> None:
+def _row(path: Path, class_id: int, answer: Prediction | VideoError, *, labels: Sequence[str]) -> list[str]:
+    """A video's line of predictions.csv."""
+    from vidcls.video.source import source_name
+
+    if isinstance(answer, Exception):
+        return [source_name(path), labels[class_id], "", "", str(answer)]
+    return [source_name(path), labels[class_id], answer.label, f"{answer.score:.6f}", ""]
+
+
+def _write_report(folder: Path, fields: dict[str, Any], rows: Sequence[Sequence[str]]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "report.json").write_text(json.dumps(fields, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     with (folder / "predictions.csv").open("w", newline="", encoding="utf-8") as file:

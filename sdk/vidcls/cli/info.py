@@ -14,7 +14,7 @@ from vidcls.cli import options, terminal
 @options.model
 @options.as_json
 def info(model: Path, as_json: bool) -> None:
-    """Tell what MODEL is: labels, sampling, pixels, precision, origin, accuracy and parity."""
+    """Say what MODEL is: labels, sampling, pixels, precision, origin, accuracy and parity."""
     with terminal.exit_codes():
         contract = options.open_classifier(model, "cpu").contract
         image, sampling = contract.image, contract.sampling

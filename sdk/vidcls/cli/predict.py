@@ -10,10 +10,10 @@ import click
 from vidcls.cli import options, terminal
 
 if TYPE_CHECKING:
-    from vidcls import Prediction
+    from vidcls import Prediction, VideoError
     from vidcls.video.reader import Decoder
 
-# Headers are often a few frames wrong; what is missing more was cut off.
+# Headers are often a few frames wrong; where more is missing, the file was cut off.
 WHOLE_SHARE = 0.9
 
 
@@ -44,34 +44,41 @@ def predict(
     failed = False
     with terminal.exit_codes():
         from vidcls.errors import VideoError
-        from vidcls.video.reader import source_name
+        from vidcls.video.source import source_name
 
         classifier = options.open_classifier(model, device, engine=engine, views=views, crops=crops)
         answers = classifier.predict_many(videos, views=views, crops=int(crops), decoder=decoder)
-        with terminal.progress(answers, label="classifying", length=len(videos)) as bar:
-            for video, answer in zip(videos, bar, strict=True):
-                terminal.clear_progress()
-                if isinstance(answer, VideoError):
-                    failed = True
-                    if as_json:
-                        problem = {"type": type(answer).__name__, "message": str(answer)}
-                        terminal.print_json({"video": source_name(video), "error": problem})
-                    else:
-                        terminal.note(f"Error: {answer}")
-                    continue
-                if answer.decoded_share is not None and answer.decoded_share < WHOLE_SHARE:
-                    terminal.note(
-                        f"Warning: {source_name(video)}: only {answer.decoded_share:.0%} of the length that the file "
-                        "states could be decoded"
-                    )
-                if as_json:
-                    terminal.print_json({"video": source_name(video), **_prediction_fields(answer, top_k=top_k)})
-                else:
-                    click.echo(source_name(video))
-                    for label, score in answer.top(top_k):
-                        click.echo(f"  {score:.4f}  {label}")
+        for video, answer in zip(
+            map(source_name, videos), terminal.track(answers, label="classifying", length=len(videos)), strict=True
+        ):
+            terminal.clear_progress()
+            if isinstance(answer, VideoError):
+                failed = True
+                _print_error(video, answer, as_json=as_json)
+            else:
+                _print_prediction(video, answer, top_k=top_k, as_json=as_json)
     if failed:
         raise SystemExit(1)
+
+
+def _print_error(video: str, error: VideoError, *, as_json: bool) -> None:
+    if as_json:
+        terminal.print_json({"video": video, "error": {"type": type(error).__name__, "message": str(error)}})
+    else:
+        terminal.note(f"Error: {error}")
+
+
+def _print_prediction(video: str, prediction: Prediction, *, top_k: int, as_json: bool) -> None:
+    if prediction.decoded_share is not None and prediction.decoded_share < WHOLE_SHARE:
+        terminal.note(
+            f"Warning: {video}: only {prediction.decoded_share:.0%} of the length that the file states could be decoded"
+        )
+    if as_json:
+        terminal.print_json({"video": video, **_prediction_fields(prediction, top_k=top_k)})
+        return
+    click.echo(video)
+    for label, score in prediction.top(top_k):
+        click.echo(f"  {score:.4f}  {label}")
 
 
 def _prediction_fields(prediction: Prediction, *, top_k: int) -> dict[str, Any]:

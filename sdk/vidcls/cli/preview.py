@@ -31,8 +31,8 @@ def preview(model: Path, video: str, output: Path, decoder: Decoder) -> None:
         from vidcls.figures.animation import write_animation
 
         contract = options.open_classifier(model, "cpu").contract
-        seen = read_clips(video, contract, decoder=decoder)
-        write_animation(seen.frames[0], output, seconds=contract.sampling.clip_seconds)
-        start, end = seen.windows[0]
+        clips = read_clips(video, contract, decoder=decoder)
+        write_animation(clips.frames[0], output, seconds=contract.sampling.clip_seconds)
+        start, end = clips.windows[0]
     size = contract.image.crop_size
     click.echo(f"{output}: {contract.sampling.frames} frames, {size} x {size}, from {start:.2f} s to {end:.2f} s")

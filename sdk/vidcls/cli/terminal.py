@@ -1,4 +1,4 @@
-"""What the three command lines share: errors as one sentence and an exit code, and progress bars."""
+"""What the three command lines print: errors as one sentence and an exit code, progress bars, notes and JSON."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def exit_codes() -> Iterator[None]:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a name that stdout's encoding lacks is no reason to stop
     try:
-        from vidcls.video.reader import quiet_decoders
+        from vidcls.video.opencv import quiet_decoders
 
         quiet_decoders()
         yield
@@ -101,7 +101,7 @@ def clear_progress() -> None:
 
 
 def note(message: str) -> None:
-    """Tell the user something that is not the result: on stderr, so that results pipe cleanly."""
+    """Print what is not the result: on stderr, so that results pipe cleanly."""
     click.echo(message, err=True)
 
 

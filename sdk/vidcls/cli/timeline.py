@@ -37,11 +37,11 @@ if TYPE_CHECKING:
 )
 @options.device
 def timeline(model: Path, video: str, form: str | None, plot: Path | None, change_odds: float, device: str) -> None:
-    """Tell what happens when in VIDEO (a path or a URL), of any length.
+    """Say what happens when in VIDEO (a path or a URL), of any length.
 
     Windows of the model's clip length step through it by half their length; neighbouring stretches under the same
     label are one segment, with start and end in seconds. Segments are printed as they are found; without --json,
-    --csv or --srt, for people. A segment much shorter than a window goes unseen.
+    --csv or --srt, for people. A segment much shorter than a window is missed.
     """
     with terminal.exit_codes():
         from vidcls.figures.timeline import Thumbnails, check_format, write_timeline
@@ -52,7 +52,7 @@ def timeline(model: Path, video: str, form: str | None, plot: Path | None, chang
             check_format(plot)
         classifier = options.open_classifier(model, device)
         if terminal.is_interactive():
-            terminal.note(f"{model}: {classifier.device}; looking for the times of the video's frames")
+            terminal.note(f"{model}: {classifier.device}; reading the times of the video's frames")
         found = []
         with classifier.stream(video, pace="fastest") as stream:
             duration = stream.duration or 0.0
@@ -60,7 +60,7 @@ def timeline(model: Path, video: str, form: str | None, plot: Path | None, chang
             if form == "csv":
                 click.echo(csv_line(CSV_HEADER))
             with terminal.progress(stream, label="windows", length=stream.total) as bar:
-                records = _seen_by(thumbnails, bar) if plot is not None else bar
+                records = _collected(bar, thumbnails) if plot is not None else bar
                 for number, segment in enumerate(segments(records, duration=duration, change_odds=change_odds), 1):
                     terminal.clear_progress()
                     click.echo(_printed(segment, form=form, number=number))
@@ -84,7 +84,8 @@ def _printed(segment: Segment, *, form: str | None, number: int) -> str:
     return f"{start:>10} - {end:>10}  {segment.score:.4f}  {segment.label}"
 
 
-def _seen_by(thumbnails: Thumbnails, records: Iterable[Record]) -> Iterator[Record]:
+def _collected(records: Iterable[Record], thumbnails: Thumbnails) -> Iterator[Record]:
+    """The records, whose pictures `thumbnails` keeps on the way."""
     for record in records:
-        thumbnails.see(record)
+        thumbnails.add(record)
         yield record

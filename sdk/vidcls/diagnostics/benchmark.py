@@ -6,19 +6,27 @@ memory is the model's and not that of whatever asked.
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
+from vidcls.diagnostics import child
 from vidcls.errors import VidclsError
+from vidcls.progress import Track, untracked
+
+T = TypeVar("T")
 
 STAGES = ("decode", "preprocess", "inference", "total")
+# What is repeated, in this order.
+_LOOPS = ("one by one", "many")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,70 +53,109 @@ class Benchmark:
 
 
 def benchmark(
-    model: str | Path, video: str | Path, *, runs: int, device: str = "auto", engine: str = "onnxruntime"
+    model: str | Path,
+    video: str | Path,
+    *,
+    runs: int,
+    device: str = "auto",
+    engine: str = "onnxruntime",
+    track: Track = untracked,
 ) -> Benchmark:
-    """Classify `video` 2 * `runs` + 1 times in a fresh process, which shows its progress on stderr.
+    """Classify `video` 2 * `runs` + 1 times in a fresh process.
+
+    Args:
+        model, video: paths; the video may be a URL.
+        runs: predictions to take medians of, at least 1.
+        device, engine: as for `VideoClassifier`.
+        track: follows both loops of `runs` predictions.
 
     Raises:
         VidclsError: what stops the model from classifying the video.
         ValueError: runs is less than 1.
+
+    >>> from vidcls.diagnostics.benchmark import benchmark
+    >>> result = benchmark("model.onnx", "clip.avi", runs=2, device="cpu")
+    >>> result.provider, result.runs, result.videos_per_s > 0
+    ('CPUExecutionProvider', 2, True)
     """
     if runs < 1:
         raise ValueError(f"runs is {runs}, expected at least 1")
     arguments = [str(model), str(video), str(runs), device, engine, repr(time.time())]
-    command = [sys.executable, "-m", "vidcls.diagnostics.benchmark", *arguments]
-    child = subprocess.run(command, stdout=subprocess.PIPE, check=False)  # noqa: S603 - our own module
-    lines = child.stdout.splitlines()
-    if child.returncode != 0 or not lines:
-        raise VidclsError(f"{model}: the process that measures it ended with code {child.returncode}")
-    answer = json.loads(lines[-1])
-    if "error" in answer:
-        raise VidclsError(answer["error"])
+    with child.start("vidcls.diagnostics.benchmark", arguments, stderr=None) as process:
+        messages = _messages(process)
+        next(messages, None)  # the first prediction
+        for label in _LOOPS:
+            for _ in track(itertools.islice(messages, runs), label=label, length=runs):
+                pass
+        answer = next(messages, None)
+    if process.returncode != 0 or answer is None:
+        raise VidclsError(f"{model}: the process that measures it ended with code {process.returncode}")
     return Benchmark(**answer)
 
 
+def _messages(process: subprocess.Popen[bytes]) -> Iterator[dict[str, Any]]:
+    """What the process sends, until that is an error, which is raised."""
+    for line in process.stdout or ():
+        message = json.loads(line)
+        if "error" in message:
+            raise VidclsError(message["error"])
+        yield message
+
+
 def main(arguments: Sequence[str]) -> None:
-    """Measure, and print a Benchmark's fields, or an error, as one line of JSON."""
+    """Measure: send a message after each prediction, and last a Benchmark's fields, or an error."""
     model, video, runs, device, engine, started = arguments
+    send = child.answers()
     try:
-        fields = _measure(model, video, runs=int(runs), device=device, engine=engine, started=float(started))
+        result = _measure(model, video, runs=int(runs), device=device, engine=engine, started=float(started), send=send)
+        send(dataclasses.asdict(result))
     except VidclsError as error:
-        fields = {"error": str(error)}
-    print(json.dumps(fields))  # noqa: T201 - to the process that asked
+        send({"error": str(error)})
 
 
-def _measure(model: str, video: str, *, runs: int, device: str, engine: str, started: float) -> dict[str, object]:
+def _measure(
+    model: str,
+    video: str,
+    *,
+    runs: int,
+    device: str,
+    engine: str,
+    started: float,
+    send: Callable[[dict[str, Any]], None],
+) -> Benchmark:
     before = time.perf_counter()
     from vidcls import VideoClassifier  # noqa: PLC0415 - importing is part of loading
-    from vidcls.cli import terminal  # noqa: PLC0415
-    from vidcls.video.reader import quiet_decoders  # noqa: PLC0415
+    from vidcls.video.opencv import quiet_decoders  # noqa: PLC0415
+
+    def sent(items: Iterable[T], label: str) -> Iterator[T]:
+        for number, item in enumerate(items, 1):
+            yield item
+            send({label: number})
 
     quiet_decoders()
     classifier = VideoClassifier(model, device=device, engine=engine)  # type: ignore[arg-type]
     load_s = time.perf_counter() - before
     classifier.predict(video)
     first_prediction_s = time.time() - started
+    send({"first prediction": 1})
 
-    with terminal.progress(range(runs), label="one by one", length=runs) as bar:
-        timings = [classifier.predict(video).timing_ms for _ in bar]
+    one_by_one, many = _LOOPS
+    timings = [classifier.predict(video).timing_ms for _ in sent(range(runs), one_by_one)]
     before = time.perf_counter()
-    with terminal.progress(
-        classifier.predict_many(itertools.repeat(video, runs)), label="many", length=runs
-    ) as answers:
-        for answer in answers:
-            if isinstance(answer, VidclsError):
-                raise answer
+    for answer in sent(classifier.predict_many(itertools.repeat(video, runs)), many):
+        if isinstance(answer, VidclsError):
+            raise answer
     seconds = time.perf_counter() - before
-    return {
-        "device": classifier.device,
-        "provider": classifier.provider,
-        "runs": runs,
-        "median_ms": {stage: round(statistics.median(one[stage] for one in timings), 3) for stage in STAGES},
-        "load_s": round(load_s, 3),
-        "first_prediction_s": round(first_prediction_s, 3),
-        "peak_rss_mb": round(peak_rss_mb(), 1),
-        "videos_per_s": round(runs / seconds, 3),
-    }
+    return Benchmark(
+        device=classifier.device,
+        provider=classifier.provider,
+        runs=runs,
+        median_ms={stage: round(statistics.median(one[stage] for one in timings), 3) for stage in STAGES},
+        load_s=round(load_s, 3),
+        first_prediction_s=round(first_prediction_s, 3),
+        peak_rss_mb=round(peak_rss_mb(), 1),
+        videos_per_s=round(runs / seconds, 3),
+    )
 
 
 def peak_rss_mb() -> float:

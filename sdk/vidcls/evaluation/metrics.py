@@ -51,6 +51,14 @@ def score_logits(logits: npt.NDArray[np.floating], class_ids: Sequence[int], lab
 
     top5 counts a video as right if fewer than five labels score above the true one (with five
     labels or fewer it is therefore 1).
+
+    >>> import numpy as np
+    >>> from vidcls.evaluation.metrics import score_logits
+    >>> scores = score_logits(np.array([[2.0, 0.0], [1.0, 0.5], [0.0, 3.0]]), [0, 1, 1], ["clap", "wave"])
+    >>> scores.confusion
+    [[1, 0], [1, 1]]
+    >>> print(f"{scores.top1:.2f}")
+    0.67
     """
     truth = np.asarray(class_ids)
     predicted = logits.argmax(axis=1)
@@ -83,6 +91,11 @@ def wilson_interval(right: int, videos: int) -> tuple[float, float]:
 
     Wilson's score interval, in the form of Brown, Cai and DasGupta, "Interval Estimation for a Binomial
     Proportion", Statistical Science 16 (2001), eq. 4. Videos of one source are not independent: it is then too narrow.
+
+    >>> from vidcls.evaluation.metrics import wilson_interval
+    >>> low, high = wilson_interval(36, 62)
+    >>> print(f"{low:.2f} to {high:.2f}")
+    0.46 to 0.70
     """
     z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
     share = right / videos
@@ -94,7 +107,7 @@ def wilson_interval(right: int, videos: int) -> tuple[float, float]:
 def calibration_error(
     probabilities: npt.NDArray[np.floating], class_ids: Sequence[int] | npt.NDArray[np.integer]
 ) -> float:
-    """How far the top-1 probability is from how often it is right: 0 is perfect, 0.2 is 20 points too sure or unsure.
+    """How far the top-1 probability is from how often it is right: 0 is perfect, 0.2 is 20 points too high or low.
 
     The expected calibration error of Guo et al., "On Calibration of Modern Neural Networks" (2017), eq. 3: videos in 15
     bins of equal width by their top-1 probability, |accuracy - mean probability| of each bin, weighted by its videos.
@@ -103,6 +116,11 @@ def calibration_error(
     Args:
         probabilities: [videos, labels]; at least one video.
         class_ids: the true one of each video.
+
+    >>> import numpy as np
+    >>> from vidcls.evaluation.metrics import calibration_error
+    >>> print(f"{calibration_error(np.array([[0.9, 0.1], [0.9, 0.1]]), [0, 1]):.2f}")
+    0.40
     """
     confidence = probabilities.max(axis=1)
     right = probabilities.argmax(axis=1) == np.asarray(class_ids)

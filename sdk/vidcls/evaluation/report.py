@@ -11,9 +11,10 @@ import numpy.typing as npt
 from vidcls.clips import read_clips
 from vidcls.contract import Contract
 from vidcls.evaluation.metrics import score_logits
-from vidcls.figures.charts import Strip, write_confusion, write_contact_sheet
+from vidcls.figures.confusion import write_confusion
+from vidcls.figures.contact_sheet import Strip, write_contact_sheet
 from vidcls.prediction import softmax
-from vidcls.video.reader import source_name
+from vidcls.video.source import source_name
 
 CONFUSION_FILE = "confusion.png"
 MISTAKES_FILE = "mistakes.png"
@@ -38,6 +39,17 @@ def write_pictures(
 
     Raises:
         VideoError: a video with a wrong answer cannot be read any more.
+
+    >>> import numpy as np
+    >>> from pathlib import Path
+    >>> from vidcls import VideoClassifier
+    >>> from vidcls.evaluation.report import write_pictures
+    >>> model = VideoClassifier("model.onnx", device="cpu")
+    >>> videos = [Path("clip.avi")]
+    >>> logits = np.stack([model.predict(video).logits for video in videos])
+    >>> write_pictures(Path(), name="mine", videos=videos, logits=logits, class_ids=[0], contract=model.contract)
+    >>> Path("confusion.png").is_file(), Path("mistakes.png").is_file()
+    (True, True)
     """
     scores = score_logits(logits, class_ids, contract.labels)
     low, high = scores.top1_interval

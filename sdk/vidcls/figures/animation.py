@@ -18,6 +18,11 @@ def write_animation(frames: npt.NDArray[np.uint8], path: Path, *, seconds: float
 
     Raises:
         ValueError: the path has another ending.
+
+    >>> import numpy as np
+    >>> from pathlib import Path
+    >>> from vidcls.figures.animation import write_animation
+    >>> write_animation(np.zeros((4, 32, 32, 3), np.uint8), Path("clip.gif"), seconds=0.8)
     """
     ending = path.suffix.lower()
     if ending not in _OPTIONS:

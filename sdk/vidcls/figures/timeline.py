@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
+from vidcls.figures.fonts import font
+from vidcls.temporal.record import Record
 from vidcls.temporal.timeline import Segment, clock
-
-if TYPE_CHECKING:
-    from vidcls.temporal.record import Record
 
 WIDTH = 1600  # px, of the whole picture
 THUMBNAILS = 10
@@ -22,7 +20,7 @@ MARGIN = 16
 ROW = 30  # px, height of a label's band
 TEXT = 15  # px
 
-# Told apart by people with any kind of colour vision (Okabe and Ito's palette, without black and yellow).
+# Distinct to people with any kind of colour vision (Okabe and Ito's palette, without black and yellow).
 COLOURS = ((0, 114, 178), (213, 94, 0), (0, 158, 115), (204, 121, 167), (86, 180, 233), (230, 159, 0))
 INK, FAINT, PAPER = (40, 40, 40), (225, 225, 225), (255, 255, 255)
 
@@ -41,8 +39,8 @@ class Thumbnails:
         self._newest: Image.Image | None = None
         self._pictures: list[Image.Image] = []
 
-    def see(self, record: Record) -> None:
-        """Look at the next record."""
+    def add(self, record: Record) -> None:
+        """Take the next record's picture, where it is the first of its part."""
         self._newest = _thumbnail(record.picture)
         while len(self._pictures) < THUMBNAILS and record.prediction.timestamps.max() >= self._next_time:
             self._pictures.append(self._newest)
@@ -74,10 +72,18 @@ def write_timeline(
         labels: the model's labels, in whose order the bands stand.
         duration: of the video, in seconds.
         thumbnails: spread evenly over the video.
+
+    >>> from pathlib import Path
+    >>> from PIL import Image
+    >>> from vidcls import Segment
+    >>> from vidcls.figures.timeline import write_timeline
+    >>> found = [Segment(start=0.0, end=4.0, label="clap", score=0.9)]
+    >>> thumbnails = [Image.new("RGB", (80, 60))]
+    >>> write_timeline(Path("timeline.png"), found, labels=["clap"], duration=4.0, thumbnails=thumbnails)
     """
-    font = ImageFont.load_default(TEXT)
     shown = [label for label in labels if any(segment.label == label for segment in found)]
-    left = MARGIN + round(max(font.getlength(label) for label in shown)) + MARGIN
+    text = font(TEXT, texts=shown)
+    left = MARGIN + round(max(text.getlength(label) for label in shown)) + MARGIN
     scale = (WIDTH - MARGIN - left) / duration if duration > 0 else 0.0
     top = MARGIN + max(picture.height for picture in thumbnails) + MARGIN
     bottom = top + ROW * len(shown)
@@ -86,20 +92,33 @@ def write_timeline(
     part = (WIDTH - MARGIN - left) / len(thumbnails)
     for number, picture in enumerate(thumbnails):
         canvas.paste(picture, (round(left + part * (number + 0.5) - picture.width / 2), MARGIN))
-    tick = next((step for step in TICKS if duration / step <= 12), TICKS[-1])
-    for number in range(int(duration / tick) + 1):
-        x = left + number * tick * scale
-        draw.line((x, top, x, bottom + 4), FAINT)
-        text = clock(number * tick, digits=1 if tick < 1 else 0)
-        draw.text((x, bottom + 8), text, INK, font, anchor="ma")
+    _draw_ticks(draw, text, duration=duration, left=left, scale=scale, top=top, bottom=bottom)
     for row, label in enumerate(shown):
         middle = top + ROW * row + ROW // 2
         draw.line((left, middle, WIDTH - MARGIN, middle), FAINT)
-        draw.text((left - MARGIN // 2, middle), label, INK, font, anchor="rm")
+        draw.text((left - MARGIN // 2, middle), label, INK, text, anchor="rm")
         for segment in found:
             if segment.label == label:
                 _draw_segment(draw, segment, left + segment.start * scale, left + segment.end * scale, middle, row)
     canvas.save(path)
+
+
+def _draw_ticks(
+    draw: ImageDraw.ImageDraw,
+    text: ImageFont.FreeTypeFont,
+    *,
+    duration: float,
+    left: float,
+    scale: float,
+    top: float,
+    bottom: float,
+) -> None:
+    """Lines from `top` to `bottom` with the time below them; `scale` is in px per second."""
+    tick = next((step for step in TICKS if duration / step <= 12), TICKS[-1])
+    for number in range(int(duration / tick) + 1):
+        x = left + number * tick * scale
+        draw.line((x, top, x, bottom + 4), FAINT)
+        draw.text((x, bottom + 8), clock(number * tick, digits=1 if tick < 1 else 0), INK, text, anchor="ma")
 
 
 def _draw_segment(
@@ -110,10 +129,10 @@ def _draw_segment(
     mixed = colour * segment.score + np.array(PAPER) * (1 - segment.score)
     box = (start, middle - ROW // 2 + 3, max(end - 1, start + 1), middle + ROW // 2 - 3)
     draw.rectangle(box, tuple(int(value) for value in mixed), tuple(int(value) for value in colour))
-    text, font = f"{segment.score:.2f}", ImageFont.load_default(TEXT - 2)
-    if font.getlength(text) + 6 < end - start:
+    score, small = f"{segment.score:.2f}", font(TEXT - 2, texts=[])
+    if small.getlength(score) + 6 < end - start:
         ink = PAPER if mixed.mean() < 140 else INK
-        draw.text(((start + end) / 2, middle), text, ink, font, anchor="mm")
+        draw.text(((start + end) / 2, middle), score, ink, small, anchor="mm")
 
 
 def _thumbnail(picture: npt.NDArray[np.uint8]) -> Image.Image:

@@ -8,49 +8,30 @@ older ones.
 
 from __future__ import annotations
 
-import logging
-import math
 import threading
-import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-import cv2
 import numpy as np
-import numpy.typing as npt
 
 from vidcls.contract import Contract
-from vidcls.errors import VideoError
 from vidcls.preprocessing import crop_frame
-from vidcls.sampling import CLOCK_SECONDS, duration_seconds
+from vidcls.sampling import CLOCK_SECONDS
 from vidcls.temporal.windows import Window, pick_frames
-from vidcls.video.reader import VideoSource, iter_frames, read_times, source_name
-
-# Seconds to wait before a lost source is tried again: doubled after every failure, up to the last.
-FIRST_RETRY_SECONDS = 0.5
-LAST_RETRY_SECONDS = 30.0
+from vidcls.video.protocol import Frame
 
 # How often waiting threads look whether they shall stop. A flag that is looked at may be set from a
 # signal handler; a lock could be held by the very thread that the signal interrupted.
 POLL_SECONDS = 0.1
 
-# A file whose decoding falls behind its own pace by more than this is played later, not faster.
-LATE_SECONDS = 0.2
-
-# For how long frames may be taken for such that waited while the stream was opened.
-AT_ONCE_SECONDS = 2.0
-
-Frame: TypeAlias = npt.NDArray[np.uint8]
 Reader: TypeAlias = Callable[["Capture"], None]
-
-_logger = logging.getLogger("vidcls")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Catch:
-    """A window as it was caught, and what was lost since the catch before.
+class CapturedWindow:
+    """A window that is complete, and what was lost since the one handed out before.
 
     captured: monotonic seconds at which the window ended.
     dropped_frames, dropped_windows: that nobody had time for; a dropped frame is one that was new in a
@@ -83,7 +64,7 @@ class Capture:
         self._current_frames = 0  # how many frames are new in it
         self._pending: int | None = None  # the newest complete one that nobody has asked for
         self._pending_frames = 0
-        self._dropped_frames = self._dropped_windows = 0  # since the last catch
+        self._dropped_frames = self._dropped_windows = 0  # since the last window handed out
         self._gap_seconds = 0.0
         self._zero = 0.0  # monotonic seconds of the first frame
         self._picture: Frame = np.empty((0, 0, 3), np.uint8)
@@ -106,7 +87,7 @@ class Capture:
         return self._stopping
 
     def stop(self) -> None:
-        """Make the thread end soon, and `catch` return None; may be called by any thread and signal handler."""
+        """Make the thread end soon, and `next_window` return None; may be called by any thread and signal handler."""
         self._stopping = True
 
     def close(self) -> None:
@@ -114,8 +95,8 @@ class Capture:
         self.stop()
         self._thread.join()
 
-    def catch(self) -> Catch | None:
-        """Wait for a complete window that was not caught yet; the newest of them. None at the end.
+    def next_window(self) -> CapturedWindow | None:
+        """Wait for a complete window that was not handed out yet; the newest of them. None at the end.
 
         Raises:
             VideoError: a file cannot be decoded any further.
@@ -124,10 +105,10 @@ class Capture:
             while not self._stopping:
                 if self._pending is not None:
                     start, self._pending = self._start(self._pending), None
-                    return self._caught(start, end=start + self._clip)
+                    return self._captured(start, end=start + self._clip)
                 if self._tail is not None:
                     (start, end), self._tail = self._tail, None
-                    return self._caught(start, end=end)
+                    return self._captured(start, end=end)
                 if self._error is not None:
                     raise self._error
                 if self._ended:
@@ -206,7 +187,7 @@ class Capture:
             self._dropped_frames += self._pending_frames
             self._pending = None
 
-    def _caught(self, start: float, *, end: float) -> Catch:
+    def _captured(self, start: float, *, end: float) -> CapturedWindow:
         times = list(self._times)
         picked = pick_frames(times, start=start, contract=self._contract)
         window = Window(
@@ -216,7 +197,7 @@ class Capture:
             timestamps=np.array([times[index] for index in picked]),
             picture=self._picture,
         )
-        catch = Catch(
+        captured = CapturedWindow(
             window=window,
             captured=self._zero + end,
             dropped_frames=self._dropped_frames,
@@ -224,131 +205,4 @@ class Capture:
             gap_seconds=self._gap_seconds,
         )
         self._dropped_frames, self._dropped_windows, self._gap_seconds = 0, 0, 0.0
-        return catch
-
-
-def paced_file(source: VideoSource) -> Reader:
-    """Read a file at its own pace, as if it was being filmed now.
-
-    Raises:
-        VideoError: the file cannot be opened or has no frame that can be decoded.
-    """
-    times = read_times(source)
-
-    def read(capture: Capture) -> None:
-        zero = time.monotonic()
-        capture.begin(captured=zero)
-        for at, picture in zip(times, iter_frames(source, range(len(times))), strict=True):
-            late = time.monotonic() - (zero + at)
-            if late > LATE_SECONDS:
-                zero += late
-                capture.begin(captured=zero)
-            if not _sleep(until=zero + at, capture=capture):
-                return
-            capture.add(at, picture)
-        duration = duration_seconds(times)
-        if _sleep(until=zero + duration, capture=capture):
-            capture.end(duration=duration)
-
-    return read
-
-
-def live(source: int | str, *, timeout_seconds: float) -> Reader:
-    """Read a camera or a network stream, and open it again whenever it is lost, until told to stop.
-
-    A frame's time is when it arrived. A URL that names a file of known length is played at its pace.
-
-    Raises:
-        VideoError: it cannot be opened the first time.
-    """
-    name = source_name(source)
-    first = _open(source, timeout_seconds=timeout_seconds)
-    if first is None:
-        hint = "it is plugged in and not in use" if isinstance(source, int) else "the address, and that it is up"
-        raise VideoError(name, f"cannot be opened; check {hint}")
-    if isinstance(source, str) and first.get(cv2.CAP_PROP_FRAME_COUNT) > 0:
-        first.release()
-        return paced_file(source)
-
-    def read(capture: Capture) -> None:
-        opened: cv2.VideoCapture | None = first
-        zero = newest = math.nan
-        while opened is not None:
-            try:
-                for arrived, picture in _arrivals(opened, capture):
-                    if math.isnan(zero):
-                        zero = arrived
-                        capture.begin(captured=zero)
-                    elif not capture.connected:
-                        _logger.warning("%s: there again, %.1f s without a picture", name, arrived - newest)
-                        capture.begin_again(arrived - zero)
-                    capture.connected = True
-                    capture.add(arrived - zero, picture)
-                    newest = arrived
-            finally:
-                opened.release()
-            if capture.stopping:
-                return
-            if capture.connected:
-                _logger.warning("%s: lost; trying to open it again", name)
-            capture.connected = False
-            opened = _open_again(source, capture, timeout_seconds=timeout_seconds)
-
-    return read
-
-
-def _arrivals(opened: cv2.VideoCapture, capture: Capture) -> Iterator[tuple[float, Frame]]:
-    """(monotonic seconds, uint8 RGB [H, W, 3]) of every frame, until the source is lost or shall stop.
-
-    Frames that came in while a network stream was being opened are handed out all at once; they are passed
-    over, since by their arrival they would lie at one moment. They show by coming at more than four times
-    the pace that their own stamps state.
-    """
-    first = arrived = stamp = math.nan
-    at_once = True
-    while not capture.stopping and opened.grab():
-        before, arrived = arrived, time.monotonic()
-        if at_once:
-            first = arrived if math.isnan(first) else first
-            earlier, stamp = stamp, opened.get(cv2.CAP_PROP_POS_MSEC) / 1000
-            # No number, and so at once, for the first frame.
-            at_once = not arrived - before >= (stamp - earlier) / 4 and arrived - first < AT_ONCE_SECONDS
-        if not at_once:
-            decoded, bgr = opened.retrieve()
-            if decoded:
-                yield arrived, cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)  # type: ignore[misc]
-
-
-def _open(source: int | str, *, timeout_seconds: float) -> cv2.VideoCapture | None:
-    if isinstance(source, int):
-        opened = cv2.VideoCapture(source)
-    else:
-        milliseconds = round(timeout_seconds * 1000)
-        limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, milliseconds, cv2.CAP_PROP_READ_TIMEOUT_MSEC, milliseconds]
-        opened = cv2.VideoCapture(source, cv2.CAP_FFMPEG, limits)
-        opened.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
-    if opened.isOpened():
-        return opened
-    opened.release()
-    return None
-
-
-def _open_again(source: int | str, capture: Capture, *, timeout_seconds: float) -> cv2.VideoCapture | None:
-    """The source, as soon as it can be opened; None where the capture shall stop."""
-    wait = FIRST_RETRY_SECONDS
-    while _sleep(until=time.monotonic() + wait, capture=capture):
-        opened = _open(source, timeout_seconds=timeout_seconds)
-        if opened is not None:
-            return opened
-        wait = min(2 * wait, LAST_RETRY_SECONDS)
-    return None
-
-
-def _sleep(*, until: float, capture: Capture) -> bool:
-    """Sleep until that monotonic second; False as soon as the capture shall stop."""
-    while not capture.stopping:
-        left = until - time.monotonic()
-        if left <= 0:
-            return True
-        time.sleep(min(left, POLL_SECONDS))
-    return False
+        return captured

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import time
 import weakref
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Literal, TypeAlias, get_args
 
@@ -15,13 +13,13 @@ import numpy.typing as npt
 
 from vidcls.clips import SampledClips
 from vidcls.contract import Contract
-from vidcls.live.capture import Capture, live, paced_file
+from vidcls.live.capture import Capture
+from vidcls.live.file_source import FileSource, FileWindows
+from vidcls.live.readers import read_live, read_paced
 from vidcls.prediction import Prediction
-from vidcls.prefetch import map_ahead
+from vidcls.schema import check_choice
 from vidcls.temporal.record import Record
-from vidcls.temporal.windows import FileWindows
-from vidcls.video.reader import VideoSource
-from vidcls.video.source import is_url
+from vidcls.video.source import VideoSource, is_url
 
 Pace: TypeAlias = Literal["realtime", "fastest"]
 Classify: TypeAlias = Callable[[SampledClips], Prediction]
@@ -90,8 +88,7 @@ def open_stream(
     timeout_seconds: float,
 ) -> Stream:
     """Open a source; see VideoClassifier.stream."""
-    if pace not in get_args(Pace):
-        raise ValueError(f"pace is {pace!r}, expected one of {', '.join(map(repr, get_args(Pace)))}")
+    check_choice("pace", pace, get_args(Pace))
     step = contract.sampling.clip_seconds / 2 if step_seconds is None else step_seconds
     for name, seconds in (("step_seconds", step), ("timeout_seconds", timeout_seconds)):
         if not seconds > 0:
@@ -103,9 +100,9 @@ def open_stream(
             raise ValueError(f"pace is 'fastest', but camera {source} has a pace of its own; take 'realtime'")
         return Stream(FileSource(FileWindows(source, contract, step_seconds=step)), classify)
     if isinstance(source, int) or (isinstance(source, str) and is_url(source)):
-        reader = live(source, timeout_seconds=timeout_seconds)
+        reader = read_live(source, timeout_seconds=timeout_seconds)
     else:
-        reader = paced_file(source)
+        reader = read_paced(source)
     return Stream(LiveSource(Capture(reader, contract, step_seconds=step)), classify)
 
 
@@ -131,56 +128,18 @@ class LiveSource:
     def records(self, classify: Classify) -> Generator[Record, None, None]:
         """Ends with the source, or when stopped."""
         try:
-            while (catch := self._capture.catch()) is not None:
-                prediction = classify(catch.window.as_views())
-                lag = time.monotonic() - catch.captured
+            while (captured := self._capture.next_window()) is not None:
+                prediction = classify(captured.window.as_clips())
+                lag = time.monotonic() - captured.captured
                 yield Record(
                     prediction=prediction,
-                    window=(catch.window.start, catch.window.end),
+                    window=(captured.window.start, captured.window.end),
                     time=datetime.now(UTC) - timedelta(seconds=lag),
                     lag_seconds=lag,
-                    dropped_frames=catch.dropped_frames,
-                    dropped_windows=catch.dropped_windows,
-                    gap_seconds=catch.gap_seconds,
-                    picture=catch.window.picture,
+                    dropped_frames=captured.dropped_frames,
+                    dropped_windows=captured.dropped_windows,
+                    gap_seconds=captured.gap_seconds,
+                    picture=captured.window.picture,
                 )
         finally:
             self._capture.close()
-
-
-class FileSource:
-    """Records of every window of a file, none dropped, decoded one ahead of the model."""
-
-    connected = True
-
-    def __init__(self, windows: FileWindows) -> None:
-        self._windows = windows
-        self._stopping = False
-        self.total, self.duration = len(windows.starts), windows.duration
-        self.picture: npt.NDArray[np.uint8] | None = None
-
-    def stop(self) -> None:
-        """Let the next record be none."""
-        self._stopping = True
-
-    def close(self) -> None:
-        """The thread ends with `records`."""
-
-    def records(self, classify: Classify) -> Generator[Record, None, None]:
-        """Ends with the file, or when stopped."""
-        windows = iter(self._windows)
-        with closing(map_ahead(lambda _: next(windows, None), itertools.repeat(None), threads=1)) as decoded:
-            for window in decoded:
-                if window is None or self._stopping:
-                    return
-                self.picture = window.picture
-                yield Record(
-                    prediction=classify(window.as_views()),
-                    window=(window.start, window.end),
-                    time=datetime.now(UTC),
-                    lag_seconds=0.0,
-                    dropped_frames=0,
-                    dropped_windows=0,
-                    gap_seconds=0.0,
-                    picture=window.picture,
-                )

@@ -72,7 +72,7 @@ class Cuda:
     problem: Problem | None
 
 
-def look(runtime: ModuleType) -> Cuda:
+def find_cuda(runtime: ModuleType) -> Cuda:
     """Look at everything that this onnxruntime's CUDA needs, and load CUDA's libraries for it.
 
     Those that pip installed, as extras of onnxruntime-gpu or with torch, are found without a search path.

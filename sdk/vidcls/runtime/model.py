@@ -1,63 +1,82 @@
-"""An ONNX file with a contract: opened, read, and the one held against the other."""
+"""An ONNX file with a contract: read, opened, and the one compared with the other."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, TypeAlias, get_args
+from typing import get_args
 
 from vidcls.contract import METADATA_KEY, ModelContract, from_json
 from vidcls.errors import DeviceError, ModelError
-from vidcls.runtime.onnxruntime_session import ASKED_FOR, Device, OnnxRuntimeSession
+from vidcls.runtime.onnx_file import read_metadata
+from vidcls.runtime.onnxruntime_session import OnnxRuntimeSession
 from vidcls.runtime.openvino_session import OpenVinoSession
+from vidcls.runtime.session import ASKED_FOR, Device, Engine, Session
+from vidcls.schema import check_choice
 
-Engine = Literal["onnxruntime", "openvino"]
-AnySession: TypeAlias = OnnxRuntimeSession | OpenVinoSession
 
-
-def open_model(path: Path, *, device: Device, engine: Engine = "onnxruntime") -> tuple[AnySession, ModelContract]:
+def open_model(path: Path, *, device: Device, engine: Engine) -> tuple[Session, ModelContract]:
     """Open an exported model on a device, with an engine, and read its contract.
 
     Raises:
         ModelError: not a vidcls model, damaged, or its contract does not fit its graph.
-        DeviceError: "cuda" cannot be used on this machine, or not with this engine.
+        DeviceError: "cuda" cannot be used on this machine, with this engine or for this model.
         DependencyError: the engine is not installed.
     """
-    session = _open(path, device=device, engine=engine)
-    if METADATA_KEY not in session.metadata:
-        raise ModelError(f"{path}: an ONNX file, but not a vidcls model; export it with vidcls-export")
-    contract = from_json(ModelContract, session.metadata[METADATA_KEY], where=str(path))
+    check_choice("device", device, get_args(Device))
+    check_choice("engine", engine, get_args(Engine))
+    contract = read_contract(path)
+    session = _open_session(path, contract, device=device, engine=engine)
     _check_graph(path, contract, session)
-    if contract.model.precision == "int8" and session.device == "cuda":
-        if device == "cuda":
-            raise DeviceError(
-                f"{path}: is an int8 model, which is for CPUs; open it on device 'cpu', or export it with "
-                "--precision fp16 for CUDA"
-            )
-        session = OnnxRuntimeSession(path, device="cpu")
     return session, contract
 
 
-def _open(path: Path, *, device: Device, engine: Engine) -> AnySession:
-    if engine not in get_args(Engine):
-        raise ValueError(f"engine is {engine!r}, expected one of {', '.join(map(repr, get_args(Engine)))}")
-    if engine == "onnxruntime":
+def read_contract(path: Path) -> ModelContract:
+    """The contract in an exported model's metadata; the model is not opened.
+
+    Raises:
+        ModelError: not a vidcls model, or damaged.
+    """
+    if not path.is_file():
+        raise ModelError(f"{path}: there is no such file; export a model with vidcls-export")
+    try:
+        metadata = read_metadata(path)
+    except ValueError as error:
+        raise ModelError(
+            f"{path}: cannot be read as an ONNX model; the file is damaged, cut off, or of another kind ({error})"
+        ) from None
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read ({error.strerror})") from None
+    if METADATA_KEY not in metadata:
+        raise ModelError(f"{path}: not a vidcls model; export it with vidcls-export")
+    return from_json(ModelContract, metadata[METADATA_KEY], where=str(path))
+
+
+def _open_session(path: Path, contract: ModelContract, *, device: Device, engine: Engine) -> Session:
+    if engine == "openvino":
+        if device == "cuda":
+            raise DeviceError(f"{ASKED_FOR}engine 'openvino' is for CPUs; use engine 'onnxruntime', or device 'cpu'")
+        return OpenVinoSession(path)
+    if contract.model.precision != "int8" or device == "cpu":
         return OnnxRuntimeSession(path, device=device)
-    if device not in get_args(Device):
-        raise ValueError(f"device is {device!r}, expected one of {', '.join(map(repr, get_args(Device)))}")
     if device == "cuda":
-        raise DeviceError(f"{ASKED_FOR}engine 'openvino' is for CPUs; use engine 'onnxruntime', or device 'cpu'")
-    return OpenVinoSession(path)
+        raise DeviceError(
+            f"{path}: is an int8 model, which is for CPUs; open it on device 'cpu', or export it with "
+            "--precision fp16 for CUDA"
+        )
+    session = OnnxRuntimeSession(path, device="cpu")
+    session.device_reason = "int8 models are for CPUs"
+    return session
 
 
-def _check_graph(path: Path, contract: ModelContract, session: AnySession) -> None:
-    """Hold the contract against the graph it came with."""
+def _check_graph(path: Path, contract: ModelContract, session: Session) -> None:
+    """Compare the contract with the graph it came with."""
     size, frames, labels = contract.image.crop_size, contract.sampling.frames, len(contract.labels)
     shape = [frames, 3, size, size] if contract.model.input.layout == "BTCHW" else [frames, size, size, 3]
     element = "float" if contract.model.input.dtype == "float32" else "uint8"
     facts = [
         ("input name", contract.model.input.name, session.input_name),
         ("input type", f"tensor({element})", session.input_type),
-        ("input shape after the batch", shape, session.input_shape[1:]),
+        ("input shape after the batch", shape, list(session.input_shape[1:])),
         ("output name", contract.model.output.name, session.output_name),
         ("output type", "tensor(float)", session.output_type),
         ("number of labels", labels, session.output_shape[-1] if session.output_shape else None),

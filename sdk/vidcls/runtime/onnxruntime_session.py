@@ -7,7 +7,7 @@ import threading
 from collections import Counter
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -15,10 +15,9 @@ import numpy.typing as npt
 from vidcls.cpus import usable_cpus
 from vidcls.errors import DependencyError, DeviceError, ModelError
 from vidcls.runtime import cuda
+from vidcls.runtime.session import ASKED_FOR, Device
+from vidcls.schema import check_choice
 
-Device = Literal["auto", "cpu", "cuda"]
-
-ASKED_FOR = "device 'cuda' was asked for, but "  # how every DeviceError of opening on it begins
 _CPU = "CPUExecutionProvider"
 # Views in one run on CUDA: enough to fill a card, and a few hundred MB of ViT-B's activations in fp16.
 _CUDA_BATCH = 8
@@ -27,17 +26,9 @@ _logger = logging.getLogger("vidcls")
 
 
 class OnnxRuntimeSession:
-    """An open ONNX model.
+    """An open ONNX model; a `vidcls.runtime.session.Session`."""
 
-    device: "cpu" or "cuda": where all of the graph runs, not what was asked for.
-    device_reason: why there, for people.
-    provider: which of onnxruntime's providers runs it.
-    batch: how many inputs to hand over at once, where there are many.
-    metadata: the file's metadata texts.
-    input_shape, output_shape: of its one input and one output; a free dimension is a str or None.
-    """
-
-    def __init__(self, path: Path, *, device: Device, cuda_graph: bool = False) -> None:
+    def __init__(self, path: Path, *, device: Device) -> None:
         """Open `path` on `device`.
 
         "cuda" never falls back, and takes no node of the graph on the CPU; "auto" takes CUDA where
@@ -47,20 +38,18 @@ class OnnxRuntimeSession:
         Args:
             path: the ONNX file.
             device: what to run it on.
-            cuda_graph: on CUDA, record what a run of each batch size launches and replay it.
 
         Raises:
             ModelError: not an ONNX file that onnxruntime can load.
             DeviceError: "cuda" cannot be used here.
             DependencyError: onnxruntime is not installed.
         """
-        if device not in get_args(Device):
-            raise ValueError(f"device is {device!r}, expected one of {', '.join(map(repr, get_args(Device)))}")
+        check_choice("device", device, get_args(Device))
         if not path.is_file():
             raise ModelError(f"{path}: there is no such file; export a model with vidcls-export")
         runtime = import_onnxruntime()
-        self._path, self._errors = path, _errors(runtime)
-        self.device, self.device_reason, self._session = _open(runtime, path, device=device, cuda_graph=cuda_graph)
+        self.path, self._errors = path, _errors(runtime)
+        self.device, self.device_reason, self._session = _open(runtime, path, device=device)
         self.provider: str = self._session.get_providers()[0]
         self.batch = _CUDA_BATCH if self.device == "cuda" else 1
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
@@ -70,7 +59,6 @@ class OnnxRuntimeSession:
                 "export the model with vidcls-export"
             )
         try:
-            self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
             self.input_name: str = inputs[0].name
             self.input_type: str = inputs[0].type
             self.input_shape: list[int | str | None] = inputs[0].shape
@@ -95,24 +83,23 @@ class OnnxRuntimeSession:
         except self._errors as error:
             if self.device == "cpu":
                 raise ModelError(
-                    f"{self._path}: onnxruntime cannot run it on device 'cpu' ({_first_line(error)}); the file is "
+                    f"{self.path}: onnxruntime cannot run it on device 'cpu' ({_first_line(error)}); the file is "
                     "damaged, or needs another onnxruntime"
                 ) from None
-            raise DeviceError(f"{self._path}: on device 'cuda', {cuda.explain(str(error))}") from None
+            raise DeviceError(f"{self.path}: on device 'cuda', {cuda.explain(str(error))}") from None
         return np.asarray(logits, np.float32)
 
 
 class BoundRuns:
     """Runs of a session through input and output buffers that stay on its device, one pair per batch size.
 
-    A run then allocates nothing and copies the input once to the device and the logits once from it;
-    a CUDA graph, which replays its launches on the very same addresses, needs such buffers.
+    A run then allocates nothing and copies the input once to the device and the logits once from it.
     """
 
     def __init__(self, runtime: ModuleType, session: Any, *, device: str) -> None:
         self._runtime, self._session, self._device = runtime, session, device
         (self._input,), (self._output,) = session.get_inputs(), session.get_outputs()
-        self._buffers: dict[int, tuple[Any, Any, Any, Any]] = {}
+        self._buffers: dict[int, tuple[Any, Any, Any]] = {}
         self._lock = threading.Lock()  # the buffers hold one run at a time
 
     def run(self, values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
@@ -124,21 +111,19 @@ class BoundRuns:
                 f"the input is {values.dtype} {list(values.shape)}, expected {np.dtype(element)} {self._input.shape}"
             )
         with self._lock:
-            source, target, binding, options = self._buffers.get(len(values)) or self._bind(len(values))
+            source, target, binding = self._buffers.get(len(values)) or self._bind(len(values))
             source.update_inplace(values)
-            self._session.run_with_iobinding(binding, options)
+            self._session.run_with_iobinding(binding)
             return np.array(target.numpy(), np.float32)  # a copy: on the CPU numpy() shows the buffer itself
 
-    def _bind(self, batch: int) -> tuple[Any, Any, Any, Any]:
+    def _bind(self, batch: int) -> tuple[Any, Any, Any]:
         value = self._runtime.OrtValue.ortvalue_from_shape_and_type
         source = value([batch, *self._input.shape[1:]], _ELEMENTS[self._input.type], self._device, 0)
         target = value([batch, *self._output.shape[1:]], _ELEMENTS[self._output.type], self._device, 0)
         binding = self._session.io_binding()
         binding.bind_ortvalue_input(self._input.name, source)
         binding.bind_ortvalue_output(self._output.name, target)
-        options = self._runtime.RunOptions()
-        options.add_run_config_entry("gpu_graph_id", str(batch))  # one CUDA graph for each shape
-        self._buffers[batch] = source, target, binding, options
+        self._buffers[batch] = source, target, binding
         return self._buffers[batch]
 
 
@@ -196,14 +181,14 @@ def open_whole(runtime: ModuleType, path: Path, *, provider: str, options: dict[
     )
 
 
-def _open(runtime: ModuleType, path: Path, *, device: Device, cuda_graph: bool) -> tuple[str, str, Any]:
+def _open(runtime: ModuleType, path: Path, *, device: Device) -> tuple[str, str, Any]:
     """(where it is, why there, the session)."""
     if device == "cpu":
         return "cpu", "the CPU was asked for", _open_on_cpu(runtime, path)
-    found = cuda.look(runtime)
+    found = cuda.find_cuda(runtime)
     problem = found.problem
     if problem is None:
-        opened = _open_on_cuda(runtime, path, cuda_graph=cuda_graph)
+        opened = _open_on_cuda(runtime, path)
         if not isinstance(opened, cuda.Problem):
             reason = f"CUDA runs all of the graph on {found.cards[0].name if found.cards else 'the card'}"
             _logger.info("running on CUDA: %s", reason)
@@ -220,11 +205,10 @@ def _open(runtime: ModuleType, path: Path, *, device: Device, cuda_graph: bool) 
     return "cpu", reason, on_cpu
 
 
-def _open_on_cuda(runtime: ModuleType, path: Path, *, cuda_graph: bool) -> Any:
-    # TF32, on by default, keeps 10 bits of every number in fp32's matrix products: no longer PyTorch's answer.
-    options = {"use_tf32": "0", "enable_cuda_graph": str(int(cuda_graph))}
+def _open_on_cuda(runtime: ModuleType, path: Path) -> Any:
     try:
-        return open_whole(runtime, path, provider=cuda.PROVIDER, options=options)
+        # TF32, on by default, keeps 10 bits of every number in fp32's matrix products: no longer PyTorch's answer.
+        return open_whole(runtime, path, provider=cuda.PROVIDER, options={"use_tf32": "0"})
     except _errors(runtime) as error:
         return cuda.explain(str(error))
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from vidcls.cpus import usable_cpus
 from vidcls.errors import DependencyError, ModelError
 
-# OpenVINO's names of element types, in onnxruntime's words, as the contract is held against them.
+# OpenVINO's names of element types, in onnxruntime's words, as the contract is compared with them.
 _TYPES = {"f32": "tensor(float)", "u8": "tensor(uint8)"}
 
 _SETTINGS = {
@@ -26,7 +26,7 @@ _SETTINGS = {
 
 
 class OpenVinoSession:
-    """An open ONNX model on the CPU; the same attributes as `OnnxRuntimeSession`, and the same answers."""
+    """An open ONNX model on the CPU; a `vidcls.runtime.session.Session` with onnxruntime's answers."""
 
     device = "cpu"
     device_reason = "OpenVINO was asked for, which vidcls runs on the CPU"
@@ -42,13 +42,12 @@ class OpenVinoSession:
         if not path.is_file():
             raise ModelError(f"{path}: there is no such file; export a model with vidcls-export")
         openvino = import_openvino()
-        self._path, self._errors = path, _errors(openvino)
+        self.path, self._errors = path, _errors(openvino)
         self.provider = f"OpenVINO {openvino.__version__.partition('-')[0]}"
         try:
             # Not Core.read_model: with what is not ONNX it would try the formats of other frameworks.
             frontend = openvino.frontend.FrontEndManager().load_by_framework("onnx")
             model = frontend.convert(frontend.load(str(path)))
-            self.metadata = _metadata(model)
             (source,), (target,) = _one_each(path, model.inputs, model.outputs)
             self.input_name, self.output_name = source.get_any_name(), target.get_any_name()
             self.input_type, self.output_type = _type(source), _type(target)
@@ -78,7 +77,7 @@ class OpenVinoSession:
             request = self._compiled.create_infer_request()
             return np.concatenate([np.array(request.infer([one[None]])[0], np.float32) for one in pixel_values])
         except self._errors as error:
-            raise ModelError(f"{self._path}: OpenVINO cannot run it ({_last_line(error)})") from None
+            raise ModelError(f"{self.path}: OpenVINO cannot run it ({_last_line(error)})") from None
 
 
 def import_openvino() -> ModuleType:
@@ -94,13 +93,6 @@ def import_openvino() -> ModuleType:
             f"openvino cannot be imported ({error}); install it with 'pip install \"vidcls[openvino]\"'"
         ) from error
     return openvino  # type: ignore[no-any-return]
-
-
-def _metadata(model: Any) -> dict[str, str]:
-    """The ONNX file's metadata texts."""
-    if "framework" not in model.get_rt_info():
-        return {}
-    return {name: str(text) for name, text in model.get_rt_info(["framework"]).value.items()}
 
 
 def _multiplies_bytes(model: Any) -> bool:
@@ -123,7 +115,7 @@ def _type(port: Any) -> str:
     return _TYPES.get(name, f"tensor({name})")
 
 
-def _shape(port: Any) -> list[int | None]:
+def _shape(port: Any) -> list[int | str | None]:
     return [size.get_length() if size.is_static else None for size in port.get_partial_shape()]
 
 

@@ -18,6 +18,11 @@ from vidcls.temporal.record import Record
 class Event:
     """Something that goes on for a while.
 
+        >>> with VideoClassifier("model.onnx").stream("long.mp4", pace="fastest") as records:
+        ...     events = [event for event in steady_events(records, enter_score=0.0, leave_score=0.0) if event.end]
+        >>> all(event.start < event.end for event in events)
+        True
+
     start: seconds after the stream's first frame.
     end: the same; None while it goes on.
     score: the highest that the smoothed probability of the label has got so far.
@@ -42,6 +47,10 @@ def steady_events(
     least_seconds: float = 0.0,
 ) -> Iterator[Event]:
     """The events of a stream, each handed out twice: when it starts, with end None, and when it has ended.
+
+        >>> with VideoClassifier("model.onnx").stream("long.mp4", pace="fastest") as records:
+        ...     list(steady_events(records, enter_score=1.0))
+        []
 
     Only one event goes on at a time. Times are those of the middles of windows, since an answer is about
     the whole window; smoothing delays both borders. A gap in the stream ends an event, and so does the
@@ -73,12 +82,12 @@ def steady_events(
 def _steady_events(
     records: Iterable[Record], *, smoothing: float, enter: float, leave: float, least_seconds: float
 ) -> Iterator[Event]:
-    event: Event | None = None  # that goes on, or that nobody has been told of
-    told = False
+    event: Event | None = None  # that goes on, or that was not handed out yet
+    is_given = False
     last: Record | None = None
     for record in records:
         if last is None or record.gap_seconds > 0:
-            if event is not None and told and last is not None:
+            if event is not None and is_given and last is not None:
                 yield _ended(event, last, at=last.window[1])
             event, at = None, record.window[0]
             smoothed = record.prediction.probabilities
@@ -89,8 +98,8 @@ def _steady_events(
         last = record
         if event is not None:
             score = float(smoothed[record.prediction.labels.index(event.label)])
-            if score < (leave if told else enter):
-                if told:
+            if score < (leave if is_given else enter):
+                if is_given:
                     yield _ended(event, record, at=at)
                 event = None
             else:
@@ -100,11 +109,11 @@ def _steady_events(
             label, score = record.prediction.labels[best], float(smoothed[best])
             start_time = _clock_time(record, at=at)
             event = Event(label=label, start=at, end=None, score=score, start_time=start_time, end_time=None)
-            told = False
-        if event is not None and not told and at - event.start >= least_seconds:
-            told = True
+            is_given = False
+        if event is not None and not is_given and at - event.start >= least_seconds:
+            is_given = True
             yield event
-    if event is not None and told and last is not None:
+    if event is not None and is_given and last is not None:
         yield _ended(event, last, at=last.window[1])
 
 

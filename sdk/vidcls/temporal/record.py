@@ -15,11 +15,16 @@ from vidcls.prediction import Prediction
 class Record:
     """What the model says of one window of a stream.
 
+        >>> with VideoClassifier("model.onnx").stream("clip.avi", pace="fastest") as records:
+        ...     record = next(records)
+        >>> record.window, record.dropped_frames, record.picture.shape
+        ((0.0, 0.8), 0, (120, 160, 3))
+
     prediction: the whole answer; its windows and timestamps are seconds after the stream's first frame.
     window: (start, end) in seconds after the stream's first frame.
     time: when the window ended, by this machine's clock, in UTC; at pace "fastest", when it was answered.
     lag_seconds: how old the answer is: from the window's end to now. 0.0 at pace "fastest".
-    dropped_frames, dropped_windows: what came since the record before and was never looked at, because
+    dropped_frames, dropped_windows: what came since the record before and was never classified, because
         the model was still busy. A frame counts as dropped if it was new in a window that was dropped,
         even where a later window overlaps it.
     gap_seconds: how long there was no picture since the record before, because the source was lost.
@@ -37,10 +42,20 @@ class Record:
 
     @property
     def label(self) -> str:
-        """The top-1 label."""
+        """The top-1 label.
+
+        >>> record = next(VideoClassifier("model.onnx").stream("clip.avi", pace="fastest"))
+        >>> record.label == record.prediction.label
+        True
+        """
         return self.prediction.label
 
     @property
     def score(self) -> float:
-        """The top-1 label's probability."""
+        """The top-1 label's probability.
+
+        >>> record = next(VideoClassifier("model.onnx").stream("clip.avi", pace="fastest"))
+        >>> record.score == record.prediction.score
+        True
+        """
         return self.prediction.score

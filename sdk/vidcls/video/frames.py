@@ -1,6 +1,6 @@
 """An open video and the frames wanted of it -> those frames, by the shortest way that is proven to be right.
 
-The packets predict when frames are shown. Whatever is decoded is held against that, frame by frame, and
+The packets predict when frames are shown. Whatever is decoded is compared with that, frame by frame, and
 so is the end of the video. Where anything differs, the video is decoded from beginning to end, and what
 came out counts.
 """
@@ -14,20 +14,20 @@ from itertools import pairwise
 from vidcls.errors import VideoError
 from vidcls.sampling import CLOCK_SECONDS, window_starts
 from vidcls.video.frame_index import (
+    DecodeRange,
+    FrameIndex,
     Packet,
-    Run,
-    TimeTable,
-    decoded_table,
-    partial_table,
-    plan_runs,
-    same_stamp,
-    whole_table,
+    decoded_index,
+    full_index,
+    partial_index,
+    plan_ranges,
+    same_pts,
 )
 from vidcls.video.protocol import Frame, Video
 
 # A video of more frames than this (100 s at 30 a second) is known only in parts: reading the time of every packet
 # would take longer than decoding the views.
-WHOLE_TABLE_FRAMES = 3000
+FULL_INDEX_FRAMES = 3000
 # Less than this share of what the container states is a header with stray frames, not a video.
 MIN_DECODED_SHARE = 0.02
 
@@ -35,77 +35,77 @@ DIFFERS = "it is damaged: other frames come out each time it is decoded; remux o
 
 
 class MispredictedError(Exception):
-    """The frames do not come as the time table says; `table` is the one to go on with."""
+    """The frames do not come as the frame index says; `frame_index` is the one to go on with."""
 
-    def __init__(self, table: TimeTable) -> None:
+    def __init__(self, frame_index: FrameIndex) -> None:
         super().__init__("the frames do not come as the packets say")
-        self.table = table
+        self.frame_index = frame_index
 
 
-def predict_table(video: Video, *, clip_seconds: float, views: int) -> TimeTable:
+def predict_index(video: Video, *, clip_seconds: float, views: int) -> FrameIndex:
     """When the frames of a video are shown, as its packets say.
 
     Of a long video only the parts that `views` windows of `clip_seconds` lie in, and its end.
     """
-    first_stamp = video.peek()
-    assert first_stamp is not None  # noqa: S101 - `open_video` has seen a frame
-    if (video.stated_frames or 0) > WHOLE_TABLE_FRAMES:
-        table = _predict_parts(video, first_stamp=first_stamp, clip_seconds=clip_seconds, views=views)
-        if table is not None:
-            return table
+    first_pts = video.peek()
+    assert first_pts is not None  # noqa: S101 - `open_video` has seen a frame
+    if (video.stated_frames or 0) > FULL_INDEX_FRAMES:
+        frame_index = _predict_parts(video, first_pts=first_pts, clip_seconds=clip_seconds, views=views)
+        if frame_index is not None:
+            return frame_index
     rate = video.average_rate or math.nan
-    table = whole_table(video.packets(), first_stamp=first_stamp, average_rate=rate)
-    return table if all(map(math.isfinite, table.times)) and table.times else scan(video)
+    frame_index = full_index(video.packets(), first_pts=first_pts, average_rate=rate)
+    return frame_index if all(map(math.isfinite, frame_index.times)) and frame_index.times else scan(video)
 
 
-def scan(video: Video) -> TimeTable:
+def scan(video: Video) -> FrameIndex:
     """When the frames of a video are shown, found by decoding all of them."""
     video.restart()
-    stamps = []
-    while (stamp := video.grab()) is not None:
-        stamps.append(stamp)
-    return checked_table(video, stamps)
+    pts_seconds = []
+    while (pts := video.grab()) is not None:
+        pts_seconds.append(pts)
+    return checked_index(video, pts_seconds)
 
 
-def checked_table(video: Video, stamps: Sequence[float]) -> TimeTable:
-    """The table of a video that was decoded from beginning to end.
+def checked_index(video: Video, pts_seconds: Sequence[float]) -> FrameIndex:
+    """The frame index of a video that was decoded from beginning to end.
 
     Args:
-        stamps: of all its frames, in seconds of the container's clock, in decoder order.
+        pts_seconds: of all its frames, by the container's clock, in decoder order.
 
     Raises:
-        VideoError: not one frame was decoded, or neither stamps nor an average rate tell when they are shown.
+        VideoError: not one frame was decoded, or neither these times nor an average rate say when they are shown.
     """
-    if not stamps:  # opening it had found one
+    if not pts_seconds:  # opening it had found one
         raise VideoError(video.name, DIFFERS)
     rate = video.average_rate or math.nan
-    table = decoded_table(stamps, average_rate=rate)
-    if not all(math.isfinite(time) for time in table.times[1:]):
+    frame_index = decoded_index(pts_seconds, average_rate=rate)
+    if not all(math.isfinite(time) for time in frame_index.times[1:]):
         raise VideoError(video.name, "the file gives neither frame times nor a frame rate; remux it first")
-    return table
+    return frame_index
 
 
 def read_frames(
-    video: Video, table: TimeTable, wanted: Sequence[int], *, spans: Sequence[tuple[int, int]]
+    video: Video, frame_index: FrameIndex, wanted: Sequence[int], *, spans: Sequence[tuple[int, int]]
 ) -> Iterator[Frame]:
-    """The frames numbered `wanted` (increasing) in `table`, one after the other.
+    """The frames numbered `wanted` (increasing) in `frame_index`, one after the other.
 
     Args:
         spans: (first, last) of the frames of each view, which are decoded without leaving one out.
 
     Raises:
-        MispredictedError: after some or all frames; those that came may be others than `table` says.
+        MispredictedError: after some or all frames; those that came may be others than `frame_index` says.
         VideoError: a frame cannot be decoded.
     """
-    runs = plan_runs(table, spans)
-    if runs is None:
-        yield from _read_through(video, table, frozenset(wanted))
+    ranges = plan_ranges(frame_index, spans)
+    if ranges is None:
+        yield from _read_through(video, frame_index, frozenset(wanted))
         return
-    for run in runs:
-        yield from _read_run(video, table, run, frozenset(wanted))
+    for decoded in ranges:
+        yield from _read_range(video, frame_index, decoded, frozenset(wanted))
 
 
-def decoded_share(video: Video, table: TimeTable) -> float | None:
+def decoded_share(video: Video, frame_index: FrameIndex) -> float | None:
     """How much of the length that the container states could be decoded, 0 to 1; None if it states none.
 
     Raises:
@@ -114,63 +114,65 @@ def decoded_share(video: Video, table: TimeTable) -> float | None:
     if video.stated_frames is None or video.average_rate is None:
         return None
     stated_seconds = video.stated_frames / video.average_rate
-    share = min(1.0, max(table.duration, 1 / video.average_rate) / stated_seconds)
+    share = min(1.0, max(frame_index.duration, 1 / video.average_rate) / stated_seconds)
     if share < MIN_DECODED_SHARE:
         raise VideoError(
             video.name,
-            f"only {table.duration:.2f} s of the {stated_seconds:.2f} s that it states can be decoded; "
+            f"only {frame_index.duration:.2f} s of the {stated_seconds:.2f} s that it states can be decoded; "
             "check that the file is complete",
         )
     return share
 
 
-def _read_through(video: Video, table: TimeTable, wanted: Collection[int]) -> Iterator[Frame]:
+def _read_through(video: Video, frame_index: FrameIndex, wanted: Collection[int]) -> Iterator[Frame]:
     video.restart()
-    stamps: list[float] = []
-    while (stamp := video.grab()) is not None:
-        if len(stamps) in wanted:
+    pts_seconds: list[float] = []
+    while (pts := video.grab()) is not None:
+        if len(pts_seconds) in wanted:
             yield video.retrieve()
-        stamps.append(stamp)
-    found = checked_table(video, stamps)
-    if len(found.times) != len(table.times) or not all(map(same_stamp, found.times, table.times)):
+        pts_seconds.append(pts)
+    found = checked_index(video, pts_seconds)
+    if len(found.times) != len(frame_index.times) or not all(map(same_pts, found.times, frame_index.times)):
         raise MispredictedError(found)
 
 
-def _read_run(video: Video, table: TimeTable, run: Run, wanted: Collection[int]) -> Iterator[Frame]:
-    stamps = table.stamps
-    assert stamps is not None  # noqa: S101 - without stamps there are no runs
-    if not _go_to(video, stamps[run.first]):
+def _read_range(
+    video: Video, frame_index: FrameIndex, decoded: DecodeRange, wanted: Collection[int]
+) -> Iterator[Frame]:
+    pts_seconds = frame_index.pts_seconds
+    assert pts_seconds is not None  # noqa: S101 - without a clock there are no ranges
+    if not _seek(video, pts_seconds[decoded.first]):
         raise MispredictedError(scan(video))
-    for index in range(run.first, run.last + 1):
-        stamp = video.grab()
-        if stamp is None or not same_stamp(stamp, stamps[index]):
+    for index in range(decoded.first, decoded.last + 1):
+        pts = video.grab()
+        if pts is None or not same_pts(pts, pts_seconds[index]):
             raise MispredictedError(scan(video))
         if index in wanted:
             yield video.retrieve()
-    if run.last == len(stamps) - 1 and video.grab() is not None:
+    if decoded.last == len(pts_seconds) - 1 and video.grab() is not None:
         raise MispredictedError(scan(video))
 
 
-def _go_to(video: Video, stamp: float) -> bool:
-    """Whether the next frame is now the one stamped `stamp`."""
+def _seek(video: Video, pts: float) -> bool:
+    """Go to the frame with that pts; False where the next frame is another."""
     try:
-        video.seek(stamp)
+        video.seek(pts)
     except VideoError:
         return False
-    while (found := video.peek()) is not None and found < stamp and not same_stamp(found, stamp):
+    while (found := video.peek()) is not None and found < pts and not same_pts(found, pts):
         video.grab()
-    return found is not None and same_stamp(found, stamp)
+    return found is not None and same_pts(found, pts)
 
 
-def _predict_parts(video: Video, *, first_stamp: float, clip_seconds: float, views: int) -> TimeTable | None:
+def _predict_parts(video: Video, *, first_pts: float, clip_seconds: float, views: int) -> FrameIndex | None:
     """The parts of a long video that matter; None where its container does not let one enter it there."""
-    if video.stated_frames is None or video.average_rate is None or not math.isfinite(first_stamp):
+    if video.stated_frames is None or video.average_rate is None or not math.isfinite(first_pts):
         return None
     stated_seconds = video.stated_frames / video.average_rate
-    end = _complete(video.packets(start=first_stamp + max(0.0, stated_seconds - clip_seconds)))
+    end = _complete(video.packets(start=first_pts + max(0.0, stated_seconds - clip_seconds)))
     if not end:
         return None
-    last = end[-1].seconds - first_stamp
+    last = end[-1].pts_seconds - first_pts
     # The number of frames, by the average rate, where counting them would mean reading the file: it only says how
     # long the last one lasts.
     frames = round(last * video.average_rate) + 1
@@ -179,18 +181,18 @@ def _predict_parts(video: Video, *, first_stamp: float, clip_seconds: float, vie
     duration = last + last / (frames - 1)
     stretches = [end]
     for window in window_starts(duration=duration, clip_seconds=clip_seconds, views=views):
-        start, stop = first_stamp + window, first_stamp + window + clip_seconds
+        start, stop = first_pts + window, first_pts + window + clip_seconds
         stretch = _complete(video.packets(start=start - CLOCK_SECONDS, end=stop), end=stop)
         if not stretch:
             return None
         stretches.append(stretch)
-    return partial_table(stretches, first_stamp=first_stamp, duration=duration)
+    return partial_index(stretches, first_pts=first_pts, duration=duration)
 
 
 def _complete(packets: Sequence[Packet], *, end: float = math.inf) -> list[Packet]:
     """Those from the key frame that comes first to `end`, in the order they are shown: of others some may be missing.
 
-    None of them if two have the same time, by which they could not be told apart.
+    None of them if two have the same time, by which they could not be distinguished.
     """
-    shown = sorted(packet for packet in packets if packets[0].seconds <= packet.seconds <= end)
-    return shown if all(one.seconds < other.seconds for one, other in pairwise(shown)) else []
+    shown = sorted(packet for packet in packets if packets[0].pts_seconds <= packet.pts_seconds <= end)
+    return shown if all(one.pts_seconds < other.pts_seconds for one, other in pairwise(shown)) else []

@@ -28,7 +28,7 @@ def converted(frames: Iterator[Frame], video: Video, source: VideoSource) -> Ite
     """The frames that OpenCV gives of `video`, as long as they turn out to have been converted.
 
     Two frames that follow each other and are the same, to the last pixel, are what it looks for; a still scene is
-    told from unconverted frames once, by what PyAV or a second decoding says.
+    distinguished from unconverted frames once, by what PyAV or a second decoding says.
 
     Raises:
         InterlacedError: they were not converted; the frames handed out before were.
@@ -106,5 +106,5 @@ def _check_without_pyav(source: VideoSource) -> None:
     raise InterlacedError(
         one.name,
         "its pictures all come out alike: it is interlaced, which this version of OpenCV cannot convert, or all "
-        "black; run 'pip install \"vidcls[av]\"', which tells and decodes it",
+        "black; run 'pip install \"vidcls[av]\"', which decodes it or says which",
     )

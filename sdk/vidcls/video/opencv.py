@@ -54,12 +54,12 @@ class OpenCVVideo:
         self.average_rate = _positive(self._capture.get(cv2.CAP_PROP_FPS))
         self.stated_frames = _positive(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
         self.codec = _fourcc(self._capture.get(cv2.CAP_PROP_FOURCC))
-        self._first_stamp = self._stamp = self.peek() or 0.0
+        self._first_pts = self._pts = self.peek() or 0.0
 
     @property
     def seconds(self) -> float:
         """Seconds from the first frame to the one grabbed last."""
-        return self._stamp - self._first_stamp
+        return self._pts - self._first_pts
 
     def packets(self, *, start: float | None = None, end: float | None = None) -> list[Packet]:
         """The packets from a key frame at or before `start` on, all of them up to `end`, in file order."""
@@ -73,7 +73,7 @@ class OpenCVVideo:
         for earlier in _EARLIER_SECONDS:
             self._packet_capture.set(cv2.CAP_PROP_POS_MSEC, max(0.0, start - earlier) * 1000)
             found = _read_packets(self._packet_capture, end=end)
-            if found and found[0].is_key and found[0].seconds <= start:
+            if found and found[0].is_key_frame and found[0].pts_seconds <= start:
                 return found
         return []
 
@@ -83,8 +83,8 @@ class OpenCVVideo:
             self._capture.release()
             self._rewind()
 
-    def seek(self, stamp: float) -> None:
-        """Go to the frame stamped `stamp`, or to one before it.
+    def seek(self, pts: float) -> None:
+        """Go to the frame with that pts, or to one before it.
 
         Raises:
             VideoError: the container cannot be entered there.
@@ -93,12 +93,12 @@ class OpenCVVideo:
             self._rewind()
         self._is_fresh = False
         for earlier in _EARLIER_SECONDS:
-            self._capture.set(cv2.CAP_PROP_POS_MSEC, max(0.0, stamp - earlier) * 1000)
+            self._capture.set(cv2.CAP_PROP_POS_MSEC, max(0.0, pts - earlier) * 1000)
             self._peeked.clear()
             landed = self.peek()
-            if landed is not None and landed <= stamp:
+            if landed is not None and landed <= pts:
                 return
-        raise VideoError(self.name, f"cannot be entered at {stamp:.3f} s")
+        raise VideoError(self.name, f"cannot be entered at {pts:.3f} s")
 
     def peek(self) -> float | None:
         """The time of the frame that `grab` will give."""
@@ -108,11 +108,11 @@ class OpenCVVideo:
 
     def grab(self) -> float | None:
         """Decode the next frame: its time in seconds of the container's clock; None at the end."""
-        stamp = self.peek()
+        pts = self.peek()
         self._peeked.clear()
         self._is_fresh = False
-        self._stamp = self._stamp if stamp is None else stamp
-        return stamp
+        self._pts = self._pts if pts is None else pts
+        return pts
 
     def retrieve(self) -> npt.NDArray[np.uint8]:
         """The frame grabbed last: uint8 RGB [H, W, 3], upright."""

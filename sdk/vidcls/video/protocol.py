@@ -34,8 +34,8 @@ class Video(Protocol):
     def restart(self) -> None:
         """Go to the first frame."""
 
-    def seek(self, stamp: float) -> None:
-        """Go to the frame at `stamp`, or to one before it; VideoError where the container cannot."""
+    def seek(self, pts: float) -> None:
+        """Go to the frame at `pts`, or to one before it; VideoError where the container cannot."""
 
     def peek(self) -> float | None:
         """The time of the frame that `grab` will give; None at the end."""

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vidcls.errors import DependencyError, VideoError
-from vidcls.video.frame_index import REORDERED_PACKETS, SAME_SECONDS, Packet
+from vidcls.video.frame_index import PTS_TOLERANCE_SECONDS, REORDERED_PACKETS, Packet
 from vidcls.video.source import OPEN_SECONDS, READ_SECONDS, VideoSource, check_size, openable, source_name
 
 try:
@@ -32,7 +32,7 @@ class PyAVVideo:
         self._source = openable(source)
         self._frame: Any = None
         self._rewind()
-        self._first_stamp = self._stamp = self.peek() or 0.0
+        self._first_pts = self._pts = self.peek() or 0.0
         self._size = (self._stream.codec_context.width, self._stream.codec_context.height)
         try:
             check_size(self.name, *self._size)
@@ -46,7 +46,7 @@ class PyAVVideo:
     @property
     def seconds(self) -> float:
         """Seconds from the first frame to the one grabbed last."""
-        return self._stamp - self._first_stamp
+        return self._pts - self._first_pts
 
     def packets(self, *, start: float | None = None, end: float | None = None) -> list[Packet]:
         """The packets from a key frame at or before `start` on, all of them up to `end`, in file order."""
@@ -62,7 +62,9 @@ class PyAVVideo:
             return []
         finally:
             container.close()
-        if start is not None and not (found and found[0].is_key and found[0].seconds <= start + SAME_SECONDS):
+        if start is not None and not (
+            found and found[0].is_key_frame and found[0].pts_seconds <= start + PTS_TOLERANCE_SECONDS
+        ):
             return []
         return found
 
@@ -72,26 +74,26 @@ class PyAVVideo:
             self.close()
             self._rewind()
 
-    def seek(self, stamp: float) -> None:
-        """Go to the frame stamped `stamp`, or to one before it.
+    def seek(self, pts: float) -> None:
+        """Go to the frame with that pts, or to one before it.
 
         Raises:
             VideoError: the container cannot be entered there.
         """
-        if not math.isfinite(stamp):
+        if not math.isfinite(pts):
             raise VideoError(self.name, "cannot be entered: the container gives no times")
         self.restart()
         self._is_fresh = False
         self._ready.clear()
         try:
             # Rounding down may miss a key frame by a tick; one tick later never finds a later one.
-            self._container.seek(math.floor(stamp / self._stream.time_base + 0.5), stream=self._stream)
+            self._container.seek(math.floor(pts / self._stream.time_base + 0.5), stream=self._stream)
         except _DAMAGE:
-            raise VideoError(self.name, f"cannot be entered at {stamp:.3f} s") from None
+            raise VideoError(self.name, f"cannot be entered at {pts:.3f} s") from None
         self._packets = self._container.demux(self._stream)
         landed = self.peek()
-        if landed is None or landed > stamp + SAME_SECONDS:
-            raise VideoError(self.name, f"cannot be entered at {stamp:.3f} s")
+        if landed is None or landed > pts + PTS_TOLERANCE_SECONDS:
+            raise VideoError(self.name, f"cannot be entered at {pts:.3f} s")
 
     def peek(self) -> float | None:
         """The time of the frame that `grab` will give; not a number where the container gives none."""
@@ -109,12 +111,12 @@ class PyAVVideo:
 
     def grab(self) -> float | None:
         """Decode the next frame: its time in seconds of the container's clock; None at the end."""
-        stamp = self.peek()
-        if stamp is not None:
+        pts = self.peek()
+        if pts is not None:
             self._frame = self._ready.popleft()
-            self._stamp = stamp
+            self._pts = pts
         self._is_fresh = False
-        return stamp
+        return pts
 
     def retrieve(self) -> npt.NDArray[np.uint8]:
         """The frame grabbed last: uint8 RGB [H, W, 3], upright."""
@@ -132,12 +134,12 @@ class PyAVVideo:
         """Whether one of the first frames, or of those around `seconds` after the first, is made of half-pictures."""
         if self._find_interlaced():
             return True
-        stamp = self._first_stamp + seconds
+        pts = self._first_pts + seconds
         try:
-            self.seek(stamp)
+            self.seek(pts)
         except VideoError:  # where it cannot be entered, all before it has to be decoded
             self.restart()
-        while (found := self.peek()) is not None and found < stamp - SAME_SECONDS:
+        while (found := self.peek()) is not None and found < pts - PTS_TOLERANCE_SECONDS:
             self.grab()
         return self._find_interlaced()
 
@@ -191,7 +193,7 @@ def _read_packets(container: Any, stream: Any, *, end: float | None) -> list[Pac
         if packet.size == 0 or ticks is None:
             continue
         found.append(Packet(float(ticks * stream.time_base), packet.is_keyframe))
-        beyond = beyond + 1 if end is not None and found[-1].seconds > end else 0
+        beyond = beyond + 1 if end is not None and found[-1].pts_seconds > end else 0
         if beyond >= REORDERED_PACKETS:
             break
     return found

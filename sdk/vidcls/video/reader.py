@@ -7,28 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 from vidcls.errors import DependencyError, VideoError
 from vidcls.sampling import CLOCK_SECONDS
-from vidcls.video.frames import checked_table, scan
+from vidcls.schema import check_choice
+from vidcls.video.frames import checked_index, scan
 from vidcls.video.interlacing import InterlacedError, converted
-from vidcls.video.opencv import OpenCVVideo, quiet_decoders
+from vidcls.video.opencv import OpenCVVideo
 from vidcls.video.protocol import Frame, Video
 from vidcls.video.source import VideoSource, is_url, source_name
-
-__all__ = [
-    "Decoder",
-    "Frame",
-    "Video",
-    "VideoSource",
-    "iter_frames",
-    "look_through",
-    "open_video",
-    "quiet_decoders",
-    "read_times",
-    "source_name",
-]
 
 Decoder: TypeAlias = Literal["auto", "opencv", "pyav"]
 
@@ -85,42 +73,42 @@ def read_times(source: VideoSource, *, decoder: Decoder = "auto") -> list[float]
         return scan(video).times
 
 
-def look_through(source: VideoSource, *, every_seconds: float, see: Callable[[Frame], None]) -> list[float]:
-    """As `read_times`; on the way, shows `see` a frame about every so many seconds, from the first on.
+def scan_frames(source: VideoSource, *, every_seconds: float, visit: Callable[[Frame], None]) -> list[float]:
+    """As `read_times`; on the way, hands `visit` a frame about every so many seconds, from the first on.
 
-    For a look at the whole of a video in one pass: which frames these are goes by the header's frame rate.
+    For an overview of a whole video in one pass: which frames these are goes by the header's frame rate.
 
     Args:
-        see: takes uint8 RGB [H, W, 3], upright.
+        visit: takes uint8 RGB [H, W, 3], upright.
 
     Raises:
         VideoError: the video cannot be opened, or not one frame of it can be decoded.
     """
     try:
-        return _look_through(source, every_seconds=every_seconds, see=see, decoder="auto")
+        return _scan_frames(source, every_seconds=every_seconds, visit=visit, decoder="auto")
     except InterlacedError:
-        return _look_through(source, every_seconds=every_seconds, see=see, decoder="pyav")
+        return _scan_frames(source, every_seconds=every_seconds, visit=visit, decoder="pyav")
 
 
-def _look_through(
-    source: VideoSource, *, every_seconds: float, see: Callable[[Frame], None], decoder: Decoder
+def _scan_frames(
+    source: VideoSource, *, every_seconds: float, visit: Callable[[Frame], None], decoder: Decoder
 ) -> list[float]:
     with open_video(source, decoder=decoder) as video:
         rate = min(video.average_rate or _PLAUSIBLE_RATE, _PLAUSIBLE_RATE)
-        stamps: list[float] = []
+        pts_seconds: list[float] = []
 
-        def seen() -> Iterator[Frame]:
+        def spread() -> Iterator[Frame]:
             video.restart()
             shown = 0
-            while (stamp := video.grab()) is not None:
-                if len(stamps) / rate >= shown * every_seconds - CLOCK_SECONDS:
+            while (pts := video.grab()) is not None:
+                if len(pts_seconds) / rate >= shown * every_seconds - CLOCK_SECONDS:
                     shown += 1
                     yield video.retrieve()
-                stamps.append(stamp)
+                pts_seconds.append(pts)
 
-        for frame in seen() if decoder == "pyav" else converted(seen(), video, source):
-            see(frame)
-        return checked_table(video, stamps).times
+        for frame in spread() if decoder == "pyav" else converted(spread(), video, source):
+            visit(frame)
+        return checked_index(video, pts_seconds).times
 
 
 def iter_frames(source: VideoSource, indices: Sequence[int], *, decoder: Decoder = "auto") -> Iterator[Frame]:
@@ -161,10 +149,9 @@ def _frames(video: Video, indices: Sequence[int]) -> Iterator[Frame]:
 
 
 def _open(source: VideoSource, *, decoder: Decoder) -> Video:
+    check_choice("decoder", decoder, get_args(Decoder))
     if decoder == "pyav":
         return _with_a_frame(_open_pyav(source))
-    if decoder not in ("auto", "opencv"):
-        raise ValueError(f"decoder is {decoder!r}, expected 'auto', 'opencv' or 'pyav'")
     video = OpenCVVideo(source)
     if video.peek() is not None or not video.packets(end=0.0):
         return _with_a_frame(video)

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from click.testing import CliRunner
 
 from vidcls.cli.main import main
 from vidcls.diagnostics.benchmark import benchmark, peak_rss_mb
+
+T = TypeVar("T")
 
 FIELDS = {
     *("device", "provider", "runs", "median_ms", "load_s", "first_prediction_s", "peak_rss_mb", "videos_per_s"),
@@ -45,6 +52,31 @@ def test_what_stops_it_is_one_sentence_and_exit_1(model: Path, tmp_path: Path) -
         assert result.stdout == ""
         assert result.stderr.startswith(f"Error: {tmp_path}/gone.")
         assert result.stderr.count("\n") == 1
+
+
+def test_progress_goes_to_whoever_follows_the_loops(model: Path, clip: Path) -> None:
+    followed: list[tuple[str, int | None, int]] = []
+
+    def track(items: Iterable[T], *, label: str, length: int | None = None) -> Iterator[T]:
+        taken = list(items)
+        yield from taken
+        followed.append((label, length, len(taken)))
+
+    assert benchmark(model, clip, runs=3, device="cpu", track=track).runs == 3
+    assert followed == [("one by one", 3, 3), ("many", 3, 3)]
+
+
+def test_a_process_that_dies_is_one_sentence(model: Path, clip: Path, tmp_path: Path) -> None:
+    (tmp_path / "onnxruntime.py").write_text("import os\nos.abort()", encoding="utf-8")
+    program = (
+        "import sys\nfrom vidcls.cli.main import main\n"
+        f"main(['bench', {str(model)!r}, {str(clip)!r}, '--runs', '1', '--device', 'cpu'])"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *filter(None, sys.path[1:])])}
+    command = [sys.executable, "-c", program]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr == f"Error: {model}: the process that measures it ended with code -6\n"
 
 
 def test_no_runs_are_no_measurement(model: Path, clip: Path) -> None:

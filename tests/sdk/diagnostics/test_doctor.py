@@ -17,7 +17,7 @@ from click.testing import CliRunner
 import samples
 from simulated import MAJOR, Machine, build
 from vidcls.cli.main import main
-from vidcls.diagnostics import doctor
+from vidcls.diagnostics import checks, doctor
 
 FIELDS = {"ok", "python", "onnxruntime", "providers", "opencv", "cpu", "problems"}
 
@@ -76,29 +76,29 @@ def test_the_text_says_the_same_to_people(here: dict[str, Any]) -> None:
 
 
 def test_the_model_it_tries_gives_what_it_expects() -> None:
-    model = onnx.load(doctor.SAMPLES / "model.onnx")
+    model = onnx.load(checks.SAMPLES / "model.onnx")
     onnx.checker.check_model(model)
     constants = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
-    pixels = np.array(doctor._MODEL_INPUT, np.float64)
+    pixels = np.array(checks.MODEL_INPUT, np.float64)
     mixed = np.einsum("oi,nihw->nohw", constants["kernel"][:, :, 0, 0].astype(np.float64), pixels)
     output = mixed.reshape(1, -1) @ constants["weights"].astype(np.float64) + constants["row"]
-    assert output.tolist() == doctor._MODEL_OUTPUT
+    assert output.tolist() == checks.MODEL_OUTPUT
 
 
 def test_the_samples_are_those_that_their_program_makes(tmp_path: Path) -> None:
     import av
 
     samples.write_model(tmp_path / "model.onnx")
-    assert (tmp_path / "model.onnx").read_bytes() == (doctor.SAMPLES / "model.onnx").read_bytes()
-    assert {path.name for path in doctor.SAMPLES.iterdir()} == {"model.onnx", *samples.CODECS}
+    assert (tmp_path / "model.onnx").read_bytes() == (checks.SAMPLES / "model.onnx").read_bytes()
+    assert {path.name for path in checks.SAMPLES.iterdir()} == {"model.onnx", *samples.CODECS}
     for name in samples.CODECS:
-        with av.open(str(doctor.SAMPLES / name)) as container:
+        with av.open(str(checks.SAMPLES / name)) as container:
             codec = container.streams.video[0].codec_context.name
             assert Path(name).stem in {codec, {"libdav1d": "av1"}.get(codec)}
             frames = [frame.to_ndarray(format="gray") for frame in container.decode(video=0)]
         assert len(frames) == 2
         assert all(int(np.ptp(frame)) < 8 for frame in frames)
-        assert frames[1].mean() - frames[0].mean() > 40
+        assert float(frames[1].mean()) - float(frames[0].mean()) > 40
 
 
 # What was simulated for sessions is named here too; test_cuda.py has every cause.
@@ -137,7 +137,7 @@ def test_cuda_that_cannot_work_is_no_problem_where_it_was_not_asked_for(options:
     assert report["auto"] == "cpu"
 
 
-def test_no_onnxruntime_is_a_problem_and_the_rest_is_told(tmp_path: Path) -> None:
+def test_no_onnxruntime_is_a_problem_and_the_rest_is_reported(tmp_path: Path) -> None:
     environment = with_module(tmp_path, "onnxruntime", "raise ImportError('no such thing')")
     report = run_json(code=1, environment=environment)
     (problem,) = report["problems"]
@@ -150,14 +150,34 @@ def test_no_onnxruntime_is_a_problem_and_the_rest_is_told(tmp_path: Path) -> Non
     assert text.endswith("Not everything asked for works.\n")
 
 
-def test_an_onnxruntime_that_crashes_is_a_problem_and_the_rest_is_told(tmp_path: Path) -> None:
+def test_an_onnxruntime_that_crashes_is_a_problem_and_the_rest_is_reported(tmp_path: Path) -> None:
     environment = with_module(tmp_path, "onnxruntime", "import os, signal\nos.kill(os.getpid(), signal.SIGILL)")
     report = run_json(code=1, environment=environment)
     assert report["problems"][0]["what"] == "onnxruntime ends in a crash (SIGILL)"
     assert report["opencv"]
 
 
-def test_no_opencv_is_a_problem_and_the_rest_is_told(tmp_path: Path) -> None:
+def test_a_crash_after_an_answer_is_the_next_checks_and_stray_prints_are_no_answers(tmp_path: Path) -> None:
+    content = f"""
+import ctypes, os, signal, sys
+print("a stray line")
+ctypes.CDLL(None).puts(b"one from C")
+sys.path.remove({str(tmp_path)!r})
+del sys.modules["onnxruntime"]
+import onnxruntime
+class Crash:
+    def __init__(self, *arguments, **options):
+        os.kill(os.getpid(), signal.SIGSEGV)
+onnxruntime.InferenceSession = Crash
+sys.modules["onnxruntime"] = onnxruntime
+"""
+    report = run_json("--device", "cpu", code=1, environment=with_module(tmp_path, "onnxruntime", content))
+    (problem,) = report["problems"]
+    assert problem["what"] == "a tiny model on device 'cpu' ends in a crash (SIGSEGV)"
+    assert report["onnxruntime"]
+
+
+def test_no_opencv_is_a_problem_and_the_rest_is_reported(tmp_path: Path) -> None:
     environment = with_module(tmp_path, "cv2", "raise ImportError('libGL.so.1: cannot open shared object file')")
     report = run_json("--device", "cpu", code=1, environment=environment)
     (problem,) = report["problems"]
@@ -176,8 +196,8 @@ def test_an_opencv_that_decodes_nothing_is_a_problem() -> None:
 
 
 def test_a_device_that_computes_wrongly_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "_MODEL_OUTPUT", [[141, 164, 133]])
-    found = doctor._check_run("cpu")
+    monkeypatch.setattr(checks, "MODEL_OUTPUT", [[141, 164, 133]])
+    found = checks.check_run("cpu")
     assert found["problem"]["what"].startswith("a tiny model on device 'cpu' gives [[141.0, 164.0, 132.0]], expected")
 
 

@@ -13,7 +13,8 @@ import pytest
 from generated import painted_frame, painted_number
 from vidcls import VideoClassifier, VideoError
 from vidcls.contract import ModelContract
-from vidcls.live.capture import Capture, Catch, _arrivals
+from vidcls.live.capture import Capture, CapturedWindow
+from vidcls.live.readers import _arrivals
 
 STEP, CLIP, FRAMES = 0.4, 0.8, 4
 
@@ -36,13 +37,13 @@ def picture(number: int) -> np.ndarray:
     return painted_frame(number % 256, width=32, height=32)
 
 
-def check_against_the_rule(catch: Catch, times: list[float]) -> None:
+def check_against_the_rule(captured: CapturedWindow, times: list[float]) -> None:
     """The window's frames are those that the sampling rule takes of all frames, not only of those kept."""
-    begin, end = catch.window.start - 0.001, catch.window.start + CLIP - 0.001
+    begin, end = captured.window.start - 0.001, captured.window.start + CLIP - 0.001
     inside = [index for index, at in enumerate(times) if begin <= at < end]
     expected = [inside[j * (len(inside) - 1) // (FRAMES - 1)] for j in range(FRAMES)]
-    np.testing.assert_array_equal(catch.window.timestamps, [times[index] for index in expected])
-    for index, frame in zip(expected, catch.window.frames, strict=True):
+    np.testing.assert_array_equal(captured.window.timestamps, [times[index] for index in expected])
+    for index, frame in zip(expected, captured.window.frames, strict=True):
         assert painted_number(np.asarray(frame)) == index % 256
 
 
@@ -56,15 +57,17 @@ def test_windows_follow_the_rule_at_any_rate_and_none_is_lost_to_a_fast_consumer
     for number, at in enumerate(times):
         capture.add(at, picture(number))
         if capture._pending is not None:
-            catch = capture.catch()
-            assert catch is not None
-            caught.append(catch)
-            check_against_the_rule(catch, times)
-            assert painted_number(catch.window.picture) == number % 256
-            assert catch.captured == pytest.approx(catch.window.end)
-    np.testing.assert_allclose([catch.window.start for catch in caught], STEP * np.arange(len(caught)), atol=1e-9)
+            captured = capture.next_window()
+            assert captured is not None
+            caught.append(captured)
+            check_against_the_rule(captured, times)
+            assert painted_number(captured.window.picture) == number % 256
+            assert captured.captured == pytest.approx(captured.window.end)
+    np.testing.assert_allclose([captured.window.start for captured in caught], STEP * np.arange(len(caught)), atol=1e-9)
     assert len(caught) >= 12
-    assert all((catch.dropped_frames, catch.dropped_windows, catch.gap_seconds) == (0, 0, 0) for catch in caught)
+    assert all(
+        (captured.dropped_frames, captured.dropped_windows, captured.gap_seconds) == (0, 0, 0) for captured in caught
+    )
 
 
 @pytest.mark.parametrize("step", [0.05, 0.4, 0.8, 1.7])
@@ -80,19 +83,19 @@ def test_irregular_times_and_slow_consumers_lose_windows_but_never_count_wrong(
         capture.add(at, picture(number))
         assert len(capture._times) <= 400  # all of 0.8 + 2 * 1.7 s at 5 ms would be more than there are here
         if random.random() < 0.05 and capture._pending is not None:
-            catch = capture.catch()
-            assert catch is not None
-            if any(catch.window.start - 0.001 <= each < catch.window.end - 0.001 for each in times):
-                check_against_the_rule(catch, times)
+            captured = capture.next_window()
+            assert captured is not None
+            if any(captured.window.start - 0.001 <= each < captured.window.end - 0.001 for each in times):
+                check_against_the_rule(captured, times)
             # The newest complete window that has a frame of its own.
-            assert catch.window.end - 0.001 <= at
-            new = sum(catch.window.end - step - 0.001 <= each < catch.window.end - 0.001 for each in times)
-            since = sum(previous_end - 0.001 <= each < catch.window.end - 0.001 for each in times)
+            assert captured.window.end - 0.001 <= at
+            new = sum(captured.window.end - step - 0.001 <= each < captured.window.end - 0.001 for each in times)
+            since = sum(previous_end - 0.001 <= each < captured.window.end - 0.001 for each in times)
             assert new > 0
-            assert catch.dropped_frames == since - new
-            assert (catch.dropped_windows == 0) == (catch.dropped_frames == 0)
-            previous_end = catch.window.end
-            dropped += catch.dropped_frames
+            assert captured.dropped_frames == since - new
+            assert (captured.dropped_windows == 0) == (captured.dropped_frames == 0)
+            previous_end = captured.window.end
+            dropped += captured.dropped_frames
     assert dropped > 100
 
 
@@ -101,11 +104,11 @@ def test_what_is_kept_does_not_grow_while_nobody_asks(contract: ModelContract) -
     for number in range(3000):
         capture.add(number / 30, picture(number))
         assert len(capture._times) <= (CLIP + 2 * STEP) * 30 + 2
-    catch = capture.catch()
-    assert catch is not None
+    captured = capture.next_window()
+    assert captured is not None
     # 99.97 s: windows end at 0.8, 1.2 ... 99.6 s; all but the last were dropped.
-    assert catch.window.end == pytest.approx(99.6)
-    assert (catch.dropped_windows, catch.dropped_frames) == (247, 247 * 12)
+    assert captured.window.end == pytest.approx(99.6)
+    assert (captured.dropped_windows, captured.dropped_frames) == (247, 247 * 12)
 
 
 def test_no_window_spans_a_gap_and_windows_count_anew_after_it(contract: ModelContract) -> None:
@@ -119,13 +122,13 @@ def test_no_window_spans_a_gap_and_windows_count_anew_after_it(contract: ModelCo
     for number, at in enumerate(after):
         capture.add(at, picture(number))
         if capture._pending is not None:
-            catch = capture.catch()
-            assert catch is not None
-            caught.append(catch)
-            check_against_the_rule(catch, after)
-    assert [catch.window.start for catch in caught] == pytest.approx([7.13, 7.53, 7.93])
-    assert [catch.gap_seconds for catch in caught] == pytest.approx([7.13 - 1.45, 0, 0])
-    assert [catch.dropped_windows for catch in caught] == [2, 0, 0]  # complete before the gap, never asked for
+            captured = capture.next_window()
+            assert captured is not None
+            caught.append(captured)
+            check_against_the_rule(captured, after)
+    assert [captured.window.start for captured in caught] == pytest.approx([7.13, 7.53, 7.93])
+    assert [captured.gap_seconds for captured in caught] == pytest.approx([7.13 - 1.45, 0, 0])
+    assert [captured.dropped_windows for captured in caught] == [2, 0, 0]  # complete before the gap, never asked for
 
 
 @pytest.mark.parametrize(
@@ -139,15 +142,15 @@ def test_the_last_window_ends_with_the_file(frames: int, starts: list[float], co
     for number, at in enumerate(times):
         capture.add(at, picture(number))
         if capture._pending is not None:
-            caught.append(capture.catch())
+            caught.append(capture.next_window())
     capture.end(duration=frames / 20 if frames > 1 else 0.0)
-    while (catch := capture.catch()) is not None:
-        caught.append(catch)
-    assert [catch.window.start for catch in caught if catch] == pytest.approx(starts)
-    for catch in caught:
-        assert catch is not None
-        check_against_the_rule(catch, times)
-        assert catch.captured == pytest.approx(min(catch.window.end, frames / 20 if frames > 1 else 0))
+    while (captured := capture.next_window()) is not None:
+        caught.append(captured)
+    assert [captured.window.start for captured in caught if captured] == pytest.approx(starts)
+    for captured in caught:
+        assert captured is not None
+        check_against_the_rule(captured, times)
+        assert captured.captured == pytest.approx(min(captured.window.end, frames / 20 if frames > 1 else 0))
 
 
 @pytest.mark.parametrize("error", [VideoError("clip.avi", "is odd"), RuntimeError("a fault")])
@@ -160,9 +163,9 @@ def test_what_goes_wrong_in_the_thread_is_raised_after_the_windows_before_it(
         raise error
 
     capture = Capture(read, contract, step_seconds=STEP)
-    assert capture.catch() is not None
+    assert capture.next_window() is not None
     with pytest.raises(type(error), match=str(error)):
-        capture.catch()
+        capture.next_window()
 
 
 def test_stop_ends_a_wait_and_close_ends_the_thread(contract: ModelContract) -> None:
@@ -176,7 +179,7 @@ def test_stop_ends_a_wait_and_close_ends_the_thread(contract: ModelContract) -> 
     capture = Capture(read, contract, step_seconds=STEP)
     threading.Timer(0.3, capture.stop).start()
     started = time.monotonic()
-    assert capture.catch() is None
+    assert capture.next_window() is None
     assert time.monotonic() - started < 2
     capture.close()
     assert not capture._thread.is_alive()

@@ -50,7 +50,7 @@ def slowed(classifier: VideoClassifier, seconds: float, source: Any, *, step_sec
 
     def classify(seen: SampledClips) -> Prediction:
         time.sleep(seconds)
-        return classifier._classify(seen)
+        return classifier.predict_clips(seen)
 
     return open_stream(
         source, classifier.contract, classify, pace="realtime", step_seconds=step_seconds, timeout_seconds=5

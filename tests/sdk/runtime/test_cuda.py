@@ -19,7 +19,7 @@ OPEN = """
 import json, logging, sys
 from pathlib import Path
 from vidcls import DeviceError
-from vidcls.diagnostics import doctor
+from vidcls.diagnostics import checks
 from vidcls.runtime.onnxruntime_session import OnnxRuntimeSession
 logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
 session = OnnxRuntimeSession(Path(sys.argv[1]), device="auto")
@@ -27,7 +27,7 @@ try:
     OnnxRuntimeSession(Path(sys.argv[1]), device="cuda")
 except DeviceError as error:
     answer = {"error": str(error), "auto": session.device, "reason": session.device_reason}
-    print(json.dumps({**answer, "doctor": doctor._check_run("cuda")}))
+    print(json.dumps({**answer, "doctor": checks.check_run("cuda")}))
 """
 
 MACHINES = {
@@ -147,7 +147,7 @@ def test_libraries_from_pip_are_found_without_a_search_path(model: Path, tmp_pat
     assert hidden in content
     at_hand = f'sys.modules["torch"] = None; sys.path.insert(0, {str(tmp_path / "site")!r})'
     customize.write_text(content.replace(hidden, at_hand), encoding="utf-8")
-    found = json.loads(run(["-m", "vidcls.diagnostics.doctor", "runtime"], environment).stdout)["cuda"]
+    found = json.loads(run(["-m", "vidcls.diagnostics.checks", "runtime"], environment).stdout)["cuda"]
     places = {name: str(tmp_path / "site/nvidia/cu99/lib" / name) for name in LIBRARIES}
     assert {name: found["libraries"][name] for name in LIBRARIES} == places
     assert found["cards"] == [{"name": "Simulated Card", "memory_mb": 8192, "capability": "9.0"}]

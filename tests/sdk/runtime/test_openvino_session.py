@@ -42,7 +42,7 @@ class TestWithOpenVino:
         from vidcls.runtime.openvino_session import OpenVinoSession
 
         found, known = OpenVinoSession(model), OnnxRuntimeSession(model, device="cpu")
-        for name in ("device", "batch", "metadata", "input_name", "input_type", "output_name", "output_type"):
+        for name in ("device", "batch", "input_name", "input_type", "output_name", "output_type"):
             assert getattr(found, name) == getattr(known, name), name
         assert found.input_shape[1:] == known.input_shape[1:]
         assert found.output_shape[1:] == known.output_shape[1:]

@@ -114,7 +114,7 @@ def assert_reads_right(video: Painted, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as eager:
         eager.setattr(timetable, "SEEK_FRAMES", 0)
         assert_same_views(read_clips(path, contract(), views=5), seen)
-        eager.setattr(reading, "WHOLE_TABLE_FRAMES", 0)
+        eager.setattr(reading, "FULL_INDEX_FRAMES", 0)
         assert_frames_of_their_times(read_clips(path, contract(), views=5), video)
 
 

@@ -15,7 +15,8 @@ import pytest
 
 from generated import painted_number, turn_mp4, write_audio, write_av_clip, write_clip
 from vidcls import VideoError
-from vidcls.video.reader import iter_frames, look_through, read_times, source_name
+from vidcls.video.reader import iter_frames, read_times, scan_frames
+from vidcls.video.source import source_name
 
 # The container's clock and a division may round a time differently; a frame lasts 40 ms.
 SECONDS = 1e-6
@@ -59,7 +60,7 @@ def test_frames_of_a_constant_rate_are_timed_by_it(numbered_clip: Path) -> None:
 
 def test_a_look_shows_frames_by_time_and_gives_all_times(numbered_clip: Path) -> None:
     seen: list[int] = []
-    times = look_through(numbered_clip, every_seconds=0.2, see=lambda frame: seen.append(painted_number(frame)))
+    times = scan_frames(numbered_clip, every_seconds=0.2, visit=lambda frame: seen.append(painted_number(frame)))
     assert times == read_times(numbered_clip)
     assert seen == [0, 5, 10, 15, 20, 25, 30, 35]  # at 25 frames a second
 
@@ -80,7 +81,7 @@ def test_frames_are_writable_arrays_of_their_own(numbered_clip: Path) -> None:
 def test_the_times_of_a_variable_rate_are_the_containers(tmp_path: Path) -> None:
     milliseconds = [0, 40, 100, 110, 300, 333, 1000, 1040]
     clip = write_av_clip(tmp_path / "variable.mkv", frames=8, milliseconds=milliseconds)
-    assert read_times(clip) == pytest.approx([stamp / 1000 for stamp in milliseconds], abs=SECONDS)
+    assert read_times(clip) == pytest.approx([pts / 1000 for pts in milliseconds], abs=SECONDS)
 
 
 def test_times_count_from_the_first_frame(tmp_path: Path) -> None:

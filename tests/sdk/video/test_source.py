@@ -25,7 +25,8 @@ from generated import contract_fields, painted_number, write_av_clip, write_clip
 from vidcls import VideoClassifier, VideoError
 from vidcls.clips import read_clips
 from vidcls.contract import Contract, from_json
-from vidcls.video.reader import EndlessError, iter_frames, open_video, read_times, source_name
+from vidcls.video.reader import EndlessError, iter_frames, open_video, read_times
+from vidcls.video.source import source_name
 
 
 class Quiet(SimpleHTTPRequestHandler):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from vidcls_train.audit.label_typos import look_alike
+from vidcls_train.audit.label_typos import find_label_typos
 
 
 @pytest.mark.parametrize(
@@ -18,8 +18,8 @@ from vidcls_train.audit.label_typos import look_alike
         ("waves", "wave"),
     ],
 )
-def test_misspellings_look_alike(first: str, second: str) -> None:
-    assert look_alike([first, "another", second]) == [tuple(sorted((first, second)))]
+def test_misspellings_are_found(first: str, second: str) -> None:
+    assert find_label_typos([first, "another", second]) == [tuple(sorted((first, second)))]
 
 
 @pytest.mark.parametrize(
@@ -27,8 +27,8 @@ def test_misspellings_look_alike(first: str, second: str) -> None:
     [("walk", "talk"), ("turn left", "turn right"), ("cam1", "cam2"), ("level 10", "level 11"), ("open", "close")],
 )
 def test_other_words_do_not(first: str, second: str) -> None:
-    assert look_alike([first, second]) == []
+    assert find_label_typos([first, second]) == []
 
 
 def test_labels_of_only_punctuation_are_left_alone() -> None:
-    assert look_alike(["?", "!"]) == []
+    assert find_label_typos(["?", "!"]) == []

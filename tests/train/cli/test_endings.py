@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from vidcls_train.cli.endings import named_endings
 from vidcls_train.cli.finetune import main
-from vidcls_train.output.run_folder import OutOfMemoryError, named_memory_errors
+from vidcls_train.trainer.memory import OutOfMemoryError, named_memory_errors
 
 
 def test_a_full_disk_ends_a_run_with_what_to_do(clips: Path, tmp_path: Path) -> None:
@@ -40,11 +40,14 @@ def test_an_interrupt_says_how_to_go_on(tmp_path: Path) -> None:
 def test_other_errors_keep_their_own_words(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match=r"^something else$"), named_endings(tmp_path):
         raise RuntimeError("something else")
-    with pytest.raises(RuntimeError, match=r"^something else$"), named_memory_errors(batch_size=8, accumulate=2):
+    with (
+        pytest.raises(RuntimeError, match=r"^something else$"),
+        named_memory_errors(batch_size=8, accumulation_steps=2),
+    ):
         raise RuntimeError("something else")
 
 
 def test_memory_that_runs_out_says_what_needs_less() -> None:
-    told = r"batches of 8 clips in 2 parts; .*--accumulate 4"
-    with pytest.raises(OutOfMemoryError, match=told), named_memory_errors(batch_size=8, accumulate=2):
+    told = r"batches of 8 clips in 2 parts; .*--gradient-accumulation-steps 4"
+    with pytest.raises(OutOfMemoryError, match=told), named_memory_errors(batch_size=8, accumulation_steps=2):
         torch.empty(2**60)

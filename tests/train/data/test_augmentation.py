@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import colorsys
 import dataclasses
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -11,8 +9,8 @@ import torch
 
 from vidcls.contract import Contract, read_checkpoint
 from vidcls.preprocessing import resize
-from vidcls_train.config.settings import Settings
-from vidcls_train.data.augmentation import RandomCrop, directional_labels, training_transform
+from vidcls_train.config.groups import AugmentationConfig
+from vidcls_train.data.augmentation import RandomCrop, training_transform
 
 
 @pytest.fixture
@@ -23,10 +21,6 @@ def contract(checkpoint: Path) -> Contract:
 def clip(*, frames: int = 10, height: int = 60, width: int = 90) -> torch.Tensor:
     values = np.random.default_rng(0).integers(0, 256, (3, frames, height, width), dtype=np.uint8)
     return torch.from_numpy(values)
-
-
-def settings(**changes: Any) -> Settings:
-    return Settings(data="", output=Path(), **changes)
 
 
 @pytest.mark.parametrize("how", ["shortest_edge", "stretch"])
@@ -62,7 +56,7 @@ def test_a_crop_of_everything_is_the_pixel_rules_resize(contract: Contract) -> N
 
 def test_colours_stray_alike_in_all_frames_of_a_clip(contract: Contract) -> None:
     still = clip(frames=1).expand(3, 5, 60, 90)
-    transform = training_transform(contract.image, settings(colour_jitter=0.3), frames=4, flip=False)
+    transform = training_transform(contract.image, AugmentationConfig(color_jitter=0.3), frames=4, flip=False)
     means = set()
     for seed in range(10):
         torch.manual_seed(seed)
@@ -79,7 +73,10 @@ def test_colours_stray_alike_in_all_frames_of_a_clip(contract: Contract) -> None
 def test_where_colours_count_no_operation_changes_them(contract: Contract, jitter: float) -> None:
     plain = torch.full((3, 5, 60, 90), 200, dtype=torch.uint8)
     transform = training_transform(
-        contract.image, settings(colour_jitter=jitter, grey_share=0.1, rand_augment=9, erasing=0.2), frames=4, flip=True
+        contract.image,
+        AugmentationConfig(color_jitter=jitter, grayscale_prob=0.1, rand_augment=9, random_erasing_prob=0.2),
+        frames=4,
+        flip=True,
     )
     brightest = set()
     for seed in range(40):
@@ -91,7 +88,9 @@ def test_where_colours_count_no_operation_changes_them(contract: Contract, jitte
 @pytest.mark.parametrize("jitter", [0.0, 0.1])
 def test_hues_stray_as_far_as_they_may_where_colours_may_change(contract: Contract, jitter: float) -> None:
     red = torch.tensor([200, 100, 100], dtype=torch.uint8)[:, None, None, None].expand(3, 5, 60, 90)
-    transform = training_transform(contract.image, settings(colour_jitter=jitter, hue_jitter=0.1), frames=4, flip=False)
+    transform = training_transform(
+        contract.image, AugmentationConfig(color_jitter=jitter, hue_jitter=0.1), frames=4, flip=False
+    )
     turned = []
     for seed in range(40):
         torch.manual_seed(seed)
@@ -112,7 +111,9 @@ def test_a_training_clip_has_the_models_shape_and_mirrors_only_if_told(contract:
     frames = clip()
     frames[:] = torch.arange(255, 75, -2, dtype=torch.uint8)
     for flip, expected in ((False, {True}), (True, {True, False})):
-        transform = training_transform(contract.image, settings(colour_jitter=0.3, crop_area=0.3), frames=4, flip=flip)
+        transform = training_transform(
+            contract.image, AugmentationConfig(color_jitter=0.3, crop_scale_min=0.3), frames=4, flip=flip
+        )
         left_brighter = set()
         for seed in range(20):
             torch.manual_seed(seed)
@@ -121,27 +122,3 @@ def test_a_training_clip_has_the_models_shape_and_mirrors_only_if_told(contract:
             assert varied.dtype == torch.uint8
             left_brighter.add(bool(varied[..., :16].float().mean() > varied[..., 16:].float().mean()))
         assert left_brighter == expected
-
-
-@pytest.mark.parametrize(
-    "label",
-    [
-        "left",
-        "turn left",
-        "SwipeRight",
-        "swipe_left",
-        "swipeleft",
-        "clockwise",
-        "rotate_CCW",
-        "anti-clockwise",
-        "lefthook",
-        "LEFT hand",
-    ],
-)
-def test_labels_that_speak_of_directions_are_found(label: str) -> None:
-    assert directional_labels(["clap", label]) == [label]
-
-
-@pytest.mark.parametrize("label", ["bright light", "upright row", "up", "grow", "ApplyLipstick", "clock", "Cleft lift"])
-def test_other_labels_are_left_alone(label: str) -> None:
-    assert directional_labels([label]) == []

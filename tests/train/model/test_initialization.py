@@ -1,4 +1,4 @@
-"""Where a fresh encoder looks, and what it makes of it."""
+"""Where a fresh encoder attends, and what it makes of it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import pytest
 import torch
 from transformers import VideoMAEForPreTraining, VideoMAEForVideoClassification
 
-from vidcls_train.config.settings import PRESETS
-from vidcls_train.model.build import from_preset, masked_from_preset
+from vidcls_train.config.recipes import PRESETS
+from vidcls_train.model.presets import from_preset, masked_from_preset
 
-# Of the tokens that have the neighbour: the noise in the weights makes a few look one token beside it.
+# Of the tokens that have the neighbour: the noise in the weights makes a few attend to one token beside it.
 _MOST = 0.9
 
 # How many times an even share of attention a head of the first layer gives its neighbour in a clip of noise.
@@ -28,12 +28,12 @@ def _fresh(preset: str, *, masked: bool) -> VideoMAEForVideoClassification | Vid
 
 
 @pytest.mark.parametrize(("preset", "masked"), [("tiny", False), ("tiny", True), ("small", False)])
-def test_by_position_alone_heads_look_at_their_neighbours(preset: str, masked: bool) -> None:
+def test_by_position_alone_heads_attend_to_their_neighbours(preset: str, masked: bool) -> None:
     model = _fresh(preset, masked=masked)
     heads = model.config.num_attention_heads
     positions = model.videomae.embeddings.position_embeddings[0]
     offsets = (-1, 1, -49, -7, 7, 49)  # left, right, before, above, below, after, of 4 x 7 x 7 tokens
-    seen = set()
+    offsets_found = set()
     for number, layer in enumerate(model.videomae.encoder.layer):
         tokens = layer.layernorm_before(positions)
         attention = layer.attention.attention
@@ -44,11 +44,11 @@ def test_by_position_alone_heads_look_at_their_neighbours(preset: str, masked: b
             inside = torch.arange(max(0, -offset), min(196, 196 - offset))
             hit = logits[head, inside].argmax(dim=1) == inside + offset
             assert hit.float().mean() > _MOST, (number, head, offset)
-            seen.add(offset)
-    assert seen == set(offsets)
+            offsets_found.add(offset)
+    assert offsets_found == set(offsets)
 
 
-def test_whatever_the_clip_shows_neighbours_are_looked_at() -> None:
+def test_whatever_the_clip_shows_neighbours_are_attended_to() -> None:
     model = _fresh("tiny", masked=False)
     model.set_attn_implementation("eager")
     clips = torch.randn(2, 8, 3, 56, 56, generator=torch.Generator().manual_seed(1))
@@ -59,7 +59,7 @@ def test_whatever_the_clip_shows_neighbours_are_looked_at() -> None:
         assert attention[head, inside, inside + offset].mean() > _MANY / 196
 
 
-def test_what_attention_adds_is_what_it_looks_at_negated_and_noise() -> None:
+def test_what_attention_adds_is_what_it_attends_to_negated_and_noise() -> None:
     model = _fresh("tiny", masked=False)
     tokens = torch.randn(500, 96, generator=torch.Generator().manual_seed(1))
     for layer in model.videomae.encoder.layer:

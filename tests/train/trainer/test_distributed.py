@@ -1,68 +1,48 @@
-"""Processes started for one run: what each of them knows, and that none outlives the others."""
+"""Processes that torchrun has started for one run: what each of them knows, and how they end."""
 
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
-import psutil
 import pytest
-import torch
 
 import shared_work
-from vidcls_train.trainer.distributed import process_count, share_out
+from vidcls.errors import DeviceError
+from vidcls_train.trainer.distributed import by_first_process, join_processes, process_count, process_rank
+
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 
 
-def test_processes_meet_and_have_a_thread_each(tmp_path: Path) -> None:
-    before = dict(os.environ)
-    share_out(shared_work.say_who, tmp_path, processes=2)
+def shared(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [*TORCHRUN, shared_work.__file__, str(folder), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_processes_meet_and_are_handed_what_the_first_one_makes(tmp_path: Path) -> None:
+    done = shared(tmp_path)
+    assert done.returncode == 0, done.stderr
     for rank in range(2):
         facts = json.loads((tmp_path / f"{rank}.json").read_text(encoding="utf-8"))
-        assert facts == [2, 1, 1, 11, "by the first"]
-    # What they were told of each other does not stay in this one.
-    assert dict(os.environ) == before
-    assert process_count() == 1
-    assert not torch.distributed.is_initialized()
+        assert facts == [2, 11, "by 0"]
 
 
-def test_the_failure_that_is_told_is_the_first_one(tmp_path: Path) -> None:
-    with pytest.raises(OSError, match="No space left on device") as error:
-        share_out(shared_work.fail_at_the_second, tmp_path, processes=2)
-    assert error.value.errno == 28
-    with pytest.raises(json.JSONDecodeError):
-        share_out(shared_work.fail_at_the_first, tmp_path, processes=2)
+def test_where_the_first_one_fails_the_others_end_without_a_word(tmp_path: Path) -> None:
+    done = shared(tmp_path, "fail")
+    assert done.returncode != 0
+    assert done.stderr.count("JSONDecodeError: ") == 1, done.stderr
+    assert list(tmp_path.glob("*.json")) == []
 
 
-LOST = "LostProcessError: one of the 2 training processes was ended from outside"
+def test_one_process_is_the_first_and_waits_for_nobody() -> None:
+    join_processes("cpu")
+    assert (process_count(), process_rank()) == (1, 0)
+    assert by_first_process(lambda: 7) == 7
 
 
-@pytest.mark.parametrize(
-    ("sent", "to_main", "handler", "code", "told"),
-    [
-        (signal.SIGKILL, False, "SIG_DFL", 1, LOST),
-        (signal.SIGTERM, False, "SIG_DFL", 1, LOST),
-        (signal.SIGINT, True, "default_int_handler", -signal.SIGINT, "KeyboardInterrupt"),
-        (signal.SIGKILL, True, "SIG_DFL", -signal.SIGKILL, ""),
-        (signal.SIGKILL, True, "SIG_IGN", -signal.SIGKILL, ""),  # as a shell sets it in the background
-    ],
-    ids=["a part is killed", "a part is ended", "an interrupt", "the main one is killed", "in the background"],
-)
-def test_none_outlives_the_others(
-    sent: signal.Signals, to_main: bool, handler: str, code: int, told: str, tmp_path: Path
-) -> None:
-    command = [sys.executable, shared_work.__file__, str(tmp_path), handler]
-    main = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    while main.poll() is None and len(list(tmp_path.iterdir())) < 2:
-        time.sleep(0.01)
-    parts = [part for part in psutil.Process(main.pid).children() if "spawn_main" in " ".join(part.cmdline())]
-    assert len(parts) == 2
-    (main if to_main else parts[1]).send_signal(sent)
-    answer = main.communicate(timeout=60)[1]
-    assert psutil.wait_procs(parts, timeout=20)[1] == []
-    assert main.returncode == code
-    assert told in answer
+def test_a_card_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(DeviceError, match="finds no CUDA device"):
+        join_processes("cuda")

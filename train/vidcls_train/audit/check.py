@@ -1,22 +1,23 @@
-"""The data, checked before a step is trained: what cannot be read, is too little, torn apart, or tells too much."""
+"""The data, checked before a step is trained: what cannot be read, is too little, leaks, or gives labels away."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vidcls.cli import terminal
-from vidcls.cpus import usable_cpus
 from vidcls.errors import VideoError
-from vidcls_train.audit.duplicates import Pair, find_pairs
-from vidcls_train.audit.encoding import find_tells, guess_held_out, guess_labels
-from vidcls_train.audit.findings import COPIES, ClipPair, ClipRow, DataReport, copied, find_findings
-from vidcls_train.audit.footage import Footage, look_at
-from vidcls_train.data.sources import SPLITS, Clip, DataError, Found, Splits, split_clips
+from vidcls.progress import Track, untracked
+from vidcls_train.audit.data_report import ClipPair, ClipRow, DataReport, copied
+from vidcls_train.audit.duplicates import COPIES, Pair, find_pairs
+from vidcls_train.audit.findings import collect_findings
+from vidcls_train.audit.grouping import split_by_footage
+from vidcls_train.audit.probe import ClipInfo, probe
+from vidcls_train.audit.shortcuts import cross_validate, find_shortcuts, predict_labels
+from vidcls_train.data.clip_list import SPLITS, Clip, ClipList, DataError, Splits
+from vidcls_train.data.opening import open_each
 
 # A header's frame count is often a few too high; this much means that the end is missing.
 _TRUNCATED_SHARE, _TRUNCATED_FRAMES = 0.9, 5
@@ -26,137 +27,138 @@ _SCENES_LISTED = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Checked:
+class DataCheck:
     """Readable clips by split, and what was found.
 
     copies: {"val", "test": its clips whose footage is in train as well}.
-    guesses: the labels of the test clips as guessed from encodings alone, in their order;
+    encoding_predictions: the labels of the test clips as predicted from encodings alone, in their order;
     None where there are too few to learn from.
     """
 
     splits: Splits
     copies: dict[str, list[Path]]
-    guesses: list[str] | None
+    encoding_predictions: list[str] | None
     report: DataReport
 
 
-def check_clips(found: Found, *, val_fraction: float, seed: int, clip_seconds: float) -> Checked:
+@dataclass(frozen=True, kw_only=True)
+class _Probed:
+    """What is known of the readable clips once they are split.
+
+    readable: with DATA's own splits, if it has any. infos, split_names: one per clip of it. pairs: all of them.
+    """
+
+    readable: ClipList
+    infos: list[ClipInfo]
+    splits: Splits
+    split_names: list[str]
+    pairs: list[ClipPair]
+
+    def train(self) -> tuple[list[ClipInfo], list[str], list[str]]:
+        """Of the training clips: how they are encoded, their labels, their groups."""
+        clips = self.splits.train
+        return self.of(clips), [clip.label for clip in clips], [clip.group for clip in clips]
+
+    def of(self, clips: Sequence[Clip]) -> list[ClipInfo]:
+        """How these clips are encoded."""
+        by_path = {info.path: info for info in self.infos}
+        return [by_path[clip.path] for clip in clips]
+
+
+def check_clips(
+    found: ClipList, *, val_fraction: float, seed: int, clip_seconds: float, track: Track = untracked
+) -> DataCheck:
     """Decode each clip once, and split those that can be read with copies kept together.
 
     Args:
         found: as `find_clips` gives it.
-        val_fraction, seed: as for `split_clips`.
+        val_fraction: as for `split_clips`.
+        seed: as for `split_clips`.
         clip_seconds: length of the model's window.
+        track: shows the progress.
 
     Raises:
         DataError: not one clip can be read, or there are too few to split.
     """
-    seen, unreadable = _look_at_each(found)
-    readable = [index for index, clip in enumerate(found.clips) if clip.path in seen]
-    clips = [found.clips[index] for index in readable]
-    if not clips:
-        raise DataError(
-            f"{found.name}: not one of its {len(found.clips)} videos can be read; {unreadable[0]['message']}"
-        )
-    footage = [seen[clip.path] for clip in clips]
-    pairs = find_pairs(footage)
-    names = None if found.split_names is None else [found.split_names[index] for index in readable]
-    usable = dataclasses.replace(found, clips=clips, split_names=names)
-    splits, torn_scenes = _split(usable, pairs, val_fraction=val_fraction, seed=seed)
-    if names is None:
-        split_of = {clip.path: split for split in SPLITS for clip in getattr(splits, split)}
-        names = [split_of[clip.path] for clip in clips]
-    labels = sorted({*found.labels, *(label for _, label in found.empty)})
-    counts = {label: dict.fromkeys(SPLITS, 0) for label in labels}
-    for clip, split in zip(clips, names, strict=True):
-        counts[clip.label][split] += 1
-    named_pairs = [_named(pair, clips, names) for pair in pairs]
-    train_labels = [clip.label for clip in splits.train]
-    train_footage = [seen[clip.path] for clip in splits.train]
-    held_out = [seen[clip.path] for clip in splits.test]
-    copies = {split: copied(named_pairs, split) for split in ("val", "test")}
-    report = DataReport(
-        data=found.name,
-        split_here=found.split_names is None,
-        groups=len({clip.group for clip in [*splits.train, *splits.val, *splits.test]}),
-        counts=counts,
-        clips=[_row(clip, one, split) for clip, one, split in zip(clips, footage, names, strict=True)],
-        unreadable=unreadable,
-        short=[str(one.path) for one in footage if one.seconds < clip_seconds],
-        truncated=[str(one.path) for one in footage if _is_truncated(one)],
-        pairs=[pair for pair in named_pairs if pair.kind in COPIES]
-        + [pair for pair in named_pairs if pair.kind not in COPIES][:_SCENES_LISTED],
-        pair_counts=dict(Counter(str(pair.kind) for pair in pairs)),
-        encoding=guess_labels(train_footage, train_labels, [clip.group for clip in splits.train]),
-        tells=find_tells(train_footage, train_labels),
-        findings=[],
-    )
-    findings = find_findings(report, named_pairs, usable, torn_scenes=torn_scenes, clip_seconds=clip_seconds)
-    return Checked(
+    readable, infos, unreadable = _probe_each(found, track)
+    pairs = find_pairs(infos)
+    splits, torn_scenes = split_by_footage(readable, pairs, val_fraction=val_fraction, seed=seed)
+    split_names = readable.split_names or _split_names(readable.clips, splits)
+    probed = _Probed(
+        readable=readable,
+        infos=infos,
         splits=splits,
-        copies={split: [Path(video) for video in videos] for split, videos in copies.items()},
-        guesses=guess_held_out(train_footage, train_labels, held_out),
+        split_names=split_names,
+        pairs=[_named(pair, readable.clips, split_names) for pair in pairs],
+    )
+    report = _report(found, probed, unreadable, clip_seconds=clip_seconds)
+    findings = collect_findings(report, probed.pairs, readable, torn_scenes=torn_scenes, clip_seconds=clip_seconds)
+    train_infos, train_labels, _ = probed.train()
+    return DataCheck(
+        splits=splits,
+        copies={split: [Path(video) for video in copied(probed.pairs, split)] for split in ("val", "test")},
+        encoding_predictions=predict_labels(train_infos, train_labels, probed.of(splits.test)),
         report=dataclasses.replace(report, findings=findings),
     )
 
 
-def _look_at_each(found: Found) -> tuple[dict[Path, Footage], list[dict[str, str]]]:
-    """Every readable clip, and {"video", "split", "label", "message"} of the others; "" is a split not yet made."""
+def _probe_each(found: ClipList, track: Track) -> tuple[ClipList, list[ClipInfo], list[dict[str, str]]]:
+    """The readable clips, how each is encoded, and {"video", "split", "label", "message"} of the others.
 
-    def attempt(clip: Clip) -> Footage | VideoError:
-        try:
-            return look_at(clip.path)
-        except VideoError as error:
-            return error
-
-    seen, unreadable = {}, []
+    "" is a split not yet made.
+    """
+    results = open_each([clip.path for clip in found.clips], probe, label="checking the data", track=track)
+    infos = [result for result in results if not isinstance(result, VideoError)]
     splits = found.split_names or [""] * len(found.clips)
-    with ThreadPoolExecutor(usable_cpus()) as pool:
-        looks = zip(found.clips, splits, pool.map(attempt, found.clips), strict=True)
-        with terminal.progress(looks, label="checking the data", length=len(found.clips)) as bar:
-            for clip, split, look in bar:
-                if isinstance(look, VideoError):
-                    terminal.note(f"unreadable: {look}")
-                    unreadable.append(
-                        {"video": str(clip.path), "split": split, "label": clip.label, "message": str(look)}
-                    )
-                else:
-                    seen[clip.path] = look
-    return seen, unreadable
+    unreadable = [
+        {"video": str(clip.path), "split": split, "label": clip.label, "message": str(result)}
+        for clip, split, result in zip(found.clips, splits, results, strict=True)
+        if isinstance(result, VideoError)
+    ]
+    if not infos:
+        raise DataError(
+            f"{found.name}: not one of its {len(found.clips)} videos can be read; {unreadable[0]['message']}"
+        )
+    kept = [index for index, result in enumerate(results) if not isinstance(result, VideoError)]
+    names = None if found.split_names is None else [found.split_names[index] for index in kept]
+    clips = [found.clips[index] for index in kept]
+    return dataclasses.replace(found, clips=clips, split_names=names), infos, unreadable
 
 
-def _split(usable: Found, pairs: Sequence[Pair], *, val_fraction: float, seed: int) -> tuple[Splits, bool]:
-    """Splits in which copies, and scenes if that can be, count as one group; and whether scenes had to be torn."""
-    joined = _joined(usable, [pair for pair in pairs if pair.kind in COPIES])
-    if usable.split_names is not None:
-        return split_clips(joined, val_fraction=val_fraction, seed=seed), False
-    if len(joined.clips) and any(pair.kind not in COPIES for pair in pairs):
-        try:
-            splits = split_clips(_joined(usable, pairs), val_fraction=val_fraction, seed=seed)
-        except DataError:
-            pass  # too few scenes
-        else:
-            largest = max(len(splits.val), len(splits.test))
-            if largest <= 2 * val_fraction * len(usable.clips):
-                return splits, False
-        return split_clips(joined, val_fraction=val_fraction, seed=seed), True
-    return split_clips(joined, val_fraction=val_fraction, seed=seed), False
+def _split_names(clips: Sequence[Clip], splits: Splits) -> list[str]:
+    split_of = {clip.path: split for split in SPLITS for clip in getattr(splits, split)}
+    return [split_of[clip.path] for clip in clips]
 
 
-def _joined(found: Found, pairs: Iterable[Pair]) -> Found:
-    """The same clips with the groups of each pair made one."""
-    parents = {clip.group: clip.group for clip in found.clips}
+def _report(found: ClipList, probed: _Probed, unreadable: list[dict[str, str]], *, clip_seconds: float) -> DataReport:
+    """All that was found, without findings."""
+    clips, infos, splits = probed.readable.clips, probed.infos, probed.splits
+    labels = sorted({*found.labels, *(label for _, label in found.empty)})
+    counts = {label: dict.fromkeys(SPLITS, 0) for label in labels}
+    for clip, split in zip(clips, probed.split_names, strict=True):
+        counts[clip.label][split] += 1
+    train_infos, train_labels, train_groups = probed.train()
+    return DataReport(
+        data=found.name,
+        split_here=found.split_names is None,
+        groups=len({clip.group for clip in [*splits.train, *splits.val, *splits.test]}),
+        counts=counts,
+        clips=[_row(clip, info, split) for clip, info, split in zip(clips, infos, probed.split_names, strict=True)],
+        unreadable=unreadable,
+        short=[str(info.path) for info in infos if info.seconds < clip_seconds],
+        truncated=[str(info.path) for info in infos if _is_truncated(info)],
+        pairs=_listed(probed.pairs),
+        pair_counts=dict(Counter(str(pair.kind) for pair in probed.pairs)),
+        encoding=cross_validate(train_infos, train_labels, train_groups),
+        tells=find_shortcuts(train_infos, train_labels),
+        findings=[],
+    )
 
-    def root(group: str) -> str:
-        while parents[group] != group:
-            parents[group] = parents[parents[group]]
-            group = parents[group]
-        return group
 
-    for pair in pairs:
-        first, second = sorted((root(found.clips[pair.first].group), root(found.clips[pair.second].group)))
-        parents[second] = first
-    return dataclasses.replace(found, clips=[dataclasses.replace(clip, group=root(clip.group)) for clip in found.clips])
+def _listed(pairs: Sequence[ClipPair]) -> list[ClipPair]:
+    """All copies, and the first scenes."""
+    scenes = [pair for pair in pairs if pair.kind not in COPIES]
+    return [pair for pair in pairs if pair.kind in COPIES] + scenes[:_SCENES_LISTED]
 
 
 def _named(pair: Pair, clips: Sequence[Clip], split_names: Sequence[str]) -> ClipPair:
@@ -171,21 +173,21 @@ def _named(pair: Pair, clips: Sequence[Clip], split_names: Sequence[str]) -> Cli
     )
 
 
-def _row(clip: Clip, footage: Footage, split: str) -> ClipRow:
+def _row(clip: Clip, info: ClipInfo, split: str) -> ClipRow:
     return ClipRow(
         video=str(clip.path),
         split=split,
         label=clip.label,
-        seconds=footage.seconds,
-        frames=footage.frames,
-        width=footage.width,
-        height=footage.height,
-        frame_rate=footage.frame_rate,
-        kbit_per_second=footage.bits_per_second / 1000,
-        codec=footage.codec,
+        seconds=info.seconds,
+        frames=info.frames,
+        width=info.width,
+        height=info.height,
+        frame_rate=info.frame_rate,
+        kbit_per_second=info.bits_per_second / 1000,
+        codec=info.codec,
     )
 
 
-def _is_truncated(footage: Footage) -> bool:
-    missing = footage.promised_frames - footage.frames
-    return missing >= _TRUNCATED_FRAMES and footage.frames < _TRUNCATED_SHARE * footage.promised_frames
+def _is_truncated(info: ClipInfo) -> bool:
+    missing = info.header_frames - info.frames
+    return missing >= _TRUNCATED_FRAMES and info.frames < _TRUNCATED_SHARE * info.header_frames

@@ -13,26 +13,30 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from vidcls_train.audit.footage import HASH_BITS, Footage
+from vidcls_train.audit.fingerprint import HASH_BITS, Fingerprint
+from vidcls_train.audit.probe import ClipInfo
 
 Kind = Literal["same file", "same footage", "same scene"]
 
+# Kinds of pairs that are one clip to a model.
+COPIES: tuple[Kind, ...] = ("same file", "same footage")
+
 # Agreement of two perceptual hashes: 1 for equal bits, 0 for unrelated ones. It lies between clips of UCF101 with
 # different labels and copies at half or twice the size, in another codec or at 12 frames a second.
-ALIKE = 0.70
+_HASHES_ALIKE = 0.70
 
-# Correlation over time of what moves in two clips that look alike: higher for copies than for other takes before the
-# same camera, but for takes of a drilled movement, which cannot be told apart.
-MOVES_ALIKE = 0.78
+# Correlation over time of what moves in two clips with like pictures: higher for copies than for other takes before the
+# same camera, but for takes of a drilled movement, which cannot be distinguished from copies.
+_MOTION_ALIKE = 0.78
 
-# Levels of 0 to 255, root mean square: how far the mean pictures of two clips of one scene may be apart, in colour.
+# Levels of 0 to 255, root mean square: how far the mean thumbnails of two clips of one scene may be apart, in colour.
 # Copies stay well below it, and plain drawings, whose hashes are alike, mostly above.
-_PICTURES_APART = 12.0
+_THUMBNAILS_APART = 12.0
 
-# Grey levels: the motion of a clip that moves less is noise. Where both hardly move, looking alike is being the same.
+# Grey levels: the motion of a clip that moves less is noise. Where both hardly move, like pictures are the same clip.
 _STILL = 1.0
 
-# Frames of a clip that are looked for in every other clip.
+# Frames of a clip that are searched for in every other clip.
 _QUERIES = 8
 
 # Clips to compare with all others at a time: 4 bytes for each pair.
@@ -56,26 +60,30 @@ class Pair:
     motion: float
 
 
-def find_pairs(footage: Sequence[Footage]) -> list[Pair]:
+def find_pairs(clips: Sequence[ClipInfo]) -> list[Pair]:
     """All pairs of clips that are the same file, show the same footage, or the same scene, most alike first.
 
-    same file: byte for byte. same footage: at the same time the same things move. same scene: it looks the same, and
-    something else happens: a fixed camera, a studio, another take.
+    same file: byte for byte. same footage: at the same time the same things move. same scene: the pictures are alike,
+    and something else happens: a fixed camera, a studio, another take.
 
-    Pairs whose mean pictures differ cost next to nothing. The others, such as all pairs of one fixed camera's clips, do
-    not, and their number grows with the square of the clips'.
+    Pairs whose mean thumbnails differ cost next to nothing. The others, such as all pairs of one fixed camera's clips,
+    do not, and their number grows with the square of the clips'.
+
+    Args:
+        clips: as `probe` gives them; their files are read again where sizes are equal.
     """
-    equal = _equal_files([clip.path for clip in footage])
+    equal = _equal_files([clip.path for clip in clips])
     pairs = [
         Pair(first=first, second=second, kind="same file", similarity=1.0, motion=1.0)
         for first, second in sorted(equal)
     ]
-    motion_of = lru_cache(_MOTIONS_KEPT)(lambda index: _Motion(footage[index]))
-    for first, second, similarity in _lookalikes(footage):
+    fingerprints = [clip.fingerprint for clip in clips]
+    motion_of = lru_cache(_MOTIONS_KEPT)(lambda index: _Motion(fingerprints[index].thumbnails))
+    for first, second, similarity in _like_pictures(fingerprints):
         if (first, second) in equal:
             continue
         motion = _correlation(motion_of(first), motion_of(second))
-        kind: Kind = "same footage" if motion >= MOVES_ALIKE else "same scene"
+        kind: Kind = "same footage" if motion >= _MOTION_ALIKE else "same scene"
         pairs.append(Pair(first=first, second=second, kind=kind, similarity=similarity, motion=motion))
     order: list[Kind] = ["same file", "same footage", "same scene"]
     return sorted(pairs, key=lambda pair: (order.index(pair.kind), -pair.motion))
@@ -99,55 +107,55 @@ def _equal_files(paths: Sequence[Path]) -> set[tuple[int, int]]:
     }
 
 
-def _lookalikes(footage: Sequence[Footage]) -> Iterable[tuple[int, int, float]]:
+def _like_pictures(clips: Sequence[Fingerprint]) -> Iterable[tuple[int, int, float]]:
     """Pairs of clips with like pictures, of which half of one's frames, or more, are found in the other."""
-    seen = [index for index, clip in enumerate(footage) if len(clip.hashes)]
-    pictures = np.array([footage[index].picture.ravel() for index in seen]).reshape(len(seen), -1)
+    hashed = [index for index, clip in enumerate(clips) if len(clip.hashes)]
+    pictures = np.array([clips[index].mean_thumbnail.ravel() for index in hashed]).reshape(len(hashed), -1)
     squares = np.square(pictures).sum(axis=1)
-    limit = _PICTURES_APART**2 * pictures.shape[1]
-    for low in range(0, len(seen), _BLOCK):
+    limit = _THUMBNAILS_APART**2 * pictures.shape[1]
+    for low in range(0, len(hashed), _BLOCK):
         block = slice(low, low + _BLOCK)
         apart = squares[block, None] + squares - 2 * pictures[block] @ pictures.T
         for row, column in np.argwhere(apart <= limit):
-            first, second = seen[low + row], seen[column]
+            first, second = hashed[low + row], hashed[column]
             if first < second:
-                hashes = footage[first].hashes, footage[second].hashes
+                hashes = clips[first].hashes, clips[second].hashes
                 similarity = max(_share_found(*hashes), _share_found(*hashes[::-1]))
-                if similarity >= ALIKE:
+                if similarity >= _HASHES_ALIKE:
                     yield first, second, similarity
 
 
 def _share_found(hashes: npt.NDArray[np.float32], others: npt.NDArray[np.float32]) -> float:
-    """Agreement of the middle one of a clip's frames, when each is held against the most similar one of the other's."""
+    """Agreement of a clip's middle frame, when each frame is compared with the most similar one of the other clip."""
     picks = np.linspace(0, len(hashes) - 1, min(_QUERIES, len(hashes))).round().astype(int)
     return float(np.median((hashes[picks] @ others.T).max(axis=1))) / HASH_BITS
 
 
 class _Motion:
-    """A clip's looks [n, 256], and the sums over its first 0, 1, ... looks that a correlation is made of."""
+    """A clip's thumbnails [n, 256], and the sums over its first 0, 1, ... of them that a correlation is made of."""
 
-    def __init__(self, clip: Footage) -> None:
-        self.looks = clip.thumbnails.reshape(len(clip.thumbnails), -1).astype(np.float64)
-        self.sums = np.concatenate([np.zeros((1, self.looks.shape[1])), self.looks.cumsum(axis=0)])
-        self.squares = np.concatenate([[0.0], np.square(self.looks).sum(axis=1).cumsum()])
+    def __init__(self, thumbnails: npt.NDArray[np.uint8]) -> None:
+        self.values = thumbnails.reshape(len(thumbnails), -1).astype(np.float64)
+        self.sums = np.concatenate([np.zeros((1, self.values.shape[1])), self.values.cumsum(axis=0)])
+        self.squares = np.concatenate([[0.0], np.square(self.values).sum(axis=1).cumsum()])
 
     @property
     def still(self) -> bool:
-        """Whether nothing moves that could be told from noise."""
-        return float(self.looks.var(axis=0).mean()) < _STILL**2
+        """Whether what moves is no more than noise."""
+        return float(self.values.var(axis=0).mean()) < _STILL**2
 
 
 def _correlation(first: _Motion, second: _Motion) -> float:
     """Of what moves, at the shift in time where it is highest and at least half of the shorter clip is covered."""
     if first.still or second.still:
         return 1.0 if first.still and second.still else 0.0
-    lengths = len(first.looks), len(second.looks)
+    lengths = len(first.values), len(second.values)
     least = max(2, (min(lengths) + 1) // 2)
     shifts = np.arange(least - lengths[0], lengths[1] - least + 1)
     begins, ends = np.maximum(0, -shifts), np.minimum(lengths[0], lengths[1] - shifts)
-    # The products of looks that meet at a shift lie on one diagonal.
+    # The products of thumbnails that meet at a shift lie on one diagonal.
     diagonals = np.arange(lengths[1]) - np.arange(lengths[0])[:, None] + lengths[0] - 1
-    products = np.bincount(diagonals.ravel(), (first.looks @ second.looks.T).ravel())[shifts + lengths[0] - 1]
+    products = np.bincount(diagonals.ravel(), (first.values @ second.values.T).ravel())[shifts + lengths[0] - 1]
     sums = first.sums[ends] - first.sums[begins], second.sums[ends + shifts] - second.sums[begins + shifts]
     squares = (
         first.squares[ends] - first.squares[begins],

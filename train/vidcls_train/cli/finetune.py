@@ -11,7 +11,9 @@ import click
 
 from vidcls.cli import terminal
 from vidcls_train.cli import options
-from vidcls_train.config.settings import DEFAULT_BASE, PRESETS, Settings, read_settings
+from vidcls_train.cli.options import setting
+from vidcls_train.config.recipes import DEFAULT_BASE
+from vidcls_train.config.settings import TrainConfig, read_settings, train_config
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -23,10 +25,12 @@ from vidcls_train.config.settings import DEFAULT_BASE, PRESETS, Settings, read_s
     type=click.Path(path_type=Path, file_okay=False),
     help="Checkpoint folder to write; new or empty. With --check-only, where the report goes.",
 )
-@click.option(
-    "--base", help=f"Pretrained VideoMAE to fine-tune: a folder or an id on the hub. Default: {DEFAULT_BASE}."
+@setting(
+    TrainConfig,
+    "base",
+    what=f"Pretrained VideoMAE to fine-tune: a folder or an id on the hub. Default: {DEFAULT_BASE}.",
 )
-@click.option("--preset", type=click.Choice(list(PRESETS)), help="Train a fresh VideoMAE of this size instead.")
+@setting(TrainConfig, "preset", what="Train a fresh VideoMAE of this size instead.")
 @click.option(
     "--settings",
     "settings_file",
@@ -34,78 +38,50 @@ from vidcls_train.config.settings import DEFAULT_BASE, PRESETS, Settings, read_s
     help="JSON with settings, those without an option too: some of them, or another run's settings.json. "
     "Options given beside it go first.",
 )
-@click.option("--epochs", type=click.IntRange(min=1), help="Default: the recipe's, for the preset or the base.")
-@click.option(
-    "--pretraining-epochs",
-    type=click.IntRange(min=0),
-    help="Begin with masked pretraining on the training clips, as vidcls-pretrain does it. Default: 0, none.",
-)
-@options.max_steps
-@click.option(
-    "--batch-size",
-    type=click.IntRange(min=1),
-    help="Clips per step of the optimizer, of all processes together. Default: the recipe's.",
-)
-@options.accumulate
-@click.option("--gradient-checkpointing", is_flag=True, help="Compute layers twice to need less memory.")
-@click.option(
-    "--learning-rate",
-    type=click.FloatRange(min=0, min_open=True),
-    help="Highest rate, after the warm-up. Default: the recipe's.",
-)
-@click.option("--head-only", is_flag=True, help="Train the classification head alone, which is quick, on --base.")
-@click.option(
-    "--early-stopping",
-    type=click.IntRange(min=1),
+@setting(TrainConfig, "epochs", what="Default: the recipe's, for the preset or the base.")
+@options.no_pretraining()
+@options.steps(TrainConfig)
+@setting(TrainConfig, "gradient_checkpointing", what="Compute layers twice to need less memory.")
+@setting(TrainConfig, "head_only", what="Train the classification head alone, which is quick, on --base.")
+@setting(
+    TrainConfig,
+    "early_stopping",
     metavar="EPOCHS",
-    help="End after so many epochs without a better validation accuracy. Default: never.",
+    what="End after so many epochs without a better validation accuracy. Default: never.",
 )
-@click.option(
-    "--class-weights",
-    type=click.Choice(["none", "balanced"]),
-    help="balanced: clips of rare labels count for more. Default: none.",
-)
-@options.frames
-@options.image_size
-@options.clip_seconds
-@click.option(
-    "--resize",
-    type=click.Choice(["shortest_edge", "stretch"]),
-    help="shortest_edge keeps proportions and crops; stretch shows the whole frame as a square. "
+@setting(TrainConfig, "class_weights", what="balanced: clips of rare labels count for more. Default: none.")
+@setting(
+    TrainConfig,
+    "resize",
+    what="shortest_edge keeps proportions and crops; stretch shows the whole frame as a square. "
     "Default: shortest_edge; with --base what its preprocessor_config.json says.",
 )
-@click.option(
-    "--flip",
-    type=click.Choice(["auto", "on", "off"]),
-    help="Mirror clips in training. auto, the default: not where label names speak of left, right, clockwise or the "
+@setting(
+    TrainConfig,
+    "flip",
+    what="Mirror clips in training. auto, the default: not where label names speak of left, right, clockwise or the "
     "like.",
 )
-@click.option(
-    "--colour-jitter",
-    type=click.FloatRange(min=0, max=1),
-    help="How far brightness, contrast and saturation stray in training, as a share; 0 where colours are what counts. "
+@setting(
+    TrainConfig,
+    "color_jitter",
+    also=("--colour-jitter",),
+    what="How far brightness, contrast and saturation stray in training, as a share; 0 where colours are what counts. "
     "Default: the recipe's.",
 )
-@click.option(
-    "--val-fraction",
-    type=click.FloatRange(min=0.02, max=0.33),
-    help="Share of the videos for validation, and again for test, where DATA has no splits. Default: 0.15.",
+@setting(
+    TrainConfig,
+    "val_fraction",
+    what="Share of the videos for validation, and again for test, where DATA has no splits. Default: 0.15.",
 )
 @click.option(
     "--check-only",
     is_flag=True,
     help="Check the data, print what was found, and train nothing; -o writes it with a picture.",
 )
-@click.option(
-    "--allow-duplicates", is_flag=True, help="Train even where much of val or test is footage that is in train too."
-)
-@options.seed
-@options.device
-@options.processes
-@options.workers
-@options.cache_gb
-@options.resume
-@click.option("--push-to-hub", metavar="REPO", help="Upload the checkpoint to this repository on the hub.")
+@setting(TrainConfig, "allow_duplicates", what="Train even where much of val or test is footage that is in train too.")
+@options.common(TrainConfig)
+@setting(TrainConfig, "push_to_hub", metavar="REPO", what="Upload the checkpoint to this repository on the hub.")
 def main(*, check_only: bool, **chosen: Any) -> None:
     """Fine-tune VideoMAE on DATA and write a checkpoint that carries its contract.
 
@@ -131,11 +107,12 @@ def main(*, check_only: bool, **chosen: Any) -> None:
         settings = _settings(**chosen)
         with options.named_missing_packages("training"):
             from vidcls_train.cli.endings import named_endings
+            from vidcls_train.cli.progress import progress_bars
             from vidcls_train.finetune import train
-        with named_endings(settings.output):
-            metrics = train(settings)
+        with named_endings(chosen["output"]):
+            metrics = train(settings, on_epoch=click.echo, callbacks=progress_bars(), track=terminal.track)
     if metrics is not None:  # it is the first process's
-        _print_summary(metrics, settings.output)
+        _print_summary(metrics, chosen["output"])
         if metrics["unreadable"]:
             raise SystemExit(1)
 
@@ -143,7 +120,7 @@ def main(*, check_only: bool, **chosen: Any) -> None:
 def _check(*, output: Path | None, **chosen: Any) -> None:
     """Print the report on the data; exit with 1 where it would stop a training, or clips cannot be read."""
     with terminal.exit_codes():
-        settings = _settings(output=output or Path(), **chosen)
+        config = train_config(_settings(output=output or Path(), **chosen))
         with options.named_missing_packages("checking data"):
             from vidcls_train.audit.check import check_clips
             from vidcls_train.audit.findings import refuse_worthless
@@ -151,22 +128,23 @@ def _check(*, output: Path | None, **chosen: Any) -> None:
             from vidcls_train.data.sources import find_clips
         with tempfile.TemporaryDirectory() as folder:
             checked = check_clips(
-                find_clips(settings.data, unpack_to=Path(folder)),
-                val_fraction=settings.val_fraction,
-                seed=settings.seed,
-                clip_seconds=settings.clip_seconds,
+                find_clips(config.data.data, unpack_to=Path(folder)),
+                val_fraction=config.classification.val_fraction,
+                seed=config.run.seed,
+                clip_seconds=config.data.clip_seconds,
+                track=terminal.track,
             )
             if output is not None:
                 output.mkdir(parents=True, exist_ok=True)
                 write_data_report(checked.report, output)
         click.echo(report_text(checked.report))
-        refuse_worthless(checked.report, allow_duplicates=settings.allow_duplicates)
+        refuse_worthless(checked.report, allow_duplicates=config.classification.allow_duplicates)
     if checked.report.unreadable:
         raise SystemExit(1)
 
 
-def _settings(*, settings_file: Path | None, **named: Any) -> Settings:
-    """The settings of a run: what the options say, then the file, then the defaults."""
+def _settings(*, settings_file: Path | None, **named: Any) -> dict[str, Any]:
+    """The settings of a run, checked: what the options say, then the file."""
     # An option that is not given is None, a flag False.
     given = {name: value for name, value in named.items() if value is not None and value is not False}
     from_file = {} if settings_file is None else read_settings(settings_file)
@@ -174,14 +152,9 @@ def _settings(*, settings_file: Path | None, **named: Any) -> Settings:
         from_file.pop("preset", None)
     elif "preset" in given:
         from_file.pop("base", None)
-    chosen = {"processes": None, "workers": None, **from_file, **given}
-    if "preset" in chosen and "base" in chosen:
-        raise click.UsageError("give --base or --preset, not both")
-    if "preset" not in chosen:
-        chosen.setdefault("base", DEFAULT_BASE)
-    if chosen.get("preset") and chosen.get("head_only"):
-        raise click.UsageError("--head-only needs a pretrained --base: a fresh encoder has no features to learn on")
-    return Settings(**chosen)
+    settings = {**from_file, **given}
+    train_config(settings)
+    return settings
 
 
 def _print_summary(metrics: dict[str, Any], output: Path) -> None:

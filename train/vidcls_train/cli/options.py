@@ -1,60 +1,103 @@
-"""What both training commands take and need: their common options, workers to start with, packages to find."""
+"""Options of both training commands, made of the settings they set, and what both need before they can start."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+import types
+import typing
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Annotated, Any, Literal, TypeVar
 
 import click
 
 from vidcls.errors import DependencyError
+from vidcls.schema import Above
+from vidcls_train.config.settings import Config, setting_kinds
 
-max_steps = click.option(
-    "--max-steps",
-    type=click.IntRange(min=1),
-    help="Stop training, and pretraining, after so many steps, whatever --epochs says.",
-)
-accumulate = click.option(
-    "--accumulate",
-    type=click.IntRange(min=1),
-    help="Compute each batch in so many parts, one after the other, where it does not fit in memory. Default: 1.",
-)
-frames = click.option(
-    "--frames", type=click.IntRange(min=2), help="Frames per clip. Default: the preset's or the base's."
-)
-image_size = click.option(
-    "--image-size",
-    type=click.IntRange(min=16),
-    help="Pixels, square; a multiple of the patch size (16; tiny: 8). Default: the preset's or the base's.",
-)
-clip_seconds = click.option(
-    "--clip-seconds",
-    type=click.FloatRange(min=0, min_open=True),
-    help="Length of the window that the frames are spread over. Default: 64/30 (16 frames, every 4th, at 30 fps).",
-)
-seed = click.option("--seed", type=click.IntRange(min=0), help="Default: 0.")
-device = click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Default: auto.")
-workers = click.option(
-    "--workers",
-    type=click.IntRange(min=0),
-    help="Processes that load clips for each one that trains. Default: half as many as CPUs, at most 4; none where "
-    "--processes take all CPUs or /dev/shm is small.",
-)
-processes = click.option(
-    "--processes",
-    type=click.IntRange(min=1),
-    help="Processes that train together on a CPU. Default: for encoders as small as the tiny preset's as many as CPUs, "
-    "at most 4; else 1.",
-)
-cache_gb = click.option(
-    "--cache-gb",
-    type=click.FloatRange(min=0),
-    help="Disk for decoded training clips, in ~/.cache/vidcls/frames; those not read for longest make room, and what "
-    "does not fit is decoded every epoch. Default: 20.",
-)
-resume = click.option(
-    "--resume", is_flag=True, help="Go on with the run in the output folder from its last whole epoch."
-)
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def setting(
+    kind: type[Config], name: str, *, what: str, also: tuple[str, ...] = (), metavar: str | None = None
+) -> Callable[[F], F]:
+    """The option for a setting, of its type and in its range.
+
+    Args:
+        also: earlier names of the option, which it keeps.
+    """
+    hint = setting_kinds(kind)[name]
+    names = [f"--{name.replace('_', '-')}", *also, name]
+    if hint is bool:
+        return click.option(*names, is_flag=True, help=what)
+    return click.option(*names, type=_click_type(hint), metavar=metavar, help=what)
+
+
+def common(kind: type[Config]) -> Callable[[F], F]:
+    """Options that both commands end with."""
+    options = [
+        setting(kind, "frames", what="Frames per clip. Default: the preset's or the base's."),
+        setting(
+            kind,
+            "image_size",
+            what="Pixels, square; a multiple of the patch size (16; tiny: 8). Default: the preset's or the base's.",
+        ),
+        setting(
+            kind,
+            "clip_seconds",
+            what="Length of the window that the frames are spread over. Default: 64/30 (16 frames, every 4th, at 30 "
+            "fps).",
+        ),
+        setting(kind, "seed", what="Default: 0."),
+        setting(kind, "device", what="Default: auto."),
+        setting(
+            kind,
+            "workers",
+            what="Processes that load clips for each one that trains. Default: half as many as CPUs, at most 4; none "
+            "where /dev/shm is small.",
+        ),
+        setting(
+            kind,
+            "cache_gb",
+            what="Disk for decoded training clips, in ~/.cache/vidcls/frames; those not read for longest make room, "
+            "and what does not fit is decoded every epoch. Default: 20.",
+        ),
+        setting(kind, "resume", what="Go on with the run in the output folder from its last whole epoch."),
+        _removed(
+            "--processes",
+            "--processes is no more: start several by 'torchrun --nproc-per-node 2 -m vidcls_train.cli ...'",
+        ),
+    ]
+    return _chained(options)
+
+
+def steps(kind: type[Config]) -> Callable[[F], F]:
+    """Options for the length of a run and the size of its steps."""
+    options = [
+        setting(kind, "max_steps", what="Stop after so many steps, whatever --epochs says."),
+        setting(
+            kind,
+            "batch_size",
+            what="Clips per step of the optimizer, of all processes together. Default: the recipe's.",
+        ),
+        setting(
+            kind,
+            "gradient_accumulation_steps",
+            also=("--accumulate",),
+            what="Compute each batch in so many parts, one after the other, where it does not fit in memory. "
+            "Default: 1.",
+        ),
+        setting(kind, "learning_rate", what="Highest rate, after the warm-up. Default: the recipe's."),
+    ]
+    return _chained(options)
+
+
+def no_pretraining() -> Callable[[F], F]:
+    """What `--pretraining-epochs` says, which is no more."""
+    return _removed(
+        "--pretraining-epochs",
+        "--pretraining-epochs is no more: run 'vidcls-pretrain' on the clips first, and give its folder to --base",
+    )
 
 
 @contextmanager
@@ -66,3 +109,38 @@ def named_missing_packages(what: str) -> Iterator[None]:
         raise DependencyError(
             f"{what} needs packages that are not installed ({error}); run 'pip install \"vidcls[train]\"'"
         ) from error
+
+
+def _chained(options: list[Callable[[F], F]]) -> Callable[[F], F]:
+    def add(command: F) -> F:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
+
+
+def _removed(name: str, told: str) -> Callable[[F], F]:
+    def refuse(_context: click.Context, _option: click.Parameter, value: object) -> None:
+        if value is not None:
+            raise click.UsageError(told)
+
+    return click.option(name, hidden=True, expose_value=False, callback=refuse)
+
+
+def _click_type(hint: Any) -> Any:
+    """What a setting's type, ranges included, is to click."""
+    parts = typing.get_args(hint)
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        return _click_type(next(part for part in parts if part is not type(None)))
+    if typing.get_origin(hint) is Literal:
+        return click.Choice(parts)
+    if typing.get_origin(hint) is not Annotated:
+        return click.STRING
+    kind, limit = parts
+    if isinstance(limit, Above):
+        return click.FloatRange(min=limit.low, min_open=True)
+    high = None if limit.high == math.inf else limit.high
+    if kind is int:
+        return click.IntRange(min=int(limit.low), max=None if high is None else int(high))
+    return click.FloatRange(min=limit.low, max=high)

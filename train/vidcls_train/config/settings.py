@@ -1,425 +1,211 @@
-"""Everything that decides a training run, in one object that is saved with it."""
+"""A run's configuration, made of a recipe and of the settings that were given, each by its name alone.
+
+A setting's name is unique over all groups, so that a settings file, the command line and settings.json in a run's
+folder name it without its group: {"mixup": 0, "epochs": 5}.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-import math
-import types
+import os
 import typing
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
-from vidcls import huggingface
+from vidcls.schema import FieldError, read_fields, read_json
+from vidcls_train.config.groups import (
+    AugmentationConfig,
+    ClassificationConfig,
+    DataConfig,
+    MaskingConfig,
+    ModelConfig,
+    OptimizationConfig,
+    RegularizationConfig,
+    RunConfig,
+    ScheduleConfig,
+)
+from vidcls_train.config.legacy import asks_for_pretraining, warn_of_pretraining, with_new_names
+from vidcls_train.config.recipes import (
+    ADAPTING,
+    DEFAULT_BASE,
+    PRESETS,
+    MaskedRecipe,
+    Preset,
+    Recipe,
+    fine_tuning_recipe,
+)
 
 SETTINGS_FILE = "settings.json"
 
+# What belongs to one run, and is not taken over from another run's file.
+_OF_ONE_RUN = frozenset({"data", "output", "resume", "push_to_hub"})
 
-@dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """How the weights are trained. What each field means is said in `RunSettings` and `Settings`."""
-
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    weight_decay: float = 0.05
-    layer_decay: float = 1.0
-    optimizer: Literal["adamw", "muon"] = "adamw"
-    warmup_share: float = 0.1
-    label_smoothing: float = 0.1
-    drop_path: float = 0.0
-    averaging: float = 0.03
-    dropout: float = 0.0
-    patch_dropout: float = 0.0
-    crop_area: float = 0.5
-    crop_stretch: float = 4 / 3
-    colour_jitter: float = 0.3
-    hue_jitter: float = 0.0
-    grey_share: float = 0.0
-    rand_augment: int = 0
-    erasing: float = 0.0
-    mixup: float = 0.0
-    cutmix: float = 0.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Preset:
-    """A size of VideoMAE trained from scratch, and the recipe that suits it.
-
-    small and base are the published VideoMAE-S and -B; tiny is for small data, small pictures and
-    machines without a GPU. patch_levels: whether its encoder sees how bright and coloured a patch is as a whole.
-    """
-
-    hidden_size: int
-    layers: int
-    heads: int
-    frames: int
-    image_size: int
-    patch_size: int
-    patch_levels: bool
-    recipe: Recipe
-
-
-PRESETS = {
-    "tiny": Preset(
-        hidden_size=96,
-        layers=6,
-        heads=3,
-        frames=8,
-        image_size=112,
-        patch_size=8,
-        patch_levels=False,
-        # Few clips are soon known by heart, and few places by their colours, unless both are mixed up.
-        recipe=Recipe(
-            epochs=80,
-            batch_size=16,
-            learning_rate=2e-3,
-            optimizer="muon",
-            dropout=0.1,
-            patch_dropout=0.75,
-            crop_area=0.4,
-            crop_stretch=1.0,
-            colour_jitter=0.4,
-            hue_jitter=0.1,
-            grey_share=0.2,
-            mixup=0.8,
-            cutmix=1.0,
-        ),
-    ),
-    "small": Preset(
-        hidden_size=384,
-        layers=12,
-        heads=6,
-        frames=16,
-        image_size=224,
-        patch_size=16,
-        patch_levels=True,
-        recipe=Recipe(epochs=100, batch_size=8, learning_rate=5e-4),
-    ),
-    "base": Preset(
-        hidden_size=768,
-        layers=12,
-        heads=12,
-        frames=16,
-        image_size=224,
-        patch_size=16,
-        patch_levels=True,
-        recipe=Recipe(epochs=100, batch_size=8, learning_rate=3e-4),
-    ),
-}
-
-DEFAULT_BASE = "MCG-NJU/videomae-base"
-
-# VideoMAE's published fine-tuning of a pretrained encoder (github.com/MCG-NJU/VideoMAE, scripts/ucf101 and
-# scripts/kinetics): AdamW, weight decay 0.05, layer decay 0.7 to 0.75, label smoothing 0.1, mixup 0.8 with cutmix
-# 1.0, RandAugment of magnitude 7, erasing 0.25. Its rate of 2.5e-4 for UCF101's batch of 128 is 6e-5 for one of 8 by
-# the square root, which suits Adam; its hundred epochs would take the small data of most users hours on a GPU.
-_FINE_TUNING = Recipe(
-    epochs=20,
-    batch_size=8,
-    learning_rate=1e-4,
-    layer_decay=0.75,
-    drop_path=0.1,
-    rand_augment=7,
-    erasing=0.25,
-    mixup=0.8,
-    cutmix=1.0,
+# What may differ when a run goes on: where and how fast it runs, not what it computes.
+_FREE_ON_RESUME = frozenset(
+    {"output", "device", "workers", "cache_gb", "resume", "push_to_hub", "gradient_accumulation_steps"}
 )
 
-# Encoders of more layers lose more of them to drop path, and change less with each step.
-_LARGE_LAYERS = 24
-
-# A head alone is a linear classifier on fixed features: it can take large steps, and cannot learn from mixtures.
-_HEAD_ONLY = Recipe(epochs=20, batch_size=8, learning_rate=1e-3, weight_decay=0.01, label_smoothing=0.0)
-
-DEFAULT_CLIP_SECONDS = huggingface.DEFAULT_CLIP_SECONDS
-
-# Training clips are stored at this multiple of the crop: the scale the guide crops 224 from goes up to 320.
-STORED_SCALE = 320 / 224
-
-
-def fine_tuning_recipe(*, layers: int, head_only: bool) -> Recipe:
-    """The recipe for a pretrained encoder of so many layers: 12 in VideoMAE-S and -B, 24 in -L.
-
-    One as small as the tiny preset's, as `vidcls-pretrain` makes them, learns on as that preset does from scratch.
-    """
-    if head_only:
-        return _HEAD_ONLY
-    if layers <= PRESETS["tiny"].layers:
-        return PRESETS["tiny"].recipe
-    if layers >= _LARGE_LAYERS:
-        return dataclasses.replace(_FINE_TUNING, drop_path=0.2, layer_decay=0.8)
-    return _FINE_TUNING
-
-
-# Smallest and largest value of what is not bounded by its type.
-_RANGES = {
-    "epochs": (1, math.inf),
-    "max_steps": (1, math.inf),
-    "batch_size": (1, math.inf),
-    "learning_rate": (0, math.inf),
-    "colour_jitter": (0, 1),
-    "val_fraction": (0.02, 0.33),
-    "seed": (0, math.inf),
-    "workers": (0, math.inf),
-    "processes": (1, math.inf),
-    "cache_gb": (0, math.inf),
-    "accumulate": (1, math.inf),
-    "early_stopping": (1, math.inf),
-    "weight_decay": (0, math.inf),
-    "layer_decay": (0.1, 1),
-    "warmup_share": (0, 0.9),
-    "label_smoothing": (0, 0.9),
-    "drop_path": (0, 0.9),
-    "averaging": (0, 0.5),
-    "dropout": (0, 0.9),
-    "patch_dropout": (0, 0.95),
-    "crop_area": (0.01, 1),
-    "crop_stretch": (1, 4),
-    "hue_jitter": (0, 0.5),
-    "grey_share": (0, 1),
-    "rand_augment": (0, 30),
-    "erasing": (0, 1),
-    "mixup": (0, math.inf),
-    "cutmix": (0, math.inf),
-    "pretraining_epochs": (0, math.inf),
-}
-
 
 @dataclass(frozen=True, kw_only=True)
-class RunSettings:
-    """What every kind of run has. None means: what the recipe, the preset or the base checkpoint says.
+class TrainConfig:
+    """One training on labelled clips."""
 
-    data, output: as given on the command line. base, preset: exactly one is set.
-    clip_seconds: length of a window in seconds. image_size: pixels, square.
-    patch_levels: whether a fresh encoder sees how bright and coloured a patch is as a whole, or what varies within it
-        alone, see `contrast`. A base stays as it was made.
-    batch_size: clips per optimizer step, of all processes and accumulated parts together.
-    accumulate: parts that a batch is computed in, one after the other, to need less memory; it changes
-        no result but for the order of sums.
-    epochs, learning_rate: the cosine schedule's length and top; max_steps ends it earlier, and pretraining too.
-    warmup_share: of the steps, in which the rate rises. weight_decay: none on biases and norms.
-    layer_decay: each layer learns so many times as fast as the one above it.
-    optimizer: muon moves the matrices of the encoder's layers as `muon` says, and the rest as adamw does.
-    averaging: the kept weights are an exponential average over about this share of the run's steps.
-    crop_area: smallest share that a training crop has of the area that the deployed model sees, 1 the largest.
-    processes: that train together on a CPU. workers: processes that load clips for each of them. None: as suits the
-        machine. (Processes are started anew, so a script that asks for several guards its main part by __name__.)
-    precision: auto is bf16 on a GPU that has it, else fp32.
-    """
-
-    data: str
-    output: Path
-    base: str | None = None
-    preset: str | None = None
-    epochs: int | None = None
-    max_steps: int | None = None
-    batch_size: int | None = None
-    learning_rate: float | None = None
-    frames: int | None = None
-    image_size: int | None = None
-    patch_levels: bool | None = None
-    clip_seconds: float = DEFAULT_CLIP_SECONDS
-    seed: int = 0
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    workers: int | None = 0
-    processes: int | None = 1
-    cache_gb: float = 20.0
-    resume: bool = False
-    accumulate: int = 1
-    gradient_checkpointing: bool = False
-    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
-    weight_decay: float | None = None
-    layer_decay: float | None = None
-    optimizer: Literal["adamw", "muon"] | None = None
-    warmup_share: float | None = None
-    averaging: float | None = None
-    crop_area: float | None = None
+    run: RunConfig
+    data: DataConfig
+    model: ModelConfig
+    optimization: OptimizationConfig
+    schedule: ScheduleConfig
+    augmentation: AugmentationConfig
+    regularization: RegularizationConfig
+    classification: ClassificationConfig
 
     def __post_init__(self) -> None:
-        for name, (low, high) in _RANGES.items():
-            value = getattr(self, name, None)
-            if value is not None and not low <= value <= high:
-                limit = f"at least {low:g}" if high == math.inf else f"from {low:g} to {high:g}"
-                raise ValueError(f"{name} is {value:g}, expected {limit}")
-
-    def save(self, folder: Path) -> None:
-        """Write the settings as JSON into `folder`."""
-        fields = {**dataclasses.asdict(self), "output": self.output.name}
-        (folder / SETTINGS_FILE).write_text(json.dumps(fields, indent=1) + "\n", encoding="utf-8")
+        if self.model.preset is not None and self.classification.head_only:
+            raise ValueError("--head-only needs a pretrained --base: a fresh encoder has no features to learn on")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings(RunSettings):
-    """One training run.
+class PretrainConfig:
+    """One masked pretraining."""
 
-    drop_path: share of the last layer's branches that a training clip skips; the first layer's skips none.
-    dropout: share of the numbers that a branch adds which are dropped. Processes draw it each for themselves.
-    patch_dropout: share of a training clip's patches that the encoder does not see; the deployed model sees all.
-    crop_stretch: how many times as wide as high a training crop may be, or as high as wide, before it is squared.
-    colour_jitter: how far brightness, contrast and saturation stray, as a share. 0 leaves colours as they are.
-    hue_jitter: how far hues stray, as a share of the colour circle; not at all where colour_jitter is 0.
-    grey_share: of training clips that lose their colours; likewise. rand_augment: magnitude, 0 to 30; 0 is off.
-    erasing: share of training clips with a rectangle blotted out.
-    mixup, cutmix: the beta distribution's parameter for mixing pairs of clips; 0 is off.
-    pretraining_epochs: of masked pretraining on the training clips, before the first epoch of training. 0, none, is the
-        default: on few clips the same time of training alone gave more.
-    class_weights: "balanced" counts the clips of rare labels for more.
-    early_stopping: end after so many epochs without a better validation accuracy; None never does.
-    head_only: train the classification head alone, on an encoder that stays as it is.
-    allow_duplicates: train even where much of val or test is footage that is in train too.
+    run: RunConfig
+    data: DataConfig
+    model: ModelConfig
+    optimization: OptimizationConfig
+    schedule: ScheduleConfig
+    augmentation: AugmentationConfig
+    masking: MaskingConfig
+
+
+Config = TrainConfig | PretrainConfig
+AnyConfig = TypeVar("AnyConfig", bound=TrainConfig | PretrainConfig)
+
+# Of the published VideoMAE-B, which is the default base.
+_USUAL_LAYERS = 12
+
+
+def train_config(settings: Mapping[str, Any], *, layers: int = _USUAL_LAYERS) -> TrainConfig:
+    """The settings, and for those that are missing or None what the preset's recipe says, or the base's.
+
+    Args:
+        settings: by name. Without base and preset the base is `DEFAULT_BASE`.
+        layers: of the base's encoder, which decide its recipe.
+
+    Raises:
+        ValueError: a name is no setting's, or a value is of another type or out of its range; names it. Or settings
+            do not fit together.
     """
-
-    resize: Literal["shortest_edge", "stretch"] | None = None
-    flip: Literal["auto", "on", "off"] = "auto"
-    colour_jitter: float | None = None
-    val_fraction: float = 0.15
-    push_to_hub: str | None = None
-    head_only: bool = False
-    allow_duplicates: bool = False
-    early_stopping: int | None = None
-    class_weights: Literal["none", "balanced"] = "none"
-    label_smoothing: float | None = None
-    drop_path: float | None = None
-    dropout: float | None = None
-    patch_dropout: float | None = None
-    crop_stretch: float | None = None
-    hue_jitter: float | None = None
-    grey_share: float | None = None
-    rand_augment: int | None = None
-    erasing: float | None = None
-    mixup: float | None = None
-    cutmix: float | None = None
-    pretraining_epochs: int = 0
-
-    def completed(self, recipe: Recipe) -> Settings:
-        """These settings, with the recipe's values for those that are not given."""
-        return _filled_in(self, recipe)
+    preset = _preset(settings)
+    if preset is None:
+        recipe = fine_tuning_recipe(layers=layers, head_only=settings.get("head_only") is True)
+    else:
+        recipe = preset.recipe
+    return _completed(TrainConfig, settings, recipe)
 
 
-@dataclass(frozen=True, kw_only=True)
-class MaskedRecipe:
-    """What suits masked pretraining: VideoMAE's 90 % of each clip hidden, AdamW with its rate for a batch of 256."""
-
-    epochs: int
-    batch_size: int = 8
-    learning_rate: float = 1.5e-4
-    optimizer: Literal["adamw", "muon"] = "adamw"
-    mask_ratio: float = 0.9
-
-
-# A fresh encoder as small as tiny takes larger steps.
-_MASKED_RECIPES = {
-    "tiny": MaskedRecipe(epochs=60, batch_size=16, learning_rate=2e-3, optimizer="muon"),
-    "small": MaskedRecipe(epochs=200),
-    "base": MaskedRecipe(epochs=200),
-}
-
-# For an encoder that has been pretrained.
-_ADAPTING = MaskedRecipe(epochs=50)
-
-
-@dataclass(frozen=True, kw_only=True)
-class PretrainSettings(RunSettings):
-    """One run of masked pretraining.
-
-    mask_ratio: share of each clip's patches that are hidden, the same ones in all its frames.
-    """
-
-    mask_ratio: float | None = None
-    weight_decay: float = 0.05
-    layer_decay: float = 1.0
-    warmup_share: float = 0.1
-    averaging: float = 0.0
-    crop_area: float = 0.5
-
-    def completed(self) -> PretrainSettings:
-        """These settings, with the values that suit the preset or the base for those that are not given."""
-        return _filled_in(self, _MASKED_RECIPES[self.preset] if self.preset else _ADAPTING)
-
-
-def pretraining_settings(settings: Settings, *, folder: Path) -> PretrainSettings:
-    """Complete settings for the masked pretraining that `settings`, complete ones, ask for."""
-    shared = {name: getattr(settings, name) for name in _SHARED_WITH_PRETRAINING}
-    return PretrainSettings(output=folder, epochs=settings.pretraining_epochs, **shared).completed()
-
-
-# What is not named here (rates, decay, crops) is the masked recipe's.
-_SHARED_WITH_PRETRAINING = (
-    "data",
-    "base",
-    "preset",
-    "max_steps",
-    "batch_size",
-    "frames",
-    "image_size",
-    "patch_levels",
-    "clip_seconds",
-    "seed",
-    "device",
-    "workers",
-    "cache_gb",
-    "resume",
-    "accumulate",
-    "gradient_checkpointing",
-    "precision",
-)
-
-# Fields that belong to one run, and are not taken over from another run's file.
-_OF_ONE_RUN = frozenset({"data", "output", "resume", "push_to_hub"})
+def pretrain_config(settings: Mapping[str, Any]) -> PretrainConfig:
+    """As `train_config`, with the recipes for masked pretraining."""
+    preset = _preset(settings)
+    return _completed(PretrainConfig, settings, ADAPTING if preset is None else preset.masked_recipe)
 
 
 def read_settings(file: Path) -> dict[str, Any]:
-    """Fields of `Settings` from a JSON file: some of them, or the settings.json of another run.
+    """Settings from a JSON file: some of them, or the settings.json of another run, of an earlier version too.
 
     What belongs to one run (data, output, resume, push_to_hub) and what is null is left out.
 
     Raises:
-        ValueError: not such a file, or a field of another name or type; names it.
+        ValueError: not such a file, or a setting of another name, type or range; names it.
     """
+    fields = _read_file(file)
+    warn_of_pretraining(fields, file=file)
+    given = {name: value for name, value in with_new_names(fields, file=file).items() if name not in _OF_ONE_RUN}
     try:
-        fields = json.loads(file.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        train_config({**given, "data": "", "output": ""})
+    except ValueError as error:
+        raise ValueError(f"{file}: {error}") from None
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def save_settings(config: Config) -> None:
+    """Write all settings of a run as JSON into its folder."""
+    fields = {**settings_of(config), "output": config.run.output.name}
+    (config.run.output / SETTINGS_FILE).write_text(json.dumps(fields, indent=1) + "\n", encoding="utf-8")
+
+
+def check_same_run(config: Config) -> None:
+    """Raise a ValueError where the run in the output folder was begun with other settings, or cannot be read."""
+    file = config.run.output / SETTINGS_FILE
+    fields = with_new_names(_read_file(file), file=file)
+    try:
+        before = settings_of(_nested(type(config), fields))
+    except ValueError as error:
+        raise ValueError(f"{file}: {error}") from None
+    for name, value in settings_of(config).items():
+        if name not in _FREE_ON_RESUME and before[name] != value:
+            raise ValueError(
+                f"--resume goes on with the settings of {file}, where {name} is {before[name]!r}, not {value!r}"
+            )
+
+
+def began_with_pretraining(folder: Path) -> bool:
+    """Whether the run in `folder` is one of an earlier version that began with masked pretraining on its own clips."""
+    return asks_for_pretraining(_read_file(folder / SETTINGS_FILE))
+
+
+def settings_of(config: Config | Recipe | MaskedRecipe) -> dict[str, Any]:
+    """All values by name, without their groups."""
+    return {name: value for group in dataclasses.asdict(config).values() for name, value in group.items()}
+
+
+def setting_kinds(kind: type[AnyConfig]) -> dict[str, Any]:
+    """The type of each setting by its name, ranges included."""
+    return {
+        name: hint
+        for _, group in _groups(kind)
+        for name, hint in typing.get_type_hints(group, include_extras=True).items()
+    }
+
+
+def _preset(settings: Mapping[str, Any]) -> Preset | None:
+    name = settings.get("preset")
+    return PRESETS.get(name) if isinstance(name, str) else None
+
+
+def _completed(kind: type[AnyConfig], settings: Mapping[str, Any], recipe: Recipe | MaskedRecipe) -> AnyConfig:
+    given = {name: value for name, value in settings.items() if value is not None}
+    if isinstance(given.get("output"), Path):
+        given["output"] = os.fspath(given["output"])
+    if not {"base", "preset"} & given.keys():
+        given["base"] = DEFAULT_BASE
+    return _nested(kind, {**settings_of(recipe), **given})
+
+
+def _nested(kind: type[AnyConfig], settings: Mapping[str, Any]) -> AnyConfig:
+    known = setting_kinds(kind)
+    for name in settings:
+        if name not in known:
+            raise FieldError(f"'{name}' is no setting; expected some of {', '.join(sorted(known))}")
+    groups = {}
+    for group_name, group in _groups(kind):
+        names = {field.name for field in dataclasses.fields(group)}
+        groups[group_name] = read_fields(group, {name: settings[name] for name in settings if name in names})
+    return kind(**groups)
+
+
+def _groups(kind: type[AnyConfig]) -> Iterator[tuple[str, Any]]:
+    hints = typing.get_type_hints(kind)
+    return ((field.name, hints[field.name]) for field in dataclasses.fields(kind))
+
+
+def _read_file(file: Path) -> dict[str, Any]:
+    try:
+        fields = read_json(file.read_text(encoding="utf-8"))
+    except ValueError as error:
         raise ValueError(f"{file}: is not JSON ({error})") from None
     if not isinstance(fields, dict):
         raise ValueError(f"{file}: holds a {type(fields).__name__}, expected an object of settings")
-    kinds = typing.get_type_hints(Settings)
-    for name, value in fields.items():
-        if name not in kinds:
-            raise ValueError(f"{file}: '{name}' is no setting; expected some of {', '.join(sorted(kinds))}")
-        if not (name in _OF_ONE_RUN or value is None or _fits(value, kinds[name])):
-            raise ValueError(f"{file}: {name} is {value!r}, expected {_described(kinds[name])}")
-    return {name: value for name, value in fields.items() if name not in _OF_ONE_RUN and value is not None}
-
-
-def _fits(value: Any, kind: Any) -> bool:
-    if typing.get_origin(kind) in (typing.Union, types.UnionType):
-        return any(_fits(value, part) for part in typing.get_args(kind) if part is not type(None))
-    if typing.get_origin(kind) is Literal:
-        return value in typing.get_args(kind)
-    if kind is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    return type(value) is kind
-
-
-def _described(kind: Any) -> str:
-    if typing.get_origin(kind) in (typing.Union, types.UnionType):
-        return " or ".join(_described(part) for part in typing.get_args(kind) if part is not type(None))
-    if typing.get_origin(kind) is Literal:
-        return "one of " + ", ".join(str(value) for value in typing.get_args(kind))
-    return {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}.get(kind, str(kind))
-
-
-def given(value: Any) -> Any:
-    """A setting that `completed` has filled in."""
-    assert value is not None  # noqa: S101 - the settings were not completed, which is a mistake of ours
-    return value
-
-
-_AnySettings = TypeVar("_AnySettings", bound=RunSettings)
-
-
-def _filled_in(settings: _AnySettings, recipe: Recipe | MaskedRecipe) -> _AnySettings:
-    missing = {name: value for name, value in dataclasses.asdict(recipe).items() if getattr(settings, name) is None}
-    return dataclasses.replace(settings, **missing)
+    return fields

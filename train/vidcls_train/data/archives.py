@@ -37,16 +37,31 @@ class _TooLargeError(Exception):
 
 
 def is_archive(path: Path) -> bool:
-    """Whether the file's name says it is an archive that `unpack` reads."""
+    """Whether the file's name says it is an archive that `unpack` reads.
+
+    Example:
+        >>> is_archive(Path("UCF101_subset.TAR.GZ")), is_archive(Path("clip.mp4"))
+        (True, False)
+    """
     return path.name.lower().endswith(ARCHIVE_ENDINGS)
 
 
 def unpack(archive: Path, folder: Path) -> None:
-    """Unpack the plain files of a tar or zip archive into `folder`.
+    """Unpack the plain files of a tar or zip archive into `folder`, which is made if missing.
 
     Raises:
         ValueError: damaged, encrypted, too large for the disk once unpacked, or it holds an entry that would land
             outside the folder, or a link.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     archive = Path(folder) / "data.zip"
+        ...     with zipfile.ZipFile(archive, "w") as packed:
+        ...         packed.writestr("train/jump/1.mp4", b"video")
+        ...     unpack(archive, Path(folder) / "data")
+        ...     (Path(folder) / "data" / "train" / "jump" / "1.mp4").read_bytes()
+        b'video'
     """
     folder.mkdir(parents=True, exist_ok=True)
     try:

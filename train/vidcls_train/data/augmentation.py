@@ -1,15 +1,14 @@
 """How a training clip is varied: pytorchvideo's and torchvision's transforms on uint8 frames.
 
 Frames are resized as uint8 and normalised last, by the filter that the SDK runs: the other order, and
-any other filter, would train on pixels that no deployed model ever sees.
+any other filter, would train on pixels that no deployed model is ever given.
 """
 
 from __future__ import annotations
 
-import re
 import sys
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -28,7 +27,7 @@ from torchvision.transforms import (
 )
 
 from vidcls.contract import Image
-from vidcls_train.config.settings import Settings
+from vidcls_train.config.groups import AugmentationConfig
 
 # pytorchvideo 0.1.5 imports this module by the name it had in torchvision before 0.17.
 sys.modules.setdefault("torchvision.transforms.functional_tensor", torchvision.transforms._functional_tensor)
@@ -41,23 +40,36 @@ _ERASED_AREA = (0.02, 1 / 3)
 _GREY = (124, 116, 104)  # what the statistics that VideoMAE is normalised by are the middle of
 _GEOMETRIC = ("Identity", "ShearX", "ShearY", "TranslateX", "TranslateY", "Rotate")
 
-_ROTATIONS = frozenset({"clockwise", "anticlockwise", "counterclockwise", "cw", "ccw", "acw"})
-_SIDES = ("left", "right")
-_OTHER_WORDS = frozenset(
-    {"bright", "upright", "fright", "copyright", "cleft", "leftover", "leftovers", "rightful", "righteous", "rights"}
-)
-_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
-
 
 class RandomCrop(RandomResizedCrop):  # type: ignore[misc]
     """torchvision's RandomResizedCrop for clips, by the pixel rule: one box for all frames, Pillow's filter.
 
     Area and proportions are those of what the deployed model sees: the largest square of a frame, or the whole frame
     where it is stretched into a square. So scales are no smaller in training than they are later.
+
+    Example:
+        >>> image = Image(
+        ...     resize="shortest_edge",
+        ...     resize_size=32,
+        ...     crop_size=32,
+        ...     interpolation="bilinear",
+        ...     antialias=True,
+        ...     channels="rgb",
+        ...     mean=(0.5, 0.5, 0.5),
+        ...     std=(0.5, 0.5, 0.5),
+        ... )
+        >>> RandomCrop(image, area=0.5, stretch=4 / 3)(torch.zeros(8, 3, 48, 64, dtype=torch.uint8)).shape
+        torch.Size([8, 3, 32, 32])
     """
 
     def __init__(self, image: Image, *, area: float, stretch: float) -> None:
-        """Args: the contract's image section; `crop_area` and `crop_stretch` of the settings."""
+        """Set the crops' range.
+
+        Args:
+            image: the contract's image section.
+            area: `crop_scale_min`, the smallest share that a crop has of the largest one's area, 0 to 1.
+            stretch: `crop_aspect_ratio_max`, how many times as wide as high a crop may be, or as high as wide.
+        """
         super().__init__(image.crop_size, scale=(area, 1.0), ratio=(1 / stretch, stretch))
         self._image = image
 
@@ -66,10 +78,10 @@ class RandomCrop(RandomResizedCrop):  # type: ignore[misc]
         height, width = img.shape[-2:]
         side = max(height, width)
         whole = self._image.resize == "stretch"
-        seen = torch.empty(1).expand(1, *([side, side] if whole else [height, width]))  # of no memory
-        square = 1.0 if whole else min(height, width) / side  # the largest one's share of what is seen
-        top, left, rows, columns = self.get_params(seen, [square * share for share in self.scale], self.ratio)
-        down, across = height / seen.shape[1], width / seen.shape[2]
+        area = torch.empty(1).expand(1, *([side, side] if whole else [height, width]))  # of no memory
+        square = 1.0 if whole else min(height, width) / side  # the largest one's share of that area
+        top, left, rows, columns = self.get_params(area, [square * share for share in self.scale], self.ratio)
+        down, across = height / area.shape[1], width / area.shape[2]
         box = (left * across, top * down, (left + columns) * across, (top + rows) * down)
         size = (self._image.crop_size, self._image.crop_size)
         frames = [
@@ -80,10 +92,15 @@ class RandomCrop(RandomResizedCrop):  # type: ignore[misc]
 
 
 class RandomOperations(RandAugment):  # type: ignore[misc]
-    """torchvision's RandAugment, the same operations on all frames: uint8 [T, 3, H, W] to the same."""
+    """torchvision's RandAugment, the same operations on all frames: uint8 [T, 3, H, W] to the same.
+
+    Example:
+        >>> RandomOperations(7, colours=False)(torch.zeros(8, 3, 32, 32, dtype=torch.uint8)).shape
+        torch.Size([8, 3, 32, 32])
+    """
 
     def __init__(self, magnitude: int, *, colours: bool) -> None:
-        """Args: of the operations, 0 to 30; whether those that change colours are among them."""
+        """Args: magnitude: of the operations, 0 to 30. colours: whether those that change colours are among them."""
         super().__init__(magnitude=magnitude, interpolation=InterpolationMode.BILINEAR, fill=list(_GREY))
         self._colours = colours
 
@@ -92,28 +109,34 @@ class RandomOperations(RandAugment):  # type: ignore[misc]
         return {name: how for name, how in operations.items() if self._colours or name in _GEOMETRIC}
 
 
-def training_transform(image: Image, settings: Settings, *, frames: int, flip: bool) -> Compose:
-    """uint8 RGB [3, n, H, W] of a window -> uint8 RGB [3, T, crop_size, crop_size], varied as settings say.
+def training_transform(image: Image, augmentation: AugmentationConfig, *, frames: int, flip: bool) -> Compose:
+    """uint8 RGB [3, n, H, W] of a window -> uint8 RGB [3, T, crop_size, crop_size], varied as the augmentation says.
 
-    frames: T. flip: mirror every other clip. Random numbers come from torch's global generator.
+    Random numbers come from torch's global generator.
+
+    Args:
+        image: the contract's image section.
+        augmentation: how strong each is; 0 leaves one out.
+        frames: T.
+        flip: mirror every other clip.
     """
-    share = settings.colour_jitter or 0.0
+    share = augmentation.color_jitter
     steps: list[Callable[[torch.Tensor], torch.Tensor]] = [
         _channels_last,  # as the frames lie in memory, so that whole frames are copied
         UniformTemporalSubsample(frames, temporal_dim=0),
         _channels_second,
-        RandomCrop(image, area=settings.crop_area or 1.0, stretch=settings.crop_stretch or 1.0),
+        RandomCrop(image, area=augmentation.crop_scale_min, stretch=augmentation.crop_aspect_ratio_max),
     ]
-    if settings.rand_augment:
-        steps.append(RandomOperations(settings.rand_augment, colours=share > 0))
+    if augmentation.rand_augment:
+        steps.append(RandomOperations(augmentation.rand_augment, colours=share > 0))
     if share > 0:
-        steps.append(v2.ColorJitter(brightness=share, contrast=share, saturation=share, hue=settings.hue_jitter or 0.0))
-    if share > 0 and settings.grey_share:
-        steps.append(RandomGrayscale(settings.grey_share))
+        steps.append(v2.ColorJitter(brightness=share, contrast=share, saturation=share, hue=augmentation.hue_jitter))
+    if share > 0 and augmentation.grayscale_prob:
+        steps.append(RandomGrayscale(augmentation.grayscale_prob))
     if flip:
         steps.append(RandomHorizontalFlip())
-    if settings.erasing:
-        steps.append(RandomErasing(settings.erasing, scale=_ERASED_AREA, value=_GREY))
+    if augmentation.random_erasing_prob:
+        steps.append(RandomErasing(augmentation.random_erasing_prob, scale=_ERASED_AREA, value=_GREY))
     return Compose([*steps, _channels_first])
 
 
@@ -136,10 +159,16 @@ class PairMixing:
     """torchvision's MixUp and CutMix between the two clips of a pair, one or the other at random.
 
     Pairs and not whole batches, so that a clip is mixed alike however a batch is shared among processes.
+
+    Example:
+        >>> clips, targets = torch.rand(2, 8, 3, 32, 32), torch.eye(2)
+        >>> mixed, shares = PairMixing(mixup=0.8, cutmix=1.0)(clips, targets)
+        >>> mixed.shape, shares.sum(dim=1).allclose(torch.ones(2))
+        (torch.Size([2, 8, 3, 32, 32]), True)
     """
 
     def __init__(self, *, mixup: float, cutmix: float) -> None:
-        """Args: the beta distributions' parameters; 0 leaves a kind of mixing out."""
+        """Args: mixup, cutmix: parameters of the beta distributions; 0 leaves a kind of mixing out."""
         kinds = [kind(alpha=alpha) for kind, alpha in ((v2.MixUp, mixup), (v2.CutMix, cutmix)) if alpha > 0]
         self._mix = v2.RandomChoice(kinds) if kinds else None
 
@@ -149,15 +178,3 @@ class PairMixing:
             return clips, targets
         mixed, shares = self._mix(tv_tensors.Video(clips), targets)
         return mixed.as_subclass(torch.Tensor), shares
-
-
-def directional_labels(labels: Iterable[str]) -> list[str]:
-    """Labels that speak of left and right or of a sense of rotation, which a mirrored clip would belie."""
-    return [label for label in labels if any(_is_directional(word.lower()) for word in _WORDS.findall(label))]
-
-
-def _is_directional(word: str) -> bool:
-    if word in _ROTATIONS:
-        return True
-    # swipeleft, lefthook
-    return (word.endswith(_SIDES) or word.startswith(_SIDES)) and word not in _OTHER_WORDS

@@ -1,12 +1,8 @@
-"""Map-style datasets: random training clips, and the fixed views that validation looks at."""
+"""Map-style datasets: random training clips, and the fixed middle views of validation."""
 
 from __future__ import annotations
 
-import hashlib
-import math
-import random
-from collections.abc import Callable, Iterator, Sequence, Sized
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,74 +10,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from pytorchvideo.data.clip_sampling import make_clip_sampler
-from torch.nn.functional import one_hot
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import Dataset
 
 from vidcls.contract import Contract, Image
 from vidcls.preprocessing import normalise
-from vidcls_train.data.augmentation import PairMixing
+from vidcls_train.data.epoch_sampler import Key
+from vidcls_train.data.rng import seeded_rng
 from vidcls_train.data.video import DecodedVideo
-from vidcls_train.model.patch_dropout import draw_hidden
-
-Key = tuple[int, int]  # (epoch, video index)
-
-
-def most_parts(videos: int, batch_size: int) -> int:
-    """Into how many parts each batch can be cut, of two clips where it can."""
-    batches = math.ceil(videos / batch_size)
-    return math.ceil(videos // batches / 2)
-
-
-def check_parts(videos: int, *, batch_size: int, processes: int, accumulate: int) -> None:
-    """Raise a ValueError where batches have no two clips for every part."""
-    parts = processes * accumulate
-    if parts > max(1, most_parts(videos, batch_size)):
-        raise ValueError(
-            f"batches of {videos // math.ceil(videos / batch_size)} clips cannot be shared by {processes} processes in "
-            f"{accumulate} accumulated parts each, of two clips where it can; raise --batch-size to {2 * parts} or more"
-        )
-
-
-class EpochSampler(Sampler[list[Key]]):
-    """Batches of keys: all videos once per epoch, shuffled, in batches as equal as they can be.
-
-    A batch is cut into parts: one for each process, and for each step that gradients are accumulated over.
-    Order and parts depend on the seed and the epoch alone, so a resumed run, or processes that share the
-    batches, see exactly what one unbroken process would. Set `epoch` before iterating.
-    """
-
-    def __init__(
-        self, videos: Sized, *, batch_size: int, seed: int, accumulate: int = 1, processes: int = 1, rank: int = 0
-    ) -> None:
-        """Args: rank: the process whose parts to hand out, 0 to processes - 1.
-
-        Raises:
-            ValueError: a batch has no two clips for every part.
-        """
-        check_parts(len(videos), batch_size=batch_size, processes=processes, accumulate=accumulate)
-        self._length = len(videos)
-        self._batches = math.ceil(self._length / batch_size)
-        self._parts = accumulate * processes
-        self._processes = processes
-        self._rank = rank
-        self._seed = seed
-        self.epoch = 0
-
-    def __len__(self) -> int:
-        return self._batches * (self._parts // self._processes)
-
-    def __iter__(self) -> Iterator[list[Key]]:
-        epoch = self.epoch
-        order = np.random.default_rng([self._seed, epoch]).permutation(self._length)
-        for batch in np.array_split(order, self._batches):
-            # Pairs, which are mixed with each other, stay whole.
-            pairs = np.array_split(np.arange(math.ceil(len(batch) / 2)), self._parts)
-            for part in pairs[self._rank :: self._processes]:
-                yield [(epoch, int(index)) for index in batch[2 * part[0] : 2 * part[-1] + 2]]
-
-    def batch_length(self, batch: int) -> int:
-        """How many clips the batch of that number within an epoch has, its parts together."""
-        return self._length // self._batches + (batch % self._batches < self._length % self._batches)
 
 
 class ClipDataset(Dataset[dict[str, Any]]):
@@ -97,6 +32,16 @@ class ClipDataset(Dataset[dict[str, Any]]):
         transform: Callable[[torch.Tensor], torch.Tensor],
         seed: int,
     ) -> None:
+        """Combine videos, their class ids, and how their clips are varied.
+
+        Args:
+            videos: with known frame times.
+            class_ids: one per video.
+            image: the contract's image section; pixels are normalised by it.
+            clip_seconds: length of a clip's window in seconds.
+            transform: uint8 RGB [3, n, H, W] of a window -> uint8 RGB [3, T, H, W], as `training_transform` makes it.
+            seed: of the windows and of what the transform draws.
+        """
         self._videos = videos
         self._class_ids = class_ids
         self._image = image
@@ -108,9 +53,13 @@ class ClipDataset(Dataset[dict[str, Any]]):
         return len(self._videos)
 
     def frames(self, epoch: int, index: int) -> npt.NDArray[np.uint8]:
-        """The clip's frames before normalising: uint8 RGB [T, H, W, 3]."""
+        """The clip's frames before normalising: uint8 RGB [T, H, W, 3].
+
+        Raises:
+            VideoError: the frames cannot be decoded.
+        """
         video = self._videos[index]
-        with drawn_from(self._seed, epoch, index):
+        with seeded_rng(self._seed, epoch, index):
             window = self._sampler(0, video.duration, {})
             clip = video.get_clip(window.clip_start_sec, window.clip_end_sec)["video"]
             return np.ascontiguousarray(self._transform(clip).permute(1, 2, 3, 0).numpy())
@@ -125,60 +74,17 @@ class ClipDataset(Dataset[dict[str, Any]]):
         }
 
 
-class Collate:
-    """Clips -> a batch, their neighbours mixed, with what else is drawn for each clip.
-
-    All of it depends on the seed and the clips' keys alone.
-    """
-
-    def __init__(
-        self, mixing: PairMixing, *, labels: int, branches: int, tokens: int, patch_dropout: float, seed: int
-    ) -> None:
-        """Args: branches: how many the model has that drop path may skip; tokens: that it cuts a clip into."""
-        self._mixing = mixing
-        self._labels = labels
-        self._branches = branches
-        self._tokens = tokens
-        self._patch_dropout = patch_dropout
-        self._seed = seed
-
-    def __call__(self, clips: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
-        """Batch clips.
-
-        Returns:
-            "pixel_values": float32 [B, T, 3, H, W]; "targets": float32 [B, labels], shares that add up to 1;
-            "skip_draws": float32 [branches, B], each from 0 to 1, see `drop_path`;
-            "hidden": bool [B, tokens], see `patch_dropout`.
-        """
-        pixels = torch.stack([clip["pixel_values"] for clip in clips])
-        targets = one_hot(torch.tensor([clip["label"] for clip in clips]), self._labels).float()
-        for first in range(0, len(clips) - 1, 2):
-            pair = slice(first, first + 2)
-            with drawn_from(self._seed, *clips[first]["key"], _MIXING):
-                pixels[pair], targets[pair] = self._mixing(pixels[pair], targets[pair])
-        draws, hidden = [], []
-        for clip in clips:
-            with drawn_from(self._seed, *clip["key"], _SKIPPING):
-                draws.append(torch.rand(self._branches))
-            with drawn_from(self._seed, *clip["key"], _HIDING):
-                hidden.append(draw_hidden(self._tokens, self._patch_dropout))
-        return {
-            "pixel_values": pixels,
-            "targets": targets,
-            "skip_draws": torch.stack(draws, dim=1),
-            "hidden": torch.stack(hidden),
-        }
-
-
-# Beside the key, so that what is drawn for one purpose tells nothing of what is drawn for another. (3 is masking's.)
-_MIXING, _SKIPPING, _HIDING = 1, 2, 4
-
-
 class ViewDataset(Dataset[dict[str, Any]]):
-    """The middle view of every validation video, as the SDK sees it."""
+    """The middle view of every validation video, as the SDK makes it."""
 
     def __init__(self, files: Sequence[Path], class_ids: Sequence[int], contract: Contract) -> None:
-        """Args: .npy files of uint8 RGB [T, H, W, 3], one per video; their class ids; the contract."""
+        """Take decoded views.
+
+        Args:
+            files: .npy files of uint8 RGB [T, H, W, 3], one per video.
+            class_ids: one per video.
+            contract: whose image section pixels are normalised by.
+        """
         self._files = files
         self._class_ids = class_ids
         self._contract = contract
@@ -192,20 +98,3 @@ class ViewDataset(Dataset[dict[str, Any]]):
             "pixel_values": torch.from_numpy(normalise(np.load(self._files[index]), self._contract.image)),
             "labels": self._class_ids[index],
         }
-
-
-@contextmanager
-def drawn_from(*key: int) -> Iterator[None]:
-    """Draw from Python's and torch's generators as seeded by `key`, and leave both as they were.
-
-    pytorchvideo's samplers draw from the one, torchvision's transforms from the other.
-    """
-    seed = int.from_bytes(hashlib.sha256(repr(key).encode()).digest()[:8], "big") >> 1
-    state = random.getstate()
-    try:
-        with torch.random.fork_rng(devices=[]):
-            random.seed(seed)
-            torch.default_generator.manual_seed(seed)  # the CPU's only: torch.manual_seed also queues work for CUDA
-            yield
-    finally:
-        random.setstate(state)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import hashlib
+import logging
 import os
 import tempfile
 import threading
@@ -23,10 +24,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from vidcls.cli import terminal
 from vidcls.errors import VideoError
 from vidcls.preprocessing import resize
 from vidcls.video.reader import iter_frames, read_times
+
+_logger = logging.getLogger("vidcls.train")
 
 # Part of every file's name: raise it when the same video would be stored differently.
 _LAYOUT = 2
@@ -46,6 +48,10 @@ def content_key(video: Path) -> str:
 
     Raises:
         VideoError: the file cannot be read.
+
+    Example:
+        >>> content_key(Path(os.devnull))
+        'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
     """
     try:
         with video.open("rb") as file:
@@ -55,18 +61,21 @@ def content_key(video: Path) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stored:
-    """A video that was decoded to its end: the times of its frames in seconds, and its `content_key`."""
+class CachedVideo:
+    """A video that was decoded to its end.
 
-    times: list[float]
+    pts_seconds: of its frames, by the container's clock, in the order they are decoded. key: its `content_key`.
+    """
+
+    pts_seconds: list[float]
     key: str
 
 
-class FrameStore:
-    """Frames of videos, reduced to what training can use."""
+class FrameCache:
+    """Frames of videos on disk, reduced to what training can use."""
 
     def __init__(self, folder: Path, *, short_side: int, limit_bytes: int) -> None:
-        """Open a store.
+        """Open a cache.
 
         Args:
             folder: where the files lie; made if missing.
@@ -78,7 +87,7 @@ class FrameStore:
         self._folder = folder
         self._short_side = short_side
         self._limit_bytes = limit_bytes
-        self._own: set[str] = set()
+        self._used_here: set[str] = set()
         self._full = False
         self._lock = threading.Lock()
 
@@ -89,31 +98,36 @@ class FrameStore:
         self.__dict__.update(state)
         self._lock = threading.Lock()
 
-    def fill(self, video: Path) -> Stored:
-        """Decode a video to its end, keeping its frames while there is room.
+    def add(self, video: Path) -> CachedVideo:
+        """Decode a video to its end, unless it is cached, and cache its frames where there is room.
 
         Raises:
             VideoError: the video cannot be decoded.
         """
         key = content_key(video)
         file = self._file(key)
-        self._own.add(file.name)
+        self._used_here.add(file.name)
         try:
-            times = _read_times(file)
+            pts_seconds = _read_pts_seconds(file)
         except FileNotFoundError:
-            times = read_times(video)
-            self._keep(video, times, file)
-        return Stored(times=times, key=key)
+            pts_seconds = read_times(video)
+            self._write(video, pts_seconds, file)
+        return CachedVideo(pts_seconds=pts_seconds, key=key)
 
     def read(self, video: Path, key: str, window: range) -> npt.NDArray[np.uint8]:
-        """The frames numbered `window` of a video: uint8 RGB [n, H, W, 3], the same whether stored or not.
+        """The frames numbered `window` of a video: uint8 RGB [n, H, W, 3], the same whether cached or not.
+
+        Args:
+            video: the file.
+            key: its `content_key`, as `add` returned it.
+            window: consecutive frames, in the order they are decoded.
 
         Raises:
-            VideoError: the frames are not stored and cannot be decoded.
+            VideoError: the frames are not cached and cannot be decoded.
         """
         file = self._file(key)
         try:
-            # Mapped and not copied: of a window's frames few are looked at. Copied on write, as torch wants its memory.
+            # Mapped and not copied: of a window's frames few are read. Copied on write, as torch wants its memory.
             stored = np.load(file, mmap_mode="c")
         except FileNotFoundError:
             return np.stack([self._reduce(frame) for frame in iter_frames(video, window)])
@@ -124,18 +138,18 @@ class FrameStore:
     def _file(self, key: str) -> Path:
         return self._folder / f"{key}-{self._short_side}-{_LAYOUT}.npy"
 
-    def _keep(self, video: Path, times: list[float], file: Path) -> None:
+    def _write(self, video: Path, pts_seconds: list[float], file: Path) -> None:
         """Decode and store, if there is room for it. No room is no failure."""
         if self._full:
             return
-        frames = iter_frames(video, range(len(times)))
+        frames = iter_frames(video, range(len(pts_seconds)))
         first = self._reduce(next(frames))
         try:
-            with self._room_for(file, first.nbytes * len(times)) as part:
+            with self._room_for(file, first.nbytes * len(pts_seconds)) as part:
                 if part is None:
                     return
                 with part.open("r+b") as out:
-                    header = {"descr": "|u1", "fortran_order": False, "shape": (len(times), *first.shape)}
+                    header = {"descr": "|u1", "fortran_order": False, "shape": (len(pts_seconds), *first.shape)}
                     np.lib.format.write_array_header_1_0(out, header)
                     # Not through memory mapping: on a full disk that ends the process, and this does not.
                     out.write(first.tobytes())
@@ -144,16 +158,17 @@ class FrameStore:
                         if reduced.shape != first.shape:
                             raise VideoError(str(video), "changes its frame size midway; re-encode it at one size")
                         out.write(reduced.tobytes())
-                    np.save(out, np.array(times))
+                    np.save(out, np.array(pts_seconds))
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
                 raise
             with self._lock:
-                told, self._full = self._full, True
-            if not told:
-                terminal.note(
-                    f"{self._folder}: the disk is full, so that clips are decoded anew in every epoch; "
-                    "make room, or set XDG_CACHE_HOME to a folder on another disk"
+                warned, self._full = self._full, True
+            if not warned:
+                _logger.warning(
+                    "%s: the disk is full, so that clips are decoded anew in every epoch; "
+                    "make room, or set XDG_CACHE_HOME to a folder on another disk",
+                    self._folder,
                 )
 
     @contextmanager
@@ -192,7 +207,7 @@ class FrameStore:
                     Path(entry).unlink()
                     continue
                 used += status.st_size
-                if entry.name.endswith((".npy", ".times")) and entry.name not in self._own:
+                if entry.name.endswith((".npy", ".times")) and entry.name not in self._used_here:
                     removable.append((status.st_mtime, status.st_size, entry.path))
         removable.sort()
         if used - sum(freed for _, freed, _ in removable) + size > self._limit_bytes:
@@ -212,8 +227,8 @@ class FrameStore:
         return resize(frame, width=self._short_side * width // short, height=self._short_side * height // short)
 
 
-def _read_times(file: Path) -> list[float]:
-    """The times that lie behind the frames."""
+def _read_pts_seconds(file: Path) -> list[float]:
+    """The frames' times, which lie behind the frames."""
     with file.open("rb") as opened:
         np.lib.format.read_magic(opened)
         shape, _, _ = np.lib.format.read_array_header_1_0(opened)

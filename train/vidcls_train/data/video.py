@@ -1,4 +1,4 @@
-"""pytorchvideo's `Video` on vidcls's own decoding, so that training sees the frames the SDK sees.
+"""pytorchvideo's `Video` on vidcls's own decoding, so that training gets the frames that the SDK gets.
 
 pytorchvideo's own decoder sorts frames by timestamp, which shuffles B-frame AVIs, ignores rotation,
 and hands a dataset another video when one cannot be read.
@@ -14,7 +14,7 @@ import torch
 from pytorchvideo.data.video import Video
 
 from vidcls.sampling import duration_seconds, frames_in_window
-from vidcls_train.data.frame_cache import FrameStore, Stored
+from vidcls_train.data.frame_cache import CachedVideo, FrameCache
 
 
 class DecodedVideo(Video):  # type: ignore[misc]
@@ -23,20 +23,24 @@ class DecodedVideo(Video):  # type: ignore[misc]
     Takes anything that works on pytorchvideo's `Video`: clip samplers, datasets, transforms.
     """
 
-    def __init__(self, path: Path, stored: Stored, store: FrameStore) -> None:
-        """Args: path; what `store.fill` told of it; the store that may hold its frames."""
+    def __init__(self, path: Path, cached: CachedVideo, cache: FrameCache) -> None:
+        """Args: path: the file. cached: what `cache.add` returned for it. cache: which may hold its frames."""
         self._path = path
-        self._times = stored.times
-        self._key = stored.key
-        self._store = store
+        self._pts_seconds = cached.pts_seconds
+        self._key = cached.key
+        self._cache = cache
 
     @property
     def duration(self) -> Fraction:
         """Length in seconds, by the sampling rule."""
-        return Fraction(duration_seconds(self._times))
+        return Fraction(duration_seconds(self._pts_seconds))
 
     def get_clip(self, start_sec: float | Fraction, end_sec: float | Fraction) -> dict[str, Any]:
         """The frames shown from `start_sec` to `end_sec`, by the sampling rule.
+
+        Args:
+            start_sec: of the window, in seconds after the first frame.
+            end_sec: of the window, likewise.
 
         Returns:
             {"video": uint8 RGB [3, n, H, W], "audio": None}.
@@ -44,8 +48,8 @@ class DecodedVideo(Video):  # type: ignore[misc]
         Raises:
             VideoError: the frames cannot be decoded.
         """
-        window = frames_in_window(self._times, start=float(start_sec), clip_seconds=float(end_sec - start_sec))
+        window = frames_in_window(self._pts_seconds, start=float(start_sec), clip_seconds=float(end_sec - start_sec))
         return {
-            "video": torch.from_numpy(self._store.read(self._path, self._key, window)).permute(3, 0, 1, 2),
+            "video": torch.from_numpy(self._cache.read(self._path, self._key, window)).permute(3, 0, 1, 2),
             "audio": None,
         }

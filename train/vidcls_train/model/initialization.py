@@ -1,7 +1,7 @@
-"""What the attention of a fresh encoder looks at before it has learnt anything: the neighbours, in space and time.
+"""Structured initialization: before it has learnt anything, a fresh encoder attends to neighbours in space and time.
 
 A vision transformer has to learn from its clips that neighbouring patches belong together, which few clips cannot teach
-it. Random weights that already look there learn more from few clips, and can still learn to look elsewhere. Ideas:
+it. Random weights that already attend there learn more from few clips, and can still learn to attend elsewhere. Ideas:
 Zheng et al., "Structured Initialization for Attention in Vision Transformers" (arXiv 2404.01139), for queries and keys;
 Trockman and Kolter, "Mimetic Initialization of Self-Attention Layers" (arXiv 2305.09828), for values.
 """
@@ -13,7 +13,7 @@ import math
 import torch
 from transformers import VideoMAEConfig, VideoMAEModel
 
-# The neighbours that heads look at, one after the other: (tubelets, rows, columns) away.
+# The neighbours that heads attend to, one after the other: (tubelets, rows, columns) away.
 _NEIGHBOURS = ((0, 0, -1), (0, 0, 1), (-1, 0, 0), (0, -1, 0), (0, 1, 0), (1, 0, 0))
 
 # Logit of the neighbour, with the others' spread around 0: attention is there for the most part, but not alone.
@@ -27,8 +27,18 @@ _VALUE_SHARE = 0.4
 
 
 @torch.no_grad()
-def look_at_neighbours(encoder: VideoMAEModel) -> None:
-    """Set the attention's weights of a fresh encoder; random numbers come from torch's global generator."""
+def initialize_attention(encoder: VideoMAEModel) -> None:
+    """Set the attention's weights of a fresh encoder, in place; random numbers come from torch's global generator.
+
+    Example:
+        >>> config = VideoMAEConfig(
+        ...     hidden_size=24, num_hidden_layers=1, num_attention_heads=2, intermediate_size=48, image_size=32
+        ... )
+        >>> encoder = VideoMAEModel(config)
+        >>> initialize_attention(encoder)
+        >>> encoder.encoder.layer[0].attention.attention.query.weight.shape
+        torch.Size([24, 24])
+    """
     config = encoder.config
     offsets = [_tokens_away(neighbour, config) for neighbour in _NEIGHBOURS]
     heads, size = config.num_attention_heads, config.hidden_size // config.num_attention_heads

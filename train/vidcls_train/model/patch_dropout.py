@@ -1,9 +1,9 @@
-"""Patch dropout for VideoMAE: in training the encoder sees a random part of each clip's patches, in use all of them.
+"""Patch dropout for VideoMAE: in training the encoder gets a random part of each clip's patches, in use all of them.
 
-A step's cost grows with the patches, and neighbouring ones tell much the same: with fewer of them, pictures can be
+A step's cost grows with the patches, and neighbouring ones hold much the same: with fewer of them, pictures can be
 larger for nearly the same time, and no patch is always there to be learnt by heart (Liu et al., "PatchDropout:
-Economizing Vision Transformers Using Patch Dropout", WACV 2023). Each patch knows its place, so those that are missing
-leave no gap.
+Economizing Vision Transformers Using Patch Dropout", WACV 2023). Each patch carries its position, so those that are
+missing leave no gap. Every clip brings its own mask (see `data.collate`).
 """
 
 from __future__ import annotations
@@ -15,17 +15,11 @@ from torch import nn
 from transformers import PreTrainedModel
 
 
-def draw_hidden(tokens: int, share: float) -> torch.Tensor:
-    """bool [tokens]: those to hide, drawn from torch's global generator. At least one is seen."""
-    hidden = torch.zeros(tokens, dtype=torch.bool)
-    hidden[torch.randperm(tokens)[: min(round(share * tokens), tokens - 1)]] = True
-    return hidden
-
-
 class PatchDropout:
     """Hides patches from `model`'s encoder while it is trained, as its masked pretraining does."""
 
     def __init__(self, model: PreTrainedModel) -> None:
+        """Args: model: with a VideoMAE encoder, `model.videomae`; a hook is put on its embeddings."""
         self._hidden: torch.Tensor | None = None
         model.videomae.embeddings.register_forward_pre_hook(self._hide)
 

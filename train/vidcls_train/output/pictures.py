@@ -1,4 +1,4 @@
-"""Pictures of a run: the clips it trains on, and its curves."""
+"""Pictures of a run: the clips it trains on, its curves, and what a masked model reconstructs."""
 
 from __future__ import annotations
 
@@ -18,18 +18,46 @@ from vidcls_train.trainer.selection import best_row
 mpl.use("agg")
 
 _TILE = 160
+_RECONSTRUCTED_FRAMES = 4
 _CAPTION = 20
 
 
 def write_samples(clips: Sequence[tuple[str, npt.NDArray[np.uint8]]], path: Path, *, seconds: float) -> None:
-    """Write labelled clips [(label, uint8 RGB [T, H, W, 3]), ...] side by side as one GIF, four in a row."""
+    """Write labelled clips side by side as one GIF, four in a row.
+
+    Args:
+        clips: (label, uint8 RGB [T, H, W, 3]) each, all of one T.
+        path: ending in .gif.
+        seconds: that the GIF lasts.
+
+    Example:
+        >>> import tempfile
+        >>> clip = np.zeros((8, 32, 32, 3), np.uint8)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_samples([("jump", clip), ("wave", clip)], Path(folder) / "samples.gif", seconds=2.0)
+        ...     Image.open(Path(folder) / "samples.gif").size
+        (320, 180)
+    """
     length = len(clips[0][1])
     sheets = [_sheet([(label, frames[index]) for label, frames in clips]) for index in range(length)]
     write_animation(np.stack(sheets), path, seconds=seconds)
 
 
 def write_curves(history: Sequence[dict[str, Any]], path: Path) -> None:
-    """Plot loss and validation accuracy over epochs from the Trainer's log history."""
+    """Plot loss and validation accuracy over epochs.
+
+    Args:
+        history: the Trainer's log history; rows with "loss", "eval_loss" and "eval_accuracy" at an "epoch" count.
+        path: ending in .png.
+
+    Example:
+        >>> import tempfile
+        >>> history = [{"step": 4, "epoch": 1.0, "loss": 2.1}]
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_curves(history, Path(folder) / "curves.png")
+        ...     Image.open(Path(folder) / "curves.png").size
+        (1200, 480)
+    """
     train = [(row["epoch"], row["loss"]) for row in history if "loss" in row]
     val = [(row["epoch"], row["eval_loss"]) for row in history if "eval_loss" in row]
     accuracy = [(row["epoch"], row["eval_accuracy"]) for row in history if "eval_accuracy" in row]
@@ -53,6 +81,26 @@ def write_curves(history: Sequence[dict[str, Any]], path: Path) -> None:
     for axes in (left, right):
         axes.grid(alpha=0.3)
     figure.savefig(path, dpi=120)
+
+
+def write_reconstructions(clips: Sequence[Sequence[npt.NDArray[np.uint8]]], path: Path) -> None:
+    """Draw clips as blocks of three rows of frames.
+
+    Args:
+        clips: (original, masked, reconstructed) each, all three uint8 RGB [T, H, W, 3], as `reconstruct` gives them.
+        path: ending in .png.
+    """
+    length, height, width, _ = clips[0][0].shape
+    chosen = np.linspace(0, length - 1, min(_RECONSTRUCTED_FRAMES, length)).round().astype(int)
+    rows = [np.concatenate([clip[index] for index in chosen], axis=1) for block in clips for clip in block]
+    names = ("original", "masked", "reconstructed")
+    sheet = Image.new("RGB", (width * len(chosen), (height + _CAPTION) * len(rows)), "white")
+    draw = ImageDraw.Draw(sheet)
+    for number, row in enumerate(rows):
+        top = number * (height + _CAPTION)
+        draw.text((4, top + 2), names[number % len(names)], fill="black", font=ImageFont.load_default(12))
+        sheet.paste(Image.fromarray(row), (0, top + _CAPTION))
+    sheet.save(path)
 
 
 def _sheet(tiles: Sequence[tuple[str, npt.NDArray[np.uint8]]]) -> npt.NDArray[np.uint8]:

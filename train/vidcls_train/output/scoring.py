@@ -1,4 +1,4 @@
-"""PyTorch's answer for whole videos, by the views that the SDK looks at."""
+"""PyTorch's logits for whole videos, by the views that the SDK takes."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from vidcls.cli import terminal
 from vidcls.clips import read_clips
 from vidcls.contract import Contract
 from vidcls.preprocessing import normalise
+from vidcls.progress import Track, untracked
 
 
 @torch.inference_mode()
@@ -20,6 +20,13 @@ def video_logits(
     model: torch.nn.Module, video: Path, contract: Contract, *, views: int, crops: int
 ) -> npt.NDArray[np.float32]:
     """float32 [labels]: the mean of the logits over views x crops.
+
+    Args:
+        model: a video classifier of transformers, in evaluation mode, on any device.
+        video: the file.
+        contract: whose sampling and image sections say what a view is.
+        views: windows spread over the video.
+        crops: of each window, 1 or 3.
 
     Raises:
         VideoError: the video cannot be decoded.
@@ -32,9 +39,28 @@ def video_logits(
 
 
 def all_logits(
-    model: torch.nn.Module, videos: Sequence[Path], contract: Contract, *, views: int, crops: int, label: str
+    model: torch.nn.Module,
+    videos: Sequence[Path],
+    contract: Contract,
+    *,
+    views: int,
+    crops: int,
+    label: str,
+    track: Track = untracked,
 ) -> npt.NDArray[np.float32]:
-    """float32 [videos, labels], with a progress bar named `label`."""
+    """float32 [videos, labels]: `video_logits` of every video; the model is put into evaluation mode.
+
+    Args:
+        label: what is being done, for `track`.
+        track: shows the progress.
+
+    Raises:
+        VideoError: one of the videos cannot be decoded.
+    """
     model.eval()
-    with terminal.progress(videos, label=label) as bar:
-        return np.stack([video_logits(model, video, contract, views=views, crops=crops) for video in bar])
+    return np.stack(
+        [
+            video_logits(model, video, contract, views=views, crops=crops)
+            for video in track(videos, label=label, length=len(videos))
+        ]
+    )

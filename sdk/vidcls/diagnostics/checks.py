@@ -1,0 +1,146 @@
+"""What may bring a process down, tried in one: `python -m vidcls.diagnostics.checks CHECK...`
+
+A check answers what it found, with "problem" where something does not work. Answers are sent one by one, so that
+a missing one names the check that crashed.
+"""
+
+# ruff: noqa: PLC0415 - a check imports what it tries
+from __future__ import annotations
+
+import dataclasses
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from vidcls.diagnostics import child
+from vidcls.errors import DependencyError, VidclsError, VideoError
+
+SAMPLES = Path(__file__).with_name("samples")
+
+# The model multiplies and adds whole numbers, which every device must get exactly right.
+MODEL_INPUT = [[[[1, 2], [3, 4]], [[5, 6], [7, 8]]]]
+MODEL_OUTPUT = [[141, 164, 132]]
+_REINSTALL_OPENCV = "run 'pip install --force-reinstall opencv-python'"
+
+
+def check_runtime() -> dict[str, Any]:
+    """onnxruntime: which, from which packages, with which providers."""
+    from vidcls.runtime import cuda
+    from vidcls.runtime.onnxruntime_session import import_onnxruntime
+
+    try:
+        runtime = import_onnxruntime()
+    except DependencyError as error:
+        return {"problem": _problem(error)}
+    found, clash = dataclasses.asdict(cuda.find_cuda(runtime)), cuda.clash(runtime)
+    del found["problem"]  # the run on CUDA answers with it
+    providers = runtime.get_available_providers()
+    return {
+        "version": runtime.__version__,
+        "wheels": cuda.wheels(runtime),
+        "providers": providers,
+        "has_cuda": cuda.PROVIDER in providers,
+        "cuda": found,
+        "problem": dataclasses.asdict(clash) if clash else None,
+    }
+
+
+def check_run(device: str) -> dict[str, Any]:
+    """A tiny model on a device: whether it gives what it has to, and in how many ms."""
+    import numpy as np
+
+    from vidcls.runtime.onnxruntime_session import OnnxRuntimeSession
+
+    try:
+        session = OnnxRuntimeSession(SAMPLES / "model.onnx", device=device)  # type: ignore[arg-type]
+        values = np.array(MODEL_INPUT, np.float32)
+        session.run(values)  # the first also sets up
+        started = time.perf_counter()
+        output = session.run(values).tolist()
+    except VidclsError as error:
+        return {"problem": _problem(error)}
+    if output != MODEL_OUTPUT:
+        return {
+            "problem": {
+                "what": f"a tiny model on device '{device}' gives {output}, expected {MODEL_OUTPUT}",
+                "mend": "install onnxruntime again, and on CUDA update the driver",
+            }
+        }
+    return {"ms": (time.perf_counter() - started) * 1000}
+
+
+def check_video() -> dict[str, Any]:
+    """OpenCV: how it is built, and of which codecs it decodes a sample."""
+    try:
+        from vidcls.video.opencv import quiet_decoders
+        from vidcls.video.reader import read_times
+    except DependencyError as error:
+        return {"problem": _problem(error)}
+    import cv2
+
+    quiet_decoders()
+    build = {
+        name.strip(): value.strip()
+        for name, colon, value in (line.partition(":") for line in cv2.getBuildInformation().splitlines())
+        if colon
+    }
+    decodes = {}
+    for sample in sorted(SAMPLES.glob("*.m*4*")) + sorted(SAMPLES.glob("*.webm")):
+        try:
+            decodes[sample.stem] = len(read_times(sample)) == 2
+        except VideoError:
+            decodes[sample.stem] = False
+    found = {
+        "opencv": cv2.__version__,
+        "ffmpeg": build.get("FFMPEG", "NO").startswith("YES"),
+        "gui": None if build.get("GUI", "NONE") == "NONE" else build["GUI"],
+        "display": bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")),
+        "av": _version("av"),
+        "decodes": decodes,
+    }
+    if not any(decodes.values()):
+        what = "OpenCV can decode no video" + ("" if found["ffmpeg"] else ", it is built without FFmpeg")
+        switched_off = "OPENCV_VIDEOIO_PRIORITY_FFMPEG" in os.environ
+        mend = "unset OPENCV_VIDEOIO_PRIORITY_FFMPEG" if switched_off else _REINSTALL_OPENCV
+        return {**found, "problem": {"what": what, "mend": mend}}
+    return found
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _problem(error: Exception) -> dict[str, str]:
+    from vidcls.runtime.session import ASKED_FOR
+
+    what, _, mend = str(error).removeprefix(ASKED_FOR).partition("; ")
+    return {"what": what, "mend": mend}
+
+
+_CHECKS: dict[str, Callable[[], dict[str, Any]]] = {
+    "runtime": check_runtime,
+    "cpu": lambda: check_run("cpu"),
+    "cuda": lambda: check_run("cuda"),
+    "video": check_video,
+}
+
+
+def main(names: Sequence[str]) -> None:
+    """Send what each check found; without onnxruntime, none of those that need it."""
+    send = child.answers()
+    for name in names:
+        found = _CHECKS[name]()
+        send(found)
+        if name == "runtime" and "version" not in found:
+            return
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

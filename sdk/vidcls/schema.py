@@ -1,0 +1,228 @@
+"""JSON -> dataclasses, strictly: the one reader of contracts and of training's configuration.
+
+A dataclass is the schema: its annotations say what each field may hold, and what is out of range stands beside the
+field it bounds:
+
+    >>> @dataclasses.dataclass(frozen=True, kw_only=True)
+    ... class Crop:
+    ...     size: Annotated[int, Range(1, 4096)]
+    ...     mode: Literal["centre", "random"] = "centre"
+    >>> read_fields(Crop, {"size": 224})
+    Crop(size=224, mode='centre')
+    >>> read_fields(Crop, {"size": 0})
+    Traceback (most recent call last):
+    vidcls.schema.FieldError: 'size' is 0, expected from 1 to 4096
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
+
+T = TypeVar("T")
+
+
+class Range(NamedTuple):
+    """Bounds of a number, both included: `Annotated[int, Range(1)]`."""
+
+    low: float
+    high: float = math.inf
+
+    def __contains__(self, value: object) -> bool:
+        return isinstance(value, int | float) and self.low <= value <= self.high
+
+    @property
+    def expected(self) -> str:
+        """For messages: "from 0 to 1"."""
+        return f"at least {self.low:g}" if self.high == math.inf else f"from {self.low:g} to {self.high:g}"
+
+
+class Above(NamedTuple):
+    """A bound that is excluded: `Annotated[float, Above(0)]`."""
+
+    low: float
+
+    def __contains__(self, value: object) -> bool:
+        return isinstance(value, int | float) and value > self.low
+
+    @property
+    def expected(self) -> str:
+        """For messages: "more than 0"."""
+        return f"more than {self.low:g}"
+
+
+class FieldError(ValueError):
+    """A field does not hold what its annotation says; the text names it by its dotted path."""
+
+
+def read_json(text: str) -> Any:
+    """Parse JSON as the standard has it: NaN, Infinity and an object's duplicate keys, which Python takes, are refused.
+
+    Raises:
+        ValueError: not JSON.
+    """
+    try:
+        return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_unique)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def read_fields(kind: type[T], fields: Mapping[str, Any], *, prefix: str = "") -> T:
+    """An instance of the dataclass `kind` from parsed JSON.
+
+    Args:
+        kind: fields may be annotated bool, int, float, str, Path, Literal, X | None, tuple, dict[str, X], another
+            dataclass, or Annotated with a Range or Above. A field with a default may be left out.
+        fields: a JSON object.
+        prefix: stands before field names in messages.
+
+    Raises:
+        FieldError: a field is missing, unknown, of another type or out of range.
+    """
+    if not isinstance(fields, Mapping):
+        raise FieldError(f"'{prefix.rstrip('.')}' is {fields!r}, expected an object")
+    annotations = typing.get_type_hints(kind, include_extras=True)
+    for field in dataclasses.fields(kind):  # type: ignore[arg-type]
+        has_default = field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
+        if field.name not in fields and not has_default:
+            raise FieldError(f"the field '{prefix}{field.name}' is missing")
+    for name in fields:
+        if name not in annotations:
+            raise FieldError(f"the field '{prefix}{name}' is unknown")
+    return kind(**{name: _read(annotations[name], value, name=f"{prefix}{name}") for name, value in fields.items()})
+
+
+def check_fields(value: Any, *, prefix: str = "") -> None:
+    """Compare the numbers and choices of a dataclass made in Python with its annotations; nested ones too.
+
+    Raises:
+        FieldError: a field is out of its range or not one of its choices.
+    """
+    annotations = typing.get_type_hints(type(value), include_extras=True)
+    for field in dataclasses.fields(value):
+        _check(annotations[field.name], getattr(value, field.name), name=f"{prefix}{field.name}")
+
+
+def check_choice(name: str, value: object, choices: Iterable[object]) -> None:
+    """Raise ValueError unless an argument is one of its choices.
+
+    >>> check_choice("device", "gpu", ["cpu", "cuda"])
+    Traceback (most recent call last):
+    ValueError: device is 'gpu', expected one of 'cpu', 'cuda'
+    """
+    choices = tuple(choices)
+    if not any(value == choice and type(value) is type(choice) for choice in choices):
+        raise ValueError(f"{name} is {value!r}, expected one of {', '.join(map(repr, choices))}")
+
+
+def _refuse_constant(text: str) -> None:
+    raise ValueError(f"{text} is not a JSON number")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {json.dumps(twice)} stands twice in one object")
+    return found
+
+
+def _read(kind: Any, value: Any, *, name: str) -> Any:
+    """`value`, as parsed from JSON, turned into what the annotation `kind` says."""
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin is Annotated:
+        found = _read(arguments[0], value, name=name)
+        _check_bounds(arguments[1:], found, name=name)
+        return found
+    if origin in (types.UnionType, typing.Union):  # only ever "X | None"
+        return None if value is None else _read(arguments[0], value, name=name)
+    if origin is Literal:
+        _check_literal(arguments, value, name=name)
+        return value
+    if dataclasses.is_dataclass(kind):
+        return read_fields(kind, value, prefix=f"{name}.")  # type: ignore[arg-type]
+    if origin is tuple:
+        return _read_tuple(arguments, value, name=name)
+    if origin is dict:
+        if not isinstance(value, dict):
+            raise FieldError(f"'{name}' is {value!r}, expected an object")
+        return {key: _read(arguments[1], item, name=f"{name}.{key}") for key, item in value.items()}
+    return _read_scalar(kind, value, name=name)
+
+
+def _read_tuple(kinds: tuple[Any, ...], value: Any, *, name: str) -> tuple[Any, ...]:
+    if not isinstance(value, list):
+        raise FieldError(f"'{name}' is {value!r}, expected a list")
+    if kinds[-1] is not Ellipsis and len(value) != len(kinds):
+        raise FieldError(f"'{name}' has {len(value)} entries, expected {len(kinds)}")
+    return tuple(_read(kinds[0], item, name=f"{name}[{index}]") for index, item in enumerate(value))
+
+
+def _read_scalar(kind: Any, value: Any, *, name: str) -> Any:
+    if kind is float and type(value) is int:
+        try:
+            value = float(value)
+        except OverflowError:
+            raise FieldError(f"'{name}' is a number of {len(str(value))} digits, too large") from None
+    if kind is Path and type(value) is str:
+        return Path(value)
+    if type(value) is not kind:
+        raise FieldError(f"'{name}' is {value!r}, expected {_DESCRIBED.get(kind, kind.__name__)}")
+    _check_finite(value, name=name)
+    return value
+
+
+def _check(kind: Any, value: Any, *, name: str) -> None:
+    """Compare `value`, made in Python, with the annotation `kind`."""
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin is Annotated:
+        _check(arguments[0], value, name=name)
+        _check_bounds(arguments[1:], value, name=name)
+    elif origin in (types.UnionType, typing.Union):
+        if value is not None:
+            _check(arguments[0], value, name=name)
+    elif origin is Literal:
+        _check_literal(arguments, value, name=name)
+    elif dataclasses.is_dataclass(kind):
+        check_fields(value, prefix=f"{name}.")
+    elif origin is tuple:
+        for index, item in enumerate(value):
+            _check(arguments[0], item, name=f"{name}[{index}]")
+    elif origin is dict:
+        for key, item in value.items():
+            _check(arguments[1], item, name=f"{name}.{key}")
+    else:
+        _check_finite(value, name=name)
+
+
+def _check_bounds(bounds: Iterable[Range | Above], value: Any, *, name: str) -> None:
+    for bound in bounds:
+        if value is not None and value not in bound:
+            raise FieldError(f"'{name}' is {value!r}, expected {bound.expected}")
+
+
+def _check_literal(choices: tuple[Any, ...], value: Any, *, name: str) -> None:
+    if not any(value == choice and type(value) is type(choice) for choice in choices):
+        expected = ", ".join(json.dumps(choice) for choice in choices)
+        raise FieldError(f"'{name}' is {value!r}, expected one of: {expected}")
+
+
+def _check_finite(value: Any, *, name: str) -> None:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise FieldError(f"'{name}' is {value}, expected a finite number")
+
+
+_DESCRIBED = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "a text",
+    Path: "a path as a text",
+}

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from audited import check, only, warnings
+from vidcls_train.audit.findings import refuse_worthless
+from vidcls_train.data.clip_list import DataError
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_label_without_a_training_clip_is_refused(broken: bool, data: Path, tmp_path: Path) -> None:
+    for clip in (data / "train" / "swim").iterdir():
+        clip.unlink()
+    if broken:
+        (data / "train" / "swim" / "1.mp4").write_bytes(b"no video")
+        (data / "test" / "swim" / "2.mp4").write_bytes(b"no video")  # which is not train's loss
+    report = check(data, tmp_path).report
+    why = ", 1 cannot be read" if broken else ""
+    with pytest.raises(DataError, match=f"the label 'swim' has no readable clip in train{why}: .*; add clips"):
+        refuse_worthless(report, allow_duplicates=True)
+
+
+def test_an_empty_folder_is_a_label_without_clips(data: Path, tmp_path: Path) -> None:
+    (data / "train" / "dive").mkdir()
+    with pytest.raises(DataError, match="the label 'dive' has no readable clip in train"):
+        refuse_worthless(check(data, tmp_path).report, allow_duplicates=True)
+
+
+def test_a_label_missing_from_a_split_is_reported(data: Path, tmp_path: Path) -> None:
+    shutil.rmtree(data / "test" / "swim")
+    assert only(check(data, tmp_path)).what == (
+        "the label 'swim' has no readable clip in test: the test says nothing of it"
+    )
+
+
+def test_a_misspelt_label_is_reported(data: Path, tmp_path: Path) -> None:
+    (data / "train" / "Jump").mkdir()
+    shutil.move(data / "train" / "jump" / "3.mp4", data / "train" / "Jump" / "3.mp4")
+    said = [finding.what for finding in warnings(check(data, tmp_path))]
+    assert "the labels 'Jump' (1 clip) and 'jump' (7 clips) look like one, misspelt" in said
+
+
+def test_a_label_misspelt_in_test_is_refused_by_its_right_name(data: Path, tmp_path: Path) -> None:
+    (data / "test" / "swimm").mkdir()
+    shutil.move(data / "test" / "swim" / "1.mp4", data / "test" / "swimm" / "1.mp4")
+    report = check(data, tmp_path).report
+    with pytest.raises(DataError, match=r"'swimm' has no readable clip in train \(it looks like a misspelt 'swim'\)"):
+        refuse_worthless(report, allow_duplicates=False)

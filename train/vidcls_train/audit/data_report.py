@@ -1,0 +1,120 @@
+"""What the checks of the data find: the values that its text, JSON and picture are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from vidcls_train.audit.duplicates import COPIES, Kind
+from vidcls_train.audit.shortcuts import EncodingBaseline, Shortcut
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing to know, and what to do about it.
+
+    level: "stop" where training would be worthless. allowable: a stop that `allow_duplicates` overrules.
+    """
+
+    level: Literal["stop", "warning", "note"]
+    what: str
+    mend: str
+    allowable: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipPair:
+    """A `Pair` with the videos, splits and labels of its two clips."""
+
+    kind: Kind
+    videos: tuple[str, str]
+    splits: tuple[str, str]
+    labels: tuple[str, str]
+    similarity: float
+    motion: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipRow:
+    """One readable clip, as far as tables and pictures need it. width, height: pixels, upright."""
+
+    video: str
+    split: str
+    label: str
+    seconds: float
+    frames: int
+    width: int
+    height: int
+    frame_rate: float
+    kbit_per_second: float
+    codec: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataReport:
+    """What was found in DATA.
+
+    split_here: whether the splits were made here. groups: of footage. counts: {label: {split: readable clips}}.
+    unreadable: {"video", "split", "label", "message"}. short: videos shorter than the model's window.
+    truncated: videos that end before their header says. pair_counts: {kind: pairs}; `pairs` lists all, or the first.
+    encoding, tells: what encodings alone give away, of all labels and of single ones. (The fields' names are those of
+    data-report.json.)
+    """
+
+    data: str
+    split_here: bool
+    groups: int
+    counts: dict[str, dict[str, int]]
+    clips: list[ClipRow]
+    unreadable: list[dict[str, str]]
+    short: list[str]
+    truncated: list[str]
+    pairs: list[ClipPair]
+    pair_counts: dict[str, int]
+    encoding: EncodingBaseline | None
+    tells: list[Shortcut]
+    findings: list[Finding]
+
+
+def copied(pairs: Iterable[ClipPair], split: str) -> list[str]:
+    """Videos of a split whose footage is in train as well, sorted.
+
+    Example:
+        >>> def pair(*splits: str) -> ClipPair:
+        ...     return ClipPair(
+        ...         kind="same footage",
+        ...         videos=("a.mp4", "b.mp4"),
+        ...         splits=splits,
+        ...         labels=("jump", "jump"),
+        ...         similarity=0.9,
+        ...         motion=0.9,
+        ...     )
+        >>> copied([pair("train", "test"), pair("val", "test")], "test")
+        ['b.mp4']
+    """
+    copies = set()
+    for pair in pairs:
+        if pair.kind in COPIES and set(pair.splits) == {"train", split}:
+            copies.add(pair.videos[pair.splits.index(split)])
+    return sorted(copies)
+
+
+def worst_first(pairs: Sequence[ClipPair]) -> list[ClipPair]:
+    """Pairs across splits, those with train first, and then those within one; otherwise in their order.
+
+    Example:
+        >>> def pair(*splits: str) -> ClipPair:
+        ...     return ClipPair(
+        ...         kind="same footage",
+        ...         videos=("a.mp4", "b.mp4"),
+        ...         splits=splits,
+        ...         labels=("jump", "jump"),
+        ...         similarity=0.9,
+        ...         motion=0.9,
+        ...     )
+        >>> ordered = worst_first([pair("val", "val"), pair("val", "test"), pair("train", "val")])
+        >>> [pair.splits for pair in ordered]
+        [('train', 'val'), ('val', 'test'), ('val', 'val')]
+    """
+    return sorted(pairs, key=lambda pair: (pair.splits[0] == pair.splits[1], "train" not in pair.splits))

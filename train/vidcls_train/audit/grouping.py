@@ -1,0 +1,56 @@
+"""Splits that keep copies of one footage, and clips of one scene, together."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+
+from vidcls_train.audit.duplicates import COPIES, Pair
+from vidcls_train.data.clip_list import ClipList, DataError, Splits
+from vidcls_train.data.splits import split_clips
+
+
+def split_by_footage(
+    readable: ClipList, pairs: Sequence[Pair], *, val_fraction: float, seed: int
+) -> tuple[Splits, bool]:
+    """Splits in which copies, and scenes if that can be, count as one group; and whether scenes had to be torn.
+
+    Args:
+        readable: the clips; where they have splits, these are kept.
+        pairs: of clips, by their index, as `find_pairs` gives them.
+        val_fraction: as for `split_clips`.
+        seed: as for `split_clips`.
+
+    Raises:
+        DataError: there are too few clips or groups to split.
+    """
+    joined = _join_groups(readable, [pair for pair in pairs if pair.kind in COPIES])
+    if readable.split_names is not None:
+        return split_clips(joined, val_fraction=val_fraction, seed=seed), False
+    if len(joined.clips) and any(pair.kind not in COPIES for pair in pairs):
+        try:
+            splits = split_clips(_join_groups(readable, pairs), val_fraction=val_fraction, seed=seed)
+        except DataError:
+            pass  # too few scenes
+        else:
+            largest = max(len(splits.val), len(splits.test))
+            if largest <= 2 * val_fraction * len(readable.clips):
+                return splits, False
+        return split_clips(joined, val_fraction=val_fraction, seed=seed), True
+    return split_clips(joined, val_fraction=val_fraction, seed=seed), False
+
+
+def _join_groups(found: ClipList, pairs: Iterable[Pair]) -> ClipList:
+    """The same clips with the groups of each pair made one."""
+    parents = {clip.group: clip.group for clip in found.clips}
+
+    def root(group: str) -> str:
+        while parents[group] != group:
+            parents[group] = parents[parents[group]]
+            group = parents[group]
+        return group
+
+    for pair in pairs:
+        first, second = sorted((root(found.clips[pair.first].group), root(found.clips[pair.second].group)))
+        parents[second] = first
+    return dataclasses.replace(found, clips=[dataclasses.replace(clip, group=root(clip.group)) for clip in found.clips])

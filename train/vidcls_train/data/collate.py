@@ -1,0 +1,90 @@
+"""Training clips -> a batch, with what is drawn at random for each clip: mixing, drop path, patch dropout, masks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch.nn.functional import one_hot
+from transformers import VideoMAEConfig
+
+from vidcls_train.data.augmentation import PairMixing
+from vidcls_train.data.masks import patch_dropout_mask, tube_mask
+from vidcls_train.data.rng import DROP_PATH, MASKING, MIXING, PATCH_DROPOUT, seeded_rng
+
+
+class Collate:
+    """Clips -> a batch, their neighbours mixed, with what else is drawn for each clip.
+
+    All of it depends on the seed and the clips' keys alone.
+    """
+
+    def __init__(
+        self, mixing: PairMixing, *, labels: int, branches: int, tokens: int, patch_dropout: float, seed: int
+    ) -> None:
+        """Say what to draw.
+
+        Args:
+            mixing: of the two clips of a pair.
+            labels: how many classes there are.
+            branches: of the encoder, which drop path may skip.
+            tokens: that the model cuts a clip into.
+            patch_dropout: share of the tokens to hide.
+            seed: of all that is drawn.
+        """
+        self._mixing = mixing
+        self._labels = labels
+        self._branches = branches
+        self._tokens = tokens
+        self._patch_dropout = patch_dropout
+        self._seed = seed
+
+    def __call__(self, clips: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
+        """Batch clips.
+
+        Args:
+            clips: items of `ClipDataset`: "pixel_values" float32 [T, 3, H, W], "label", "key".
+
+        Returns:
+            "pixel_values": float32 [B, T, 3, H, W]; "targets": float32 [B, labels], shares that add up to 1;
+            "skip_draws": float32 [branches, B], each from 0 to 1, see `model.drop_path`;
+            "hidden": bool [B, tokens], see `model.patch_dropout`.
+        """
+        pixels = torch.stack([clip["pixel_values"] for clip in clips])
+        targets = one_hot(torch.tensor([clip["label"] for clip in clips]), self._labels).float()
+        for first in range(0, len(clips) - 1, 2):
+            pair = slice(first, first + 2)
+            with seeded_rng(self._seed, *clips[first]["key"], MIXING):
+                pixels[pair], targets[pair] = self._mixing(pixels[pair], targets[pair])
+        draws, hidden = [], []
+        for clip in clips:
+            with seeded_rng(self._seed, *clip["key"], DROP_PATH):
+                draws.append(torch.rand(self._branches))
+            with seeded_rng(self._seed, *clip["key"], PATCH_DROPOUT):
+                hidden.append(patch_dropout_mask(self._tokens, self._patch_dropout))
+        return {
+            "pixel_values": pixels,
+            "targets": targets,
+            "skip_draws": torch.stack(draws, dim=1),
+            "hidden": torch.stack(hidden),
+        }
+
+
+class CollateMasked:
+    """Clips -> a batch with a mask each, which depends on the seed and the clip's key alone."""
+
+    def __init__(self, config: VideoMAEConfig, *, ratio: float, seed: int) -> None:
+        """Args: config: of the model. ratio: share of the patches to hide. seed: of the masks."""
+        self._config = config
+        self._ratio = ratio
+        self._seed = seed
+
+    def __call__(self, clips: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
+        """{"pixel_values": float32 [B, T, 3, H, W], "bool_masked_pos": bool [B, tokens]}."""
+        masks = []
+        for clip in clips:
+            with seeded_rng(self._seed, *clip["key"], MASKING):
+                masks.append(tube_mask(self._config, self._ratio))
+        pixels = torch.stack([clip["pixel_values"] for clip in clips])
+        return {"pixel_values": pixels, "bool_masked_pos": torch.stack(masks)}

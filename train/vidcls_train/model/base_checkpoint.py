@@ -1,0 +1,135 @@
+"""What a base checkpoint, in a folder or on the hub, is and says of itself: weights, preprocessing, licence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import _CACHED_NO_EXIST, ModelCard, hf_hub_download, try_to_load_from_cache
+from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError
+from safetensors import SafetensorError
+from transformers import VideoMAEConfig
+from transformers.utils import logging
+
+from vidcls.contract import CHECKPOINT_FILE, Image, read_checkpoint
+from vidcls.errors import ModelError
+from vidcls.huggingface import PREPROCESSOR_FILE, read_image_section
+from vidcls_train.model.image_section import IMAGENET_MEAN, IMAGENET_STD, image_section
+
+
+def load_config(base: str) -> VideoMAEConfig:
+    """The base's config.json.
+
+    Raises:
+        ModelError: there is no such checkpoint, it is no VideoMAE, or it takes no RGB.
+    """
+    config = load_pretrained(base, VideoMAEConfig)
+    if config.model_type != "videomae":
+        raise ModelError(f"{base}: is a '{config.model_type}' checkpoint, expected VideoMAE")
+    if config.num_channels != 3:
+        raise ModelError(
+            f"{base}: config.json has num_channels {config.num_channels}, expected 3 (RGB); take another checkpoint"
+        )
+    return config
+
+
+def load_pretrained(base: str, kind: Any, **options: Any) -> Any:
+    """What `kind.from_pretrained` returns for the base, without its log.
+
+    Args:
+        base: a folder or a hub id.
+        kind: a class of transformers.
+        options: of its `from_pretrained`.
+
+    Raises:
+        ModelError: it cannot be loaded.
+    """
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity_error()  # what it has to say of missing weights is checked, and said, here
+    try:
+        return kind.from_pretrained(base, **options)
+    except (OSError, RuntimeError, ValueError, SafetensorError) as error:
+        raise ModelError(
+            f"{base}: cannot be loaded as a VideoMAE checkpoint ({_reason(error)}); name a folder with config.json and "
+            "a whole model.safetensors, or a model on the hub"
+        ) from error
+    finally:
+        logging.set_verbosity(verbosity)
+
+
+def base_image(base: str, *, own_size: int, image_size: int | None, resize: str | None) -> Image:
+    """The image section of the base's own preprocessing, except for what is asked for.
+
+    Args:
+        base: a folder or a hub id.
+        own_size: the image size of its config.json, in pixels.
+        image_size: pixels, square; None for the base's own.
+        resize: "shortest_edge" or "stretch"; None for the base's own.
+
+    Raises:
+        ModelError: its preprocessing is one that vidcls does not do, contradicts config.json, or the hub cannot say.
+    """
+    contract = Path(base) / CHECKPOINT_FILE
+    path = contract if contract.exists() else _preprocessor_file(base)
+    if path is None:  # a checkpoint without preprocessor_config.json, as vidcls-pretrain's may be
+        image = image_section(size=own_size, resize="shortest_edge", mean=IMAGENET_MEAN, std=IMAGENET_STD)
+    else:
+        image = read_checkpoint(Path(base)).image if path == contract else read_image_section(path)
+    if image_size is None and image.crop_size != own_size:
+        raise ModelError(
+            f"{path}: makes pictures of {image.crop_size} pixels, expected the image_size {own_size} of config.json; "
+            "say which one is right with --image-size"
+        )
+    size, how = image_size or image.crop_size, resize or image.resize
+    if (size, how) == (image.crop_size, image.resize):
+        return image
+    return image_section(size=size, resize=how, mean=image.mean, std=image.std)
+
+
+def origin(base: str) -> tuple[str, str | None]:
+    """(name of the pretrained weights, their licence or None if unknown).
+
+    A model fine-tuned from one of ours inherits what that one was made from.
+    """
+    folder = Path(base)
+    if (folder / CHECKPOINT_FILE).exists():
+        source = read_checkpoint(folder).source
+        return source.base or folder.resolve().name, source.base_license
+    if folder.is_dir():
+        return folder.resolve().name, _card_license(folder / "README.md")
+    return base, _card_license(base)
+
+
+def _reason(error: Exception) -> str:
+    """The first line of an error's text."""
+    return str(error).strip().partition("\n")[0]
+
+
+def _preprocessor_file(base: str) -> Path | None:
+    """The base's preprocessor_config.json, fetched if it is on the hub; None where the base has none."""
+    if Path(base).is_dir():
+        path = Path(base) / PREPROCESSOR_FILE
+        return path if path.exists() else None
+    try:
+        return Path(hf_hub_download(base, PREPROCESSOR_FILE))
+    except (OSError, ValueError, HfHubHTTPError) as error:
+        # Without a connection the hub's library knows what it cached before.
+        if isinstance(error, LocalEntryNotFoundError):
+            absent = try_to_load_from_cache(base, PREPROCESSOR_FILE) is _CACHED_NO_EXIST
+        else:
+            absent = isinstance(error, EntryNotFoundError)
+        if absent:
+            return None
+        raise ModelError(
+            f"{base}: the hub does not say whether it has a {PREPROCESSOR_FILE} ({_reason(error)}); try again, or "
+            "download the model and name its folder"
+        ) from error
+
+
+def _card_license(card: Path | str) -> str | None:
+    """The licence in a model card's metadata; None where there is no card or it names none."""
+    try:
+        licence = ModelCard.load(card, ignore_metadata_errors=True).data.get("license")
+    except (OSError, ValueError, HfHubHTTPError):
+        return None
+    return licence if isinstance(licence, str) else None

@@ -1,0 +1,165 @@
+"""A pretrained VideoMAE -> the model to train, with a new head for classification or a decoder for pretraining."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from transformers import VideoMAEConfig, VideoMAEForPreTraining, VideoMAEForVideoClassification
+
+from vidcls.errors import ModelError
+from vidcls.huggingface import is_non_commercial
+from vidcls_train.model.base_checkpoint import base_image, load_config, load_pretrained, origin
+from vidcls_train.model.image_section import IMAGENET_MEAN, IMAGENET_STD
+from vidcls_train.model.starting_point import PretrainingPoint, StartingPoint, check_shape, label_maps
+
+_PRETRAINED = "VideoMAEForPreTraining"  # as config.json names it
+
+# Parts that differ between pretraining and classification; everything else must be in the checkpoint.
+_HEAD_PREFIXES = ("classifier.", "fc_norm.", "videomae.layernorm.")
+
+
+def from_base(
+    base: str, labels: tuple[str, ...], *, frames: int | None, image_size: int | None, resize: str | None
+) -> StartingPoint:
+    """A pretrained VideoMAE in float32, from a folder or the hub, with a head for `labels`.
+
+    The head is a new one, unless the base was trained for the same labels in the same order.
+
+    Args:
+        base: a folder or a hub id.
+        labels: in class id order.
+        frames: per clip; None for the base's.
+        image_size: pixels, square; None for the base's.
+        resize: how frames are made square, "shortest_edge" or "stretch"; None for the base's.
+
+    Raises:
+        ModelError: there is no such checkpoint, it is no VideoMAE, parts of its encoder are missing or of
+            another size, or its preprocessing is one that vidcls does not do.
+        ValueError: frames or image_size do not fit the base's tubelets or patches.
+    """
+    config = load_config(base)
+    old_labels = tuple(config.id2label.get(index) for index in range(config.num_labels))
+    image = base_image(base, own_size=config.image_size, image_size=image_size, resize=resize)
+    shape = {"num_frames": frames or config.num_frames, "image_size": image.crop_size}
+    config.update({**shape, **label_maps(labels), "num_labels": len(labels)})
+    if _PRETRAINED in (config.architectures or []):
+        # As in VideoMAE's own fine-tuning: a new head takes the mean of all tokens, not the first one alone.
+        config.use_mean_pooling = True
+    check_shape(config)
+    model, had_head = _load_classifier(base, config, other_head=len(old_labels) != len(labels))
+    if had_head and old_labels != labels:
+        _renew_head(model)
+    notices = [_head_notice(base, old_labels if had_head else None, labels)]
+    name, licence = origin(base)
+    if is_non_commercial(licence):
+        notices.append(f"{base}: its weights are licensed {licence}: not for commercial use, and neither is the result")
+    return StartingPoint(
+        model=model,
+        image=image,
+        frames=shape["num_frames"],
+        base=name,
+        base_license=licence,
+        notices=tuple(notices),
+    )
+
+
+def masked_from_base(base: str, *, frames: int | None, image_size: int | None) -> PretrainingPoint:
+    """A pretrained or fine-tuned VideoMAE in float32 for masked pretraining, with a new decoder if it has none.
+
+    Raises:
+        ModelError: there is no such checkpoint, it is no VideoMAE, or parts of its encoder are missing.
+        ValueError: frames or image_size do not fit the base's tubelets or patches.
+    """
+    config = load_config(base)
+    image = base_image(base, own_size=config.image_size, image_size=image_size, resize=None)
+    if image.mean != IMAGENET_MEAN or image.std != IMAGENET_STD:
+        raise ModelError(
+            f"{base}: normalises pixels by {image.mean} and {image.std}, and VideoMAE's pretraining expects ImageNet's "
+            "statistics; take another checkpoint"
+        )
+    config.update({"num_frames": frames or config.num_frames, "image_size": image.crop_size})
+    check_shape(config)
+    loaded, loading = load_pretrained(
+        base, VideoMAEForPreTraining, config=config, use_safetensors=True, output_loading_info=True
+    )
+    missing = set(loading["missing_keys"])
+    lost = sorted(name for name in missing if name.startswith(("videomae.encoder.", "videomae.embeddings.")))
+    if lost:
+        raise ModelError(f"{base}: lacks {len(lost)} of the encoder's weights ('{lost[0]}' and so on); not a VideoMAE")
+    # Into a fresh model: where weights are missing, transformers leaves some as it finds them in memory.
+    model = VideoMAEForPreTraining(config)
+    weights = {name: weight for name, weight in loaded.float().state_dict().items() if name not in missing}
+    model.load_state_dict(weights, strict=False)
+    name, licence = origin(base)
+    return PretrainingPoint(model=model, image=image, frames=config.num_frames, base=name, base_license=licence)
+
+
+def freeze_encoder(model: VideoMAEForVideoClassification) -> None:
+    """Leave only the head, and the norm before it, to be trained.
+
+    Example:
+        >>> config = VideoMAEConfig(
+        ...     hidden_size=24, num_hidden_layers=1, num_attention_heads=2, intermediate_size=48, image_size=32
+        ... )
+        >>> model = VideoMAEForVideoClassification(config)
+        >>> freeze_encoder(model)
+        >>> sorted(name for name, weight in model.named_parameters() if weight.requires_grad)
+        ['classifier.bias', 'classifier.weight', 'fc_norm.bias', 'fc_norm.weight']
+    """
+    for weight in model.videomae.parameters():
+        weight.requires_grad_(False)
+
+
+def _load_classifier(
+    base: str, config: VideoMAEConfig, *, other_head: bool
+) -> tuple[VideoMAEForVideoClassification, bool]:
+    """The base's classifier in float32, and whether it brought a head with it. other_head: as in `_check_weights`."""
+    model, loading = load_pretrained(
+        base,
+        VideoMAEForVideoClassification,
+        config=config,
+        ignore_mismatched_sizes=True,
+        use_safetensors=True,  # the other format is a pickle, which can run any code
+        output_loading_info=True,
+    )
+    # transformers 5 gives each name with the two shapes.
+    mismatched = {key if isinstance(key, str) else key[0] for key in loading["mismatched_keys"]}
+    missing = set(loading["missing_keys"]) - mismatched
+    _check_weights(base, missing=missing, mismatched=mismatched, other_head=other_head)
+    had_head = not any(name.startswith("classifier.") for name in missing)
+    return model.float(), had_head  # transformers 5 keeps the checkpoint's type, and half precision does not train
+
+
+def _check_weights(base: str, *, missing: Iterable[str], mismatched: Iterable[str], other_head: bool) -> None:
+    """Refuse weights that transformers has replaced by random numbers, except for those of a head.
+
+    other_head: the new labels are more or fewer, so that the classifier's size has to differ.
+    """
+    lost = sorted(name for name in missing if not name.startswith(_HEAD_PREFIXES))
+    if lost:
+        raise ModelError(f"{base}: lacks {len(lost)} of the encoder's weights ('{lost[0]}' and so on); not a VideoMAE")
+    wrong = sorted(name for name in mismatched if not (other_head and name.startswith("classifier.")))
+    if wrong:
+        raise ModelError(
+            f"{base}: {len(wrong)} of its weights ('{wrong[0]}' and so on) have another size than config.json says; "
+            "take both files from the same model"
+        )
+
+
+def _renew_head(model: VideoMAEForVideoClassification) -> None:
+    """Draw the classifier anew, as transformers draws that of a fresh model."""
+    torch.nn.init.normal_(model.classifier.weight, std=model.config.initializer_range)
+    torch.nn.init.zeros_(model.classifier.bias)
+
+
+def _head_notice(base: str, old: tuple[str | None, ...] | None, new: tuple[str, ...]) -> str:
+    """What becomes of the base's head for the labels `old`, None where it has none."""
+    if old is None:
+        return f"{base}: has no classification head; a new one for {len(new)} labels is trained"
+    if old == new:
+        return f"{base}: its head is kept and trained on, as it is for the same {len(new)} labels in the same order"
+    return (
+        f"{base}: its head for {len(old)} labels is replaced by a new one for {len(new)}, as the labels or their order "
+        "differ"
+    )
