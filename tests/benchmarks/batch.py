@@ -34,7 +34,6 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 import click
 import numpy as np
 import psutil  # type: ignore[import-untyped]
-from many import exported
 from pyarrow import parquet
 
 from benchmarks.many import exported

@@ -32,6 +32,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 import click
 import numpy as np
 
+from benchmarks.models import export_plain, pixel_values, random_frames, write_checkpoint
 from vidcls_train.config.recipes import PRESETS
 
 RIVALS = ("PyTorch eager", "torch.compile", "plain Optimum", "vidcls")

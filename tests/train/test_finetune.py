@@ -265,7 +265,7 @@ def test_a_loss_that_is_not_finite_ends_the_run(clips: Path, tmp_path: Path) -> 
 
 
 def test_lines_and_callbacks_are_the_callers(clips: Path, tmp_path: Path) -> None:
-    class Counted(TrainerCallback):
+    class Counted(TrainerCallback):  # type: ignore[misc]
         steps = 0
 
         def on_step_end(self, *_: object, **__: object) -> None:

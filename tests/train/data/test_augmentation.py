@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import colorsys
 import dataclasses
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
