@@ -10,29 +10,64 @@ OTHER_RUNTIME := $(if $(filter gpu,$(RUNTIME)),onnxruntime,onnxruntime-gpu)
 INSTALLED := .venv/.installed-$(RUNTIME)
 export VIDCLS_REQUIRE_CUDA
 
-.PHONY: help demo test lint bench clean
+# `quick` leaves these out: they train, export, wait for clocks, start processes or go through many real videos.
+SLOW := fuzz parity \
+	export/graph export/test_architectures.py export/test_cli.py export/test_corruption.py export/test_exporter.py \
+	export/test_huggingface.py export/test_triton.py export/precision \
+	sdk/batch sdk/diagnostics sdk/live sdk/runtime/test_cuda.py sdk/test_examples.py sdk/test_huggingface.py \
+	sdk/video/test_matrix.py sdk/video/test_odd_videos.py sdk/video/test_source.py \
+	train/audit/test_check.py train/cli train/model train/test_finetune.py train/test_motion_dataset.py \
+	train/test_pretrain.py train/trainer/test_distributed.py
+
+.PHONY: help demo check quick format lint types docs test coverage dist bench hooks clean
 
 help: ## Print the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
 
 demo: $(INSTALLED) ## Make a motion dataset, train on it, export, verify and predict, in .demo (minutes on 2 cores)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" examples/demo.sh
 
-test: $(INSTALLED) ## Run the tests; with VIDCLS_REQUIRE_CUDA=1 those that need a card must run too
-	@$(BIN)/python -m pytest
+check: lint types docs coverage ## All that has to hold before a change is handed in; .ci/run calls it
 
-lint: $(INSTALLED) ## Check style and types
-	@$(BIN)/ruff check
+quick: lint types ## What to run after each change: style, types and the tests that are over at once (under a minute)
+	@$(BIN)/python -m pytest -q -n auto --dist worksteal $(SLOW:%=--ignore=tests/%)
+
+format: $(INSTALLED) ## Put the code into shape, and mend what ruff can mend
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+lint: $(INSTALLED) ## Check format and style
 	@$(BIN)/ruff format --check
+	@$(BIN)/ruff check
+
+types: $(INSTALLED) ## Check types, of tests and examples too
 	@$(BIN)/mypy
+
+docs: $(INSTALLED) ## Build the pages for people into site
+	@$(BIN)/mkdocs build --strict --quiet
+
+# VIDCLS_FULL_MATRIX=1 adds every codec in every container, VIDCLS_SLOW_TESTS=1 soaks a stream for two minutes.
+test: $(INSTALLED) ## Run the tests; with VIDCLS_REQUIRE_CUDA=1 those that need a card must run too
+	@$(BIN)/python -m pytest -n auto --dist worksteal
+
+coverage: $(INSTALLED) ## Run the tests and print how much of each room they run
+	@$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=
+	@$(BIN)/python .ci/coverage_by_room.py
+
+dist: $(INSTALLED) ## Build the wheel into dist
+	@rm -rf dist
+	@$(BIN)/python -m build --wheel --no-isolation
 
 bench: $(INSTALLED) ## Time an exported model beside PyTorch, pixels and decoding beside other libraries
 	@$(BIN)/python tests/benchmarks/run.py
 	@$(BIN)/python tests/benchmarks/preprocessing.py
 	@$(BIN)/python tests/benchmarks/decoding.py
 
+hooks: $(INSTALLED) ## Let git check format, style and types before each commit
+	@$(BIN)/pre-commit install
+
 clean: ## Remove what the other targets leave, but for .venv
-	@rm -rf .demo build dist .pytest_cache .ruff_cache .mypy_cache
+	@rm -rf .demo build dist site .coverage .pytest_cache .ruff_cache .mypy_cache
 	@find examples export sdk tests train -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # PyTorch for Linux brings its CUDA libraries: .venv takes 7.2 GB, and pip tells of a full disk only after minutes.

@@ -6,8 +6,15 @@ from pathlib import Path
 import pytest
 
 from generated import write_checkpoint
+from vidcls.cpus import usable_cpus
 
 ROOT = Path(__file__).parent.parent
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Workers of `-n auto`: as many as keep this machine busy, and no more than its memory surely holds."""
+    return min(usable_cpus(), 8)
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -34,7 +34,7 @@ def write_clip(
 ) -> Path:
     """Write a clip whose frame i is `painted_frame(i % 256)`."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*codec), rate, (width, height))
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*codec), rate, (width, height))
     assert writer.isOpened(), f"OpenCV cannot write {path} as {codec}"
     for number in range(frames):
         writer.write(painted_frame(number % 256, width=width, height=height))
@@ -48,7 +48,7 @@ def write_checkpoint(
     labels: tuple[str, ...] = LABELS,
     frames: int = 4,
     size: int = 32,
-    resize: str = "shortest_edge",
+    resize: Literal["shortest_edge", "stretch"] = "shortest_edge",
     width: int = 48,
 ) -> Path:
     """A tiny random VideoMAE as vidcls-train leaves it: weights, preprocessor_config.json, vidcls.json.
@@ -124,7 +124,7 @@ def contract_fields(
     frames: int = 4,
     size: int = 32,
     clip_seconds: float = 0.8,
-    resize: str = "shortest_edge",
+    resize: Literal["shortest_edge", "stretch"] = "shortest_edge",
     resize_size: int | None = None,
     dtype: str = "float32",
 ) -> dict[str, Any]:
@@ -238,7 +238,7 @@ def write_model(path: Path, fields: dict[str, Any] | None = None, *, key: str | 
     right = contract_fields(**kind)
     fields = copy.deepcopy(right if fields is None else fields)
     size, frames, labels = right["image"]["crop_size"], right["sampling"]["frames"], len(right["labels"])
-    constants = {"weights": model_weights(right)}
+    constants: dict[str, Any] = {"weights": model_weights(right)}
     nodes = [
         helper.make_node("Flatten", ["normal"], ["flat"]),
         helper.make_node("MatMul", ["flat", "weights"], ["logits"]),
@@ -308,6 +308,7 @@ def write_av_clip(
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=rate)
+        assert isinstance(stream, av.VideoStream)
         stream.width, stream.height, stream.pix_fmt = width, height, pixels
         stream.codec_context.bit_rate = 2_000_000
         stream.codec_context.max_b_frames = b_frames
@@ -390,10 +391,12 @@ def write_scene(
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=rate)
+        assert isinstance(stream, av.VideoStream)
+        assert isinstance(stream, av.VideoStream)
         stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
         stream.bit_rate = bit_rate
         for bgr in scene_frames(place=place, take=take, frames=frames, rate=rate, start=start):
-            shown = cv2.resize(bgr, size, interpolation=cv2.INTER_AREA)
+            shown = np.asarray(cv2.resize(bgr, size, interpolation=cv2.INTER_AREA), np.uint8)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(shown, format="bgr24")))
         container.mux(stream.encode())
     return path

@@ -66,7 +66,8 @@ def start(port: int, *, rate: int = 30) -> subprocess.Popen[bytes]:
     """The server as a process of its own, once it listens."""
     process = subprocess.Popen([sys.executable, __file__, str(port), str(rate)], stdout=subprocess.PIPE)
     assert process.stdout is not None
-    assert process.stdout.readline() == b"listening\n"
+    with process.stdout as told:
+        assert told.readline() == b"listening\n"
     return process
 
 

@@ -37,7 +37,7 @@ def disc(label_seconds: Sequence[tuple[str, float]], at: float) -> np.ndarray:
 def film(path: Path, label_seconds: Sequence[tuple[str, float]], *, rate: float) -> Path:
     """Write the video at `rate` frames per second."""
     seconds = sum(seconds for _, seconds in label_seconds)
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), rate, (SIDE, SIDE))
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), rate, (SIDE, SIDE))
     assert writer.isOpened()
     for number in range(round(seconds * rate)):
         writer.write(disc(label_seconds, number / rate))

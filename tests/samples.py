@@ -53,6 +53,7 @@ def write_clip(path: Path, codec: str, options: dict[str, str]) -> None:
 
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=10, options=options)
+        assert isinstance(stream, av.VideoStream)
         stream.width, stream.height = 64, 64
         stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
         for number in range(2):

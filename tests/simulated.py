@@ -114,10 +114,10 @@ def build(machine: Machine, folder: Path, *, libraries_folder: str = "lib") -> d
     needed = [f"-l:{name}" for name in (*LIBRARIES[:3], DRIVER)]
     provider = capi / "libonnxruntime_providers_cuda.so"
     _compile(compiler, provider, "", ["-Wl,--no-as-needed", f"-L{everything}", *needed])
-    for name, version in machine.wheels:
-        about = folder / f"{name.replace('-', '_')}-{version}.dist-info"
+    for name, number in machine.wheels:
+        about = folder / f"{name.replace('-', '_')}-{number}.dist-info"
         about.mkdir()
-        (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n", encoding="utf-8")
+        (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {number}\n", encoding="utf-8")
     customize = _SITECUSTOMIZE.format(folder=str(folder), raises=machine.raises, has_cuda=machine.has_cuda)
     (folder / "python").mkdir()
     (folder / "python" / "sitecustomize.py").write_text(customize, encoding="utf-8")

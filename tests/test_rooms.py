@@ -133,7 +133,7 @@ def test_imports_are_those_that_the_tables_allow(rooms: dict[str, dict[str, set[
 
 
 def test_the_tables_allow_nothing_that_is_not_used(rooms: dict[str, dict[str, set[str]]]) -> None:
-    used = defaultdict(set)
+    used: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
     for module, targets in arrows(ROOT).items():
         used[room_of(module)] |= {room_of(target)[1] for target in targets if target.startswith(module.split(".")[0])}
     for package, table in rooms.items():

@@ -206,6 +206,7 @@ def write_video(
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w", format=format, options=muxer or {}) as container:
         stream = container.add_stream(encoding.codec, rate=rate or 30, options=encoding.options)
+        assert isinstance(stream, av.VideoStream)
         on_side = rotation % 180 == 90
         stream.width, stream.height = (height, width) if on_side else (width, height)
         stream.pix_fmt = encoding.pixels

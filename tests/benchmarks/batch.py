@@ -34,9 +34,9 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 import click
 import numpy as np
 import psutil  # type: ignore[import-untyped]
-from many import exported
 from pyarrow import parquet
 
+from benchmarks.many import exported
 from vidcls import VideoClassifier
 from vidcls.video.folders import list_videos
 

@@ -31,8 +31,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import click
 import numpy as np
-from models import export_plain, pixel_values, random_frames, write_checkpoint
 
+from benchmarks.models import export_plain, pixel_values, random_frames, write_checkpoint
 from vidcls_train.config.recipes import PRESETS
 
 RIVALS = ("PyTorch eager", "torch.compile", "plain Optimum", "vidcls")
@@ -175,7 +175,7 @@ def main(device: str, preset: str, batches: tuple[int, ...], runs: int, rivals: 
             results = {rival: in_child(rival, folder, device, batch, runs) for rival in rivals}
             timed = results.get("vidcls")
             for rival, result in results.items():
-                print_row(rival, batch, result, timed and timed["median_ms"])
+                print_row(rival, batch, result, timed["median_ms"] if timed else None)
 
 
 def in_child(name: str, folder: Path, device: str, batch: int, runs: int) -> dict[str, float] | None:

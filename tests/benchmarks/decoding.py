@@ -23,8 +23,8 @@ import av
 import click
 import cv2
 import numpy as np
-from machine import warn_if_busy
 
+from benchmarks.machine import warn_if_busy
 from vidcls.cpus import cpu_name, usable_cpus
 from vidcls.sampling import sample_views
 from vidcls.video.frames import predict_index, read_frames
@@ -46,7 +46,7 @@ def write_footage(path: Path, *, width: int, height: int) -> Path:
     """H.264 at 30 fps with x264's own key frames and B-frames: a camera that wanders over a coloured noise."""
     random = np.random.default_rng(0)
     scene = random.integers(0, 256, size=(height // 16 + 40, width // 16 + 40, 3), dtype=np.uint8)
-    scene = cv2.resize(scene, None, fx=16, fy=16, interpolation=cv2.INTER_CUBIC)
+    scene = np.asarray(cv2.resize(scene, None, fx=16, fy=16, interpolation=cv2.INTER_CUBIC), np.uint8)
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=RATE, options={"preset": "veryfast", "crf": "26"})
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
@@ -66,9 +66,9 @@ def repeat(footage: Path, path: Path) -> Path:
             with av.open(str(footage)) as source:
                 stream = stream or target.add_stream_from_template(source.streams.video[0])
                 for packet in source.demux(video=0):
-                    if packet.dts is None:
+                    if packet.dts is None or packet.pts is None:
                         continue
-                    shift = round(turn * SECONDS / packet.time_base)
+                    shift = round(turn * SECONDS / Fraction(packet.time_base))
                     packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
                     packet.stream = stream
                     target.mux(packet)
@@ -103,7 +103,7 @@ def with_pyav(path: Path, views: int) -> Frames:
         indices = wanted(stream.frames, views=views)
         for first in range(0, len(indices), FRAMES):
             window = set(indices[first : first + FRAMES])
-            container.seek(int(Fraction(min(window), RATE) / stream.time_base), stream=stream)
+            container.seek(int(Fraction(min(window), RATE) / Fraction(stream.time_base or 1)), stream=stream)
             for frame in container.decode(stream):
                 number = round(frame.time * RATE)
                 if number in window:

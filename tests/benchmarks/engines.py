@@ -31,9 +31,9 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 import click
 import cv2
 import numpy as np
-from machine import warn_if_busy
-from models import LABELS, export_plain, pixel_values, random_frames, write_checkpoint
 
+from benchmarks.machine import warn_if_busy
+from benchmarks.models import LABELS, export_plain, pixel_values, random_frames, write_checkpoint
 from generated import write_clip
 from vidcls.cpus import cpu_features, cpu_name, usable_cpus
 from vidcls.diagnostics.benchmark import peak_rss_mb
@@ -165,7 +165,7 @@ def calibration_clips(folder: Path) -> Path:
     for seed in CALIBRATION_SEEDS:
         frames = random_frames(folder, seed)
         size = frames.shape[2], frames.shape[1]
-        writer = cv2.VideoWriter(str(clips / f"{seed}.avi"), cv2.VideoWriter_fourcc(*"FFV1"), 8, size)
+        writer = cv2.VideoWriter(str(clips / f"{seed}.avi"), cv2.VideoWriter.fourcc(*"FFV1"), 8, size)
         for frame in frames:
             writer.write(frame[..., ::-1])
         writer.release()

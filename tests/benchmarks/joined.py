@@ -28,7 +28,9 @@ def join(
 ) -> list[Segment]:
     """Write the video; what is in it."""
     rng = random.Random(seed)  # noqa: S311 - no secret
-    writer, truth, at = None, [], 0.0
+    writer: cv2.VideoWriter | None = None
+    truth: list[Segment] = []
+    at = 0.0
     for _ in range(STRETCHES):
         label = rng.choice([label for label in clips if not truth or label != truth[-1].label])
         start = at
@@ -37,10 +39,11 @@ def join(
             for frame in iter_frames(clip, range(count)):
                 if writer is None:
                     size = frame.shape[1], frame.shape[0]
-                    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), count / clip_seconds, size)
+                    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), count / clip_seconds, size)
                 writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
             at += clip_seconds
         truth.append(Segment(start=start, end=at, label=label, score=1.0))
+    assert writer is not None
     writer.release()
     return truth
 

@@ -46,7 +46,7 @@ def encode(path: Path, *, seconds: int, height: int) -> Path:
     """A moving texture with no sound."""
     width = height * 16 // 9 // 2 * 2
     noise = np.random.default_rng(0).integers(0, 256, (height // 32, width // 32, 3), np.uint8)
-    picture = cv2.resize(noise, (width, height))
+    picture = np.asarray(cv2.resize(noise, (width, height)), np.uint8)
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=RATE, options={"preset": "ultrafast", "crf": "30", "bf": "2"})
         stream.width, stream.height, stream.pix_fmt, stream.gop_size = width, height, "yuv420p", RATE * KEY_SECONDS
@@ -64,9 +64,9 @@ def repeat(minute: Path, path: Path, *, times: int) -> Path:
         copy = target.add_stream_from_template(stream)
         for number in range(times):
             source.seek(0)
-            later = round(Fraction(60 * number) / stream.time_base)
+            later = round(Fraction(60 * number) / Fraction(stream.time_base or 1))
             for packet in source.demux(stream):
-                if packet.dts is not None:
+                if packet.dts is not None and packet.pts is not None:
                     packet.pts += later
                     packet.dts += later
                     packet.stream = copy

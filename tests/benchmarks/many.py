@@ -21,8 +21,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 os.environ["HF_HUB_OFFLINE"] = "1"
 
 import click
-from machine import warn_if_busy
 
+from benchmarks.machine import warn_if_busy
 from vidcls import Prediction, VideoClassifier
 from vidcls.clips import read_clips
 from vidcls.cpus import usable_cpus
@@ -33,8 +33,7 @@ from vidcls.video.folders import list_videos
 
 def exported(preset: str, folder: Path) -> Path:
     """A VideoMAE of the preset's size with random weights, as vidcls-export leaves it."""
-    from models import write_checkpoint
-
+    from benchmarks.models import write_checkpoint
     from vidcls_export.exporter import export
 
     write_checkpoint(folder / "checkpoint", preset)

@@ -11,7 +11,8 @@ import platform
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -25,11 +26,11 @@ import PIL
 import torch
 import torchvision
 import transformers
-from machine import warn_if_busy
 from PIL import Image as PillowImage
 from torchvision.transforms.v2 import functional
 from transformers import VideoMAEImageProcessor
 
+from benchmarks.machine import warn_if_busy
 from generated import MEAN, STD
 from vidcls.contract import Image
 from vidcls.cpus import cpu_name, usable_cpus
@@ -96,7 +97,7 @@ def normalised_by_hugging_face() -> Callable[[list[np.ndarray]], np.ndarray]:
     return lambda frames: processor(frames, return_tensors="np")["pixel_values"][0]
 
 
-def medians(tasks: dict[str, Callable[[], np.ndarray]], *, runs: int) -> dict[str, float]:
+def medians(tasks: Mapping[str, Callable[[], np.ndarray]], *, runs: int) -> dict[str, float]:
     """Milliseconds of each, turn by turn."""
     times: dict[str, list[float]] = {name: [] for name in tasks}
     for _ in range(runs + 1):  # the first also allocates
@@ -119,7 +120,7 @@ def print_table(
     for width, height in SIZES:
         frames = footage(width=width, height=height)
         exact = ours(frames)
-        tasks = {name: lambda task=task, frames=frames: task(frames) for name, task in {"": ours, **rivals}.items()}
+        tasks = {name: partial(task, frames) for name, task in {"": ours, **rivals}.items()}
         times = medians(tasks, runs=runs)
         row = f"{f'{width} x {height}':14}{times['']:10.1f}"
         for name, task in rivals.items():

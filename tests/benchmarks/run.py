@@ -27,11 +27,11 @@ import cv2
 import numpy as np
 import onnxruntime
 import torch
-from machine import warn_if_busy
-from models import write_checkpoint
 from transformers import VideoMAEForVideoClassification, VideoMAEImageProcessor
 
 import vidcls
+from benchmarks.machine import warn_if_busy
+from benchmarks.models import write_checkpoint
 from generated import write_clip
 from vidcls import VideoClassifier
 from vidcls.clips import read_clips

@@ -16,11 +16,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
 import click
 import numpy as np
 import onnxruntime
-from machine import warn_if_busy
 
+from benchmarks.machine import warn_if_busy
 from vidcls.cpus import cpu_name, usable_cpus
 from vidcls.diagnostics.benchmark import peak_rss_mb
 

@@ -97,9 +97,12 @@ def main() -> None:
             windows = [video.get_clip(0.0, seconds)["video"] for video in videos]
             rows[name] = {
                 "first look": first,
-                "decode": milliseconds(lambda index, videos=videos: videos[index].get_clip(0.0, seconds), len(videos)),
+                "decode": milliseconds(
+                    lambda index, videos=videos: videos[index].get_clip(0.0, seconds),  # type: ignore[misc]
+                    len(videos),
+                ),
                 "augment": milliseconds(
-                    lambda index, windows=windows: normalise(
+                    lambda index, windows=windows: normalise(  # type: ignore[misc]
                         transform(windows[index]).permute(1, 2, 3, 0).contiguous().numpy(), start.image
                     ),
                     len(videos),

@@ -35,7 +35,7 @@ def test_json_is_one_line_and_stderr_names_only_what_was_not_counted(
     broken.write_bytes(b"not a video")
     command = [Path(sys.executable).with_name("vidcls-export"), checkpoint, "-o", tmp_path / "model.onnx"]
     command += ["--precision", "fp16", "--check", tmp_path / "clips", "--json"]
-    done = subprocess.run([os.fspath(part) for part in command], capture_output=True, text=True, check=False)
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     (warning,) = done.stderr.splitlines()
     assert str(broken) in warning

@@ -140,7 +140,7 @@ def run(
             description, content = mutant(chosen, seed=seed, number=number)
             path.write_bytes(content)
             # Every other one by five views, which seek, and every fourth by PyAV.
-            task = {
+            task: dict[str, object] = {
                 "path": str(path),
                 "views": 5 if number % 2 else 1,
                 "decoder": "pyav" if number % 4 == 3 else "auto",

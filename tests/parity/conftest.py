@@ -88,5 +88,5 @@ def exports(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[
     folder = tmp_path_factory.mktemp("exported")
     paths = {precision: folder / f"{precision}.onnx" for precision in ("fp32", "fp16")}
     for precision, path in paths.items():
-        export(checkpoint, path, precision=precision)
+        export(checkpoint, path, precision=precision)  # type: ignore[arg-type]
     return paths

@@ -33,7 +33,7 @@ class Window:
 @functools.lru_cache(maxsize=1)
 def _decode(path: Path) -> list[av.VideoFrame]:
     """PyAV's frames in decode order, up to the first that cannot be decoded."""
-    decoded = []
+    decoded: list[av.VideoFrame] = []
     with av.open(str(path)) as container:
         frames = container.decode(video=0)
         with contextlib.suppress(av.FFmpegError):  # a damaged file: what came before counts
@@ -43,12 +43,14 @@ def _decode(path: Path) -> list[av.VideoFrame]:
 
 def frame_times(path: Path) -> list[Fraction]:
     """Seconds after the first frame of every frame, in decode order."""
-    stamps = [None if frame.pts is None else frame.pts * frame.time_base for frame in _decode(path)]
-    if all(stamp is not None for stamp in stamps) and all(early < late for early, late in pairwise(stamps)):
+    frames = _decode(path)
+    stamps = [frame.pts * frame.time_base for frame in frames if frame.pts is not None and frame.time_base is not None]
+    if len(stamps) == len(frames) and all(early < late for early, late in pairwise(stamps)):
         return [stamp - stamps[0] for stamp in stamps]
     with av.open(str(path)) as container:
         rate = container.streams.video[0].average_rate
-    return [index / Fraction(rate) for index in range(len(stamps))]
+    assert rate is not None
+    return [index / Fraction(rate) for index in range(len(frames))]
 
 
 def windows(times: list[Fraction], sampling: dict[str, Any], *, views: int) -> list[Window]:

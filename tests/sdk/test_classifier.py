@@ -238,7 +238,7 @@ def test_one_flipped_bit_anywhere_is_found(tmp_path: Path) -> None:
         flipped[place] ^= 1 << rng.integers(8)
         model.write_bytes(flipped)
         try:
-            outcome = VideoClassifier(model, device="cpu").verify().ok
+            outcome: object = VideoClassifier(model, device="cpu").verify().ok
         except ModelError:
             outcome = "refused"
         assert outcome is not True, f"the flip in byte {place} of {len(content)} was not found"

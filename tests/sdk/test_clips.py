@@ -66,7 +66,7 @@ def test_crops_of_a_view_are_neighbours_and_share_its_timestamps(clip: Path) -> 
 
 def test_frames_used_by_several_views_are_the_same_pixels(clip: Path) -> None:
     seen = read_clips(clip, contract(frames=4, clip_seconds=1.9), views=4)
-    alone = {}
+    alone: dict[float, np.ndarray] = {}
     for view, times in zip(seen.frames, seen.timestamps, strict=True):
         for frame, time in zip(view, times, strict=True):
             np.testing.assert_array_equal(alone.setdefault(time, frame), frame)

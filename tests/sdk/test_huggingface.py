@@ -101,6 +101,6 @@ def test_licences() -> None:
 
 def test_one_length_of_clips_for_every_command() -> None:
     pytest.importorskip("torch")
-    from vidcls_train.config import settings
+    from vidcls_train.config import groups
 
-    assert settings.DEFAULT_CLIP_SECONDS == DEFAULT_CLIP_SECONDS == 64 / 30
+    assert groups.DEFAULT_CLIP_SECONDS == DEFAULT_CLIP_SECONDS == 64 / 30

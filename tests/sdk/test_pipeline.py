@@ -54,7 +54,7 @@ def test_a_bad_video_answers_in_its_place_and_the_rest_go_on(
 ) -> None:
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(b"no video")
-    videos = [broken, clips[0], "gone.mp4", clips[1], broken]
+    videos: list[str | Path] = [broken, clips[0], "gone.mp4", clips[1], broken]
     answers = list(classifier.predict_many(videos))
     assert [isinstance(answer, VideoError) for answer in answers] == [True, False, True, False, True]
     assert str(answers[2]) == "gone.mp4: there is no such file"

@@ -6,6 +6,7 @@ import dataclasses
 import math
 from collections.abc import Iterator
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import PIL
@@ -49,7 +50,7 @@ with_pillow_13 = pytest.mark.skipif(
 )
 
 
-def image_settings(*, resize: str = "shortest_edge", resize_size: int = 32, crop_size: int = 32) -> Image:
+def image_settings(*, resize: Any = "shortest_edge", resize_size: int = 32, crop_size: int = 32) -> Image:
     fields = contract_fields(resize=resize, resize_size=resize_size, size=crop_size)
     return Image(**fields["image"] | {"mean": tuple(fields["image"]["mean"]), "std": tuple(fields["image"]["std"])})
 
@@ -276,7 +277,7 @@ def test_few_frames_are_taken_ahead() -> None:
     for handed_out in range(1, 50):
         next(cropped)
         assert taken <= handed_out + CROP_THREADS
-    cropped.close()
+    cropped.close()  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("good", [0, 1, 30])

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,7 +34,7 @@ from vidcls_train.output.scoring import all_logits
 from vidcls_train.trainer.callbacks import DivergedError
 from vidcls_train.trainer.selection import best_row
 
-RUN = {
+RUN: dict[str, Any] = {
     "preset": "tiny",
     "epochs": 3,
     "batch_size": 5,  # two batches of five clips each: with a clip that has no neighbour
@@ -264,7 +265,7 @@ def test_a_loss_that_is_not_finite_ends_the_run(clips: Path, tmp_path: Path) -> 
 
 
 def test_lines_and_callbacks_are_the_callers(clips: Path, tmp_path: Path) -> None:
-    class Counted(TrainerCallback):
+    class Counted(TrainerCallback):  # type: ignore[misc]
         steps = 0
 
         def on_step_end(self, *_: object, **__: object) -> None:
@@ -337,6 +338,7 @@ def test_fine_tuning_a_base_replaces_its_head(run: Path, tmp_path: Path, caplog:
     told = caplog.text
     assert "its head for 2 labels is replaced by a new one for 3" in told
     assert "no horizontal flips: the label 'swipe left'" in told
+    assert metrics is not None
     assert metrics["test"] is None
     assert read_checkpoint(output).accuracy is None
     model = VideoMAEForVideoClassification.from_pretrained(output)

@@ -37,7 +37,7 @@ def decode(path: Path) -> tuple[np.ndarray, float]:
     """RGB [T, H, W, 3] and frames per second, by PyAV."""
     with av.open(str(path)) as container:
         frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
-        return np.stack(frames), float(container.streams.video[0].average_rate)
+        return np.stack(frames), float(container.streams.video[0].average_rate or 0)
 
 
 def measure(frame: np.ndarray) -> tuple[float, float, float]:

@@ -117,6 +117,7 @@ def test_the_command_says_in_one_sentence_what_is_wrong(
     arguments: list[str], code: int, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)  # else the hub is asked again and again
     (tmp_path / "data").mkdir()
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == code

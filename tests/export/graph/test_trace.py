@@ -82,7 +82,8 @@ def test_pixels_go_from_bytes_into_one_product(exports: dict[Any, Any]) -> None:
         graph = onnx.load(report.path).graph
         assert graph.input[0].type.tensor_type.elem_type == TensorProto.UINT8
         assert "Conv" not in report.ops
-        steps, tensor = [], graph.input[0].name
+        steps: list[str] = []
+        tensor = graph.input[0].name
         while not steps or not steps[-1].startswith("MatMul"):
             (node,) = (node for node in graph.node if tensor in node.input)
             steps.append(node.op_type)

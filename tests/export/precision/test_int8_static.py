@@ -52,6 +52,8 @@ def test_both_sides_of_every_linear_map_are_bytes(graph: onnx.GraphProto, tensor
         if any(side is None or side.op_type != "DequantizeLinear" for side in sides):
             continue
         activation, weight = sides
+        assert activation is not None
+        assert weight is not None
         assert tensors[activation.input[2]].dtype == np.uint8
         weights.append(tensors[weight.input[0]])
         assert tensors[weight.input[1]].shape == (weights[-1].shape[1],), "a scale per channel"
@@ -109,7 +111,7 @@ def test_a_channel_that_towers_above_the_others_leaves_them_their_levels(
                     reader.weight[:, 3] /= 100
 
     folder = edit_weights(tower)
-    options = {"precision": "int8", "graph": "portable", "check": clips, "min_agreement": 0}
+    options: dict[str, Any] = {"precision": "int8", "graph": "portable", "check": clips, "min_agreement": 0}
     export(folder, tmp_path / "smoothed.onnx", **options)
     monkeypatch.setattr(smoothquant, "_norm_for", lambda *_: None)
     with pytest.raises(ModelError, match="computed in int8, the model's logits differ from PyTorch's by"):
@@ -130,7 +132,7 @@ def test_openvino_multiplies_the_bytes_and_answers_alike(exports: dict[Any, Any]
     answers = [
         VideoClassifier(path, engine=engine).predict_frames(frames).logits for engine in ("openvino", "onnxruntime")
     ]
-    np.testing.assert_allclose(*answers, rtol=0, atol=ENGINES_APART)
+    np.testing.assert_allclose(answers[0], answers[1], rtol=0, atol=ENGINES_APART)
     assert VideoClassifier(path, engine="openvino").verify().ok
 
 

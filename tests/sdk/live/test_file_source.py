@@ -77,7 +77,7 @@ def test_a_frame_in_many_windows_is_cropped_once_and_few_are_kept(
         cropped.append(painted_number(frame))
         return real(frame, *arguments, **options)  # type: ignore[arg-type]
 
-    real = vidcls.live.file_source.crop_frame
+    real = vidcls.live.file_source.crop_frame  # type: ignore[attr-defined]
     monkeypatch.setattr(vidcls.live.file_source, "crop_frame", counting)
     clip = write_clip(tmp_path / "clip.mp4", frames=60, rate=25, width=256, height=192)
     windows = FileWindows(clip, contract, step_seconds=0.04)

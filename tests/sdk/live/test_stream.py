@@ -269,7 +269,7 @@ def test_one_classifier_serves_many_threads_at_once_in_every_way(classifier: Vid
     ways = [streamed, many, classifier.timeline, live]
     alone = [[way(clip) for way in ways[:3]] for clip in clips]  # type: ignore[operator]
     with ThreadPoolExecutor(24) as pool:
-        jobs = [[[pool.submit(way, clip) for way in ways] for clip in clips] for _ in range(2)]  # type: ignore[arg-type]
+        jobs: Any = [[[pool.submit(way, clip) for way in ways] for clip in clips] for _ in range(2)]  # type: ignore[arg-type]
         for round_ in jobs:
             for found, right in zip(round_, alone, strict=True):
                 assert [job.result() for job in found[:3]] == right

@@ -167,7 +167,7 @@ def test_libraries_from_pip_are_found_without_a_search_path(model: Path, tmp_pat
 )
 def test_errors_of_a_run_are_explained_too(message: str, named: str) -> None:
     problem = cuda.explain(message)
-    assert cuda.re.search(named, problem.what)
+    assert cuda.re.search(named, problem.what)  # type: ignore[attr-defined]
     assert "hostname" not in str(problem)
     assert "\n" not in str(problem)
 

@@ -254,8 +254,10 @@ if os.getuid() == 0:
 def test_files_and_folders_that_may_not_be_read_are_named(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "closed" / "clip.mp4", frames=2)
     outside = Path(shutil.copy(clip, tmp_path / "outside.mp4"))
-    for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        folder.chmod(0o755)
+    # A worker of pytest-xdist has a folder of its own between the run's and the test's.
+    for folder in (tmp_path, *tmp_path.parents[:3]):
+        if folder.owner() == tmp_path.owner() and not folder.stat().st_mode & 0o001:
+            folder.chmod(0o755)
     outside.chmod(0o000)
     clip.parent.chmod(0o000)
     command = [sys.executable, "-c", UNPRIVILEGED, str(outside), str(clip)]

@@ -223,7 +223,9 @@ def test_damage_between_the_frames_of_a_view_ends_the_video_there(tmp_path: Path
     contract = from_json(Contract, json.dumps(checkpoint), where="test")
     first, second, *_ = read_clips(clip, contract).timestamps[0]  # 2.7 s apart: many key frames lie between them
     with av.open(str(clip)) as container:
-        places = [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size]
+        places = [
+            (packet.pos, packet.size) for packet in container.demux(video=0) if packet.size and packet.pos is not None
+        ]
     content = bytearray(clip.read_bytes())
     for position, size in places[round(first * 25) + 20 : round(first * 25) + 25]:
         content[position : position + size] = bytes(size)

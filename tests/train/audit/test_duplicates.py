@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -23,7 +24,7 @@ ENCODINGS = {
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS.values(), ids=ENCODINGS)
-def test_a_copy_in_test_is_found_however_it_is_encoded(encoding: dict[str, object], data: Path, tmp_path: Path) -> None:
+def test_a_copy_in_test_is_found_however_it_is_encoded(encoding: dict[str, Any], data: Path, tmp_path: Path) -> None:
     write_scene(data / "train" / "jump" / "original.mp4", place=100)
     copy = write_scene(data / "test" / "jump" / "copy.mp4", **{"place": 100, **encoding})
     checked = check(data, tmp_path)
@@ -52,7 +53,7 @@ def test_another_take_at_the_same_place_is_no_copy(data: Path, tmp_path: Path) -
 def test_black_clips_are_not_copies_of_each_other(data: Path, tmp_path: Path) -> None:
     for split, frames in (("train", 30), ("test", 40)):
         path = data / split / "jump" / "black.avi"
-        writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), 25, (64, 48))
+        writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 25, (64, 48))
         for number in range(frames):
             writer.write(np.full((48, 64, 3), number % 3, np.uint8))
         writer.release()

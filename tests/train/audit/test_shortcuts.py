@@ -21,6 +21,7 @@ def test_a_label_of_another_bit_rate_is_reported(tmp_path: Path) -> None:
     assert (shortcut.label, shortcut.feature, shortcut.auc) == ("swim", "kbit/s", 1.0)
     assert shortcut.inside[0] > shortcut.outside[1]
     assert "'swim' can be told by kbit/s alone" in warnings(checked)[0].what
+    assert checked.encoding_predictions is not None
     assert checked.encoding_predictions.count("swim") == 2
 
 

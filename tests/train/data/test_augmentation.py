@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import colorsys
 import dataclasses
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ from vidcls_train.data.augmentation import RandomCrop, training_transform
 
 
 @pytest.fixture
-def contract(checkpoint) -> Contract:
+def contract(checkpoint: Path) -> Contract:
     return read_checkpoint(checkpoint)  # 4 frames of 32 x 32
 
 
@@ -24,7 +26,7 @@ def clip(*, frames: int = 10, height: int = 60, width: int = 90) -> torch.Tensor
 
 
 @pytest.mark.parametrize("how", ["shortest_edge", "stretch"])
-def test_a_crop_is_of_one_box_for_all_frames_within_what_the_model_sees(contract: Contract, how: str) -> None:
+def test_a_crop_is_of_one_box_for_all_frames_within_what_the_model_sees(contract: Contract, how: Any) -> None:
     # Each pixel tells where it is, so that the crop tells its box.
     rows, columns = torch.meshgrid(torch.arange(60) * 4, torch.arange(90) * 2, indexing="ij")
     frames = torch.stack([rows, columns, rows * 0]).to(torch.uint8).expand(5, 3, 60, 90)

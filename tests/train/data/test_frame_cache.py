@@ -105,7 +105,7 @@ def test_runs_that_fill_a_store_at_once_find_each_others_clips_whole(tmp_path: P
         "cache = FrameCache(Path(sys.argv[1]), short_side=1000, limit_bytes=10**9)\n"
         "for path in map(Path, sys.argv[2:]): print(len(cache.read(path, cache.add(path).key, range(5))))"
     )
-    command = [sys.executable, "-c", script, tmp_path / "cache", *paths]
+    command = [sys.executable, "-c", script, str(tmp_path / "cache"), *map(str, paths)]
     runs = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     assert [run.communicate()[0].split() for run in runs] == [["5"] * 3] * 2
     assert len(list((tmp_path / "cache").iterdir())) == 3

@@ -28,7 +28,7 @@ def model() -> VideoMAEForVideoClassification:
 
 
 def test_a_skipped_branch_adds_nothing_and_the_others_make_up_for_it(model: VideoMAEForVideoClassification) -> None:
-    drop_path = DropPath(model, share=0.5)
+    drop_path = DropPath(model, rate=0.5)
     seen: list[torch.Tensor] = []
     last = model.videomae.encoder.layer[2]
     last.attention.output.dropout.register_forward_hook(lambda _module, _inputs, output: seen.append(output.detach()))

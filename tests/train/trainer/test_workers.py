@@ -13,7 +13,7 @@ Usage = namedtuple("Usage", "free")
 
 
 def suits(patch: pytest.MonkeyPatch, *, cpus: int, processes: int, free: int) -> int:
-    patch.setattr(workers.shutil, "disk_usage", lambda _: Usage(free=free))
+    patch.setattr(workers.shutil, "disk_usage", lambda _: Usage(free=free))  # type: ignore[attr-defined]
     patch.setattr(workers, "usable_cpus", lambda: cpus)
     patch.setenv("WORLD_SIZE", str(processes))
     return workers_that_suit()
