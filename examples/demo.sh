@@ -16,7 +16,7 @@ export XDG_CACHE_HOME="$PWD/.demo/cache"
 step python examples/motion_dataset.py .demo/data --test-per-class 40
 # Two clips mixed into one would move in two ways.
 echo '{"mixup": 0, "cutmix": 0}' > .demo/settings.json
-step vidcls-train .demo/data -o .demo/checkpoint --preset tiny --image-size 32 --flip off --colour-jitter 0 \
+step vidcls-train .demo/data -o .demo/checkpoint --preset tiny --image-size 32 --flip off --color-jitter 0 \
     --epochs 5 --batch-size 32 --settings .demo/settings.json
 step vidcls-export .demo/checkpoint -o .demo/model.onnx --check .demo/data/test
 step vidcls verify .demo/model.onnx
