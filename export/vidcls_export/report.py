@@ -15,17 +15,18 @@ from vidcls_export.parity import Disagreement
 class Report:
     """What an export made and how it compares with PyTorch.
 
-    path: the ONNX file.
-    page: the same report as one HTML page.
-    contract: what the file says of itself, its precision and parity among it.
-    verification: the file's self-test, run on the finished file.
-    file_mb: megabytes of 10^6 bytes.
-    latency_ms, latency_pytorch_ms: median of one clip through the model alone, on this CPU.
-    ops: {operator: how many nodes}, the most frequent first.
-    kept_in_fp32: how many nodes of an fp16 graph stay in fp32, as their numbers are too large.
-    failed: how many of the videos to check on could not be read.
-    disagreements: the videos on which the answers differ.
-    versions: {package: version} of what the file was made with.
+    Attributes:
+        path: the ONNX file.
+        page: the same report as one HTML page.
+        contract: what the file says of itself, its precision and parity among it.
+        verification: the file's self-test, run on the finished file.
+        file_mb: megabytes of 10^6 bytes.
+        latency_ms, latency_pytorch_ms: median of one clip through the model alone, on this CPU.
+        ops: {operator: how many nodes}, the most frequent first.
+        kept_in_fp32: how many nodes of an fp16 graph stay in fp32, as their numbers are too large.
+        failed: how many of the videos to check on could not be read.
+        disagreements: the videos on which the answers differ.
+        versions: {package: version} of what the file was made with.
     """
 
     path: Path

@@ -27,15 +27,16 @@ class Prediction:
         >>> round(float(prediction.probabilities.sum()), 6)
         1.0
 
-    labels: class names in class-id order.
-    logits: float32 [labels], the mean over views and crops.
-    windows: (start, end) in seconds of each view; empty if frames were given instead of a video.
-    timestamps: float64 [views, T], seconds of every frame used; [0, T] if frames were given.
-    decoded_share: how much of the length that the container states could be decoded, 0 to 1: below 1 in a
-        video that was cut off, that hides parts by an edit list, or whose header is wrong. None if it states
-        no length, or frames were given.
-    device: where the model ran, "cpu" or "cuda".
-    timing_ms: milliseconds spent on "decode", "preprocess", "inference", and "total".
+    Attributes:
+        labels: class names in class-id order.
+        logits: float32 [labels], the mean over views and crops.
+        windows: (start, end) in seconds of each view; empty if frames were given instead of a video.
+        timestamps: float64 [views, T], seconds of every frame used; [0, T] if frames were given.
+        decoded_share: how much of the length that the container states could be decoded, 0 to 1: below 1 in a
+            video that was cut off, that hides parts by an edit list, or whose header is wrong. None if it states
+            no length, or frames were given.
+        device: where the model ran, "cpu" or "cuda".
+        timing_ms: milliseconds spent on "decode", "preprocess", "inference", and "total".
     """
 
     labels: tuple[str, ...]

@@ -22,8 +22,13 @@ class Verification:
         >>> result.ok, result.precision
         (True, 'fp32')
 
-    max_abs_diff: largest |difference| between this device's logits and PyTorch's, NaN if there are
-        none. problem: one sentence if the proof failed, else None.
+    Attributes:
+        ok: whether the proof held.
+        max_abs_diff: largest |difference| between this device's logits and PyTorch's, NaN if there are none.
+        tolerance: the largest that is allowed.
+        device: where it was tried, "cpu" or "cuda".
+        precision: the model's.
+        problem: one sentence if the proof failed, else None.
     """
 
     ok: bool

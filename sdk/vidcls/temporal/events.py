@@ -23,11 +23,12 @@ class Event:
         >>> all(event.start < event.end for event in events)
         True
 
-    start: seconds after the stream's first frame.
-    end: the same; None while it goes on.
-    score: the highest that the smoothed probability of the label has got so far.
-    start_time, end_time: start and end by this machine's clock, in UTC; at pace "fastest" they say
-        when it was answered.
+    Attributes:
+        start: seconds after the stream's first frame.
+        end: the same; None while it goes on.
+        score: the highest that the smoothed probability of the label has got so far.
+        start_time, end_time: start and end by this machine's clock, in UTC; at pace "fastest" they say
+            when it was answered.
     """
 
     label: str

@@ -20,15 +20,16 @@ class Record:
         >>> record.window, record.dropped_frames, record.picture.shape
         ((0.0, 0.8), 0, (120, 160, 3))
 
-    prediction: the whole answer; its windows and timestamps are seconds after the stream's first frame.
-    window: (start, end) in seconds after the stream's first frame.
-    time: when the window ended, by this machine's clock, in UTC; at pace "fastest", when it was answered.
-    lag_seconds: how old the answer is: from the window's end to now. 0.0 at pace "fastest".
-    dropped_frames, dropped_windows: what came since the record before and was never classified, because
-        the model was still busy. A frame counts as dropped if it was new in a window that was dropped,
-        even where a later window overlaps it.
-    gap_seconds: how long there was no picture since the record before, because the source was lost.
-    picture: uint8 RGB [H, W, 3], the newest frame at full size.
+    Attributes:
+        prediction: the whole answer; its windows and timestamps are seconds after the stream's first frame.
+        window: (start, end) in seconds after the stream's first frame.
+        time: when the window ended, by this machine's clock, in UTC; at pace "fastest", when it was answered.
+        lag_seconds: how old the answer is: from the window's end to now. 0.0 at pace "fastest".
+        dropped_frames, dropped_windows: what came since the record before and was never classified, because
+            the model was still busy. A frame counts as dropped if it was new in a window that was dropped,
+            even where a later window overlaps it.
+        gap_seconds: how long there was no picture since the record before, because the source was lost.
+        picture: uint8 RGB [H, W, 3], the newest frame at full size.
     """
 
     prediction: Prediction

@@ -39,8 +39,9 @@ class Segment:
         >>> Segment(start=0.0, end=2.5, label="jump", score=0.93).label
         'jump'
 
-    start, end: seconds after the video's first frame; the next segment starts where this one ends.
-    score: mean probability of the label in the windows inside, or in those at its borders if none is.
+    Attributes:
+        start, end: seconds after the video's first frame; the next segment starts where this one ends.
+        score: mean probability of the label in the windows inside, or in those at its borders if none is.
     """
 
     start: float

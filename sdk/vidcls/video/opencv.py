@@ -47,8 +47,8 @@ class OpenCVVideo:
     """A `vidcls.video.protocol.Video` that OpenCV decodes."""
 
     def __init__(self, source: VideoSource) -> None:
+        self._source = openable(source)  # first: it refuses what is no name at all
         self.name = source_name(source)
-        self._source = openable(source)
         self._packet_capture = cv2.VideoCapture()
         self._rewind()
         self.average_rate = _positive(self._capture.get(cv2.CAP_PROP_FPS))

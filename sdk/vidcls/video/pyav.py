@@ -28,8 +28,8 @@ class PyAVVideo:
     """A `vidcls.video.protocol.Video` that PyAV decodes."""
 
     def __init__(self, source: VideoSource) -> None:
+        self._source = openable(source)  # first: it refuses what is no name at all
         self.name = source_name(source)
-        self._source = openable(source)
         self._frame: Any = None
         self._rewind()
         self._first_pts = self._pts = self.peek() or 0.0
