@@ -16,7 +16,7 @@ SLOW := fuzz parity \
 	export/test_huggingface.py export/test_triton.py export/precision \
 	sdk/batch sdk/diagnostics sdk/live sdk/runtime/test_cuda.py sdk/test_examples.py sdk/test_huggingface.py \
 	sdk/video/test_matrix.py sdk/video/test_odd_videos.py sdk/video/test_source.py \
-	train/audit/test_check.py train/cli train/model train/test_finetune.py train/test_motion_dataset.py \
+	train/audit train/cli train/model train/test_finetune.py train/test_motion_dataset.py \
 	train/test_pretrain.py train/trainer/test_distributed.py
 
 .PHONY: help demo check quick format lint types docs test coverage dist bench hooks clean
