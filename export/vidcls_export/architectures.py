@@ -10,6 +10,7 @@ import transformers
 from transformers import PretrainedConfig, PreTrainedModel
 
 from vidcls.errors import ModelError
+from vidcls.schema import check_choice
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,11 +77,17 @@ def architecture_of(config: PretrainedConfig | PreTrainedModel) -> Architecture:
         ModelError: not one of those that can be exported.
     """
     config = config.config if isinstance(config, PreTrainedModel) else config
-    if config.model_type not in ARCHITECTURES:
-        raise ModelError(f"a model of type {config.model_type!r} cannot be exported; {expected_types()}")
-    return ARCHITECTURES[config.model_type]
+    return architecture_by_type(config.model_type)
 
 
-def expected_types() -> str:
-    """The model types that there are, for error messages."""
-    return f"expected one of {', '.join(map(repr, ARCHITECTURES))}"
+def architecture_by_type(model_type: object) -> Architecture:
+    """The architecture of the `model_type` in a config.json.
+
+    Raises:
+        ModelError: not one of those that can be exported.
+    """
+    try:
+        check_choice("model_type", model_type, ARCHITECTURES)
+    except ValueError as error:
+        raise ModelError(f"{error}; models of another type cannot be exported") from None
+    return ARCHITECTURES[str(model_type)]

@@ -19,7 +19,7 @@ from transformers import AutoConfig, PretrainedConfig, PreTrainedModel
 from vidcls.contract import CHECKPOINT_FILE, Contract, read_checkpoint
 from vidcls.errors import ModelError
 from vidcls.huggingface import PREPROCESSOR_FILE, VIDEO_PREPROCESSOR_FILE
-from vidcls_export.architectures import ARCHITECTURES, Architecture, expected_types
+from vidcls_export.architectures import Architecture, architecture_by_type
 from vidcls_export.huggingface import plain_contract
 from vidcls_export.quiet import quiet
 
@@ -51,22 +51,28 @@ def open_checkpoint(
     with weights.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     if (folder / CHECKPOINT_FILE).exists():
-        contract = read_checkpoint(folder)
-        if clip_seconds is not None:
-            raise ValueError(
-                f"clip seconds are {clip_seconds:g}, but {folder / CHECKPOINT_FILE} already says "
-                f"{contract.sampling.clip_seconds:g}, which the model was trained with; leave them out"
-            )
-        if contract.source.checkpoint_sha256 != sha256:
-            raise ModelError(
-                f"{weights}: is not the file that {CHECKPOINT_FILE} was written for (its SHA-256 is {sha256}, expected "
-                f"{contract.source.checkpoint_sha256}); copy the whole checkpoint again"
-            )
+        contract = _own_contract(folder, sha256=sha256, clip_seconds=clip_seconds)
     else:
         name = folder.resolve().name if Path(checkpoint).is_dir() else os.fspath(checkpoint)
         contract = plain_contract(folder, config, architecture, name=name, sha256=sha256, clip_seconds=clip_seconds)
     _check_config(folder, config, architecture, contract)
     return _load_model(folder, architecture), contract
+
+
+def _own_contract(folder: Path, *, sha256: str, clip_seconds: float | None) -> Contract:
+    """The contract in the checkpoint, which has to be that of the weights with this SHA-256."""
+    contract = read_checkpoint(folder)
+    if clip_seconds is not None:
+        raise ValueError(
+            f"clip seconds are {clip_seconds:g}, but {folder / CHECKPOINT_FILE} already says "
+            f"{contract.sampling.clip_seconds:g}, which the model was trained with; leave them out"
+        )
+    if contract.source.checkpoint_sha256 != sha256:
+        raise ModelError(
+            f"{folder / WEIGHTS_FILE}: is not the file that {CHECKPOINT_FILE} was written for (its SHA-256 is "
+            f"{sha256}, expected {contract.source.checkpoint_sha256}); copy the whole checkpoint again"
+        )
+    return contract
 
 
 def _locate(checkpoint: str | os.PathLike[str]) -> Path:
@@ -112,9 +118,11 @@ def _read_config(folder: Path) -> tuple[PretrainedConfig, Architecture]:
     except (OSError, ValueError) as error:
         raise ModelError(f"{path}: cannot be read ({error})") from None
     kind = fields.get("model_type") if isinstance(fields, dict) else None
-    if kind not in ARCHITECTURES:
-        raise ModelError(f"{path}: has model_type {kind!r}, which cannot be exported; {expected_types()}")
-    architecture, names = ARCHITECTURES[kind], fields.get("architectures") or []
+    try:
+        architecture = architecture_by_type(kind)
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from None
+    names = fields.get("architectures") or []
     if architecture.name not in names:
         mend = f"fine-tune it first with 'vidcls-train DATA --base {folder} -o FOLDER'"
         raise ModelError(
@@ -146,7 +154,7 @@ def _check_kind(path: Path, config: PretrainedConfig, architecture: Architecture
 
 
 def _check_config(folder: Path, config: PretrainedConfig, architecture: Architecture, contract: Contract) -> None:
-    """Hold the contract against the model's own configuration."""
+    """Raise ModelError where the contract contradicts the model's own configuration."""
     labels = tuple(config.id2label.get(index) for index in range(config.num_labels))
     facts: list[tuple[str, Any, Any]] = [
         ("labels", list(contract.labels), list(labels)),

@@ -16,7 +16,7 @@ from vidcls.errors import DependencyError
 from vidcls.huggingface import is_non_commercial
 
 if TYPE_CHECKING:
-    from vidcls_export.exporter import Report
+    from vidcls_export.report import Report
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -40,14 +40,14 @@ if TYPE_CHECKING:
     "--check",
     metavar="DATA_DIR",
     type=click.Path(path_type=Path),
-    help="Real clips to compare with PyTorch on; one folder per label also gives accuracies.",
+    help="Real clips on which to compare the file with PyTorch; one folder per label also gives accuracies.",
 )
 @click.option(
     "--min-agreement",
     type=click.FloatRange(0, 1),
     default=0.99,
     show_default=True,
-    help="Share of the checked clips whose top-1 answer has to be PyTorch's; below it no file is written.",
+    help="Share of the checked clips on which the top-1 answer has to be PyTorch's; below it no file is written.",
 )
 @click.option(
     "--clip-seconds",
@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     default="onnxruntime",
     show_default=True,
     help="onnxruntime uses its fused attention; portable keeps to standard ONNX, with int8 as OpenVINO and other "
-    "compilers know it, which needs --check for its ranges.",
+    "compilers know it, which needs --check for its calibration.",
 )
 @click.option(
     "--report",
@@ -89,7 +89,7 @@ def main(checkpoint: str, output: Path, triton: Path | None, as_json: bool, **op
     # on a machine with other work. It is read when PyTorch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     with terminal.exit_codes(), _busy(f"exporting {checkpoint} ..."):
-        report, fields = _export(checkpoint, output, **options)
+        report = _export(checkpoint, output, **options)
         if triton is not None:
             from vidcls_export.triton import write_repository
 
@@ -101,7 +101,7 @@ def main(checkpoint: str, output: Path, triton: Path | None, as_json: bool, **op
             "neither is what was made from them."
         )
     if as_json:
-        terminal.print_json(fields)
+        _print_json(report)
     else:
         _print_report(report, checked=options["check"])
     if report.failed:
@@ -112,16 +112,15 @@ def _is_given(option: str) -> bool:
     return click.get_current_context().get_parameter_source(option) is not ParameterSource.DEFAULT
 
 
-def _export(checkpoint: str, output: Path, **options: Any) -> tuple[Report, dict[str, Any]]:
+def _export(checkpoint: str, output: Path, **options: Any) -> Report:
     try:
-        from vidcls_export.exporter import export, report_fields
+        from vidcls_export.exporter import export
     except ImportError as error:
         raise DependencyError(
             f"exporting needs packages that are not installed ({error}); run 'pip install \"vidcls[export]\"', and "
             "'pip install \"vidcls[cpu]\"' for onnxruntime where there is none"
         ) from error
-    report = export(checkpoint, output, **options)
-    return report, report_fields(report)
+    return export(checkpoint, output, track=terminal.track, **options)
 
 
 @contextmanager
@@ -135,6 +134,12 @@ def _busy(message: str) -> Iterator[None]:
         yield
     finally:
         click.echo("\r\033[K", err=True, nl=False)  # back to the start of the line, and clear it
+
+
+def _print_json(report: Report) -> None:
+    from vidcls_export.report import report_fields
+
+    terminal.print_json(report_fields(report))
 
 
 def _print_report(report: Report, *, checked: Path | None) -> None:

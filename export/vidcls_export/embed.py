@@ -9,10 +9,31 @@ from pathlib import Path
 import onnx
 
 from vidcls import Verification, VideoClassifier
-from vidcls.contract import METADATA_KEY, ModelContract, to_json
+from vidcls.contract import METADATA_KEY, Contract, Input, Model, ModelContract, Output, Parity, SelfTest, to_json
 from vidcls.errors import ModelError
+from vidcls_export.graph.trace import INPUT, OPSET, OUTPUT, Graph
+from vidcls_export.precision.choices import Precision
 
 NO_HASH = "0" * 64
+
+
+def complete_contract(
+    contract: Contract, *, precision: Precision, graph: Graph, parity: Parity | None, self_test: SelfTest
+) -> ModelContract:
+    """The checkpoint's contract with what only an exported file has, its hash still left out."""
+    return ModelContract(
+        **{field.name: getattr(contract, field.name) for field in dataclasses.fields(contract)},
+        model=Model(
+            precision=precision,
+            graph=graph,
+            opset=OPSET,
+            input=Input(name=INPUT, dtype="uint8", layout="BTHWC", normalised=False),
+            output=Output(name=OUTPUT, dtype="float32"),
+            file_sha256=NO_HASH,
+        ),
+        parity=parity,
+        self_test=self_test,
+    )
 
 
 def embed(proto: onnx.ModelProto, contract: ModelContract, path: Path) -> ModelContract:
@@ -24,14 +45,19 @@ def embed(proto: onnx.ModelProto, contract: ModelContract, path: Path) -> ModelC
         path: the file to write.
 
     Returns:
-        the contract as it stands in the file, with the hash.
+        The contract as it stands in the file, with the hash.
+
+    Raises:
+        ModelError: the graph itself holds what looks like the place of the hash.
     """
     onnx.helper.set_model_props(proto, {METADATA_KEY: to_json(contract)})
     content = proto.SerializeToString()
     # The hash is over the file with zeros in its place; it is then written over just these zeros.
     before = b'"file_sha256": "'
     if content.count(before + NO_HASH.encode()) != 1:
-        raise ModelError("the place of the file's hash cannot be told apart in the file; no file was written")
+        raise ModelError(
+            "the place of the file's hash is not the only one of its kind in the file; no file was written"
+        )
     start = content.index(before + NO_HASH.encode()) + len(before)
     sha256 = hashlib.sha256(content).hexdigest()
     with path.open("wb") as file:
@@ -42,7 +68,7 @@ def embed(proto: onnx.ModelProto, contract: ModelContract, path: Path) -> ModelC
 
 
 def prove(path: Path, contract: ModelContract) -> Verification:
-    """Open the finished file as any user would and hold it against what it should be.
+    """Open the finished file as any user would, and compare it with what it should be.
 
     Raises:
         ModelError: it does not open, says something else of itself, or fails its self-test.

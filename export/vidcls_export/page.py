@@ -8,15 +8,13 @@ import io
 import json
 from collections.abc import Iterable, Sequence
 from html import escape
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-if TYPE_CHECKING:
-    from vidcls_export.exporter import Report
-    from vidcls_export.parity import Disagreement
+from vidcls_export.parity import Disagreement
+from vidcls_export.report import Report, report_fields
 
 _MOST_SHOWN = 48  # disagreeing clips; a page of more would be read by nobody
 
@@ -44,8 +42,8 @@ pre { overflow-x: auto; background: var(--soft); padding: .8rem; border-radius: 
 """
 
 
-def report_page(report: Report, fields: dict[str, object]) -> str:
-    """The page for a report; fields: its figures as `vidcls-export --json` prints them."""
+def report_page(report: Report) -> str:
+    """The page for a report."""
     contract, parity = report.contract, report.contract.parity
     style_hash = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
     model = contract.model
@@ -64,7 +62,7 @@ def report_page(report: Report, fields: dict[str, object]) -> str:
         verdict,
         _figures(report),
         *_disagreements(report),
-        "<h2>Against PyTorch</h2>",
+        "<h2>Compared with PyTorch</h2>",
         _table(_comparison_rows(report)),
         "<h2>Operators</h2>",
         f"<p>{sum(report.ops.values())} in all{_kept(report)}.</p>",
@@ -74,7 +72,7 @@ def report_page(report: Report, fields: dict[str, object]) -> str:
         "<h2>Made with</h2>",
         _table(report.versions.items()),
         "<h2>As JSON</h2>",
-        f"<pre>{escape(json.dumps(fields, indent=1, ensure_ascii=False), quote=False)}</pre>",
+        f"<pre>{escape(json.dumps(report_fields(report), indent=1, ensure_ascii=False), quote=False)}</pre>",
     ]
     body = "\n".join(sections)
     return (

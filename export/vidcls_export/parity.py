@@ -1,39 +1,31 @@
-"""The exported graph beside PyTorch on real clips, from the file on."""
+"""The exported graph compared with PyTorch on real clips, from the video file on."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from vidcls.cli import terminal
 from vidcls.clips import read_clips
 from vidcls.contract import Contract, Parity
 from vidcls.errors import ModelError, VideoError
 from vidcls.evaluation.metrics import score_logits
+from vidcls.progress import Track, untracked
 from vidcls.video.folders import label_folders, list_videos
-from vidcls_export.reference import check_finite
+from vidcls_export.reference import Classify, check_finite
 
-# Logits float32 [1, labels] of cropped frames uint8 [1, T, H, W, 3].
-Classify: TypeAlias = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]
-
-# As many labels as a model mostly has; more would only cost time.
-_SAMPLED = 16
-
-_logger = logging.getLogger("vidcls")
+_logger = logging.getLogger("vidcls.export")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Clips:
+class Videos:
     """The videos to compare on. class_ids: in the same order; None where the folders are not the labels."""
 
-    videos: list[Path]
+    paths: list[Path]
     class_ids: list[int] | None
 
 
@@ -44,7 +36,7 @@ class Disagreement:
     answer, pytorch_answer, label: class ids; label is None where it is not known.
     margin: by how much PyTorch's logit for its own answer is above that for the export's.
     difference: the largest |logit difference|.
-    frame: the middle frame as the model sees it, uint8 RGB [H, W, 3].
+    frame: the middle frame as the model gets it, uint8 RGB [H, W, 3].
     """
 
     video: Path
@@ -58,14 +50,21 @@ class Disagreement:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """What comparing on clips has found. failed: how many videos could not be read."""
+    """What comparing on videos has found.
 
-    parity: Parity
+    parity: None where there was nothing to compare on.
+    failed: how many videos could not be read.
+    """
+
+    parity: Parity | None
     disagreements: list[Disagreement]
     failed: int
 
 
-def find_clips(folder: Path, labels: Sequence[str]) -> Clips:
+NOT_COMPARED = Comparison(parity=None, disagreements=[], failed=0)
+
+
+def find_videos(folder: Path, labels: Sequence[str]) -> Videos:
     """All videos below `folder`, with their class ids if every one lies in a folder named by its label.
 
     Raises:
@@ -73,63 +72,80 @@ def find_clips(folder: Path, labels: Sequence[str]) -> Clips:
     """
     if not folder.is_dir():
         raise ValueError(f"{folder}: is not a folder; name a folder of videos to check the export on")
-    videos = list_videos(folder)
-    if not videos:
+    paths = list_videos(folder)
+    if not paths:
         raise ValueError(f"{folder}: holds no videos; name a folder of videos to check the export on")
     known = {label: index for index, label in enumerate(labels)}
     class_ids = {
         video: known[label] for label, found in label_folders(folder).items() if label in known for video in found
     }
-    labelled = len(class_ids) == len(videos)
-    return Clips(videos=videos, class_ids=[class_ids[video] for video in videos] if labelled else None)
+    labelled = len(class_ids) == len(paths)
+    return Videos(paths=paths, class_ids=[class_ids[video] for video in paths] if labelled else None)
 
 
-def sample_clips(clips: Clips, contract: Contract) -> Iterator[npt.NDArray[np.uint8]]:
-    """Up to `_SAMPLED` of the clips, spread over all of them: cropped frames uint8 [1, T, H, W, 3]."""
-    for index in np.unique(np.linspace(0, len(clips.videos) - 1, _SAMPLED).astype(int)):
-        with suppress(VideoError):  # `compare` names it
-            yield read_clips(clips.videos[index], contract).frames
-
-
-def compare(clips: Clips, contract: Contract, *, pytorch: Classify, exported: Classify) -> Comparison:
-    """Classify every clip both ways, one view in the middle, and say how far apart they are.
+def compare(
+    videos: Videos, contract: Contract, *, pytorch: Classify, exported: Classify, track: Track = untracked
+) -> Comparison:
+    """Classify every video both ways, one view in the middle, and say how far apart the answers are.
 
     A video that cannot be read is logged as a warning and not counted.
 
     Raises:
-        ModelError: no video could be read, or logits are not finite.
+        ModelError: no video could be read, or logits are NaN or infinite.
     """
     expected, found, readable, disagreements = [], [], [], []
-    with terminal.progress(clips.videos, label="checking") as bar:
-        for index, video in enumerate(bar):
-            try:
-                frames = read_clips(video, contract).frames
-            except VideoError as error:
-                _logger.warning("not counted: %s", error)
-                continue
-            expected.append(pytorch(frames)[0])
-            found.append(exported(frames)[0])
-            readable.append(index)
-            if expected[-1].argmax() != found[-1].argmax():
-                label = None if clips.class_ids is None else clips.class_ids[index]
-                frame = frames[0, frames.shape[1] // 2]
-                disagreements.append(_disagreement(video, expected[-1], found[-1], label=label, frame=frame))
+    for index, video in enumerate(track(videos.paths, label="checking")):
+        try:
+            frames = read_clips(video, contract).frames
+        except VideoError as error:
+            _logger.warning("not counted: %s", error)
+            continue
+        expected.append(pytorch(frames)[0])
+        found.append(exported(frames)[0])
+        check_finite(expected[-1], of="PyTorch")
+        check_finite(found[-1], of="the exported graph")
+        readable.append(index)
+        if expected[-1].argmax() != found[-1].argmax():
+            label = None if videos.class_ids is None else videos.class_ids[index]
+            frame = frames[0, frames.shape[1] // 2]
+            disagreements.append(_disagreement(video, expected[-1], found[-1], label=label, frame=frame))
     if not readable:
-        raise ModelError(f"not one of the {len(clips.videos)} videos to check the export on could be read")
-    references, logits = np.stack(expected), np.stack(found)
-    check_finite(references, of="PyTorch")
-    check_finite(logits, of="the exported graph")
-    differences = np.abs(references.astype(np.float64) - logits)
-    class_ids = None if clips.class_ids is None else [clips.class_ids[index] for index in readable]
-    parity = Parity(
-        videos=len(readable),
-        top1_agreement=float((references.argmax(axis=1) == logits.argmax(axis=1)).mean()),
+        raise ModelError(f"not one of the {len(videos.paths)} videos to check the export on could be read")
+    class_ids = None if videos.class_ids is None else [videos.class_ids[index] for index in readable]
+    parity = _parity(np.stack(expected), np.stack(found), class_ids, labels=contract.labels)
+    return Comparison(parity=parity, disagreements=disagreements, failed=len(videos.paths) - len(readable))
+
+
+def check_agreement(comparison: Comparison, *, minimum: float) -> None:
+    """Raise ModelError if fewer top-1 answers agree than the share `minimum`; without a comparison none is needed."""
+    parity = comparison.parity
+    if parity is not None and parity.top1_agreement < minimum:
+        agreeing = parity.videos - len(comparison.disagreements)
+        raise ModelError(
+            f"the exported graph gives PyTorch's top-1 answer on only {agreeing} of {parity.videos} videos, a share of "
+            f"{parity.top1_agreement:.4f}, below the minimum agreement {minimum:g} (logits differ by "
+            f"{parity.max_abs_logit_diff:.2g} at most, and the answer on {comparison.disagreements[0].video}); "
+            "no file was written"
+        )
+
+
+def _parity(
+    expected: npt.NDArray[np.float32],
+    found: npt.NDArray[np.float32],
+    class_ids: list[int] | None,
+    *,
+    labels: Sequence[str],
+) -> Parity:
+    """How far PyTorch's logits [videos, labels] and the export's are apart; accuracies where class ids are known."""
+    differences = np.abs(expected.astype(np.float64) - found)
+    return Parity(
+        videos=len(expected),
+        top1_agreement=float((expected.argmax(axis=1) == found.argmax(axis=1)).mean()),
         max_abs_logit_diff=float(differences.max()),
         mean_abs_logit_diff=float(differences.mean()),
-        accuracy_pytorch=None if class_ids is None else score_logits(references, class_ids, contract.labels).top1,
-        accuracy_onnx=None if class_ids is None else score_logits(logits, class_ids, contract.labels).top1,
+        accuracy_pytorch=None if class_ids is None else score_logits(expected, class_ids, labels).top1,
+        accuracy_onnx=None if class_ids is None else score_logits(found, class_ids, labels).top1,
     )
-    return Comparison(parity=parity, disagreements=disagreements, failed=len(clips.videos) - len(readable))
 
 
 def _disagreement(
@@ -150,16 +166,3 @@ def _disagreement(
         difference=float(np.abs(expected - found).max()),
         frame=frame,
     )
-
-
-def check_agreement(comparison: Comparison, *, minimum: float) -> None:
-    """Raise ModelError if fewer top-1 answers agree than the share `minimum`."""
-    parity = comparison.parity
-    if parity.top1_agreement < minimum:
-        agreeing = parity.videos - len(comparison.disagreements)
-        raise ModelError(
-            f"the exported graph gives PyTorch's top-1 answer on only {agreeing} of {parity.videos} videos, a share of "
-            f"{parity.top1_agreement:.4f}, below the minimum agreement {minimum:g} (logits differ by "
-            f"{parity.max_abs_logit_diff:.2g} at most, and the answer on {comparison.disagreements[0].video}); "
-            "no file was written"
-        )

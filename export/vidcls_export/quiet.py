@@ -1,4 +1,4 @@
-"""Other libraries' talk, kept off the terminal."""
+"""Other libraries' messages, kept off the terminal."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from collections.abc import Iterator
 def quiet() -> Iterator[None]:
     """Within, no warnings, nothing logged below an error, and nothing printed to stdout.
 
-    Exporting traces Python code, and PyTorch warns of every `if` on the way; transformers and
-    Optimum add what they think of the configuration. None of it is news to the user, whose proof is
-    the comparison with PyTorch at the end.
+    Exporting traces Python code, and PyTorch warns of every `if` on the way; transformers and Optimum warn of the
+    configuration. What counts for the user is the comparison with PyTorch at the end.
     """
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)

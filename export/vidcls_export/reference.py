@@ -1,9 +1,12 @@
-"""PyTorch's answers, which every exported file is held against."""
+"""PyTorch's answers, with which every exported file is compared."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -16,23 +19,44 @@ from vidcls.errors import ModelError
 from vidcls.preprocessing import crop_frame, normalise
 from vidcls.selftest import pattern_1
 from vidcls_export.architectures import architecture_of
+from vidcls_export.latency import median_ms
+
+# Logits float32 [batch, labels] of cropped frames uint8 RGB [batch, T, H, W, 3].
+Classify: TypeAlias = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]
 
 TEST_HEIGHT, TEST_WIDTH = 240, 320  # pixels; a webcam's, so that resize and crop are part of the proof
 
 
-@contextmanager
-def usable_threads() -> Iterator[None]:
-    """Within, PyTorch uses the CPUs that vidcls uses: a container's share, not the whole host's."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(usable_cpus())
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+@dataclass(frozen=True, kw_only=True)
+class Reference:
+    """What the PyTorch model answers.
+
+    classify: its logits for any cropped frames, in fp32 on the CPU.
+    clip: the self-test's clip as the model gets it, uint8 RGB [1, T, H, W, 3].
+    logits: the model's for that clip, one for each label.
+    latency_ms: median time of that clip through the model alone.
+    """
+
+    classify: Classify
+    clip: npt.NDArray[np.uint8]
+    logits: tuple[float, ...]
+    latency_ms: float
+
+
+def measure_reference(model: PreTrainedModel, contract: Contract) -> Reference:
+    """The model's answer to the self-test's clip, and how long it takes.
+
+    Raises:
+        ModelError: a logit is NaN or infinite.
+    """
+    classify, clip = partial(reference_logits, model, contract.image), self_test_clip(contract)
+    logits = tuple(classify(clip)[0].tolist())
+    check_finite(logits, of="PyTorch")
+    return Reference(classify=classify, clip=clip, logits=logits, latency_ms=median_ms(partial(classify, clip)))
 
 
 def reference_logits(model: PreTrainedModel, image: Image, frames: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """PyTorch's logits [batch, labels] of cropped frames [batch, T, H, W, 3], in fp32 on the CPU."""
+    """PyTorch's logits float32 [batch, labels] of cropped frames uint8 RGB [batch, T, H, W, 3], in fp32 on the CPU."""
     name = architecture_of(model).input_name
     with torch.inference_mode():
         logits = model(**{name: torch.from_numpy(normalise(frames, image))}).logits
@@ -46,6 +70,17 @@ def self_test_clip(contract: Contract) -> npt.NDArray[np.uint8]:
 
 
 def check_finite(logits: npt.ArrayLike, *, of: str) -> None:
-    """Raise ModelError, naming whose logits they are, if one is not a finite number."""
+    """Raise ModelError, naming whose logits they are, if one is NaN or infinite."""
     if not np.isfinite(logits).all():
-        raise ModelError(f"{of} answers with logits that are not finite numbers")
+        raise ModelError(f"the logits of {of} are NaN or infinite; train the model again, or take other weights")
+
+
+@contextmanager
+def usable_threads() -> Iterator[None]:
+    """Within, PyTorch uses the CPUs that vidcls uses: a container's share, not the whole host's."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(usable_cpus())
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ import transformers
 
 from generated import LABELS
 from vidcls import ModelError, VideoClassifier
+from vidcls.runtime.onnxruntime_session import OnnxRuntimeSession
 from vidcls_export.checkpoint import open_checkpoint
 from vidcls_export.exporter import export
+from vidcls_export.report import Report
 
 SHAPE: dict[str, Any] = {
     **{"hidden_size": 48, "num_hidden_layers": 2, "num_attention_heads": 3, "initializer_range": 0.2, "patch_size": 8},
@@ -72,14 +75,54 @@ def save(make: Callable[[], tuple[Any, Any]], folder: Path) -> tuple[Any, Any]:
     return model, processor
 
 
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[Path, Any, Any]]:
+    """saved(kind) is (folder, model, processor); each kind is made once."""
+    folder = tmp_path_factory.mktemp("architectures")
+
+    @cache
+    def make(kind: str) -> tuple[Path, Any, Any]:
+        return folder / kind, *save(MODELS[kind][0], folder / kind)
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def exported(
+    saved: Callable[[str], tuple[Path, Any, Any]], clips: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str, Any, Any], Report]:
+    """exported(kind, precision, graph), checked on `clips`; each file is made once."""
+    folder = tmp_path_factory.mktemp("exported")
+
+    @cache
+    def make(kind: str, precision: Any, graph: Any) -> Report:
+        return export(
+            saved(kind)[0],
+            folder / f"{kind}-{precision}-{graph}.onnx",
+            precision=precision,
+            graph=graph,
+            clip_seconds=1.5,
+            check=clips,
+            min_agreement=0,  # answers of random models to painted clips lie close together
+        )
+
+    return make
+
+
 @pytest.mark.parametrize("kind", MODELS)
 @pytest.mark.parametrize(
     ("precision", "graph"),
     [("fp32", "onnxruntime"), ("fp16", "portable"), ("int8", "onnxruntime"), ("int8", "portable")],
 )
-def test_answers_are_transformers_own(kind: str, precision: Any, graph: Any, clips: Path, tmp_path: Path) -> None:
-    make, attentions = MODELS[kind]
-    model, processor = save(make, tmp_path / "checkpoint")
+def test_answers_are_transformers_own(
+    kind: str,
+    precision: Any,
+    graph: Any,
+    saved: Callable[[str], tuple[Path, Any, Any]],
+    exported: Callable[[str, Any, Any], Report],
+) -> None:
+    attentions = MODELS[kind][1]
+    _, model, processor = saved(kind)
     # As large as the resize makes it, as V-JEPA 2's resizes with torchvision, up to one grey level from Pillow.
     clip = np.random.default_rng(0).integers(0, 256, (4, 36, 52, 3), np.uint8)
     video = torch.from_numpy(clip).permute(0, 3, 1, 2) if kind == "vjepa2" else list(clip)
@@ -87,15 +130,7 @@ def test_answers_are_transformers_own(kind: str, precision: Any, graph: Any, cli
         expected = model(**processor(video, return_tensors="pt")).logits[0].numpy()
     assert np.ptp(expected) > 0.5, "logits this close together would prove nothing"
 
-    report = export(
-        tmp_path / "checkpoint",
-        tmp_path / "model.onnx",
-        precision=precision,
-        graph=graph,
-        clip_seconds=1.5,
-        check=clips,
-        min_agreement=0,  # answers of random models to painted clips lie close together
-    )
+    report = exported(kind, precision, graph)
     classifier = VideoClassifier(report.path, device="cpu")
     found = classifier.predict_frames(clip).logits
     np.testing.assert_allclose(found, expected, rtol=0, atol=TOLERANCE[precision])
@@ -105,16 +140,13 @@ def test_answers_are_transformers_own(kind: str, precision: Any, graph: Any, cli
     assert report.ops["Softmax" if graph == "portable" else "MultiHeadAttention"] == attentions
 
 
-def test_any_batch(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["timesformer", "vivit", "vjepa2"])
+def test_any_batch(kind: str, exported: Callable[[str, Any, Any], Report]) -> None:
     """The class token and TimeSformer's tokens are repeated as often as there are clips, and frames."""
-    from vidcls.runtime.onnxruntime_session import OnnxRuntimeSession
-
-    for kind in ("timesformer", "vivit", "vjepa2"):
-        save(MODELS[kind][0], tmp_path / kind)
-        session = OnnxRuntimeSession(export(tmp_path / kind, tmp_path / f"{kind}.onnx").path, device="cpu")
-        clips = np.random.default_rng(1).integers(0, 256, (3, 4, 32, 32, 3), np.uint8)
-        alone = np.concatenate([session.run(clip[None]) for clip in clips])
-        np.testing.assert_allclose(session.run(clips), alone, rtol=0, atol=1e-5)
+    session = OnnxRuntimeSession(exported(kind, "fp32", "onnxruntime").path, device="cpu")
+    clips = np.random.default_rng(1).integers(0, 256, (3, 4, 32, 32, 3), np.uint8)
+    alone = np.concatenate([session.run(clip[None]) for clip in clips])
+    np.testing.assert_allclose(session.run(clips), alone, rtol=0, atol=1e-5)
 
 
 def test_timesformer_without_attention_over_time_is_refused(tmp_path: Path) -> None:

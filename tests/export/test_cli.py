@@ -146,9 +146,11 @@ def test_non_commercial_licence_is_mentioned(plain: Path, tmp_path: Path) -> Non
 
 
 def test_missing_packages_are_named_with_the_line_that_mends_it(checkpoint: Path, tmp_path: Path) -> None:
-    script = "import sys; sys.modules['onnx'] = None; from vidcls_export.cli import main; main(sys.argv[1:])"
+    script = "import sys; sys.modules['onnxruntime'] = None; from vidcls_export.cli import main; main(sys.argv[1:])"
     command = [sys.executable, "-c", script, os.fspath(checkpoint), "-o", os.fspath(tmp_path / "model.onnx")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
+    assert "packages that are not installed" in done.stderr
+    assert "onnxruntime" in done.stderr
     assert 'pip install "vidcls[export]"' in done.stderr
     assert len(done.stderr.splitlines()) == 1

@@ -50,7 +50,7 @@ def other_hash(path: Path) -> None:
 
 
 def swap_labels(path: Path) -> None:
-    """Two classes change their names and the hash is made right again: only the logits' own order is left to tell.
+    """Two classes change their names and the hash is made right again: only the logits' own order shows it.
 
     Who can do this can also write other self-test logits; `verify` is against damage, not against an enemy.
     """
@@ -59,7 +59,7 @@ def swap_labels(path: Path) -> None:
     fields["labels"][:2] = fields["labels"][1::-1]
     logits = fields["self_test"]["logits"]
     logits[:2] = logits[1::-1]
-    stamp(proto, fields, path)
+    write_with_hash(proto, fields, path)
 
 
 def replace_matrix(path: Path) -> None:
@@ -68,7 +68,7 @@ def replace_matrix(path: Path) -> None:
     tensor = max(proto.graph.initializer, key=lambda tensor: len(tensor.raw_data))
     values = numpy_helper.to_array(tensor)
     tensor.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(values[::-1]), tensor.name))
-    stamp(proto, json.loads(proto.metadata_props[0].value), path)
+    write_with_hash(proto, json.loads(proto.metadata_props[0].value), path)
 
 
 def swap_colours(path: Path) -> None:
@@ -81,10 +81,10 @@ def swap_colours(path: Path) -> None:
     nodes = [turn, *proto.graph.node]
     del proto.graph.node[:]
     proto.graph.node.extend(nodes)
-    stamp(proto, json.loads(proto.metadata_props[0].value), path)
+    write_with_hash(proto, json.loads(proto.metadata_props[0].value), path)
 
 
-def stamp(proto: onnx.ModelProto, fields: dict[str, Any], path: Path) -> None:
+def write_with_hash(proto: onnx.ModelProto, fields: dict[str, Any], path: Path) -> None:
     """Write a model with that contract and the hash that fits it."""
     fields["model"]["file_sha256"] = "0" * 64
     onnx.helper.set_model_props(proto, {"vidcls": json.dumps(fields)})

@@ -58,6 +58,6 @@ def test_damaged_file_is_not_let_out(proto: onnx.ModelProto, contract: Any, tmp_
 
 def test_place_of_the_hash_must_be_the_only_one(proto: onnx.ModelProto, contract: Any, tmp_path: Path) -> None:
     proto.doc_string = f'"file_sha256": "{NO_HASH}'
-    with pytest.raises(ModelError, match="the place of the file's hash"):
+    with pytest.raises(ModelError, match="the place of the file's hash is not the only one"):
         embed(proto, contract, tmp_path / "model.onnx")
     assert not (tmp_path / "model.onnx").exists()

@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vidcls_export.exporter import report_fields
 from vidcls_export.page import report_page
 from vidcls_export.parity import Disagreement
+from vidcls_export.report import report_fields
 
 
 class Page(HTMLParser):
@@ -45,7 +45,7 @@ class Page(HTMLParser):
 
 
 def page_of(report: Any) -> Page:
-    return Page(report_page(report, report_fields(report)))
+    return Page(report_page(report))
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_the_page_lies_beside_the_model_and_holds_its_figures(exports: dict[Any,
 
 
 def test_nothing_is_fetched_and_nothing_runs(disagreeing: Any) -> None:
-    text = report_page(disagreeing, report_fields(disagreeing))
+    text = report_page(disagreeing)
     page = Page(text)
     tags = {tag for tag, _ in page.tags}
     assert not tags & {"script", "link", "iframe", "object", "form", "a", "base"}

@@ -12,25 +12,11 @@ import torch
 from click.testing import CliRunner
 from PIL import Image
 from safetensors.torch import load_file
-from transformers import VideoMAEConfig
 
 from vidcls.contract import read_checkpoint
 from vidcls_train.cli.pretrain import main
 from vidcls_train.finetune import train
 from vidcls_train.pretrain import pretrain
-
-CONFIG = VideoMAEConfig(
-    hidden_size=24,
-    num_hidden_layers=1,
-    num_attention_heads=2,
-    intermediate_size=48,
-    decoder_hidden_size=24,
-    decoder_num_hidden_layers=1,
-    decoder_num_attention_heads=2,
-    decoder_intermediate_size=48,
-    num_frames=4,
-    image_size=64,
-)
 
 
 def settings(clips: Path, output: Path, **changes: object) -> dict[str, object]:

@@ -1,7 +1,7 @@
-"""Attention as one operator of onnxruntime's, `com.microsoft::MultiHeadAttention`.
+"""Attention as one operator of onnxruntime, `com.microsoft::MultiHeadAttention`.
 
-onnxruntime finds layer norms and GELUs in a graph by itself when it opens it; attention as PyTorch
-exports it, it does not find. So it is written into the graph as what it is, while it is traced.
+onnxruntime fuses layer norms and GELUs by itself when it opens a graph, but not attention as PyTorch exports it. So
+attention is written into the graph as one operator while it is traced.
 """
 
 from __future__ import annotations
@@ -99,11 +99,11 @@ def _attention(
 
 
 def _timesformer_attention(
-    module: TimesformerSelfAttention, hidden_states: torch.Tensor, output_attentions: bool = False
+    module: TimesformerSelfAttention, hidden_states: torch.Tensor, output_attentions: bool
 ) -> tuple[torch.Tensor]:
     """TimeSformer's attention, which does not go through transformers' interface."""
     if output_attentions:
-        raise ValueError("the fused attention has no weights to give out")
+        raise ValueError("the fused attention has no attention weights to return")
     query, key, value = module.qkv(hidden_states).chunk(3, dim=-1)
     return (multi_head_attention(query, key, value, module.num_heads, module.scale),)
 

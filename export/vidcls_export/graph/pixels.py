@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import onnx
 import torch
+from onnx import NodeProto
 from transformers import PreTrainedModel
 
 from vidcls.contract import Image
+from vidcls.errors import ModelError
 from vidcls_export.architectures import Architecture
 
 # A grey level x reaches the matrix product as (x - 128) / 64: exact in fp16 and in uint8 with a zero point, near zero
@@ -71,3 +74,31 @@ class RawPatches(torch.nn.Module):
         patches = patches.reshape(batch, t * h * w, pt * ph * pw * 3)
         embedded = (patches.float() - GREY) * (1 / SCALE) @ self.weight + self.bias
         return (embedded.reshape(batch * t, h * w, -1), t, w) if self.per_frame else embedded
+
+
+def patch_chain(graph: onnx.GraphProto) -> list[NodeProto]:
+    """What `RawPatches` is in the graph: Cast, Sub, Mul and the MatMul with the patch embedding.
+
+    Raises:
+        ModelError: there are other operators between the input's bytes and that product.
+    """
+    nodes = list(graph.node)
+    chain = [node for node in nodes if node.op_type == "Cast" and _casts_bytes(node, nodes, graph)][:1]
+    for kind in ("Sub", "Mul", "MatMul"):
+        users = [node for node in nodes if chain and chain[-1].output[0] in node.input]
+        if len(users) != 1 or users[0].op_type != kind:
+            raise ModelError(
+                f"the exported graph does not go from bytes to the patches' {kind}; this version of torch exports the "
+                "model in a way that vidcls-export does not know"
+            )
+        chain.append(users[0])
+    return chain
+
+
+def _casts_bytes(cast: NodeProto, nodes: list[NodeProto], graph: onnx.GraphProto) -> bool:
+    """Whether `cast` gets the graph's input, at most reshaped, transposed or sliced."""
+    makers = {output: node for node in nodes for output in node.output}
+    name: str = cast.input[0]
+    while name in makers and makers[name].op_type in ("Reshape", "Transpose", "Slice"):
+        name = makers[name].input[0]
+    return bool(name == graph.input[0].name)

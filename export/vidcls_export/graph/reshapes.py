@@ -1,9 +1,8 @@
-"""Shapes as constants, in place of the arithmetic on them that tracing leaves.
+"""Shapes as constants, in place of the shape arithmetic that tracing leaves.
 
-PyTorch writes every `view` as Shape, Gather, Unsqueeze and Concat on the input's shape, a few
-hundred nodes that compute constants at every run. Only the batch is free, so each target is a
-constant with -1 for the dimension that holds the batch, and a reshape to the shape a tensor already
-has is nothing at all.
+PyTorch exports every `view` as Shape, Gather, Unsqueeze and Concat on the input's shape: a few hundred nodes that
+compute constants at every run. Only the batch is free, so each target becomes a constant with -1 for the dimension
+that holds the batch, and a reshape to the shape that a tensor already has is removed.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from onnx import numpy_helper
 
 from vidcls.errors import ModelError
 from vidcls_export.graph.shapes import BATCH, Tensors
+from vidcls_export.graph.unused import drop_unused_constants, drop_unused_nodes
 
 
 def fix_reshapes(proto: onnx.ModelProto) -> None:
@@ -48,7 +48,8 @@ def fix_reshapes(proto: onnx.ModelProto) -> None:
         constant = numpy_helper.from_array(np.array(target, np.int64), f"{name}_target")
         graph.initializer.append(constant)
         node.input[0], node.input[1] = source, constant.name
-    _drop_unused(graph)
+    drop_unused_nodes(graph)
+    drop_unused_constants(graph)
     left = [node.name for node in graph.node if node.op_type == "Reshape" and node.output[0] not in sources]
     if left:
         raise ModelError(
@@ -75,16 +76,3 @@ def _fold(graph: onnx.GraphProto, tensors: Tensors) -> None:
 
 def _holds_batch(value: npt.NDArray[np.generic]) -> bool:
     return value.dtype.kind == "i" and bool(np.any((value != 0) & (value % BATCH == 0)))
-
-
-def _drop_unused(graph: onnx.GraphProto) -> None:
-    used = {output.name for output in graph.output}
-    for index in reversed(range(len(graph.node))):  # nodes come in order: users after what they use
-        node = graph.node[index]
-        if used.isdisjoint(node.output):
-            del graph.node[index]
-        else:
-            used.update(node.input)
-    for index in reversed(range(len(graph.initializer))):
-        if graph.initializer[index].name not in used:
-            del graph.initializer[index]

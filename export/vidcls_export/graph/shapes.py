@@ -1,8 +1,7 @@
-"""What is known of a graph's tensors before it runs: their types, their shapes and, of shapes computed on the way,
-their values.
+"""What is known of a graph's tensors before it runs: types, shapes and, for small constants, values.
 
-onnx's own inference loses track of values on the way through some operators, and after that of every
-shape that depends on them. Here every operator is asked in turn, with what is known of its inputs.
+onnx's own shape inference loses values at some operators, and after that every shape that depends on them. Here the
+operators are inferred one by one, each with what is known of its inputs.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from collections import Counter
 from contextlib import nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal, get_args
+from typing import Literal
 
 import onnx
 from optimum.exporters.onnx import onnx_export_from_model
@@ -27,20 +27,18 @@ OPSET = 18
 INPUT, OUTPUT = "pixel_values", "logits"
 
 
-def check_graph_kind(graph: str) -> None:
-    """Raise ValueError unless `graph` is one of the kinds there are."""
-    if graph not in get_args(Graph):
-        raise ValueError(f"graph is {graph!r}, expected one of {', '.join(map(repr, get_args(Graph)))}")
-
-
 def trace(model: PreTrainedModel, image: Image, *, graph: Graph, scratch: Path) -> onnx.ModelProto:
     """Export `model` in fp32, from uint8 frames [batch, T, H, W, 3] to logits [batch, labels].
 
     Args:
-        model: a video classifier.
+        model: a video classifier in fp32.
         image: how its frames are normalised, which becomes part of the graph.
         graph: "onnxruntime" uses its fused operators, "portable" standard ONNX only.
         scratch: folder with room for the graph while it is made; nothing stays in it.
+
+    Returns:
+        The graph: its input uint8 RGB [batch, T, H, W, 3] is called `INPUT`, its output float32 [batch, labels]
+        `OUTPUT`, and only the batch is free.
 
     Raises:
         ModelError: the graph did not come out as `graph` promises.
@@ -56,7 +54,7 @@ def trace(model: PreTrainedModel, image: Image, *, graph: Graph, scratch: Path) 
                 task=TASK,
                 opset=OPSET,
                 custom_onnx_configs={"model": VideoClassifierOnnxConfig(model.config, task=TASK)},
-                do_validation=False,  # exporter.py holds the finished file against PyTorch
+                do_validation=False,  # the exporter compares the finished file with PyTorch
                 device="cpu",
             )
         proto = onnx.load(Path(folder) / "model.onnx")
@@ -80,7 +78,7 @@ def count_operators(proto: onnx.ModelProto) -> dict[str, int]:
 
 
 def _check_operators(proto: onnx.ModelProto, *, graph: Graph, attentions: int) -> None:
-    """Fail where attention did not become what was asked for, which a new release may cause unnoticed."""
+    """Raise ModelError where attention was not exported as asked for, which a new release may cause unnoticed."""
     ops = count_operators(proto)
     wanted = {"MultiHeadAttention": attentions, "Softmax": 0}
     if graph == "portable":

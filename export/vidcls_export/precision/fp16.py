@@ -1,7 +1,7 @@
 """fp32 graph -> fp16 graph, but for the operators whose numbers do not fit.
 
-fp16 ends at 65504, and what goes beyond is infinite from there on. A trained network may well hold such
-numbers in a few places, so it is run on real clips in fp32 and looked at.
+fp16 ends at 65504, and what goes beyond is infinite from there on. A trained network may well hold such numbers in a
+few places, so the graph is calibrated: run on real clips in fp32, and the largest magnitude of each tensor recorded.
 """
 
 from __future__ import annotations
@@ -18,23 +18,25 @@ from vidcls_export.graph.attention import DOMAIN
 from vidcls_export.graph.shapes import Tensors
 from vidcls_export.precision.calibration import observe
 
-# What may be found on the clips that are looked at: an eighth of fp16's largest number, as others may hold larger ones.
+# The largest magnitude allowed on the calibration clips: an eighth of fp16's largest number, as other clips may give
+# larger ones.
 LARGEST = float(np.finfo(np.float16).max) / 8
 
 
-def to_fp16(
-    proto: onnx.ModelProto, clips: Iterable[npt.NDArray[np.uint8]], *, scratch: Path
-) -> tuple[onnx.ModelProto, list[str]]:
-    """The fp32 graph in fp16, and the names of the nodes that stay in fp32; may change `proto` in place.
+def to_fp16(proto: onnx.ModelProto, clips: Iterable[npt.NDArray[np.uint8]], *, scratch: Path) -> list[str]:
+    """Convert the fp32 graph to fp16, in place.
 
     Args:
         proto: the graph; its input and output stay as they are.
-        clips: cropped frames uint8 [1, T, H, W, 3] to look at.
+        clips: cropped frames uint8 RGB [1, T, H, W, 3] to calibrate on.
         scratch: a folder with room for the graph.
+
+    Returns:
+        The names of the nodes that stay in fp32, as their numbers are too large.
     """
     kept = _too_large(proto, clips, scratch=scratch)
     _narrow(proto, wide={*kept, *_constant_nodes(proto.graph)})
-    return proto, kept
+    return kept
 
 
 def _constant_nodes(graph: onnx.GraphProto) -> Iterator[str]:
@@ -116,8 +118,8 @@ def _too_large(proto: onnx.ModelProto, clips: Iterable[npt.NDArray[np.uint8]], *
         if tensor.data_type == TensorProto.FLOAT
     }
     nodes, names = _magnitude_nodes(proto.graph)
-    for found in observe(proto, clips, nodes=nodes, outputs=list(names), scratch=scratch):
-        for output, magnitude in found.items():
+    for observed in observe(proto, clips, nodes=nodes, outputs=list(names), scratch=scratch):
+        for output, magnitude in observed.items():
             magnitudes[names[output]] = float(np.fmax(magnitudes.get(names[output], 0.0), magnitude))
     return [
         node.name
@@ -131,11 +133,11 @@ def _magnitude_nodes(graph: onnx.GraphProto) -> tuple[list[NodeProto], dict[str,
     nodes: list[NodeProto] = []
     names = {}
     for node in graph.node:
-        watched = list(node.output)
+        tensors = list(node.output)
         if node.op_type == "MultiHeadAttention" and node.domain == DOMAIN:
             nodes.extend(_score_nodes(node))
-            watched.append(_scores(node))
-        for tensor in watched:
+            tensors.append(_scores(node))
+        for tensor in tensors:
             name = f"{tensor}_magnitude"
             nodes += [
                 helper.make_node("Cast", [tensor], [f"{name}_float"], to=TensorProto.FLOAT),

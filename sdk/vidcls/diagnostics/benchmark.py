@@ -124,7 +124,7 @@ def _measure(
     send: Callable[[dict[str, Any]], None],
 ) -> Benchmark:
     before = time.perf_counter()
-    from vidcls import VideoClassifier  # noqa: PLC0415 - importing is part of loading
+    from vidcls.classifier import VideoClassifier  # noqa: PLC0415 - importing is part of loading
     from vidcls.video.opencv import quiet_decoders  # noqa: PLC0415
 
     def sent(items: Iterable[T], label: str) -> Iterator[T]:

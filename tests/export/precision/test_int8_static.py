@@ -18,7 +18,7 @@ from vidcls import ModelError, VideoClassifier
 from vidcls.clips import read_clips
 from vidcls_export.cli import main
 from vidcls_export.exporter import export
-from vidcls_export.precision import int8_static as qdq
+from vidcls_export.precision import smoothquant
 from vidcls_export.reference import self_test_clip
 
 LAYERS = 2
@@ -85,8 +85,8 @@ def test_ranges_are_those_of_pytorch_on_the_clips(
 
     model.videomae.encoder.layer[-1].intermediate.register_forward_hook(note)
     contract = exports["int8", "portable"].contract
-    looked_at = [read_clips(clip, contract).frames for clip in sorted(clips.rglob("*.mp4"))]
-    for frames in [*looked_at, self_test_clip(contract)]:
+    calibrated_on = [read_clips(clip, contract).frames for clip in sorted(clips.rglob("*.mp4"))]
+    for frames in [*calibrated_on, self_test_clip(contract)]:
         pixels = ((frames / 255 - contract.image.mean) / contract.image.std).transpose(0, 1, 4, 2, 3)
         with torch.inference_mode():
             model(torch.from_numpy(pixels.astype(np.float32)))
@@ -113,7 +113,7 @@ def test_a_channel_that_towers_above_the_others_leaves_them_their_levels(
     folder = edit_weights(tower)
     options: dict[str, Any] = {"precision": "int8", "graph": "portable", "check": clips, "min_agreement": 0}
     export(folder, tmp_path / "smoothed.onnx", **options)
-    monkeypatch.setattr(qdq, "_norm_for", lambda *_: None)
+    monkeypatch.setattr(smoothquant, "_norm_for", lambda *_: None)
     with pytest.raises(ModelError, match="computed in int8, the model's logits differ from PyTorch's by"):
         export(folder, tmp_path / "rough.onnx", **options)
 

@@ -63,7 +63,7 @@ class ModelConfig:
     base: a folder or an id on the hub. preset: the size of a fresh model.
     image_size: pixels, square.
     patch_levels: whether a fresh encoder sees how bright and coloured a patch is as a whole, or what varies within it
-        alone, see `contrast`. A base stays as it was made.
+        alone, see `model.patch_embedding`. A base stays as it was made.
     """
 
     base: str | None = None

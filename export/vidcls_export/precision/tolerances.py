@@ -1,0 +1,38 @@
+"""How far a precision may move logits from PyTorch's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from vidcls_export.precision.choices import Precision
+
+# How far an export's logits for the self-test's clip may be from PyTorch's where they reach up to `_USUAL_LOGIT`, and
+# in proportion where they reach further, because rounding errors grow with the numbers. fp32 differs only in the order
+# of its sums, fp16 keeps 11 bits and rounds at every operator, int8 keeps 7 or 8 bits; tests/benchmarks/engines.py
+# prints how far each is off on random weights. What int8 does to real clips is for --check to say.
+_TOLERANCES: dict[Precision, float] = {"fp32": 1e-3, "fp16": 2e-2, "int8": 5e-1}
+_USUAL_LOGIT = 4.0
+
+# int8 computes in integers, which every processor does alike, so most of its distance from PyTorch is known when it is
+# exported: twice that leaves room for values that a last bit puts on the other side of a rounding step, and the least
+# room is fp16's.
+_INT8_MARGIN = 2.0
+
+
+def largest_difference(logits: Sequence[float], *, precision: Precision) -> float:
+    """How far from PyTorch's `logits` an export in `precision` may be at all."""
+    largest = max(abs(logit) for logit in logits)
+    return _TOLERANCES[precision] * max(1.0, largest / _USUAL_LOGIT)
+
+
+def self_test_tolerance(logits: Sequence[float], *, precision: Precision, difference: float) -> float:
+    """The self-test's tolerance: how far from PyTorch's `logits` the file's may be on any machine.
+
+    Args:
+        logits: PyTorch's for the self-test's clip.
+        precision: what the file computes in.
+        difference: the largest |logit difference| of the export from them, on this machine.
+    """
+    if precision == "int8":
+        return max(_INT8_MARGIN * difference, largest_difference(logits, precision="fp16"))
+    return largest_difference(logits, precision=precision)
