@@ -80,7 +80,7 @@ def test_fp16_is_calibrated_on_the_clips(edit_weights: Any, tmp_path: Path) -> N
     folder = edit_weights(dark)
     black = tmp_path / "clips" / "black.avi"
     black.parent.mkdir()
-    writer = cv2.VideoWriter(str(black), cv2.VideoWriter_fourcc(*"MJPG"), 25, (32, 32))
+    writer = cv2.VideoWriter(str(black), cv2.VideoWriter.fourcc(*"MJPG"), 25, (32, 32))
     for _ in range(20):
         writer.write(np.zeros((32, 32, 3), np.uint8))
     writer.release()
