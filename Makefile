@@ -13,7 +13,7 @@ export VIDCLS_REQUIRE_CUDA
 # `quick` leaves these out: they train, export, wait for clocks, start processes or go through many real videos.
 SLOW := fuzz parity \
 	export/graph export/test_architectures.py export/test_cli.py export/test_corruption.py export/test_exporter.py \
-	export/test_huggingface.py export/test_triton.py export/precision \
+	export/test_huggingface.py export/test_parity.py export/test_triton.py export/precision \
 	sdk/batch sdk/diagnostics sdk/live sdk/runtime/test_cuda.py sdk/test_examples.py sdk/test_huggingface.py \
 	sdk/video/test_matrix.py sdk/video/test_odd_videos.py sdk/video/test_source.py \
 	train/audit train/cli train/model train/test_finetune.py train/test_motion_dataset.py \
