@@ -44,7 +44,7 @@ types: $(INSTALLED) ## Check types, of tests and examples too
 	@$(BIN)/mypy
 
 docs: $(INSTALLED) ## Build the pages for people into site
-	@$(BIN)/mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 # VIDCLS_FULL_MATRIX=1 adds every codec in every container, VIDCLS_SLOW_TESTS=1 soaks a stream for two minutes.
 test: $(INSTALLED) ## Run the tests; with VIDCLS_REQUIRE_CUDA=1 those that need a card must run too
