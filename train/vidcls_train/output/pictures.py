@@ -35,7 +35,8 @@ def write_samples(clips: Sequence[tuple[str, npt.NDArray[np.uint8]]], path: Path
         >>> clip = np.zeros((8, 32, 32, 3), np.uint8)
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     write_samples([("jump", clip), ("wave", clip)], Path(folder) / "samples.gif", seconds=2.0)
-        ...     Image.open(Path(folder) / "samples.gif").size
+        ...     with Image.open(Path(folder) / "samples.gif") as picture:
+        ...         picture.size
         (320, 180)
     """
     length = len(clips[0][1])
@@ -55,7 +56,8 @@ def write_curves(history: Sequence[dict[str, Any]], path: Path) -> None:
         >>> history = [{"step": 4, "epoch": 1.0, "loss": 2.1}]
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     write_curves(history, Path(folder) / "curves.png")
-        ...     Image.open(Path(folder) / "curves.png").size
+        ...     with Image.open(Path(folder) / "curves.png") as picture:
+        ...         picture.size
         (1200, 480)
     """
     train = [(row["epoch"], row["loss"]) for row in history if "loss" in row]
