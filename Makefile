@@ -48,10 +48,12 @@ docs: $(INSTALLED) ## Build the pages for people into site
 
 # VIDCLS_FULL_MATRIX=1 adds every codec in every container, VIDCLS_SLOW_TESTS=1 soaks a stream for two minutes.
 test: $(INSTALLED) ## Run the tests; with VIDCLS_REQUIRE_CUDA=1 those that need a card must run too
-	@$(BIN)/python -m pytest -n auto --dist worksteal
+	@$(BIN)/python -m pytest -m clock
+	@$(BIN)/python -m pytest -m 'not clock' -n auto --dist worksteal
 
 coverage: $(INSTALLED) ## Run the tests and print how much of each room they run
-	@$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=
+	@$(BIN)/python -m pytest -m clock --cov --cov-report=
+	@$(BIN)/python -m pytest -m 'not clock' -n auto --dist worksteal --cov --cov-append --cov-report=
 	@$(BIN)/python .ci/coverage_by_room.py
 
 dist: $(INSTALLED) ## Build the wheel into dist

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import torch
 
+from vidcls_train.config.settings import train_config
+from vidcls_train.trainer.arguments import training_arguments
 from vidcls_train.trainer.distributed import (
     by_first_process,
     join_processes,
@@ -25,8 +27,17 @@ def say_who(folder: Path) -> None:
     total = torch.tensor(10 ** process_rank())
     torch.distributed.all_reduce(total)
     told = by_first_process(lambda: f"by {process_rank()}")
-    facts = [process_count(), int(total), told]
+    facts = [process_count(), int(total), told, restored(folder / f"{process_rank()}.pt")]
     (folder / f"{process_rank()}.json").write_text(json.dumps(facts), encoding="utf-8")
+
+
+def restored(file: Path) -> list[float]:
+    """What a resumed run reads of its optimizer, as the Trainer reads it."""
+    config = train_config({"data": "", "output": str(file.parent), "preset": "tiny", "device": "cpu"})
+    arguments = training_arguments(config, steps=1, validates=False)
+    torch.save(torch.tensor([1.0, 2.0]), file)
+    found: list[float] = torch.load(file, map_location=arguments.device, weights_only=True).tolist()
+    return found
 
 
 def fail_at_the_first() -> None:

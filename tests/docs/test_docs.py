@@ -75,7 +75,7 @@ def unknown_options(name: str, arguments: list[str]) -> list[str]:
     if isinstance(command, click.Group):
         assert arguments[0] in command.commands, f"there is no command '{name} {arguments[0]}'"
         command, arguments = command.commands[arguments[0]], arguments[1:]
-    context = click.Context(command)
+    context = click.Context(command, help_option_names=["-h", "--help"])
     known = {
         option for parameter in command.get_params(context) for option in (*parameter.opts, *parameter.secondary_opts)
     }

@@ -31,6 +31,10 @@ SOURCES = (ROOT / "sdk", ROOT / "train", ROOT / "export")
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
+# Needs a checkpoint and PyTorch: tests/export/test_exporter.py runs it.
+ELSEWHERE = {"vidcls_export.exporter.export"}
+
+
 def docstrings(path: Path, package: str) -> Iterator[doctest.DocTest]:
     """The docstrings of a module that have examples, read without importing it."""
 
@@ -59,7 +63,7 @@ def examples() -> list[doctest.DocTest]:
         for path in sorted(source.rglob("*.py")):
             parts = path.relative_to(source).with_suffix("").parts
             found += docstrings(path, ".".join(part for part in parts if part != "__init__"))
-    return found
+    return [example for example in found if example.name not in ELSEWHERE]
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,11 @@ import os
 from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
+import pytest
 
 from benchmarks.soak import ANSWER_SECONDS, CLIP_SECONDS, OVERLOAD, soak
+
+pytestmark = pytest.mark.clock
 
 SECONDS, KILLS = (120, 3) if os.environ.get("VIDCLS_SLOW_TESTS") == "1" else (36, 1)
 

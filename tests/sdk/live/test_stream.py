@@ -22,6 +22,8 @@ from vidcls import Prediction, Record, VideoClassifier, VideoError
 from vidcls.clips import SampledClips, read_clips
 from vidcls.live.stream import open_stream
 
+pytestmark = pytest.mark.clock
+
 # float32 sums of 12288 products, against numpy's in float64.
 LOGIT = 5e-5
 

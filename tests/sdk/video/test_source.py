@@ -160,7 +160,7 @@ def test_a_codec_that_opencv_lacks_is_decoded_by_pyav_and_named_without_it(
 
 
 def test_an_unknown_decoder_is_a_value_error(clip: Path) -> None:
-    with pytest.raises(ValueError, match="decoder is 'decord', expected 'auto', 'opencv' or 'pyav'"):
+    with pytest.raises(ValueError, match="decoder is 'decord', expected one of 'auto', 'opencv', 'pyav'"):
         read_times(clip, decoder="decord")  # type: ignore[arg-type]
 
 

@@ -26,7 +26,7 @@ def test_processes_meet_and_are_handed_what_the_first_one_makes(tmp_path: Path) 
     assert done.returncode == 0, done.stderr
     for rank in range(2):
         facts = json.loads((tmp_path / f"{rank}.json").read_text(encoding="utf-8"))
-        assert facts == [2, 11, "by 0"]
+        assert facts == [2, 11, "by 0", [1.0, 2.0]]
 
 
 def test_where_the_first_one_fails_the_others_end_without_a_word(tmp_path: Path) -> None:

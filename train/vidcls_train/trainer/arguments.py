@@ -14,6 +14,14 @@ from vidcls_train.trainer.steps import STEPS_FOLDER
 from vidcls_train.trainer.workers import workers_that_suit
 
 
+class _Arguments(TrainingArguments):  # type: ignore[misc]
+    @property
+    def device(self) -> torch.device:
+        """The process's device; accelerate numbers CPUs by process, and torch.load, on resuming, knows only one."""
+        found: torch.device = super().device
+        return torch.device("cpu") if found.type == "cpu" else found
+
+
 def training_arguments(config: Config, *, steps: int, validates: bool) -> TrainingArguments:
     """What the Trainer does; it saves, and validates if it can, after every epoch."""
     # About how it finds its newest checkpoint; it then goes by their numbers, as it should.
@@ -22,7 +30,7 @@ def training_arguments(config: Config, *, steps: int, validates: bool) -> Traini
     on_gpu = takes_gpu(run.device)
     bf16 = run.precision == "bf16" or (run.precision == "auto" and on_gpu and torch.cuda.is_bf16_supported())
     workers = workers_that_suit() if run.workers is None else run.workers
-    return TrainingArguments(
+    return _Arguments(
         output_dir=str(run.output / STEPS_FOLDER),
         num_train_epochs=config.schedule.epochs,
         max_steps=config.schedule.max_steps or -1,
