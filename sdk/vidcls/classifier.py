@@ -29,6 +29,7 @@ class VideoClassifier:
     Everything about sampling, pixels and labels comes from the contract in the file. One classifier
     may be used by many threads at once: it keeps nothing between calls, and answers are the same.
 
+    Examples:
         >>> classifier = VideoClassifier("model.onnx", device="cpu")
         >>> prediction = classifier.predict("clip.avi")
         >>> prediction.label in classifier.labels
@@ -57,8 +58,9 @@ class VideoClassifier:
     def labels(self) -> tuple[str, ...]:
         """Class names in class-id order.
 
-        >>> VideoClassifier("model.onnx", device="cpu").labels
-        ('clap', 'jump', 'turn left', 'wave')
+        Examples:
+            >>> VideoClassifier("model.onnx", device="cpu").labels
+            ('clap', 'jump', 'turn left', 'wave')
         """
         return self._contract.labels
 
@@ -66,8 +68,9 @@ class VideoClassifier:
     def device(self) -> str:
         """Where the model runs: "cpu" or "cuda".
 
-        >>> VideoClassifier("model.onnx", device="cpu").device
-        'cpu'
+        Examples:
+            >>> VideoClassifier("model.onnx", device="cpu").device
+            'cpu'
         """
         return self._session.device
 
@@ -75,8 +78,9 @@ class VideoClassifier:
     def device_reason(self) -> str:
         """Why it runs there, for people: with "auto", also what keeps it from CUDA.
 
-        >>> VideoClassifier("model.onnx", device="cpu").device_reason
-        'the CPU was asked for'
+        Examples:
+            >>> VideoClassifier("model.onnx", device="cpu").device_reason
+            'the CPU was asked for'
         """
         return self._session.device_reason
 
@@ -84,8 +88,9 @@ class VideoClassifier:
     def provider(self) -> str:
         """The execution provider: onnxruntime's name for it, or OpenVINO and its version.
 
-        >>> VideoClassifier("model.onnx", device="cpu").provider
-        'CPUExecutionProvider'
+        Examples:
+            >>> VideoClassifier("model.onnx", device="cpu").provider
+            'CPUExecutionProvider'
         """
         return self._session.provider
 
@@ -93,8 +98,9 @@ class VideoClassifier:
     def contract(self) -> ModelContract:
         """What the model says of itself.
 
-        >>> VideoClassifier("model.onnx", device="cpu").contract.sampling
-        Sampling(rule='uniform', frames=4, clip_seconds=0.8)
+        Examples:
+            >>> VideoClassifier("model.onnx", device="cpu").contract.sampling
+            Sampling(rule='uniform', frames=4, clip_seconds=0.8)
         """
         return self._contract
 
@@ -103,6 +109,7 @@ class VideoClassifier:
     ) -> Prediction:
         """Classify a video.
 
+        Examples:
             >>> prediction = VideoClassifier("model.onnx").predict("clip.avi", views=5)
             >>> len(prediction.windows), prediction.timestamps.shape
             (5, (5, 4))
@@ -127,6 +134,7 @@ class VideoClassifier:
     def predict_clips(self, clips: SampledClips) -> Prediction:
         """Classify clips that are decoded and cropped already: what `predict` does second.
 
+        Examples:
             >>> from vidcls.clips import read_clips
             >>> classifier = VideoClassifier("model.onnx")
             >>> clips = read_clips("clip.avi", classifier.contract, views=2)
@@ -141,6 +149,7 @@ class VideoClassifier:
     def predict_frames(self, frames: npt.NDArray[np.uint8]) -> Prediction:
         """Classify exactly these frames.
 
+        Examples:
             >>> classifier = VideoClassifier("model.onnx")
             >>> frames = np.zeros((classifier.contract.sampling.frames, 120, 160, 3), np.uint8)
             >>> classifier.predict_frames(frames).logits.shape
@@ -161,6 +170,7 @@ class VideoClassifier:
     ) -> Generator[Prediction | VideoError, None, None]:
         """Classify many videos, faster than one by one: threads decode what comes next during inference.
 
+        Examples:
             >>> for answer in VideoClassifier("model.onnx").predict_many(["clip.avi", "gone.avi"]):
             ...     print(answer if isinstance(answer, VideoError) else f"{len(answer.labels)} labels")
             4 labels
@@ -196,6 +206,7 @@ class VideoClassifier:
     ) -> Stream:
         """Classify what a camera sees now, or a file as if it was filmed now, window after window.
 
+        Examples:
             >>> with VideoClassifier("model.onnx").stream("clip.avi", pace="fastest") as records:
             ...     len({record.window for record in records})
             4
@@ -233,6 +244,7 @@ class VideoClassifier:
         Windows step by half the clip length; a border lies in the middle of a window, so a segment
         much shorter than a window goes unnoticed.
 
+        Examples:
             >>> segments = VideoClassifier("model.onnx").timeline("long.mp4")
             >>> segments[0].start, segments[-1].end
             (0.0, 6.0)
@@ -256,6 +268,7 @@ class VideoClassifier:
         The file must hash to what its contract records, and the logits of a generated clip must be
         PyTorch's, within the tolerance that the contract states.
 
+        Examples:
             >>> VideoClassifier("model.onnx").verify().ok
             True
         """

@@ -153,9 +153,10 @@ class Contract:
 class ModelContract(Contract):
     """What an exported ONNX file says of itself (metadata key `vidcls`).
 
-    >>> contract = VideoClassifier("model.onnx").contract
-    >>> contract.labels, contract.sampling.frames, contract.model.precision
-    (('clap', 'jump', 'turn left', 'wave'), 4, 'fp32')
+    Examples:
+        >>> contract = VideoClassifier("model.onnx").contract
+        >>> contract.labels, contract.sampling.frames, contract.model.precision
+        (('clap', 'jump', 'turn left', 'wave'), 4, 'fp32')
     """
 
     model: Model

@@ -15,22 +15,24 @@ from __future__ import annotations
 class VidclsError(Exception):
     """Base of every error that vidcls raises on purpose; its text is one sentence for the user.
 
-    >>> try:
-    ...     VideoClassifier("gone.onnx")
-    ... except VidclsError as error:
-    ...     print(error)
-    gone.onnx: there is no such file; export a model with vidcls-export
+    Examples:
+        >>> try:
+        ...     VideoClassifier("gone.onnx")
+        ... except VidclsError as error:
+        ...     print(error)
+        gone.onnx: there is no such file; export a model with vidcls-export
     """
 
 
 class ModelError(VidclsError):
     """The file is not a vidcls model, does not keep its contract, or is damaged.
 
-    >>> try:
-    ...     VideoClassifier("clip.avi")
-    ... except ModelError as error:
-    ...     "damaged, cut off, or of another kind" in str(error)
-    True
+    Examples:
+        >>> try:
+        ...     VideoClassifier("clip.avi")
+        ... except ModelError as error:
+        ...     "damaged, cut off, or of another kind" in str(error)
+        True
     """
 
 
@@ -39,6 +41,7 @@ class VideoError(VidclsError):
 
     `path` is the video as the caller named it.
 
+    Examples:
         >>> try:
         ...     VideoClassifier("model.onnx").predict("gone.avi")
         ... except VideoError as error:
@@ -58,17 +61,19 @@ class VideoError(VidclsError):
 class DeviceError(VidclsError):
     """The device asked for cannot be used on this machine.
 
-    >>> try:
-    ...     VideoClassifier("model.onnx", device="cuda", engine="openvino")
-    ... except DeviceError as error:
-    ...     "is for CPUs" in str(error)
-    True
+    Examples:
+        >>> try:
+        ...     VideoClassifier("model.onnx", device="cuda", engine="openvino")
+        ... except DeviceError as error:
+        ...     "is for CPUs" in str(error)
+        True
     """
 
 
 class DependencyError(VidclsError, ImportError):
     """A package that this call needs is not installed; the text gives the pip line.
 
-    >>> issubclass(DependencyError, ImportError)
-    True
+    Examples:
+        >>> issubclass(DependencyError, ImportError)
+        True
     """

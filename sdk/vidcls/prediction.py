@@ -21,6 +21,7 @@ def softmax(logits: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
 class Prediction:
     """What the model says of one video.
 
+    Examples:
         >>> prediction = VideoClassifier("model.onnx").predict("clip.avi")
         >>> prediction.label == prediction.top(1)[0][0]
         True
@@ -79,8 +80,9 @@ class Prediction:
     def probabilities(self) -> npt.NDArray[np.float64]:
         """float64 [labels], softmax of the logits, in label order.
 
-        >>> VideoClassifier("model.onnx").predict("clip.avi").probabilities.shape
-        (4,)
+        Examples:
+            >>> VideoClassifier("model.onnx").predict("clip.avi").probabilities.shape
+            (4,)
         """
         return softmax(self.logits)
 
@@ -88,8 +90,9 @@ class Prediction:
     def label(self) -> str:
         """The top-1 label.
 
-        >>> VideoClassifier("model.onnx").predict("clip.avi").label in VideoClassifier("model.onnx").labels
-        True
+        Examples:
+            >>> VideoClassifier("model.onnx").predict("clip.avi").label in VideoClassifier("model.onnx").labels
+            True
         """
         return self.labels[int(self.logits.argmax())]
 
@@ -97,17 +100,19 @@ class Prediction:
     def score(self) -> float:
         """The top-1 label's probability.
 
-        >>> 0.25 <= VideoClassifier("model.onnx").predict("clip.avi").score <= 1
-        True
+        Examples:
+            >>> 0.25 <= VideoClassifier("model.onnx").predict("clip.avi").score <= 1
+            True
         """
         return float(self.probabilities.max())
 
     def top(self, k: int) -> list[tuple[str, float]]:
         """The k most probable (label, probability), best first; all of them if there are fewer.
 
-        >>> prediction = VideoClassifier("model.onnx").predict("clip.avi")
-        >>> [score for _, score in prediction.top(3)] == sorted(prediction.probabilities, reverse=True)[:3]
-        True
+        Examples:
+            >>> prediction = VideoClassifier("model.onnx").predict("clip.avi")
+            >>> [score for _, score in prediction.top(3)] == sorted(prediction.probabilities, reverse=True)[:3]
+            True
         """
         if k < 1:
             raise ValueError(f"k is {k}, expected at least 1")

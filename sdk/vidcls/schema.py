@@ -112,9 +112,10 @@ def check_fields(value: Any, *, prefix: str = "") -> None:
 def check_choice(name: str, value: object, choices: Iterable[object]) -> None:
     """Raise ValueError unless an argument is one of its choices.
 
-    >>> check_choice("device", "gpu", ["cpu", "cuda"])
-    Traceback (most recent call last):
-    ValueError: device is 'gpu', expected one of 'cpu', 'cuda'
+    Examples:
+        >>> check_choice("device", "gpu", ["cpu", "cuda"])
+        Traceback (most recent call last):
+        ValueError: device is 'gpu', expected one of 'cpu', 'cuda'
     """
     choices = tuple(choices)
     if not any(value == choice and type(value) is type(choice) for choice in choices):

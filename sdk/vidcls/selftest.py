@@ -18,6 +18,7 @@ from vidcls.errors import ModelError
 class Verification:
     """What `VideoClassifier.verify` found.
 
+    Examples:
         >>> result = VideoClassifier("model.onnx").verify()
         >>> result.ok, result.precision
         (True, 'fp32')

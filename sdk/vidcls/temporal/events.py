@@ -18,6 +18,7 @@ from vidcls.temporal.record import Record
 class Event:
     """Something that goes on for a while.
 
+    Examples:
         >>> with VideoClassifier("model.onnx").stream("long.mp4", pace="fastest") as records:
         ...     events = [event for event in steady_events(records, enter_score=0.0, leave_score=0.0) if event.end]
         >>> all(event.start < event.end for event in events)
@@ -49,6 +50,7 @@ def steady_events(
 ) -> Iterator[Event]:
     """The events of a stream, each handed out twice: when it starts, with end None, and when it has ended.
 
+    Examples:
         >>> with VideoClassifier("model.onnx").stream("long.mp4", pace="fastest") as records:
         ...     list(steady_events(records, enter_score=1.0))
         []

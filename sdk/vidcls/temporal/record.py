@@ -15,6 +15,7 @@ from vidcls.prediction import Prediction
 class Record:
     """What the model says of one window of a stream.
 
+    Examples:
         >>> with VideoClassifier("model.onnx").stream("clip.avi", pace="fastest") as records:
         ...     record = next(records)
         >>> record.window, record.dropped_frames, record.picture.shape
@@ -45,9 +46,10 @@ class Record:
     def label(self) -> str:
         """The top-1 label.
 
-        >>> record = next(VideoClassifier("model.onnx").stream("clip.avi", pace="fastest"))
-        >>> record.label == record.prediction.label
-        True
+        Examples:
+            >>> record = next(VideoClassifier("model.onnx").stream("clip.avi", pace="fastest"))
+            >>> record.label == record.prediction.label
+            True
         """
         return self.prediction.label
 
@@ -55,8 +57,9 @@ class Record:
     def score(self) -> float:
         """The top-1 label's probability.
 
-        >>> record = next(VideoClassifier("model.onnx").stream("clip.avi", pace="fastest"))
-        >>> record.score == record.prediction.score
-        True
+        Examples:
+            >>> record = next(VideoClassifier("model.onnx").stream("clip.avi", pace="fastest"))
+            >>> record.score == record.prediction.score
+            True
         """
         return self.prediction.score

@@ -36,6 +36,7 @@ CSV_HEADER = ("start", "end", "label", "score")
 class Segment:
     """A stretch of a video under one label.
 
+    Examples:
         >>> Segment(start=0.0, end=2.5, label="jump", score=0.93).label
         'jump'
 
