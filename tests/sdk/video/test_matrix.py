@@ -1,6 +1,6 @@
 """The right frames of any video: painted ones of every codec, container, keyframe distance, rate and rotation.
 
-`VIDCLS_FULL_MATRIX=1 pytest tests/sdk/test_video_matrix.py` takes all cells, minutes; otherwise a choice
+`VIDCLS_FULL_MATRIX=1 pytest tests/sdk/video/test_matrix.py` takes all cells, minutes; otherwise a choice
 in which every codec meets every container, and every other property several of them.
 """
 
