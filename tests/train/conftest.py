@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,3 +30,24 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "train" / "wave" / "broken.mp4").write_bytes(b"not a video")
     (root / "test" / "jump" / "broken.avi").write_bytes(b"not a video")
     return root
+
+
+@pytest.fixture
+def model() -> Any:
+    """A random VideoMAE of three layers and three labels, whose logits spread."""
+    import torch
+    from transformers import VideoMAEConfig, VideoMAEForVideoClassification
+
+    torch.manual_seed(0)
+    return VideoMAEForVideoClassification(
+        VideoMAEConfig(
+            hidden_size=24,
+            num_hidden_layers=3,
+            num_attention_heads=2,
+            intermediate_size=48,
+            num_frames=2,
+            image_size=32,
+            num_labels=3,
+            initializer_range=0.2,
+        )
+    )

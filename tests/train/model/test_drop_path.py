@@ -4,27 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from transformers import VideoMAEConfig, VideoMAEForVideoClassification
+from transformers import VideoMAEForVideoClassification
 
 from vidcls_train.model.drop_path import BRANCHES_PER_LAYER, DropPath
 from vidcls_train.model.dropout import set_dropout
-
-
-@pytest.fixture
-def model() -> VideoMAEForVideoClassification:
-    torch.manual_seed(0)
-    return VideoMAEForVideoClassification(
-        VideoMAEConfig(
-            hidden_size=24,
-            num_hidden_layers=3,
-            num_attention_heads=2,
-            intermediate_size=48,
-            num_frames=2,
-            image_size=32,
-            num_labels=3,
-            initializer_range=0.2,
-        )
-    )
 
 
 def test_a_skipped_branch_adds_nothing_and_the_others_make_up_for_it(model: VideoMAEForVideoClassification) -> None:
