@@ -10,6 +10,7 @@ import pytest
 
 from audited import check, kinds, only
 from generated import write_scene
+from vidcls_train.audit.duplicates import _correlation, _Motion
 from vidcls_train.audit.findings import refuse_worthless
 
 ENCODINGS = {
@@ -85,3 +86,11 @@ def test_known_footage_of_ucf101_is_found(real_data: Path, tmp_path: Path) -> No
     }
     across = {row for row in across if row[1] != row[2]}
     assert across == {("same scene", "g03", "g23"), ("same scene", "g15", "g24"), ("same footage", "g01", "g11")}
+
+
+def test_a_still_clip_moves_as_another_still_one_and_as_no_moving_one() -> None:
+    random = np.random.default_rng(0)
+    moving = _Motion(random.integers(0, 256, (20, 16, 16), dtype=np.uint8))
+    still = _Motion(np.full((20, 16, 16), 100, np.uint8))
+    assert _correlation(moving, moving) == pytest.approx(1.0)
+    assert (_correlation(still, still), _correlation(still, moving), _correlation(moving, still)) == (1.0, 0.0, 0.0)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from audited import check, only, warnings
 from vidcls_train.audit.findings import refuse_worthless
+from vidcls_train.audit.label_findings import balance_findings
 from vidcls_train.data.clip_list import DataError
 
 
@@ -49,3 +51,23 @@ def test_a_label_misspelt_in_test_is_refused_by_its_right_name(data: Path, tmp_p
     report = check(data, tmp_path).report
     with pytest.raises(DataError, match=r"'swimm' has no readable clip in train \(it looks like a misspelt 'swim'\)"):
         refuse_worthless(report, allow_duplicates=False)
+
+
+def balance(data: Path, tmp_path: Path, *, rare: int, common: int, test: int) -> list[str]:
+    """What is said of that many clips of a rare and a common label in train, and of that many in test."""
+    by_split = {"val": 2, "test": test}
+    counts = {"swim": {"train": rare, **by_split, "test": 0}, "jump": {"train": common, **by_split}}
+    report = dataclasses.replace(check(data, tmp_path).report, counts=counts)
+    return [finding.what for finding in balance_findings(report)]
+
+
+def test_a_label_with_a_tenth_of_the_clips_is_reported_from_there_on(data: Path, tmp_path: Path) -> None:
+    assert balance(data, tmp_path, rare=3, common=30, test=60) == []
+    (said,) = balance(data, tmp_path, rare=3, common=31, test=60)
+    assert said.startswith("train has 31 clips of 'jump' and 3 of 'swim'")
+
+
+def test_a_test_split_too_small_to_measure_much_is_noted(data: Path, tmp_path: Path) -> None:
+    # Wilson's interval for 47 of 59, by hand: (0.797 + 0.033 +- 0.108) / 1.065.
+    (said,) = balance(data, tmp_path, rare=3, common=3, test=59)
+    assert said == "test has 59 clips: an accuracy of 80 % on them may be 68% to 88% in truth"

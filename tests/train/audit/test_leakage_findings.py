@@ -28,3 +28,8 @@ def test_a_test_set_that_is_a_copy_of_train_is_refused(data: Path, tmp_path: Pat
     ):
         refuse_worthless(report, allow_duplicates=False)
     refuse_worthless(report, allow_duplicates=True)
+
+
+def test_footage_that_val_and_test_share_is_reported(data: Path, tmp_path: Path) -> None:
+    shutil.copy(data / "val" / "jump" / "0.mp4", data / "test" / "jump" / "copy.mp4")
+    assert only(check(data, tmp_path)).what.startswith("val and test share the footage of 1 pair of clips")
