@@ -19,7 +19,8 @@ from vidcls.live.readers import read_live, read_paced
 from vidcls.prediction import Prediction
 from vidcls.schema import check_choice
 from vidcls.temporal.record import Record
-from vidcls.video.source import VideoSource, is_url
+from vidcls.video.protocols import is_remote
+from vidcls.video.source import VideoSource
 
 Pace: TypeAlias = Literal["realtime", "fastest"]
 Classify: TypeAlias = Callable[[SampledClips], Prediction]
@@ -99,7 +100,7 @@ def open_stream(
         if isinstance(source, int):
             raise ValueError(f"pace is 'fastest', but camera {source} has a pace of its own; take 'realtime'")
         return Stream(FileSource(FileWindows(source, contract, step_seconds=step)), classify)
-    if isinstance(source, int) or (isinstance(source, str) and is_url(source)):
+    if isinstance(source, int) or (isinstance(source, str) and is_remote(source)):
         reader = read_live(source, timeout_seconds=timeout_seconds)
     else:
         reader = read_paced(source)
