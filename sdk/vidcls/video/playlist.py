@@ -25,6 +25,7 @@ _MAX_LINE_BYTES = 4000
 _MAX_DEPTH = 2
 
 _HLS = "an HLS playlist"
+_HLS_ENDINGS = (".m3u8", ".m3u")
 # What makes FFmpeg take a text for what.
 _KINDS = (
     (re.compile(rb"#EXTM3U.*^#EXT-X-", re.DOTALL | re.MULTILINE), _HLS),
@@ -61,6 +62,8 @@ def check_leads_nowhere(path: Path, *, name: str) -> None:
         if kind is None and path.suffix.lower() in _SCRIPTS and b"\0" not in _beginning(file):
             kind = _SCRIPTS[path.suffix.lower()]
     if kind == _HLS:
+        if path.suffix.lower() not in _HLS_ENDINGS:  # since version 7.1
+            raise VideoError(name, "an HLS playlist, which FFmpeg knows by its ending; rename it to end in .m3u8")
         _check_hls(path, folder=path.parent.resolve(), name=name, depth=1)
     elif kind is not None:
         raise VideoError(name, f"{kind}, not a video; name the video that it leads to")

@@ -26,11 +26,10 @@ _URL_WHITELIST = (*FETCHED_PROTOCOLS, *LIVE_PROTOCOLS, "tls", "httpproxy", "ffrt
 # A playlist with its segments beside it may be encrypted.
 _PATH_WHITELIST = ("file", "crypto")
 
-# FFmpeg takes these for protocols without // as well. Only for the message: a path is made absolute, and so is a path.
+# FFmpeg takes these for protocols without // as well. Only for the message: made absolute, such a name is a path.
 _WITHOUT_SLASHES = re.compile(
-    "async|bluray|cache|concat|concatf|crypto|data|fd|file|ftp|gopher|gophers|hls|http|"
-    "https|icecast|ipfs|ipns|md5|mmsh|mmst|pipe|rtmp|rtp|rtsp|sftp|smb|srt|srtp|subfile|"
-    "tcp|tee|tls|udp|unix"
+    "async|bluray|cache|concat|concatf|crypto|data|fd|ftp|gopher|gophers|hls|icecast|ipfs|ipns|md5|mmsh|mmst|pipe|"
+    "sftp|smb|srtp|subfile|tee|tls|unix"
 )
 # Two letters at least: one is a drive. `subfile` takes options between its name and the colon.
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)(?:,[^:]*)?:")
@@ -95,7 +94,7 @@ def file_url_path(url: str) -> str:
 
 
 def protocol_whitelist(source: str | BinaryIO) -> str:
-    """FFmpeg's option `protocol_whitelist` for what `vidcls.video.source.openable` gave: what it may open further."""
+    """FFmpeg's option `protocol_whitelist` for what `vidcls.video.source.openable` gave: what it may open more."""
     if not isinstance(source, str):
         return "none"  # no protocol is called so: what is open already leads nowhere
     return ",".join(_URL_WHITELIST if is_url(source) else _PATH_WHITELIST)
