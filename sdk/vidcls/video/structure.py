@@ -12,7 +12,7 @@ from typing import BinaryIO, NamedTuple
 from vidcls.video.transport_stream import count_video_streams
 
 # Parts that are looked at, in all: a day of an .mp4 in fragments of one second has 172,800.
-_MAX_PARTS = 300_000
+_MAX_PARTS = 200_000
 
 # What stands at the top of MP4 and QuickTime files; anything else there is not one, or garbage after its end.
 _BOXES = frozenset(
