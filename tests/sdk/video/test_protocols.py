@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import av
@@ -138,8 +139,9 @@ def test_paths_are_no_urls(name: str) -> None:
 
 def test_ffmpeg_is_given_a_list_that_opens_what_it_should(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "clip.mp4", frames=3)
-    for source in (str(clip), io.BytesIO(clip.read_bytes())):
-        with av.open(source, options={"protocol_whitelist": protocol_whitelist(source)}) as container:
+    sources: list[Any] = [str(clip), io.BytesIO(clip.read_bytes())]
+    for source in sources:
+        with av.open(source, "r", options={"protocol_whitelist": protocol_whitelist(source)}) as container:
             assert sum(1 for _ in container.decode(video=0)) == 3
     listed = protocol_whitelist("http://host/x").split(",")
     assert {"http", "https", "tcp", "tls", "udp", "rtp"} <= set(listed)

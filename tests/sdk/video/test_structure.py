@@ -7,6 +7,7 @@ import random
 import time
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -16,7 +17,7 @@ from PIL import Image
 from generated import painted_frame
 from vidcls.video.structure import is_cut_off, video_tracks
 
-CONTAINERS = {
+CONTAINERS: dict[str, tuple[str, dict[str, str]]] = {
     "plain.mp4": ("mp4", {}),
     "faststart.mp4": ("mp4", {"movflags": "faststart"}),
     "fragments.mp4": ("mp4", {"movflags": "frag_keyframe+empty_moov"}),
@@ -26,7 +27,7 @@ CONTAINERS = {
     "film.avi": ("avi", {}),
 }
 # Nothing in them says how long they are.
-WITHOUT_PROOF = {"film.ts": ("mpegts", {}), "film.flv": ("flv", {})}
+WITHOUT_PROOF: dict[str, tuple[str, dict[str, str]]] = {"film.ts": ("mpegts", {}), "film.flv": ("flv", {})}
 EVERY = CONTAINERS | WITHOUT_PROOF
 
 
@@ -35,13 +36,13 @@ def write(
 ) -> None:
     codec = {"webm": "libvpx", "flv": "libx264"}.get(container, "mpeg4")
     with av.open(path, "w", format=container, options=options) as muxer:
-        streams = []
+        streams: list[Any] = []
         if cover:
-            picture = muxer.add_stream("mjpeg", rate=1)
+            picture: Any = muxer.add_stream("mjpeg", rate=1)
             picture.width, picture.height, picture.pix_fmt = 64, 48, "yuvj420p"
             picture.disposition = av.stream.Disposition.attached_pic
         for _ in range(films):
-            stream = muxer.add_stream(codec, rate=25, options={"g": "5"})
+            stream: Any = muxer.add_stream(codec, rate=25, options={"g": "5"})
             stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
             streams.append(stream)
         if cover:
@@ -217,7 +218,7 @@ def test_a_cover_picture_is_no_track_in_matroska(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("formats", "expected"), [(["mjpeg", "mpeg4"], 1), (["mjpeg", "png"], 2), (["mjpeg"], 1)])
 def test_tracks_of_pictures_count_where_there_are_no_others(tmp_path: Path, formats: list[str], expected: int) -> None:
     with av.open(str(tmp_path / "film.mov"), "w") as container:
-        streams = [container.add_stream(codec, rate=25) for codec in formats]
+        streams: list[Any] = [container.add_stream(codec, rate=25) for codec in formats]
         for stream in streams:
             stream.width, stream.height = 64, 48
             stream.pix_fmt = {"mjpeg": "yuvj420p", "png": "rgb24"}.get(stream.codec_context.name, "yuv420p")
