@@ -74,7 +74,7 @@ class VideoReader:
     def __init__(self, video: Video, source: VideoSource) -> None:
         self.video, self._source = video, source
         self.name = video.name
-        self._completeness = Completeness(video, source)
+        self._completeness = Completeness(video)
 
     @cached_property
     def index(self) -> FrameIndex:
@@ -281,7 +281,7 @@ def _open_opencv(source: VideoSource) -> Video:
     try:
         if video.peek() is None and video.packets(end=0.0):
             raise needs_pyav(video.name, f"OpenCV cannot decode its codec ({video.codec or 'not named in the file'})")
-        check_stream(video, source)
+        check_stream(video)
     except VideoError:
         video.close()
         raise
