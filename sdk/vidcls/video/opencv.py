@@ -20,6 +20,7 @@ from vidcls.video.source import (
     openable,
     source_name,
 )
+from vidcls.video.versions import check_version
 
 try:
     import cv2
@@ -28,6 +29,8 @@ except ImportError as error:
         f"OpenCV cannot be imported ({error}); install it with 'pip install opencv-python', or on a machine "
         "without a display 'pip uninstall opencv-python' and 'pip install opencv-python-headless'"
     ) from error
+
+VERSION: str = cv2.__version__
 
 # OpenCV seeks to a frame number that it reckons from an average rate, so ask for a little earlier, then for more.
 _EARLIER_SECONDS = (0.1, 1.0, 10.0)
@@ -39,7 +42,7 @@ def quiet_decoders() -> None:
     For command lines, whose VideoError says what matters; a program decides for itself.
     """
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # FFmpeg's AV_LOG_QUIET
-    if "OPENCV_LOG_LEVEL" not in os.environ:
+    if "OPENCV_LOG_LEVEL" not in os.environ and hasattr(cv2.utils, "logging"):  # refused before 4.13, which has it
         cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
@@ -47,6 +50,7 @@ class OpenCVVideo:
     """A `vidcls.video.protocol.Video` that OpenCV decodes."""
 
     def __init__(self, source: VideoSource) -> None:
+        check_version("opencv", VERSION)
         self._source = openable(source)  # first: it refuses what is no name at all
         self.name = source_name(source)
         self._packet_capture = cv2.VideoCapture()

@@ -12,11 +12,14 @@ import numpy.typing as npt
 from vidcls.errors import DependencyError, VideoError
 from vidcls.video.frame_index import PTS_TOLERANCE_SECONDS, REORDERED_PACKETS, Packet
 from vidcls.video.source import OPEN_SECONDS, READ_SECONDS, VideoSource, check_size, openable, source_name
+from vidcls.video.versions import check_version
 
 try:
     import av
 except ImportError as error:
     raise DependencyError(f"PyAV cannot be imported ({error}); run 'pip install \"vidcls[av]\"'") from error
+
+check_version("pyav", av.__version__)
 
 # What PyAV raises for damaged data; an IndexError where a stream turns up in the middle of a file.
 _DAMAGE = (av.FFmpegError, IndexError)
