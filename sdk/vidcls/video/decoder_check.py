@@ -22,7 +22,7 @@ from vidcls.errors import DependencyError, VideoError
 from vidcls.video import opencv
 from vidcls.video.protocol import Frame
 from vidcls.video.reader import iter_frames, read_times
-from vidcls.video.versions import NAMES, InstalledDecoder, package_version, tested_line
+from vidcls.video.versions import NAMES, InstalledDecoder, package_version, reinstall_line
 
 CLIPS = Path(__file__).with_name("reference_clips")
 # One time reckoned in two ways, in floats; the finest clock of the clips ticks every 65 us.
@@ -156,20 +156,21 @@ def _difference(
 def _levels(frame: Frame, thumbnail: str) -> int:
     """How far the mean of a part of the picture is from what it should be, at most, in grey levels."""
     expected = np.frombuffer(bytes.fromhex(thumbnail), np.uint8).reshape(_ROWS, _COLUMNS, 3)
-    return round(float(np.abs(_part_means(frame) - expected).max()))
+    return int(np.abs(_thumbnail(frame) - expected).max())
 
 
-def _part_means(frame: Frame) -> npt.NDArray[np.float64]:
-    """The mean colours of the parts of a picture: RGB [_ROWS, _COLUMNS, 3]."""
-    bands = (np.array_split(band, _edges(frame.shape[1], _COLUMNS), axis=1) for band in _bands(frame))
-    return np.array([[part.mean(axis=(0, 1)) for part in band] for band in bands])
+def _thumbnail(frame: Frame) -> npt.NDArray[np.int64]:
+    """The mean colours of the parts of a picture, rounded: RGB [_ROWS, _COLUMNS, 3]."""
+    bands = [np.array_split(band, _borders(frame.shape[1], _COLUMNS), axis=1) for band in _bands(frame)]
+    means = np.array([[part.mean(axis=(0, 1)) for part in band] for band in bands])
+    return np.floor(means + 0.5).astype(np.int64)
 
 
 def _bands(frame: Frame) -> list[Frame]:
-    return np.array_split(frame, _edges(frame.shape[0], _ROWS))
+    return np.array_split(frame, _borders(frame.shape[0], _ROWS))
 
 
-def _edges(length: int, parts: int) -> list[int]:
+def _borders(length: int, parts: int) -> list[int]:
     return [number * length // parts for number in range(1, parts)]
 
 
@@ -179,7 +180,7 @@ def _problem(decoder: InstalledDecoder, differences: list[tuple[str, _Difference
         return None
     return (
         f"{NAMES[decoder]} {_version(decoder)} decodes videos otherwise than models are proven with "
-        f"({', '.join(faults)}); {tested_line(decoder)}"
+        f"({', '.join(faults)}); {reinstall_line(decoder)}"
     )
 
 
@@ -191,5 +192,5 @@ def _is_rounding(difference: _Difference) -> bool:
 
 def _decodes_nothing(decoder: InstalledDecoder) -> str:
     is_off = decoder == "opencv" and "OPENCV_VIDEOIO_PRIORITY_FFMPEG" in os.environ
-    mend = "unset OPENCV_VIDEOIO_PRIORITY_FFMPEG" if is_off else tested_line(decoder)
+    mend = "unset OPENCV_VIDEOIO_PRIORITY_FFMPEG" if is_off else reinstall_line(decoder)
     return f"{NAMES[decoder]} can decode no video; {mend}"

@@ -51,7 +51,7 @@ def upgrade_line(decoder: InstalledDecoder) -> str:
     return f"run 'pip install --upgrade {wanted}'"
 
 
-def tested_line(decoder: InstalledDecoder) -> str:
+def reinstall_line(decoder: InstalledDecoder) -> str:
     """The command that brings the version that the tests run with."""
     wanted = " ".join(f"{package}=={TESTED[decoder]}" for package in _installed(decoder))
     return f"run 'pip install --force-reinstall {wanted}'"
