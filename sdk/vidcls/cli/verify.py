@@ -38,8 +38,9 @@ def verify(model: Path, device: str, engine: str, as_json: bool) -> None:
     elif result.ok:
         click.echo(
             f"{model}: ok on {result.device}, {result.precision}; logits within {result.max_abs_diff:.2g} "
-            f"of PyTorch's (allowed: {result.tolerance:g}); {_decoding(result.decoders)}"
+            f"of PyTorch's (allowed: {result.tolerance:g})"
         )
+        click.echo(_decoding(result.decoders))
     for decoder in result.decoders:
         if decoder.problem is not None and decoder.problem != result.problem:
             terminal.note(f"WARNING: {decoder.problem}")

@@ -38,6 +38,12 @@ _ROWS, _COLUMNS = 6, 8
 class DecoderCheck:
     """What one decoder makes of the reference clips.
 
+    Examples:
+        >>> for found in VideoClassifier("model.onnx").verify().decoders:
+        ...     print(found.name, found.ok)
+        OpenCV True
+        PyAV True
+
     Attributes:
         decoder: what `predict` calls it: "opencv" or "pyav".
         name: what people call it.

@@ -1,8 +1,7 @@
 """Which versions of OpenCV and PyAV decode the pixels that models are trained and proven with, and their pip lines.
 
-Older ones bring an FFmpeg before 8, whose conversion to RGB takes BT.709 for BT.601 (up to 37 grey levels) and rounds
-10-bit video otherwise (up to 87, measured on the reference clips). Newer ones are compared frame by frame:
-`decoder_check`.
+Older ones bring an FFmpeg before 8, which converts BT.709 video to RGB as if it were BT.601 (up to 37 grey levels on the
+reference clips) and 10-bit video otherwise too (up to 90). Newer ones are compared frame by frame: `decoder_check`.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ def check_version(decoder: InstalledDecoder, version: str) -> None:
     if _numbers(version) < _numbers(OLDEST[decoder]):
         raise DependencyError(
             f"{NAMES[decoder]} {version} decodes other pixels than {OLDEST[decoder]} and later (BT.709 video by up to "
-            f"37 grey levels, 10-bit video by up to 87); {upgrade_line(decoder)}"
+            f"37 grey levels, 10-bit video by up to 90); {upgrade_line(decoder)}"
         )
 
 

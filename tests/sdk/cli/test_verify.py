@@ -31,7 +31,7 @@ def test_verify_answers_in_json_with_the_promised_fields(model: Path) -> None:
     assert all(found["ok"] and found["problem"] is None for found in decoders)
     text = run("verify", model).stdout
     assert text.startswith(f"{model}: ok on cpu, fp32; ")
-    assert f"; OpenCV {cv2.__version__} and PyAV {av.__version__} decode right, " in text
+    assert f"\nOpenCV {cv2.__version__} and PyAV {av.__version__} decode right, " in text
 
 
 def test_verify_exits_with_1_where_the_proof_fails(tmp_path: Path) -> None:
