@@ -1,7 +1,7 @@
 """Which versions of OpenCV and PyAV decode the pixels that models are trained and proven with, and their pip lines.
 
-Older ones bring an FFmpeg before 8, which converts BT.709 video to RGB as if it were BT.601 (up to 37 grey levels on the
-reference clips) and 10-bit video otherwise too (up to 90). Newer ones are compared frame by frame: `decoder_check`.
+Older ones convert BT.709 video to RGB as if it were BT.601, which moves pixels of the reference clips by up to 37 grey
+levels, and 10-bit video otherwise too, by up to 90. Newer ones are compared frame by frame: `decoder_check`.
 """
 
 from __future__ import annotations
