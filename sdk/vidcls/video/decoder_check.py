@@ -156,7 +156,8 @@ def _difference(
     if [hashlib.sha256(frame.tobytes()).hexdigest() for frame in frames] == expected["sha256"]:
         return None
     levels = max(map(_levels, frames, expected["thumbnails"]))
-    return _Difference(what=f"by {levels} grey levels" if levels else "in single pixels", levels=levels)
+    unit = "grey level" if levels == 1 else "grey levels"
+    return _Difference(what=f"by {levels} {unit}" if levels else "in single pixels", levels=levels)
 
 
 def _levels(frame: Frame, thumbnail: str) -> int:
