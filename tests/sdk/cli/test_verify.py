@@ -13,9 +13,11 @@ import pytest
 
 from commands import json_lines, run
 from generated import contract_fields, model_weights, self_test_logits, write_model
-from vidcls.video import decoder_check
+from vidcls.video import decoder_check, versions
 from vidcls.video.protocol import Frame
 from vidcls.video.reader import iter_frames
+
+VERSIONS = {"OpenCV": cv2.__version__, "PyAV": av.__version__}
 
 
 def test_verify_answers_in_json_with_the_promised_fields(model: Path) -> None:
@@ -24,14 +26,13 @@ def test_verify_answers_in_json_with_the_promised_fields(model: Path) -> None:
     assert 0 <= difference < answer["tolerance"]
     decoders = answer.pop("decoders")
     assert answer == {"ok": True, "tolerance": 0.001, "device": "cpu", "precision": "fp32"}
-    assert [(found["name"], found["version"]) for found in decoders] == [
-        ("OpenCV", cv2.__version__),
-        ("PyAV", av.__version__),
-    ]
+    assert decoders[0]["decoder"] == decoder_check.default_decoder()
+    assert {found["name"]: found["version"] for found in decoders} == VERSIONS
     assert all(found["ok"] and found["problem"] is None for found in decoders)
     text = run("verify", model).stdout
     assert text.startswith(f"{model}: ok on cpu, fp32; ")
-    assert f"\nOpenCV {cv2.__version__} and PyAV {av.__version__} decode right, " in text
+    names = " and ".join(f"{found['name']} {found['version']}" for found in decoders)
+    assert f"\n{names} decode right, " in text
 
 
 def test_verify_exits_with_1_where_the_proof_fails(tmp_path: Path) -> None:
@@ -65,17 +66,20 @@ def test_verify_exits_with_1_where_the_decoder_decodes_other_pixels(
     assert [found["ok"] for found in answer["decoders"]] == [False, True]
     (message,) = result.stderr.splitlines()
     assert message == f"Error: {model}: on cpu, {answer['decoders'][0]['problem']}"
-    assert f"OpenCV {cv2.__version__} decodes videos otherwise than" in message
+    name = versions.NAMES[decoder_check.default_decoder()]
+    assert f"{name} {VERSIONS[name]} decodes videos otherwise than" in message
     assert "(BT.709 H.264 by 30 grey levels); run 'pip install " in message
     assert run("verify", model, code=1).stdout == ""
 
 
 def test_verify_warns_of_a_decoder_that_is_not_the_default_one(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (other,) = {"opencv", "pyav"} - {decoder_check.default_decoder()}
+    default = decoder_check.default_decoder()
+    (other,) = {"opencv", "pyav"} - {default}
     spoil(monkeypatch, other)
     result = run("verify", model)
-    assert f"OpenCV {cv2.__version__} decodes right, " in result.stdout
-    assert result.stderr.startswith(f"WARNING: PyAV {av.__version__} decodes videos otherwise than")
+    right, wrong = versions.NAMES[default], versions.NAMES[other]  # type: ignore[index]
+    assert f"{right} {VERSIONS[right]} decodes right, " in result.stdout
+    assert result.stderr.startswith(f"WARNING: {wrong} {VERSIONS[wrong]} decodes videos otherwise than")
 
 
 def spoil(monkeypatch: pytest.MonkeyPatch, spoilt: str) -> None:
