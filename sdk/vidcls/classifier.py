@@ -121,7 +121,8 @@ class VideoClassifier:
             views: windows of the model's clip length, spread evenly over the video; one lies in
                 the middle.
             crops: 1 (middle) or 3 (along the long side). The logits are the mean over views x crops.
-            decoder: "auto" is OpenCV, and PyAV for a codec that this build of OpenCV lacks; "opencv"; "pyav".
+            decoder: "pyav" (vidcls[av]), "opencv", or "auto": PyAV where it is installed, for its speed, else
+                OpenCV. Their pixels are the same; what OpenCV cannot give is refused.
 
         Raises:
             VideoError: the video cannot be opened or has no usable frame.
@@ -204,6 +205,7 @@ class VideoClassifier:
         pace: Pace = "realtime",
         step_seconds: float | None = None,
         timeout_seconds: float = 5.0,
+        decoder: Decoder = "auto",
     ) -> Stream:
         """Classify what a camera sees now, or a file as if it was filmed now, window after window.
 
@@ -224,6 +226,7 @@ class VideoClassifier:
                 each time.
             step_seconds: from one window's start to the next one's; by default half a window.
             timeout_seconds: a network stream that cannot be opened, or is silent, for so long is lost.
+            decoder: of a file, as for `predict`; cameras and live streams are read by OpenCV.
 
         Raises:
             VideoError: the source cannot be opened; while iterating, a file cannot be decoded.
@@ -237,9 +240,12 @@ class VideoClassifier:
             pace=pace,
             step_seconds=step_seconds,
             timeout_seconds=timeout_seconds,
+            decoder=decoder,
         )
 
-    def timeline(self, video: VideoSource, *, change_odds: float = CHANGE_ODDS) -> list[Segment]:
+    def timeline(
+        self, video: VideoSource, *, change_odds: float = CHANGE_ODDS, decoder: Decoder = "auto"
+    ) -> list[Segment]:
         """Say what happens when in a whole video: segments without gaps, from its start to its end.
 
         Windows step by half the clip length; a border lies in the middle of a window, so a segment
@@ -254,21 +260,22 @@ class VideoClassifier:
             video: path or URL, of any length.
             change_odds: a change of label counts only if it makes the windows' answers together this
                 many times more probable; at least 1, which takes every change.
+            decoder: as for `predict`.
 
         Raises:
             VideoError, ModelError: as for `predict`.
             ValueError: change_odds is less than 1.
         """
         check_change_odds(change_odds)
-        with self.stream(video, pace="fastest") as records:
-            return list(segments(records, duration=records.duration or 0.0, change_odds=change_odds))
+        with self.stream(video, pace="fastest", decoder=decoder) as records:
+            return list(segments(records, duration=lambda: records.duration or 0.0, change_odds=change_odds))
 
     def verify(self) -> Verification:
         """Prove on this device that the answers are still the trained model's.
 
         The file must hash to what its contract records, and the logits of a generated clip must be
-        PyTorch's, within the tolerance that the contract states. Small reference clips must come out of the
-        decoder that `predict` takes as the frames that are stored beside them, on x86-64 bit for bit.
+        PyTorch's, within the tolerance that the contract states. Small reference clips must come out of every
+        decoder that is installed as the frames that are stored beside them, on x86-64 bit for bit.
 
         Examples:
             >>> VideoClassifier("model.onnx").verify().ok

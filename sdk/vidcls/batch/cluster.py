@@ -195,7 +195,7 @@ class _Actor:
             self._classifier.predict_clips,
             views=self._settings.views,
             crops=self._settings.crops,
-            decoder="auto",
+            decoder=self._settings.decoder,
             fetch=fetched,
         )
         rows = {}

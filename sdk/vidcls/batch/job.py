@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from vidcls.batch.parts import Parts
+from vidcls.video.reader import Decoder
 from vidcls.video.source import source_name
 
 # Few enough to lose little with an actor, many enough to keep files and messages few.
@@ -24,6 +25,7 @@ class Settings:
 
     views: int = 1
     crops: int = 1
+    decoder: Decoder = "auto"
     top_k: int = 5
     actors: int | None = None
     gpus_per_actor: float = 0.0

@@ -14,6 +14,7 @@ from vidcls.cli import options, terminal
 if TYPE_CHECKING:
     from vidcls.batch.answers import Summary
     from vidcls.batch.job import Job
+    from vidcls.video.reader import Decoder
 
 
 @click.command()
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 )
 @click.option("--top-k", type=click.IntRange(min=1), default=5, show_default=True, help="Labels to keep per video.")
 @options.views_and_crops
+@options.decoder
 @options.as_json
 def batch(
     model: Path,
@@ -44,6 +46,7 @@ def batch(
     top_k: int,
     views: int,
     crops: str,
+    decoder: Decoder,
     as_json: bool,
 ) -> None:
     """Classify all videos of SOURCE on Ray, on this machine or a cluster, into a folder of Parquet files.
@@ -59,7 +62,14 @@ def batch(
         from vidcls.batch.listing import list_source
 
         options.open_classifier(model, "cpu", views=views, crops=crops)  # a bad model is better named before Ray starts
-        settings = Settings(views=views, crops=int(crops), top_k=top_k, actors=actors, gpus_per_actor=gpus_per_actor)
+        settings = Settings(
+            views=views,
+            crops=int(crops),
+            decoder=decoder,
+            top_k=top_k,
+            actors=actors,
+            gpus_per_actor=gpus_per_actor,
+        )
         job = plan(model, list_source(source), output, settings=settings)
         if job.done:
             terminal.note(f"{output} has {job.done} of the {job.done + len(job.waiting)} videos already")

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from vidcls.cli import options, terminal
+
+if TYPE_CHECKING:
+    from vidcls.video.reader import Decoder
 
 
 @click.command()
@@ -16,10 +20,11 @@ from vidcls.cli import options, terminal
 @click.option(
     "--runs", type=click.IntRange(min=1), default=10, show_default=True, help="Predictions to take medians of."
 )
+@options.decoder
 @options.device
 @options.engine
 @options.as_json
-def bench(model: Path, video: str, runs: int, device: str, engine: str, as_json: bool) -> None:
+def bench(model: Path, video: str, runs: int, decoder: Decoder, device: str, engine: str, as_json: bool) -> None:
     """Time MODEL on VIDEO here, from the file to the answer, in a fresh process.
 
     load_s is importing and opening, first_prediction_s runs from the start of the process to the first
@@ -28,7 +33,7 @@ def bench(model: Path, video: str, runs: int, device: str, engine: str, as_json:
     with terminal.exit_codes():
         from vidcls.diagnostics.benchmark import benchmark
 
-        result = benchmark(model, video, runs=runs, device=device, engine=engine, track=terminal.track)
+        result = benchmark(model, video, runs=runs, decoder=decoder, device=device, engine=engine, track=terminal.track)
     if as_json:
         terminal.print_json(dataclasses.asdict(result))
         return

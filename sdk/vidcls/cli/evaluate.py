@@ -15,12 +15,14 @@ from vidcls.cli import options, terminal
 if TYPE_CHECKING:
     from vidcls import Prediction, VideoClassifier, VideoError
     from vidcls.evaluation.metrics import Scores
+    from vidcls.video.reader import Decoder
 
 
 @click.command()
 @options.model
 @click.argument("data_dir", type=click.Path(path_type=Path))
 @options.views_and_crops
+@options.decoder
 @options.device
 @click.option(
     "--report",
@@ -29,7 +31,14 @@ if TYPE_CHECKING:
 )
 @options.as_json
 def evaluate(
-    model: Path, data_dir: Path, views: int, crops: str, device: str, report: Path | None, as_json: bool
+    model: Path,
+    data_dir: Path,
+    views: int,
+    crops: str,
+    decoder: Decoder,
+    device: str,
+    report: Path | None,
+    as_json: bool,
 ) -> None:
     """Measure accuracy on DATA_DIR, which holds one folder of videos per label.
 
@@ -42,7 +51,7 @@ def evaluate(
         from vidcls.evaluation.report import write_pictures
 
         classifier = options.open_classifier(model, device, views=views, crops=crops)
-        answers = _answers(classifier, data_dir, views=views, crops=int(crops))
+        answers = _answers(classifier, data_dir, views=views, crops=int(crops), decoder=decoder)
         problems = [answer for _, _, answer in answers if isinstance(answer, Exception)]
         for problem in problems:
             terminal.note(f"Error: {problem}")
@@ -73,13 +82,13 @@ def evaluate(
 
 
 def _answers(
-    classifier: VideoClassifier, data_dir: Path, *, views: int, crops: int
+    classifier: VideoClassifier, data_dir: Path, *, views: int, crops: int, decoder: Decoder
 ) -> list[tuple[Path, int, Prediction | VideoError]]:
     """(path, true class, answer) of every video."""
     from vidcls.video.folders import labelled_videos
 
     videos = labelled_videos(data_dir, classifier.labels)
-    predictions = classifier.predict_many([path for path, _ in videos], views=views, crops=crops)
+    predictions = classifier.predict_many([path for path, _ in videos], views=views, crops=crops, decoder=decoder)
     answers = terminal.track(predictions, label="evaluating", length=len(videos))
     return [(*video, answer) for video, answer in zip(videos, answers, strict=True)]
 

@@ -38,7 +38,7 @@ decoder = click.option(
     type=click.Choice(["auto", "opencv", "pyav"]),
     default="auto",
     show_default=True,
-    help="auto is OpenCV, and PyAV (vidcls[av]) for codecs that OpenCV lacks.",
+    help="auto is PyAV where it is installed (vidcls[av]), else OpenCV; their pixels are the same.",
 )
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from vidcls.figures.timeline import Thumbnails
     from vidcls.temporal.record import Record
     from vidcls.temporal.timeline import Segment
+    from vidcls.video.reader import Decoder
 
 
 @click.command()
@@ -35,8 +36,17 @@ if TYPE_CHECKING:
     show_default=True,
     help="A change of label counts if it makes all answers together this many times more probable.",
 )
+@options.decoder
 @options.device
-def timeline(model: Path, video: str, form: str | None, plot: Path | None, change_odds: float, device: str) -> None:
+def timeline(
+    model: Path,
+    video: str,
+    form: str | None,
+    plot: Path | None,
+    change_odds: float,
+    decoder: Decoder,
+    device: str,
+) -> None:
     """Say what happens when in VIDEO (a path or a URL), of any length.
 
     Windows of the model's clip length step through it by half their length; neighbouring stretches under the same
@@ -52,16 +62,17 @@ def timeline(model: Path, video: str, form: str | None, plot: Path | None, chang
             check_format(plot)
         classifier = options.open_classifier(model, device)
         if terminal.is_interactive():
-            terminal.note(f"{model}: {classifier.device}; reading the times of the video's frames")
+            terminal.note(f"{model}: {classifier.device}; reading the times of the video's packets")
         found = []
-        with classifier.stream(video, pace="fastest") as stream:
+        with classifier.stream(video, pace="fastest", decoder=decoder) as stream:
             duration = stream.duration or 0.0
             thumbnails = Thumbnails(duration=duration)
             if form == "csv":
                 click.echo(csv_line(CSV_HEADER))
             with terminal.progress(stream, label="windows", length=stream.total) as bar:
                 records = _collected(bar, thumbnails) if plot is not None else bar
-                for number, segment in enumerate(segments(records, duration=duration, change_odds=change_odds), 1):
+                found_so_far = segments(records, duration=lambda: stream.duration or 0.0, change_odds=change_odds)
+                for number, segment in enumerate(found_so_far, 1):
                     terminal.clear_progress()
                     click.echo(_printed(segment, form=form, number=number))
                     found.append(segment)

@@ -16,11 +16,14 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from vidcls.diagnostics import child
 from vidcls.errors import VidclsError
 from vidcls.progress import Track, untracked
+
+if TYPE_CHECKING:
+    from vidcls.video.reader import Decoder
 
 T = TypeVar("T")
 
@@ -57,6 +60,7 @@ def benchmark(
     video: str | Path,
     *,
     runs: int,
+    decoder: Decoder = "auto",
     device: str = "auto",
     engine: str = "onnxruntime",
     track: Track = untracked,
@@ -66,6 +70,7 @@ def benchmark(
     Args:
         model, video: paths; the video may be a URL.
         runs: predictions to take medians of, at least 1.
+        decoder: as for `VideoClassifier.predict`.
         device, engine: as for `VideoClassifier`.
         track: follows both loops of `runs` predictions.
 
@@ -80,7 +85,7 @@ def benchmark(
     """
     if runs < 1:
         raise ValueError(f"runs is {runs}, expected at least 1")
-    arguments = [str(model), str(video), str(runs), device, engine, repr(time.time())]
+    arguments = [str(model), str(video), str(runs), decoder, device, engine, repr(time.time())]
     with child.start("vidcls.diagnostics.benchmark", arguments, stderr=None) as process:
         messages = _messages(process)
         next(messages, None)  # the first prediction
@@ -104,10 +109,19 @@ def _messages(process: subprocess.Popen[bytes]) -> Iterator[dict[str, Any]]:
 
 def main(arguments: Sequence[str]) -> None:
     """Measure: send a message after each prediction, and last a Benchmark's fields, or an error."""
-    model, video, runs, device, engine, started = arguments
+    model, video, runs, decoder, device, engine, started = arguments
     send = child.answers()
     try:
-        result = _measure(model, video, runs=int(runs), device=device, engine=engine, started=float(started), send=send)
+        result = _measure(
+            model,
+            video,
+            runs=int(runs),
+            decoder=decoder,  # type: ignore[arg-type]
+            device=device,
+            engine=engine,
+            started=float(started),
+            send=send,
+        )
         send(dataclasses.asdict(result))
     except VidclsError as error:
         send({"error": str(error)})
@@ -118,6 +132,7 @@ def _measure(
     video: str,
     *,
     runs: int,
+    decoder: Decoder,
     device: str,
     engine: str,
     started: float,
@@ -135,14 +150,14 @@ def _measure(
     quiet_decoders()
     classifier = VideoClassifier(model, device=device, engine=engine)  # type: ignore[arg-type]
     load_s = time.perf_counter() - before
-    classifier.predict(video)
+    classifier.predict(video, decoder=decoder)
     first_prediction_s = time.time() - started
     send({"first prediction": 1})
 
     one_by_one, many = _LOOPS
-    timings = [classifier.predict(video).timing_ms for _ in sent(range(runs), one_by_one)]
+    timings = [classifier.predict(video, decoder=decoder).timing_ms for _ in sent(range(runs), one_by_one)]
     before = time.perf_counter()
-    for answer in sent(classifier.predict_many(itertools.repeat(video, runs)), many):
+    for answer in sent(classifier.predict_many(itertools.repeat(video, runs), decoder=decoder), many):
         if isinstance(answer, VidclsError):
             raise answer
     seconds = time.perf_counter() - before

@@ -20,7 +20,7 @@ from vidcls.preprocessing import crop_frame
 from vidcls.temporal.record import Record
 from vidcls.temporal.windows import Window, pick_frames, sliding_starts
 from vidcls.video.frame_index import FrameIndex
-from vidcls.video.reader import open_video
+from vidcls.video.reader import Decoder, open_video
 from vidcls.video.source import VideoSource
 
 
@@ -35,7 +35,9 @@ class FileWindows:
     frames turn out to be missing; windows that were handed out before are not handed out again.
     """
 
-    def __init__(self, source: VideoSource, contract: Contract, *, step_seconds: float) -> None:
+    def __init__(
+        self, source: VideoSource, contract: Contract, *, step_seconds: float, decoder: Decoder = "auto"
+    ) -> None:
         """Open the file and go through its packets.
 
         Raises:
@@ -43,7 +45,7 @@ class FileWindows:
         """
         self._contract, self._step = contract, step_seconds
         with ExitStack() as opened:
-            self._reader = opened.enter_context(open_video(source))
+            self._reader = opened.enter_context(open_video(source, decoder=decoder))
             self._use(self._reader.index)
             # Closed by whoever iterates, since that may be another thread, which must not lose the file while it reads.
             self._open = opened.pop_all()
@@ -99,8 +101,17 @@ class FileSource:
     def __init__(self, windows: FileWindows) -> None:
         self._windows = windows
         self._stopping = False
-        self.total, self.duration = len(windows.starts), windows.duration
         self.picture: npt.NDArray[np.uint8] | None = None
+
+    @property
+    def total(self) -> int:
+        """How many records there will be."""
+        return len(self._windows.starts)
+
+    @property
+    def duration(self) -> float:
+        """Length of the video in seconds; final when the last record is out."""
+        return self._windows.duration
 
     def stop(self) -> None:
         """Let the next record be none."""

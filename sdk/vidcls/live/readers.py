@@ -13,7 +13,7 @@ import cv2
 from vidcls.errors import VideoError
 from vidcls.live.capture import POLL_SECONDS, Capture, Reader
 from vidcls.video.protocol import Frame
-from vidcls.video.reader import VideoReader, open_video
+from vidcls.video.reader import Decoder, VideoReader, open_video
 from vidcls.video.source import VideoSource, cannot_be_opened, openable, source_name
 from vidcls.video.versions import check_version
 
@@ -30,7 +30,7 @@ AT_ONCE_SECONDS = 2.0
 _logger = logging.getLogger("vidcls")
 
 
-def read_paced(source: VideoSource, *, timeout_seconds: float) -> Reader:
+def read_paced(source: VideoSource, *, timeout_seconds: float, decoder: Decoder) -> Reader:
     """Read a file at its own pace, as if it was being filmed now.
 
     Raises:
@@ -38,7 +38,7 @@ def read_paced(source: VideoSource, *, timeout_seconds: float) -> Reader:
     """
     opened = ExitStack()
     with ExitStack() as opening:
-        reader = opening.enter_context(open_video(source, timeout_seconds=timeout_seconds))
+        reader = opening.enter_context(open_video(source, decoder=decoder, timeout_seconds=timeout_seconds))
         reader.index  # noqa: B018 - where the file is refused, it is refused here
         opened = opening.pop_all()
 

@@ -19,7 +19,7 @@ from vidcls.live.readers import read_live, read_paced
 from vidcls.prediction import Prediction
 from vidcls.schema import check_choice
 from vidcls.temporal.record import Record
-from vidcls.video.reader import EndlessError
+from vidcls.video.reader import Decoder, EndlessError
 from vidcls.video.source import VideoSource, is_live
 
 Pace: TypeAlias = Literal["realtime", "fastest"]
@@ -87,6 +87,7 @@ def open_stream(
     pace: Pace,
     step_seconds: float | None,
     timeout_seconds: float,
+    decoder: Decoder,
 ) -> Stream:
     """Open a source; see VideoClassifier.stream."""
     check_choice("pace", pace, get_args(Pace))
@@ -99,18 +100,20 @@ def open_stream(
     if pace == "fastest":
         if isinstance(source, int):
             raise ValueError(f"pace is 'fastest', but camera {source} has a pace of its own; take 'realtime'")
-        return Stream(FileSource(FileWindows(source, contract, step_seconds=step)), classify)
-    reader = _reader(source, timeout_seconds=timeout_seconds)
+        return Stream(FileSource(FileWindows(source, contract, step_seconds=step, decoder=decoder)), classify)
+    reader = _reader(source, timeout_seconds=timeout_seconds, decoder=decoder)
     return Stream(LiveSource(Capture(reader, contract, step_seconds=step)), classify)
 
 
-def _reader(source: int | VideoSource, *, timeout_seconds: float) -> Reader:
-    if is_live(source):
-        return read_live(source, timeout_seconds=timeout_seconds)
-    try:
-        return read_paced(source, timeout_seconds=timeout_seconds)  # type: ignore[arg-type]
-    except EndlessError as endless:
-        return read_live(endless.url, timeout_seconds=timeout_seconds)
+def _reader(source: int | VideoSource, *, timeout_seconds: float, decoder: Decoder) -> Reader:
+    if not is_live(source):
+        try:
+            return read_paced(source, timeout_seconds=timeout_seconds, decoder=decoder)  # type: ignore[arg-type]
+        except EndlessError as endless:
+            source = endless.url
+    if decoder != "auto":
+        raise ValueError(f"decoder is {decoder!r}; a live source can have only 'auto', which is OpenCV there")
+    return read_live(source, timeout_seconds=timeout_seconds)
 
 
 class LiveSource:

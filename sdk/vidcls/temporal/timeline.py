@@ -14,7 +14,7 @@ import csv
 import io
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -57,10 +57,16 @@ def check_change_odds(change_odds: float) -> None:
         raise ValueError(f"change_odds is {change_odds}, expected at least 1")
 
 
-def segments(records: Iterable[Record], *, duration: float, change_odds: float) -> Iterator[Segment]:
-    """The segments of a whole video of `duration` seconds, from its windows in order, half a clip apart.
+def segments(records: Iterable[Record], *, duration: Callable[[], float], change_odds: float) -> Iterator[Segment]:
+    """The segments of a whole video, from its windows in order, half a clip apart.
 
     A segment is handed out as soon as it is sure where it ends.
+
+    Args:
+        records: of its windows.
+        duration: gives the video's length in seconds, asked with each window: where a file turns out to be damaged,
+            it is known only at the end.
+        change_odds: how many times more probable a change of label has to make all answers together.
     """
     windows = _tapped_windows(records, duration=duration)
     start = 0.0
@@ -73,7 +79,7 @@ def segments(records: Iterable[Record], *, duration: float, change_odds: float) 
         border.append(float(probabilities[first]))
         yield _segment(start, middle, labels[first], inside or border)
         start, inside, border = middle, [], [float(probabilities[second])]
-    yield _segment(start, duration, labels[second], inside or border)
+    yield _segment(start, duration(), labels[second], inside or border)
 
 
 Tapped = tuple[float, tuple[str, ...], npt.NDArray[np.float64]]
@@ -113,11 +119,11 @@ def _trace(decided: list[tuple[Tapped, npt.NDArray[np.intp]]], last: int) -> lis
     return found[::-1]
 
 
-def _tapped_windows(records: Iterable[Record], *, duration: float) -> Iterator[Tapped]:
+def _tapped_windows(records: Iterable[Record], *, duration: Callable[[], float]) -> Iterator[Tapped]:
     """(middle in seconds, labels, probabilities) of every window: all that is kept of it."""
     for record in records:
         start, end = record.window
-        yield (start + min(end, duration)) / 2, record.prediction.labels, record.prediction.probabilities
+        yield (start + min(end, duration())) / 2, record.prediction.labels, record.prediction.probabilities
 
 
 def _segment(start: float, end: float, label: str, scores: list[float]) -> Segment:
