@@ -7,11 +7,12 @@ by bytes.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import itertools
 import struct
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
@@ -32,8 +33,10 @@ from videos import (
     Painted,
     even_stamps,
     paint,
+    painted,
     patch,
-    write_painted,
+    reference_pixels,
+    x264,
 )
 
 RATE = Fraction(25)
@@ -164,7 +167,7 @@ FRAGMENTS = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
 def _dash_segment(folder: Path, *, states: Literal["mvhd", "mehd", "sidx"]) -> Awkward:
     """The beginning that all segments share, and the seventh of ten: the film is said to last ten seconds."""
     whole = io.BytesIO()
-    film = Film(numbers=range(250), encoding=replace(H264, gop=25))
+    film = Film(numbers=range(250), encoding=replace(x264(scenecut=0), gop=25))
     flags = FRAGMENTS if states != "sidx" else {"movflags": "dash+frag_keyframe+empty_moov+default_base_moof"}
     write_tracks(whole, film, container_format="mp4", **flags)
     content = whole.getvalue()
@@ -202,7 +205,10 @@ def _edited(folder: Path, *, frames: int, gop: int, shown: Sequence[tuple[int, i
     begin, clock = surgery.first_composition(path)
     tick = clock // 25
     surgery.edit_list(path, [(begin + first * tick, (last + 1 - first) * tick) for first, last in shown])
-    return right(path, [number for first, last in shown for number in range(first, last + 1)])
+    numbers = [number for first, last in shown for number in range(first, last + 1)]
+    video = by_reference(right(path, numbers))  # between two edits FFmpeg leaves room for what is decoded before it
+    assert video.numbers == numbers
+    return video
 
 
 # Transport streams.
@@ -235,7 +241,7 @@ def _two_programs(folder: Path) -> Awkward:
     path = folder / "programs.ts"
     mixed = itertools.zip_longest(one, two)
     path.write_bytes(b"".join(packet for pair in mixed for packet in pair if packet is not None))
-    return right(path)
+    return by_reference(right(path, opencv="either"))
 
 
 def _from_the_middle(folder: Path) -> Awkward:
@@ -258,14 +264,14 @@ def _dropped(encoding: Encoding, *, clock: Literal["known", "open"]) -> Make:
     def make(folder: Path) -> Awkward:
         path = folder / "dropped.avi"
         write_tracks(path, Film(numbers=ticks, ticks=ticks, encoding=encoding))
-        times = [tick / RATE for tick in ticks]
-        return Awkward(path=path, times=times, numbers=ticks, clock=clock)
+        return by_reference(right(path, ticks, clock=clock))
 
     return make
 
 
 # Pictures of two sizes.
 
+PICTURES = av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails
 SMALL, LARGE = (WIDTH, HEIGHT), (2 * WIDTH, 2 * HEIGHT)
 
 
@@ -357,6 +363,12 @@ def default_second(name: str) -> Make:
     return made_of(preview, film, name=name, verdict={"opencv": "refuses"})
 
 
+def _two_in_ts(folder: Path) -> Awkward:
+    """Two tracks in one program, of which none is marked: FFmpeg's rule decides."""
+    write_tracks(folder / "two.ts", PREVIEW, Film())
+    return by_reference(right(folder / "two.ts", opencv="either"))
+
+
 # Files without an end, or with a wrong one.
 
 
@@ -395,15 +407,15 @@ def without_end(name: str, container_format: str, encoding: Encoding = H264) -> 
     return make
 
 
-def cut_off(make: Callable[[Path], Painted], *, keep: float | int, share: float | None, refusal: str | None = None) -> Make:
-    """The beginning of a file. `share` is how much of the frames are left, where the file shows that some are not."""
+def cut_off(make: Make, *, packets: int, **verdict: Any) -> Make:
+    """The first `packets` of a file and the beginning of the next."""
 
     def cut(folder: Path) -> Awkward:
         video = make(folder)
-        content = video.path.read_bytes()
-        video.path.write_bytes(content[: keep if isinstance(keep, int) else int(len(content) * keep)])
-        left = len(decoded(video.path))
-        return right(video.path, video.numbers[:left], share=share if share is None else left / len(video.numbers), refusal=refusal)
+        with av.open(str(video.path)) as container:
+            place = [packet.pos for packet in container.demux(video=0) if packet.size][packets]
+        video.path.write_bytes(video.path.read_bytes()[: place + 2])
+        return by_reference(replace(video, **verdict))
 
     return cut
 
@@ -411,13 +423,32 @@ def cut_off(make: Callable[[Path], Painted], *, keep: float | int, share: float 
 def decoded(path: Path | str) -> list[Any]:
     """PyAV's frames of the film in decode order, up to the first that cannot be decoded."""
     found: list[Any] = []
-    with av.open(str(path)) as container:
-        try:
-            for frame in container.decode(container.streams.best("video")):
-                found.append(frame)
-        except av.FFmpegError:
-            pass
+    with av.open(str(path)) as container, contextlib.suppress(av.FFmpegError):
+        found.extend(container.decode(film_stream(container)))
     return found
+
+
+def film_stream(container: Any) -> Any:
+    """The best video stream by FFmpeg's rule, where that is no picture that goes with the film, else the first."""
+    best = container.streams.best("video")
+    films = [stream for stream in container.streams.video if not stream.disposition & PICTURES]
+    return best if best in films else films[0]
+
+
+def by_reference(video: Awkward) -> Awkward:
+    """The same, where a demuxer's rules and not its making say what is in it: as PyAV decodes it.
+
+    Times that do not increase in decode order do not count.
+    """
+    frames = decoded(video.path)
+    times = [frame.pts * frame.time_base for frame in frames]
+    increasing = all(early < late for early, late in itertools.pairwise(times))
+    return replace(
+        video,
+        times=[time - times[0] for time in times] if increasing else even_stamps(len(frames), RATE),
+        numbers=[painted(reference_pixels(frame)) for frame in frames],
+        sizes=tuple(sorted({(frame.width, frame.height) for frame in frames})),
+    )
 
 
 # Durations and counts: the box, the bytes after its name, and how many.
@@ -459,6 +490,7 @@ def _unfinished_avi(folder: Path) -> Awkward:
     return right(video.path)
 
 
+STRAY = r"only \d+\.\d\d s of the \d+\.\d\d s .*can be decoded"
 FRONT = {"movflags": "+faststart"}
 SMALL_FIRST, LARGE_FIRST = (SMALL, LARGE), (LARGE, SMALL)
 
@@ -468,8 +500,11 @@ KINDS: dict[str, Make] = {
         f"sound much longer than the film in {ending}": made_of(
             Film(numbers=range(25)), Sound(seconds=20), name=f"sound.{ending}", numbers=range(25)
         )
-        for ending in ("flv", "mkv", "ts", "mp4", "avi", "mov")
+        for ending in ("flv", "mkv", "ts", "mp4", "mov")
     },
+    "sound much longer than the film in avi": made_of(
+        Film(numbers=range(25), encoding=MPEG4), Sound(seconds=20), name="sound.avi", numbers=range(25)
+    ),
     "film longer than the sound": made_of(Film(), Sound(seconds=0.3), name="film.mp4"),
     "film longer than the sound in mkv": made_of(Film(), Sound(seconds=0.3), name="film.mkv"),
     # Parts of a film.
@@ -498,10 +533,12 @@ KINDS: dict[str, Make] = {
     "h264 grows": lambda folder: _ts_size_changes(folder, sizes=SMALL_FIRST),
     "h264 shrinks": lambda folder: _ts_size_changes(folder, sizes=LARGE_FIRST),
     "mjpeg grows": lambda folder: _size_changes(folder, name="sizes.avi", sizes=SMALL_FIRST, encoding=MJPEG),
+    "mjpeg shrinks": lambda folder: _size_changes(folder, name="sizes.avi", sizes=LARGE_FIRST, encoding=MJPEG),
     "mpeg2 shrinks": lambda folder: _size_changes(
-        folder, name="sizes.avi", sizes=LARGE_FIRST, encoding=replace(MPEG2, b_frames=0)
+        folder, name="sizes.avi", sizes=LARGE_FIRST, encoding=replace(MPEG2, b_frames=0, options={"flags": "low_delay"})
     ),
     "vp9 grows": lambda folder: _size_changes(folder, name="sizes.webm", sizes=SMALL_FIRST, encoding=VP9),
+    "vp9 shrinks": lambda folder: _size_changes(folder, name="sizes.webm", sizes=LARGE_FIRST, encoding=VP9),
     # Other pictures.
     "cover before the film": lambda folder: _covered(folder, name="cover.mp4", before=b"trak"),
     "cover before the film in m4a": lambda folder: _covered(folder, name="cover.m4a", before=b"trak"),
@@ -510,7 +547,7 @@ KINDS: dict[str, Make] = {
     "chapters with thumbnails": _thumbnails,
     "preview before the film in mkv": default_second("preview.mkv"),
     "preview before the film in mp4": default_second("preview.mp4"),
-    "preview before the film in ts": made_of(PREVIEW, Film(), name="preview.ts", verdict={"opencv": "either"}),
+    "two films in ts": _two_in_ts,
     "preview behind the film": made_of(Film(), PREVIEW, name="preview.mkv"),
     # Without a length.
     "piped webm": without_end("piped.webm", "webm", VP9),
@@ -519,11 +556,18 @@ KINDS: dict[str, Make] = {
     "recorded hls": _hls,
     "unfinished avi": _unfinished_avi,
     # Cut off.
-    "mp4 cut off": cut_off(_plain("front.mp4", **FRONT), keep=0.6, share=0.5),
-    "mkv cut off": cut_off(_plain("cut.mkv"), keep=0.6, share=0.5),
-    "avi cut off": cut_off(_plain("cut.avi", encoding=MPEG4), keep=0.6, share=0.5),
-    "ts cut off": cut_off(_plain("cut.ts"), keep=0.6, share=None),
-    "flv cut off": cut_off(_plain("cut.flv"), keep=0.6, share=None),
+    "mp4 cut off": cut_off(_plain("front.mp4", **FRONT), packets=25, share=0.5),
+    "mkv cut off": cut_off(_plain("cut.mkv"), packets=25, share=0.5),
+    "avi cut off": cut_off(_plain("cut.avi", encoding=MPEG4), packets=25, share=0.5),
+    "mp4 of which little is left": cut_off(_plain("little.mp4", frames=400, **FRONT), packets=12, share=0.03),
+    "header of an mp4 with stray frames": cut_off(_plain("stray.mp4", frames=400, **FRONT), packets=3, refusal=STRAY),
+    "header of an mkv with stray frames": cut_off(_plain("stray.mkv", frames=400), packets=3, refusal=STRAY),
+    "header of an avi with stray frames": cut_off(
+        _plain("stray.avi", frames=400, encoding=MPEG4), packets=3, refusal=STRAY
+    ),
+    "fragmented mp4 cut off": cut_off(_plain("fragments.mp4", **FRAGMENTS), packets=25, share=None),
+    "ts cut off": cut_off(_plain("cut.ts"), packets=25, share=None),
+    "flv cut off": cut_off(_plain("cut.flv"), packets=25, share=None),
     # Wrong numbers.
     "avi that states ten times the frames": _avi(500),
     "avi that states no frames": _avi(0),

@@ -1,0 +1,293 @@
+"""One verdict at every door: videos whose containers mislead, through all of them and both decoders.
+
+`VIDCLS_FULL_MATRIX=1 pytest tests/sdk/video/test_doors.py` takes every kind through every door without PyAV too.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+import awkward
+from generated import write_model
+from sdk.video import doors
+from sdk.video.doors import DOORS, KIND, Right
+from vidcls import VideoClassifier, VideoError
+from vidcls.video.reader import Decoder
+
+FULL = os.environ.get("VIDCLS_FULL_MATRIX") == "1"
+DECODERS: tuple[Decoder, ...] = ("opencv", "pyav", "auto")
+NO_VERDICT_WITHOUT_FOLDER = {"recorded hls": {"evaluate", "training's cache", "training's check"}}
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_model(tmp_path_factory.mktemp("model") / "model.onnx", **KIND)
+
+
+@pytest.fixture(scope="module")
+def classifier(model: Path) -> VideoClassifier:
+    return VideoClassifier(model, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Right]:
+    """The video of a kind, and what is right about it; made once."""
+    found: dict[str, Right] = {}
+
+    def make(kind: str) -> Right:
+        if kind not in found:
+            found[kind] = Right(video=awkward.KINDS[kind](tmp_path_factory.mktemp("awkward")))
+        return found[kind]
+
+    return make
+
+
+@contextmanager
+def refused(right: Right, *, decoder: Decoder = "auto") -> Iterator[None]:
+    """Where the verdict is a refusal, it has to be raised inside; and where OpenCV cannot give the film, that."""
+    if right.video.refusal is not None:
+        with pytest.raises(VideoError, match=right.video.refusal):
+            yield
+    elif decoder == "opencv" and right.video.opencv == "refuses":
+        with pytest.raises(VideoError, match=r"vidcls\[av\]"):
+            yield
+    elif decoder == "opencv" and right.video.opencv == "either":
+        try:
+            yield
+        except VideoError as error:
+            assert "vidcls[av]" in str(error)  # noqa: PT017 - either is right
+    else:
+        yield
+
+
+@pytest.mark.parametrize("kind", awkward.KINDS)
+def test_the_kinds_are_what_they_are_said_to_be(kind: str, made: Callable[[str], Right]) -> None:
+    """By PyAV in decode order."""
+    video = made(kind).video
+    again = awkward.by_reference(video)
+    assert again.numbers == video.numbers
+    assert set(again.sizes) == set(video.sizes)
+    assert again.times == video.times
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+@pytest.mark.parametrize("kind", awkward.KINDS)
+def test_every_decoder_gives_the_film(kind: str, decoder: Decoder, made: Callable[[str], Right]) -> None:
+    right = made(kind)
+    with refused(right, decoder=decoder):
+        doors.frames_door(right, right.video.path, decoder=decoder)
+
+
+@pytest.mark.parametrize("decoder", ["opencv", "pyav"])
+@pytest.mark.parametrize("kind", awkward.KINDS)
+def test_every_decoder_gives_one_verdict(
+    kind: str, decoder: Decoder, made: Callable[[str], Right], classifier: VideoClassifier
+) -> None:
+    right = made(kind)
+    with refused(right, decoder=decoder):
+        doors.predict_door(right, classifier, right.video.path, decoder=decoder)
+    with refused(right, decoder=decoder):
+        doors.predict_many_door(right, classifier, right.video.path, decoder=decoder)
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("kind", awkward.KINDS)
+def test_every_door_gives_one_verdict(
+    kind: str, door: str, made: Callable[[str], Right], classifier: VideoClassifier, model: Path, tmp_path: Path
+) -> None:
+    if door in NO_VERDICT_WITHOUT_FOLDER.get(kind, ()):
+        pytest.skip("a list of files is no file of a data set")
+    right = made(kind)
+    with refused(right):
+        DOORS[door](right, right.video.path, classifier, model, tmp_path / "folder")
+
+
+@pytest.mark.parametrize("kind", ["sound much longer than the film in mkv", "copied cut", "dash segment"])
+def test_a_file_is_played_by_its_film(kind: str, made: Callable[[str], Right], classifier: VideoClassifier) -> None:
+    right = made(kind)
+    doors.realtime_door(right, classifier, right.video.path)
+
+
+WITHOUT_PYAV = [kind for kind in awkward.KINDS if FULL or any(word in kind for word in ("grows", "cover", "preview"))]
+
+
+@pytest.mark.parametrize("door", ["predict", "timeline", "stream", "batch", "command", "evaluate"])
+@pytest.mark.parametrize("kind", WITHOUT_PYAV)
+def test_without_pyav_the_answer_is_the_same_or_names_it(
+    kind: str,
+    door: str,
+    made: Callable[[str], Right],
+    classifier: VideoClassifier,
+    model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    right = made(kind)
+    _ = right.frames  # by PyAV, while it is there
+    monkeypatch.setitem(sys.modules, "av", None)
+    monkeypatch.delitem(sys.modules, "vidcls.video.pyav", raising=False)
+    with refused(right, decoder="opencv"):
+        DOORS[door](right, right.video.path, classifier, model, tmp_path / "folder")
+
+
+# From elsewhere than a path.
+
+
+class Server(BaseHTTPRequestHandler):
+    """Serves one file as /length/, with its length; as /ranges/, also parts of it; as /chunked/, without either."""
+
+    protocol_version = "HTTP/1.1"
+    content = b""
+
+    def do_GET(self) -> None:
+        how = self.path.split("/")[1]
+        first = 0
+        if how == "ranges" and (asked := self.headers.get("Range")):
+            first = int(asked.removeprefix("bytes=").split("-")[0])
+        content = self.content[first:]
+        self.send_response(206 if first else 200)
+        if how == "ranges":
+            self.send_header("Accept-Ranges", "bytes")
+            self.send_header("Content-Range", f"bytes {first}-{len(self.content) - 1}/{len(self.content)}")
+        if how == "chunked":
+            self.send_header("Transfer-Encoding", "chunked")
+            content = b"".join(
+                f"{len(part):x}\r\n".encode() + part + b"\r\n"
+                for part in [*(content[start : start + 4096] for start in range(0, len(content), 4096)), b""]
+            )
+        else:
+            self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        try:
+            self.wfile.write(content)
+        except OSError:  # whoever looked has gone
+            self.close_connection = True
+
+    def log_message(self, *_: object) -> None:
+        """Nobody reads it."""
+
+
+@contextmanager
+def served(path: Path, *, how: str) -> Iterator[str]:
+    handler = type("Serving", (Server,), {"content": path.read_bytes()})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/{how}/{path.name}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+SERVED = [
+    "piped webm",
+    "piped mkv",
+    "sound much longer than the film in mkv",
+    "copied cut",
+    "mkv that states no length",
+]
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+@pytest.mark.parametrize("how", ["length", "ranges", "chunked"])
+@pytest.mark.parametrize("kind", SERVED)
+def test_what_ends_on_a_server_is_a_file(
+    kind: str, how: str, decoder: Decoder, made: Callable[[str], Right], classifier: VideoClassifier
+) -> None:
+    right = made(kind)
+    with served(right.video.path, how=how) as url:
+        doors.predict_door(right, classifier, url, decoder=decoder)
+
+
+@pytest.mark.parametrize("door", ["predict_many", "timeline", "stream", "batch"])
+@pytest.mark.parametrize("how", ["length", "chunked"])
+def test_every_door_takes_it_for_a_file(
+    door: str, how: str, made: Callable[[str], Right], classifier: VideoClassifier, model: Path, tmp_path: Path
+) -> None:
+    right = made("piped webm")
+    with served(right.video.path, how=how) as url:
+        DOORS[door](right, url, classifier, model, tmp_path)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+@pytest.mark.parametrize(
+    "kind",
+    [kind for kind in awkward.KINDS if kind != "recorded hls" and (FULL or kind.startswith(("dash", "cover", "mp4")))],
+)
+def test_memory_is_read_like_the_path(
+    kind: str, decoder: Decoder, made: Callable[[str], Right], classifier: VideoClassifier
+) -> None:
+    right = made(kind)
+    with refused(right, decoder=decoder):
+        doors.predict_door(right, classifier, io.BytesIO(right.video.path.read_bytes()), decoder=decoder)
+
+
+# While it is written.
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+@pytest.mark.parametrize(
+    "kind", ["sound much longer than the film in ts", "avi that states no frames", "piped mkv", "unfinished avi"]
+)
+def test_a_file_that_grows_is_answered_or_told(
+    kind: str, decoder: Decoder, made: Callable[[str], Right], classifier: VideoClassifier, tmp_path: Path
+) -> None:
+    """From what is there, at any moment of its making."""
+    right = made(kind)
+    content = right.video.path.read_bytes()
+    path = tmp_path / right.video.path.name
+    path.write_bytes(content[: len(content) // 2])
+    stopped = threading.Event()
+
+    def write() -> None:
+        with path.open("ab") as file:
+            for start in range(len(content) // 2, len(content), 300):
+                file.write(content[start : start + 300])
+                file.flush()
+                if stopped.wait(0.002):
+                    return
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        answered = 0
+        while writer.is_alive() and answered < 20:
+            assert_answered_or_told(right, classifier, path, decoder=decoder)
+            answered += 1
+    finally:
+        stopped.set()
+        writer.join()
+
+
+def assert_answered_or_told(
+    right: Painted | Right, classifier: VideoClassifier, path: Path, *, decoder: Decoder
+) -> None:
+    assert isinstance(right, Right)
+    try:
+        answer = classifier.predict(path, views=2, decoder=decoder)
+    except VideoError as error:
+        assert "still being written" in str(error)  # noqa: PT017 - either is right
+        return
+    # Whatever was there, its frames are the film's.
+    for view in answer.timestamps:
+        for at in view:
+            assert min(abs(at - known) for known in right.times) < doors.SECONDS
+
+
+def test_a_growing_file_is_read_in_time(made: Callable[[str], Right], classifier: VideoClassifier) -> None:
+    right = made("unfinished avi")
+    started = time.monotonic()
+    doors.predict_door(right, classifier, right.video.path)
+    assert time.monotonic() - started < 5
