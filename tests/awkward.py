@@ -161,15 +161,15 @@ def patched(make: Callable[[Path], Painted], *patches: tuple[bytes, int, bytes],
 
 # Parts of a film.
 
-FRAGMENTS = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
+FRAGMENTS = "frag_keyframe+empty_moov+default_base_moof"
 
 
 def _dash_segment(folder: Path, *, states: Literal["mvhd", "mehd", "sidx"]) -> Awkward:
     """The beginning that all segments share, and the seventh of ten: the film is said to last ten seconds."""
     whole = io.BytesIO()
     film = Film(numbers=range(250), encoding=replace(x264(scenecut=0), gop=25))
-    flags = FRAGMENTS if states != "sidx" else {"movflags": "dash+frag_keyframe+empty_moov+default_base_moof"}
-    write_tracks(whole, film, container_format="mp4", **flags)
+    flags = f"dash+{FRAGMENTS}" if states == "sidx" else FRAGMENTS
+    write_tracks(whole, film, container_format="mp4", movflags=flags)
     content = whole.getvalue()
     spans = list(surgery.boxes(content))
     moov_end = next(end for kind, _, end in spans if kind == b"moov")
@@ -407,15 +407,21 @@ def without_end(name: str, container_format: str, encoding: Encoding = H264) -> 
     return make
 
 
-def cut_off(make: Make, *, packets: int, **verdict: Any) -> Make:
-    """The first `packets` of a file and the beginning of the next."""
+def cut_off(make: Make, *, packets: int, proven: Literal["by the file", "by nothing"], **verdict: Any) -> Make:
+    """The first `packets` of a file and the beginning of the next.
+
+    Args:
+        proven: whether something in the file is longer than the file, so that a stated length says what is missing.
+    """
 
     def cut(folder: Path) -> Awkward:
         video = make(folder)
         with av.open(str(video.path)) as container:
-            place = [packet.pos for packet in container.demux(video=0) if packet.size][packets]
+            place = [packet.pos or 0 for packet in container.demux(video=0) if packet.size][packets]
         video.path.write_bytes(video.path.read_bytes()[: place + 2])
-        return by_reference(replace(video, **verdict))
+        left = by_reference(replace(video, share=None, **verdict))
+        share = len(left.numbers) / len(video.numbers)
+        return replace(left, share=share if proven == "by the file" else None)
 
     return cut
 
@@ -455,9 +461,9 @@ def by_reference(video: Awkward) -> Awkward:
 _MKV_DURATION = b"\x44\x89\x88"
 
 
-def _plain(name: str, *, encoding: Encoding = H264, frames: int = 50, **muxer: str) -> Callable[[Path], Awkward]:
+def _plain(name: str, *, encoding: Encoding = H264, frames: int = 50, flags: str = "") -> Make:
     film = Film(numbers=range(frames), encoding=encoding)
-    return made_of(film, name=name, numbers=range(frames), **muxer)
+    return made_of(film, name=name, numbers=range(frames), **({"movflags": flags} if flags else {}))
 
 
 def _avi(count: int) -> Make:
@@ -491,7 +497,7 @@ def _unfinished_avi(folder: Path) -> Awkward:
 
 
 STRAY = r"only \d+\.\d\d s of the \d+\.\d\d s .*can be decoded"
-FRONT = {"movflags": "+faststart"}
+FRONT = "+faststart"
 SMALL_FIRST, LARGE_FIRST = (SMALL, LARGE), (LARGE, SMALL)
 
 KINDS: dict[str, Make] = {
@@ -556,18 +562,24 @@ KINDS: dict[str, Make] = {
     "recorded hls": _hls,
     "unfinished avi": _unfinished_avi,
     # Cut off.
-    "mp4 cut off": cut_off(_plain("front.mp4", **FRONT), packets=25, share=0.5),
-    "mkv cut off": cut_off(_plain("cut.mkv"), packets=25, share=0.5),
-    "avi cut off": cut_off(_plain("cut.avi", encoding=MPEG4), packets=25, share=0.5),
-    "mp4 of which little is left": cut_off(_plain("little.mp4", frames=400, **FRONT), packets=12, share=0.03),
-    "header of an mp4 with stray frames": cut_off(_plain("stray.mp4", frames=400, **FRONT), packets=3, refusal=STRAY),
-    "header of an mkv with stray frames": cut_off(_plain("stray.mkv", frames=400), packets=3, refusal=STRAY),
-    "header of an avi with stray frames": cut_off(
-        _plain("stray.avi", frames=400, encoding=MPEG4), packets=3, refusal=STRAY
+    "mp4 cut off": cut_off(_plain("front.mp4", flags=FRONT), packets=25, proven="by the file"),
+    "mkv cut off": cut_off(_plain("cut.mkv"), packets=25, proven="by the file"),
+    "avi cut off": cut_off(_plain("cut.avi", encoding=MPEG4), packets=25, proven="by the file"),
+    "mp4 of which little is left": cut_off(
+        _plain("little.mp4", frames=400, flags=FRONT), packets=12, proven="by the file"
     ),
-    "fragmented mp4 cut off": cut_off(_plain("fragments.mp4", **FRAGMENTS), packets=25, share=None),
-    "ts cut off": cut_off(_plain("cut.ts"), packets=25, share=None),
-    "flv cut off": cut_off(_plain("cut.flv"), packets=25, share=None),
+    "header of an mp4 with stray frames": cut_off(
+        _plain("stray.mp4", frames=400, flags=FRONT), packets=3, proven="by the file", refusal=STRAY
+    ),
+    "header of an mkv with stray frames": cut_off(
+        _plain("stray.mkv", frames=400), packets=3, proven="by the file", refusal=STRAY
+    ),
+    "header of an avi with stray frames": cut_off(
+        _plain("stray.avi", frames=400, encoding=MPEG4), packets=3, proven="by the file", refusal=STRAY
+    ),
+    "fragmented mp4 cut off": cut_off(_plain("fragments.mp4", flags=FRAGMENTS), packets=25, proven="by nothing"),
+    "ts cut off": cut_off(_plain("cut.ts"), packets=25, proven="by nothing"),
+    "flv cut off": cut_off(_plain("cut.flv"), packets=25, proven="by nothing"),
     # Wrong numbers.
     "avi that states ten times the frames": _avi(500),
     "avi that states no frames": _avi(0),

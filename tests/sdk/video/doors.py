@@ -5,8 +5,10 @@ A door is a function of a video's path that gives what it made of the film, or r
 
 from __future__ import annotations
 
+import io
 import itertools
 import json
+import logging
 import math
 import shutil
 from collections.abc import Callable, Sequence
@@ -274,10 +276,15 @@ def export_door(right: Right, source: Path) -> None:
         shown.append(frames)
         return np.zeros((1, 4))
 
+    told = io.StringIO()
+    handler = logging.StreamHandler(told)
+    logging.getLogger("vidcls.export").addHandler(handler)
     try:
         compare(Videos(paths=[source], class_ids=None), contract(), pytorch=classify, exported=classify)
-    except ModelError as error:
-        raise VideoError(str(source), str(error)) from None
+    except ModelError:
+        raise VideoError(str(source), told.getvalue()) from None
+    finally:
+        logging.getLogger("vidcls.export").removeHandler(handler)
     if right.video.clock == "known":
         for frames in shown:
             np.testing.assert_array_equal(frames[0], right.crops(right.views(1)[0]))

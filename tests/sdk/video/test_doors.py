@@ -9,7 +9,6 @@ import io
 import os
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -248,12 +247,13 @@ def test_a_file_that_grows_is_answered_or_told(
     right = made(kind)
     content = right.video.path.read_bytes()
     path = tmp_path / right.video.path.name
-    path.write_bytes(content[: len(content) // 2])
+    there = len(content) * 6 // 10  # AVI begins with kilobytes of room for an index
+    path.write_bytes(content[:there])
     stopped = threading.Event()
 
     def write() -> None:
         with path.open("ab") as file:
-            for start in range(len(content) // 2, len(content), 300):
+            for start in range(there, len(content), 200):
                 file.write(content[start : start + 300])
                 file.flush()
                 if stopped.wait(0.002):
@@ -271,10 +271,7 @@ def test_a_file_that_grows_is_answered_or_told(
         writer.join()
 
 
-def assert_answered_or_told(
-    right: Painted | Right, classifier: VideoClassifier, path: Path, *, decoder: Decoder
-) -> None:
-    assert isinstance(right, Right)
+def assert_answered_or_told(right: Right, classifier: VideoClassifier, path: Path, *, decoder: Decoder) -> None:
     try:
         answer = classifier.predict(path, views=2, decoder=decoder)
     except VideoError as error:
@@ -284,10 +281,3 @@ def assert_answered_or_told(
     for view in answer.timestamps:
         for at in view:
             assert min(abs(at - known) for known in right.times) < doors.SECONDS
-
-
-def test_a_growing_file_is_read_in_time(made: Callable[[str], Right], classifier: VideoClassifier) -> None:
-    right = made("unfinished avi")
-    started = time.monotonic()
-    doors.predict_door(right, classifier, right.video.path)
-    assert time.monotonic() - started < 5
