@@ -80,6 +80,17 @@ def openable(source: VideoSource) -> str | io.BufferedIOBase:
     return str(Path(name).absolute())  # FFmpeg takes what stands before a ':' at the start for a protocol
 
 
+def beginning(source: str | io.BufferedIOBase, *, size: int = 16) -> bytes:
+    """The first bytes of what `openable` returned; none of a URL."""
+    if isinstance(source, str):
+        if is_url(source):
+            return b""
+        with Path(source).open("rb") as file:
+            return file.read(size)
+    source.seek(0)
+    return source.read(size)
+
+
 def check_size(name: str, width: int, height: int, *, limit: int = MAX_PIXELS) -> None:
     """Raise VideoError if the pictures of the video `name` have more than `limit` pixels."""
     if 0 < MAX_PROPORTION * min(width, height) < max(width, height):

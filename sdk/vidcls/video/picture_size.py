@@ -1,0 +1,2 @@
+def size_of_pictures(packet, codec):
+    return None

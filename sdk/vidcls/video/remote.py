@@ -1,0 +1,2 @@
+def is_endless(url):
+    return True
