@@ -14,7 +14,7 @@ from vidcls.errors import VideoError
 from vidcls.live.capture import POLL_SECONDS, Capture, Reader
 from vidcls.video.protocol import Frame
 from vidcls.video.reader import VideoReader, open_video
-from vidcls.video.source import VideoSource, source_name
+from vidcls.video.source import VideoSource, openable, source_name
 
 # Seconds to wait before a lost source is tried again: doubled after every failure, up to the last.
 FIRST_RETRY_SECONDS = 0.5
@@ -76,6 +76,7 @@ def read_live(source: int | str, *, timeout_seconds: float) -> Reader:
         VideoError: it cannot be opened the first time.
     """
     name = source_name(source)
+    source = source if isinstance(source, int) else openable(source)
     first = _open(source, timeout_seconds=timeout_seconds)
     if first is None:
         hint = "it is plugged in and not in use" if isinstance(source, int) else "the address, and that it is up"

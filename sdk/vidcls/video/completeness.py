@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import io
-import os
 from pathlib import Path
 
 from vidcls.errors import VideoError
 from vidcls.video.frame_index import FrameIndex
 from vidcls.video.frames import DIFFERS
 from vidcls.video.protocol import Video
-from vidcls.video.source import VideoSource, is_url
+from vidcls.video.source import is_url, look_inside
 from vidcls.video.structure import is_cut_off
 
 # Less than this share of what there should be is a header with stray frames, not a video.
@@ -26,9 +25,9 @@ class Completeness:
     share: how much could be decoded, 0 to 1.
     """
 
-    def __init__(self, video: Video, source: VideoSource) -> None:
-        self._video, self._source = video, source
-        self._size = _size_of(source)
+    def __init__(self, video: Video) -> None:
+        self._video = video
+        self._size = _size_of(video.source)
         self._expected_seconds: float | None = None
         self.share = 1.0
 
@@ -51,25 +50,17 @@ class Completeness:
 
     def differs(self) -> VideoError:
         """What to raise where other frames come out each time."""
-        if self._size is not None and _size_of(self._source) != self._size:
+        if self._size != _size_of(self._video.source):
             return VideoError(self._video.name, "it is still being written; wait until it is complete")
         return VideoError(self._video.name, DIFFERS)
 
     def _stated_seconds(self) -> float:
         """What the container states, where the file's end is missing; else 0."""
-        if self._video.stated_seconds is None or (isinstance(self._source, str) and is_url(self._source)):
+        if self._video.stated_seconds is None:
             return 0.0
-        if isinstance(self._source, io.BufferedIOBase):
-            position = self._source.tell()
-            is_cut = is_cut_off(self._source)
-            self._source.seek(position)
-        else:
-            with Path(self._source).open("rb") as file:
-                is_cut = is_cut_off(file)
+        is_cut = look_inside(self._video.source, is_cut_off)
         return self._video.stated_seconds if is_cut else 0.0
 
 
-def _size_of(source: VideoSource) -> int | None:
-    if isinstance(source, io.BufferedIOBase) or is_url(os.fspath(source)):
-        return None
-    return Path(source).stat().st_size
+def _size_of(source: str | io.BufferedIOBase) -> int | None:
+    return Path(source).stat().st_size if isinstance(source, str) and not is_url(source) else None

@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Collection
 from functools import partial
+from typing import BinaryIO
 
 from vidcls.errors import DependencyError, VideoError
 from vidcls.video.frame_index import REORDERED_PACKETS, Packet
@@ -16,9 +17,9 @@ from vidcls.video.source import (
     OPEN_SECONDS,
     READ_SECONDS,
     VideoSource,
-    beginning,
     check_size,
     is_url,
+    look_inside,
     openable,
     source_name,
 )
@@ -61,9 +62,9 @@ class OpenCVVideo:
     seek_frames = 20  # it begins at least 16 before the one asked for
 
     def __init__(self, source: VideoSource) -> None:
-        self._source = openable(source)  # first: it refuses what is no name at all
+        self.source = openable(source)  # first: it refuses what is no name at all
         self.name = source_name(source)
-        self.has_pts = not _is_avi(beginning(self._source))
+        self.has_pts = not look_inside(self.source, _is_avi)
         self._packet_capture = cv2.VideoCapture()
         self._sizes: set[tuple[int, int] | None] = set()
         self._rewind()
@@ -80,7 +81,7 @@ class OpenCVVideo:
 
     def packets(self, *, start: float | None = None, end: float | None = None) -> list[Packet]:
         """The packets from a key frame at or before `start` on, all of them up to `end`, in file order."""
-        if not isinstance(self._source, str):
+        if not isinstance(self.source, str):
             self._capture.release()  # two readers of one open file would move each other
             self._is_fresh = False
         if start is None or not self._packet_capture.isOpened():
@@ -165,7 +166,7 @@ class OpenCVVideo:
 
     def _check_size_of(self, key_packet: bytes) -> None:
         """Refuse pictures of several sizes, all of which OpenCV would hand out at the first one's."""
-        size = size_of_pictures(key_packet, self.codec)
+        size = size_of_pictures(key_packet)
         self._sizes |= {size} - {None}
         if len(self._sizes) > 1:
             raise needs_pyav(self.name, "the size of its pictures changes midway, which OpenCV does not show")
@@ -195,7 +196,7 @@ class OpenCVVideo:
         return decoded[-1] + 1 / self.average_rate if decoded and self.average_rate else 0.0
 
     def _rewind(self) -> None:
-        if not isinstance(self._source, str):
+        if not isinstance(self.source, str):
             self._packet_capture.release()
         self._capture = self._open([])
         # The default has changed between versions of OpenCV.
@@ -213,28 +214,29 @@ class OpenCVVideo:
             raise
 
     def _open(self, options: list[int]) -> cv2.VideoCapture:
-        if isinstance(self._source, str) and is_url(self._source):
+        if isinstance(self.source, str) and is_url(self.source):
             options = [
                 *options,
                 *(cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_SECONDS * 1000),
                 *(cv2.CAP_PROP_READ_TIMEOUT_MSEC, READ_SECONDS * 1000),
             ]
-        if not isinstance(self._source, str):
-            self._source.seek(0)
+        if not isinstance(self.source, str):
+            self.source.seek(0)
         # Only the FFmpeg backend: the others number, time and turn frames by rules of their own.
-        capture = cv2.VideoCapture(self._source, cv2.CAP_FFMPEG, options)  # type: ignore[arg-type]
+        capture = cv2.VideoCapture(self.source, cv2.CAP_FFMPEG, options)  # type: ignore[arg-type]
         if not capture.isOpened():
             capture.release()
             raise VideoError(self.name, "cannot be opened as a video; check that the file plays and is complete")
         return capture
 
 
-def _rgb(bgr: Frame) -> Frame:
+def _rgb(bgr: cv2.typing.MatLike) -> Frame:
     return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]
 
 
-def _is_avi(head: bytes) -> bool:
+def _is_avi(file: BinaryIO) -> bool:
     """Whether a file begins like AVI, which says when packets are decoded, and not when they are shown."""
+    head = file.read(12)
     return head[:4] == b"RIFF" and head[8:12] == b"AVI "
 
 

@@ -5,18 +5,15 @@ OpenCV reads the first stream with pictures, whichever that is.
 
 from __future__ import annotations
 
-import io
-from pathlib import Path
-
 from vidcls.errors import DependencyError
 from vidcls.video.opencv import OpenCVVideo, needs_pyav
-from vidcls.video.source import VideoSource, is_url
+from vidcls.video.source import look_inside
 from vidcls.video.structure import video_tracks
 
 
-def check_stream(video: OpenCVVideo, source: VideoSource) -> None:
+def check_stream(video: OpenCVVideo) -> None:
     """Raise VideoError where the stream that OpenCV reads is not the film."""
-    tracks = _tracks(source)
+    tracks = look_inside(video.source, video_tracks)
     if tracks == 1:
         return
     try:
@@ -24,19 +21,6 @@ def check_stream(video: OpenCVVideo, source: VideoSource) -> None:
     except DependencyError:
         is_film = tracks is None
     else:
-        is_film = film_is_first(source)
+        is_film = film_is_first(video.source)
     if not is_film:
         raise needs_pyav(video.name, "it holds several streams of pictures, of which OpenCV cannot choose the film")
-
-
-def _tracks(source: VideoSource) -> int | None:
-    if isinstance(source, io.BufferedIOBase):
-        position = source.tell()
-        source.seek(0)
-        tracks = video_tracks(source)
-        source.seek(position)
-        return tracks
-    if isinstance(source, str) and is_url(source):
-        return None
-    with Path(source).open("rb") as file:
-        return video_tracks(file)

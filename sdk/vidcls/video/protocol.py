@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Collection
 from typing import Protocol, TypeAlias
 
@@ -21,6 +22,7 @@ class Video(Protocol):
     What the container states is a hint: where to look, never what is there.
     """
 
+    source: str | io.BufferedIOBase  # what was opened: an absolute path, a URL or an open file
     name: str  # for messages
     codec: str  # its name, as the decoder spells it; may be empty
     has_pts: bool  # whether the container says when frames are shown, and not only when they are decoded

@@ -19,6 +19,7 @@ from vidcls.video.film import choose_film, is_first
 from vidcls.video.frame_index import PTS_TOLERANCE_SECONDS, REORDERED_PACKETS, Packet
 from vidcls.video.packet_store import PacketStore, time_of
 from vidcls.video.protocol import Frame, Picture
+from vidcls.video.protocols import protocol_whitelist
 from vidcls.video.source import OPEN_SECONDS, READ_SECONDS, VideoSource, check_size, openable, source_name
 
 try:
@@ -49,7 +50,7 @@ class PyAVVideo:
     seek_frames = 2  # a decoder that is emptied gives its first frame a little later
 
     def __init__(self, source: VideoSource) -> None:
-        self._source = openable(source)  # first: it refuses what is no name at all
+        self.source = openable(source)  # first: it refuses what is no name at all
         self.name = source_name(source)
         self._frame: Any = None
         self._store = PacketStore()
@@ -186,11 +187,14 @@ class PyAVVideo:
         return any(self.grab() is not None and self._frame.interlaced_frame for _ in range(_FRAMES_AROUND))
 
     def _open(self) -> None:
-        if not isinstance(self._source, str):
-            self._source.seek(0)
+        if not isinstance(self.source, str):
+            self.source.seek(0)
         try:
             self._container: Any = av.open(
-                self._source, timeout=(OPEN_SECONDS, READ_SECONDS), metadata_errors="replace"
+                self.source,
+                timeout=(OPEN_SECONDS, READ_SECONDS),
+                metadata_errors="replace",
+                options={"protocol_whitelist": protocol_whitelist(self.source)},
             )
         except (av.FFmpegError, OSError):  # whose text may hold a password
             raise VideoError(
@@ -332,4 +336,4 @@ def _convert(frame: Any, name: str) -> Frame:
         raise VideoError(name, "a frame cannot be converted to RGB") from None
     rgb = cv2.cvtColor(bgr.to_ndarray(), cv2.COLOR_BGR2RGB)
     quarters, rest = divmod(frame.rotation, 90)
-    return np.ascontiguousarray(np.rot90(rgb, 0 if rest else quarters))  # type: ignore[arg-type]
+    return np.ascontiguousarray(np.rot90(rgb, 0 if rest else quarters))

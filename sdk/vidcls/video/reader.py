@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
 from typing import Generic, Literal, TypeAlias, TypeVar, get_args
 
 from vidcls.errors import DependencyError, VideoError
@@ -74,7 +73,7 @@ class VideoReader:
     def __init__(self, video: Video, source: VideoSource) -> None:
         self.video, self._source = video, source
         self.name = video.name
-        self._completeness = Completeness(video, source)
+        self._completeness = Completeness(video)
 
     @cached_property
     def index(self) -> FrameIndex:
@@ -157,6 +156,8 @@ class VideoReader:
             raise self._completeness.differs() from None
 
     def _read_along(self, frame_index: FrameIndex, wanted: Sequence[int]) -> Iterator[tuple[FrameIndex, int, Picture]]:
+        if not wanted:
+            return
         pictures = read_frames(self.video, frame_index, wanted, spans=[(0, wanted[-1])])
         # The iterator is asked once more than there are frames: it then looks at the video's end.
         numbers = iter(wanted)
@@ -249,19 +250,18 @@ def iter_frames(source: VideoSource, indices: Sequence[int], *, decoder: Decoder
     """
 
     def choose(frame_index: FrameIndex) -> Sequence[int]:
-        if indices[-1] >= len(frame_index.times):
-            problem = f"frame {indices[-1]} cannot be decoded, the file gave {len(frame_index.times)} frames"
-            raise VideoError(source_name(source), problem)
-        return indices
+        return [index for index in indices if index < len(frame_index.times)]
 
-    if not indices:
-        return
-    given = 0
+    given = found = 0
     with open_video(source, decoder=decoder) as reader:
-        pictures = (picture for _, number, picture in reader.read_along(choose) if number >= given)
-        for index, picture in zip(indices, islice(pictures, len(indices)), strict=True):
-            given = index + 1
-            yield picture()
+        for frame_index, number, picture in reader.read_along(choose):
+            found = len(frame_index.times)
+            if number >= given:  # else the file had to be read anew
+                given = number + 1
+                yield picture()
+    if indices and given <= indices[-1]:
+        missing = next(index for index in indices if index >= given)
+        raise VideoError(reader.name, f"frame {missing} cannot be decoded, the file gave {found} frames")
 
 
 def _open(source: VideoSource, *, decoder: Decoder) -> Video:
@@ -281,7 +281,7 @@ def _open_opencv(source: VideoSource) -> Video:
     try:
         if video.peek() is None and video.packets(end=0.0):
             raise needs_pyav(video.name, f"OpenCV cannot decode its codec ({video.codec or 'not named in the file'})")
-        check_stream(video, source)
+        check_stream(video)
     except VideoError:
         video.close()
         raise
