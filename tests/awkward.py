@@ -496,7 +496,7 @@ def _unfinished_avi(folder: Path) -> Awkward:
     return right(video.path)
 
 
-STRAY = r"only \d+\.\d\d s of the \d+\.\d\d s .*can be decoded"
+STRAY = r"only \d+\.\d\d s of .* can be decoded"
 FRONT = "+faststart"
 SMALL_FIRST, LARGE_FIRST = (SMALL, LARGE), (LARGE, SMALL)
 
