@@ -441,17 +441,19 @@ def film_stream(container: Any) -> Any:
     return best if best in films else films[0]
 
 
-def by_reference(video: Awkward) -> Awkward:
-    """The same, where a demuxer's rules and not its making say what is in it: as PyAV decodes it.
-
-    Times that do not increase in decode order do not count.
-    """
-    frames = decoded(video.path)
+def increasing_times(frames: Sequence[Any]) -> list[Fraction]:
+    """Seconds after the first of frames in decode order; times that do not increase do not count."""
     times = [frame.pts * frame.time_base for frame in frames]
     increasing = all(early < late for early, late in itertools.pairwise(times))
+    return [time - times[0] for time in times] if increasing else even_stamps(len(frames), RATE)
+
+
+def by_reference(video: Awkward) -> Awkward:
+    """The same, where a demuxer's rules and not its making say what is in it: as PyAV decodes it."""
+    frames = decoded(video.path)
     return replace(
         video,
-        times=[time - times[0] for time in times] if increasing else even_stamps(len(frames), RATE),
+        times=increasing_times(frames),
         numbers=[painted(reference_pixels(frame)) for frame in frames],
         sizes=tuple(sorted({(frame.width, frame.height) for frame in frames})),
     )

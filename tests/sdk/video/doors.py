@@ -11,10 +11,11 @@ import json
 import logging
 import math
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ import pytest
 
 import awkward
 from commands import run
-from generated import contract_fields, model_logits
+from generated import contract_fields, model_weights
 from parity import reference
 from vidcls import Prediction, VideoClassifier, VideoError
 from vidcls.clips import SampledClips, read_clips
@@ -44,6 +45,11 @@ WHOLE_SHARE = 0.98
 KIND: dict[str, Any] = {"frames": 6, "clip_seconds": 0.31, "size": 64, "resize": "stretch"}
 FIELDS = contract_fields(**KIND)
 CLIP = Fraction(FIELDS["sampling"]["clip_seconds"])
+
+
+@cache
+def _weights() -> np.ndarray:
+    return model_weights(FIELDS).astype(np.float64)
 
 
 def contract() -> Contract:
@@ -99,7 +105,10 @@ class Right:
         return np.stack([reference.crop_pixels(self.frames[index], image, crops=1)[0] for index in window.indices])
 
     def logits(self, windows: Sequence[reference.Window]) -> np.ndarray:
-        return np.mean([model_logits(self.crops(window), FIELDS) for window in windows], axis=0)
+        """float64 [labels]: what the model answers, the mean over these windows, in plain numpy."""
+        pixels = np.stack([self.crops(window) for window in windows]).astype(np.float64)
+        normal = (pixels / 255 - FIELDS["image"]["mean"]) / FIELDS["image"]["std"]
+        return (normal.transpose(0, 1, 4, 2, 3).reshape(len(windows), -1) @ _weights()).mean(axis=0)
 
 
 def assert_windows(right: Right, windows: Any, timestamps: Any, expected: Sequence[reference.Window]) -> None:
@@ -137,6 +146,24 @@ def assert_prediction(right: Right, answer: Prediction | VideoError, *, views: i
     assert_share(right, answer.decoded_share)
     if right.video.clock == "known":
         np.testing.assert_allclose(answer.logits, right.logits(expected), atol=LOGITS, rtol=0)
+
+
+@contextmanager
+def refused(right: Right, *, decoder: Decoder = "auto") -> Iterator[None]:
+    """Where the verdict is a refusal, it has to be raised inside; and where OpenCV cannot give the film, that."""
+    if right.video.refusal is not None:
+        with pytest.raises(VideoError, match=right.video.refusal):
+            yield
+    elif decoder == "opencv" and right.video.opencv == "refuses":
+        with pytest.raises(VideoError, match=r"vidcls\[av\]"):
+            yield
+    elif decoder == "opencv" and right.video.opencv == "either":
+        try:
+            yield
+        except VideoError as error:
+            assert "vidcls[av]" in str(error)  # noqa: PT017 - either is right
+    else:
+        yield
 
 
 # The doors.

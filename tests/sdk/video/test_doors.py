@@ -51,24 +51,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Right]:
     return make
 
 
-@contextmanager
-def refused(right: Right, *, decoder: Decoder = "auto") -> Iterator[None]:
-    """Where the verdict is a refusal, it has to be raised inside; and where OpenCV cannot give the film, that."""
-    if right.video.refusal is not None:
-        with pytest.raises(VideoError, match=right.video.refusal):
-            yield
-    elif decoder == "opencv" and right.video.opencv == "refuses":
-        with pytest.raises(VideoError, match=r"vidcls\[av\]"):
-            yield
-    elif decoder == "opencv" and right.video.opencv == "either":
-        try:
-            yield
-        except VideoError as error:
-            assert "vidcls[av]" in str(error)  # noqa: PT017 - either is right
-    else:
-        yield
-
-
 @pytest.mark.parametrize("kind", awkward.KINDS)
 def test_the_kinds_are_what_they_are_said_to_be(kind: str, made: Callable[[str], Right]) -> None:
     """By PyAV in decode order."""
@@ -83,7 +65,7 @@ def test_the_kinds_are_what_they_are_said_to_be(kind: str, made: Callable[[str],
 @pytest.mark.parametrize("kind", awkward.KINDS)
 def test_every_decoder_gives_the_film(kind: str, decoder: Decoder, made: Callable[[str], Right]) -> None:
     right = made(kind)
-    with refused(right, decoder=decoder):
+    with doors.refused(right, decoder=decoder):
         doors.frames_door(right, right.video.path, decoder=decoder)
 
 
@@ -93,9 +75,9 @@ def test_every_decoder_gives_one_verdict(
     kind: str, decoder: Decoder, made: Callable[[str], Right], classifier: VideoClassifier
 ) -> None:
     right = made(kind)
-    with refused(right, decoder=decoder):
+    with doors.refused(right, decoder=decoder):
         doors.predict_door(right, classifier, right.video.path, decoder=decoder)
-    with refused(right, decoder=decoder):
+    with doors.refused(right, decoder=decoder):
         doors.predict_many_door(right, classifier, right.video.path, decoder=decoder)
 
 
@@ -107,7 +89,7 @@ def test_every_door_gives_one_verdict(
     if door in NO_VERDICT_WITHOUT_FOLDER.get(kind, ()):
         pytest.skip("a list of files is no file of a data set")
     right = made(kind)
-    with refused(right):
+    with doors.refused(right):
         DOORS[door](right, right.video.path, classifier, model, tmp_path / "folder")
 
 
@@ -135,7 +117,7 @@ def test_without_pyav_the_answer_is_the_same_or_names_it(
     _ = right.frames  # by PyAV, while it is there
     monkeypatch.setitem(sys.modules, "av", None)
     monkeypatch.delitem(sys.modules, "vidcls.video.pyav", raising=False)
-    with refused(right, decoder="opencv"):
+    with doors.refused(right, decoder="opencv"):
         DOORS[door](right, right.video.path, classifier, model, tmp_path / "folder")
 
 
@@ -229,7 +211,7 @@ def test_memory_is_read_like_the_path(
     kind: str, decoder: Decoder, made: Callable[[str], Right], classifier: VideoClassifier
 ) -> None:
     right = made(kind)
-    with refused(right, decoder=decoder):
+    with doors.refused(right, decoder=decoder):
         doors.predict_door(right, classifier, io.BytesIO(right.video.path.read_bytes()), decoder=decoder)
 
 
