@@ -15,6 +15,7 @@ from vidcls.live.capture import POLL_SECONDS, Capture, Reader
 from vidcls.video.protocol import Frame
 from vidcls.video.reader import VideoReader, open_video
 from vidcls.video.source import VideoSource, openable, source_name
+from vidcls.video.versions import check_version
 
 # Seconds to wait before a lost source is tried again: doubled after every failure, up to the last.
 FIRST_RETRY_SECONDS = 0.5
@@ -74,7 +75,9 @@ def read_live(source: int | str, *, timeout_seconds: float) -> Reader:
 
     Raises:
         VideoError: it cannot be opened the first time.
+        DependencyError: this OpenCV decodes other pixels than models are trained with.
     """
+    check_version("opencv", cv2.__version__)
     name = source_name(source)
     source = source if isinstance(source, int) else openable(source)
     first = _open(source, timeout_seconds=timeout_seconds)

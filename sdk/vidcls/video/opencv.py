@@ -23,6 +23,7 @@ from vidcls.video.source import (
     openable,
     source_name,
 )
+from vidcls.video.versions import check_version
 
 try:
     import cv2
@@ -31,6 +32,8 @@ except ImportError as error:
         f"OpenCV cannot be imported ({error}); install it with 'pip install opencv-python', or on a machine "
         "without a display 'pip uninstall opencv-python' and 'pip install opencv-python-headless'"
     ) from error
+
+VERSION: str = cv2.__version__
 
 # OpenCV seeks to a frame number that it reckons from an average rate, so ask for a little earlier, then for more.
 _EARLIER_SECONDS = (0.1, 1.0, 10.0)
@@ -51,7 +54,7 @@ def quiet_decoders() -> None:
     For command lines, whose VideoError says what matters; a program decides for itself.
     """
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # FFmpeg's AV_LOG_QUIET
-    if "OPENCV_LOG_LEVEL" not in os.environ:
+    if "OPENCV_LOG_LEVEL" not in os.environ and hasattr(cv2.utils, "logging"):  # refused before 4.13, which has it
         cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
@@ -62,6 +65,7 @@ class OpenCVVideo:
     seek_frames = 20  # it begins at least 16 before the one asked for
 
     def __init__(self, source: VideoSource) -> None:
+        check_version("opencv", VERSION)
         self.source = openable(source)  # first: it refuses what is no name at all
         self.name = source_name(source)
         self.has_pts = not look_inside(self.source, _is_avi)

@@ -21,12 +21,15 @@ from vidcls.video.packet_store import PacketStore, time_of
 from vidcls.video.protocol import Frame, Picture
 from vidcls.video.protocols import protocol_whitelist
 from vidcls.video.source import OPEN_SECONDS, READ_SECONDS, VideoSource, check_size, openable, source_name
+from vidcls.video.versions import check_version
 
 try:
     import av
     from av.video.reformatter import VideoReformatter
 except ImportError as error:
     raise DependencyError(f"PyAV cannot be imported ({error}); run 'pip install \"vidcls[av]\"'") from error
+
+check_version("pyav", av.__version__)
 
 # What PyAV raises for damaged data; an IndexError where a stream turns up in the middle of a file.
 _DAMAGE = (av.FFmpegError, IndexError)

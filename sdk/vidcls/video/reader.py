@@ -192,6 +192,15 @@ def open_video(source: VideoSource, *, decoder: Decoder = "auto") -> Iterator[Vi
         video.close()
 
 
+def default_decoder() -> Literal["opencv", "pyav"]:
+    """The decoder that "auto" is on this machine."""
+    try:
+        import vidcls.video.pyav  # noqa: F401, PLC0415 - an optional package
+    except DependencyError:
+        return "opencv"
+    return "pyav"
+
+
 def read_times(source: VideoSource, *, decoder: Decoder = "auto") -> list[float]:
     """Seconds after the first frame of every frame, in decoder order; at least one.
 
@@ -266,14 +275,8 @@ def iter_frames(source: VideoSource, indices: Sequence[int], *, decoder: Decoder
 
 def _open(source: VideoSource, *, decoder: Decoder) -> Video:
     check_choice("decoder", decoder, get_args(Decoder))
-    if decoder == "pyav":
-        return _with_a_frame(_open_pyav(source))
-    if decoder == "auto":
-        try:
-            return _with_a_frame(_open_pyav(source))
-        except DependencyError:
-            pass
-    return _open_opencv(source)
+    chosen = default_decoder() if decoder == "auto" else decoder
+    return _open_opencv(source) if chosen == "opencv" else _with_a_frame(_open_pyav(source))
 
 
 def _open_opencv(source: VideoSource) -> Video:

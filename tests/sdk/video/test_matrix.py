@@ -60,7 +60,7 @@ def contract() -> Contract:
 
 def pyav_frames(path: Path) -> list[np.ndarray]:
     with av.open(str(path)) as container:
-        return [reference_pixels(frame) for frame in container.decode(container.streams.best("video"))]
+        return [reference_pixels(frame) for frame in container.decode(reference.film(container))]
 
 
 def pictures(seen: SampledClips, *, grey: bool) -> list[list[int]]:

@@ -93,6 +93,7 @@ def test_a_master_playlist_leads_to_its_variants(folder: Path) -> None:
 OUTSIDE = [
     "../clip.ts",
     "sub/../../clip.ts",
+    "sub/../clip.ts",
     "/etc/passwd",
     "//host/clip.ts",
     "http://user:pass@host/clip.ts",
@@ -136,6 +137,20 @@ def test_a_link_that_leads_out_of_the_folder_is_refused(folder: Path, tmp_path: 
     (folder / "0.ts").symlink_to(folder / "0.ts")
     with pytest.raises(VideoError, match=r"names '0\.ts', and there is no such file"):
         openable(path)
+
+
+def test_a_linked_folder_that_leads_out_is_refused(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    shutil.move(folder / "clip.ts", tmp_path / "elsewhere" / "clip.ts")
+    (folder / "sub").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(VideoError, match=r"leads out of its own folder, to 'sub/clip\.ts'"):
+        openable(playlist(folder, f"{SEGMENT}sub/clip.ts\n{END}"))
+
+
+def test_segments_may_lie_in_folders_below(folder: Path) -> None:
+    (folder / "sub").mkdir()
+    shutil.move(folder / "clip.ts", folder / "sub" / "clip.ts")
+    assert len(read_times(playlist(folder, f"{SEGMENT}sub/clip.ts\n{END}"))) == 50
 
 
 def test_a_linked_folder_is_the_same_folder(folder: Path, tmp_path: Path) -> None:

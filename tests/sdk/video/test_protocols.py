@@ -143,6 +143,7 @@ def test_ffmpeg_is_given_a_list_that_opens_what_it_should(tmp_path: Path) -> Non
     for source in sources:
         with av.open(source, "r", options={"protocol_whitelist": protocol_whitelist(source)}) as container:
             assert sum(1 for _ in container.decode(video=0)) == 3
+    assert protocol_whitelist(io.BytesIO()) == "none"
     listed = protocol_whitelist("http://host/x").split(",")
     assert {"http", "https", "tcp", "tls", "udp", "rtp"} <= set(listed)
     assert not {"file", "data", "concat", "subfile", "cache", "pipe"} & set(listed)

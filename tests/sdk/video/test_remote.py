@@ -163,7 +163,7 @@ def test_a_fast_camera_is_not_read_for_long(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize(
     ("headers", "body"),
     [
-        ({"Content_Type": "multipart/x-mixed-replace; boundary=x", "Content_Length": 99_999}, b"--x\r\n"),
+        ({"Content_Type": "multipart/x-mixed-replace; boundary=x", "Content_Length": 99_999}, b"--x\r\n\r\n" * 9),
         ({"Content_Type": "application/vnd.apple.mpegurl", "Content_Length": len(HLS)}, HLS),
         ({"Content_Type": "audio/x-mpegURL", "Content_Length": len(HLS)}, HLS),
         ({"Content_Length": len(HLS)}, HLS),
@@ -274,6 +274,16 @@ def test_a_password_is_sent_and_not_handed_on(film: bytes) -> None:
 def test_a_redirect_leads_to_http_only_and_not_in_circles(location: str) -> None:
     with served(lambda request: headed(request, 302, Location=location, Content_Length=0)) as url:
         assert is_endless(url)
+
+
+def test_a_redirect_to_another_protocol_is_not_followed() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        other.settimeout(0.3)
+        location = f"ftp://127.0.0.1:{other.getsockname()[1]}/x"
+        with served(lambda request: headed(request, 302, Location=location, Content_Length=0)) as url:
+            assert is_endless(url)
+        with pytest.raises(TimeoutError):
+            other.accept()
 
 
 def test_nothing_is_left_behind(film: bytes) -> None:

@@ -118,6 +118,12 @@ def test_a_last_box_without_a_length_goes_to_the_end(films: dict[str, bytes]) ->
     assert not cut_off(endless[:-100])
 
 
+def test_tracks_are_found_in_a_last_box_without_a_length(films: dict[str, bytes]) -> None:
+    whole = films["plain.mp4"]
+    place = whole.index(b"moov") - 4
+    assert video_tracks(io.BytesIO(whole[:place] + bytes(4) + whole[place + 4 :])) == 1
+
+
 def test_lengths_of_64_bits_are_read(films: dict[str, bytes]) -> None:
     whole = films["faststart.mp4"]
     place = whole.index(b"mdat") - 4
