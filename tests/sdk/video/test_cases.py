@@ -28,7 +28,7 @@ CASES: dict[str, dict[str, Any]] = {
     "audio60_video1.flv": {"frames": 25, "last": Fraction(24, 25), "sizes": SMALL},
     "redbull_2.mp4": {"frames": 300, "last": Fraction(299 * 1001, 30000), "sizes": ((320, 240),)},
     "kinetics_cut_tiny.mp4": {"frames": 6, "last": Fraction(5, 25), "sizes": ((160, 120),)},
-    "two_edits_long.mp4": {"frames": 3500, "last": Fraction(3500, 25), "sizes": SMALL},
+    "two_edits_long.mp4": {"frames": 3500, "last": Fraction(3501, 25), "sizes": SMALL},
     "test-middle-pat-pmt.ts": {"frames": 15, "last": Fraction(14 * 1001, 30000), "sizes": ((864, 480),)},
     "dropped_b_long.avi": {"frames": 1500, "last": Fraction(2495, 25), "sizes": SMALL},
     "dropped_x264_long.avi": {"frames": 1500, "last": None, "sizes": SMALL, "clock": "open"},

@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import cast
 
+import numpy as np
 import pytest
 
 import awkward
@@ -21,7 +23,8 @@ from generated import write_model
 from sdk.video import doors
 from sdk.video.doors import DOORS, KIND, Right
 from vidcls import VideoClassifier, VideoError
-from vidcls.video.reader import Decoder
+from vidcls.clips import read_clips
+from vidcls.video.reader import Decoder, read_times
 
 FULL = os.environ.get("VIDCLS_FULL_MATRIX") == "1"
 DECODERS: tuple[Decoder, ...] = ("opencv", "pyav", "auto")
@@ -67,6 +70,21 @@ def test_every_decoder_gives_the_film(kind: str, decoder: Decoder, made: Callabl
     right = made(kind)
     with doors.refused(right, decoder=decoder):
         doors.frames_door(right, right.video.path, decoder=decoder)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in awkward.KINDS if "dropped" in kind])
+def test_where_times_cannot_be_used_the_decoders_agree_on_others(kind: str, made: Callable[[str], Right]) -> None:
+    path = made(kind).video.path
+    ours, theirs = read_times(path, decoder="opencv"), read_times(path, decoder="pyav")
+    np.testing.assert_allclose(ours, theirs, atol=doors.SECONDS, rtol=0)
+    for views in (1, 5):
+        ours_seen, theirs_seen = (
+            read_clips(path, doors.contract(), views=views, decoder=decoder)
+            for decoder in (cast(Decoder, "opencv"), cast(Decoder, "pyav"))
+        )
+        np.testing.assert_allclose(ours_seen.windows, theirs_seen.windows, atol=doors.SECONDS, rtol=0)
+        np.testing.assert_allclose(ours_seen.timestamps, theirs_seen.timestamps, atol=doors.SECONDS, rtol=0)
+        np.testing.assert_array_equal(ours_seen.frames, theirs_seen.frames)
 
 
 @pytest.mark.parametrize("decoder", ["opencv", "pyav"])
