@@ -7,7 +7,7 @@ export checks and training's validation share.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -71,10 +71,9 @@ def read_clips(
         read = video.read_views(crop, frames=sampling.frames, clip_seconds=sampling.clip_seconds, views=views)
         share = video.decoded_share
     cropped, waited = read.taken
-    clips = np.concatenate([np.stack([cropped[index] for index in view.indices], axis=1) for view in read.views])
     times = read.frame_index.times
     return SampledClips(
-        frames=clips,
+        frames=_clips([view.indices for view in read.views], cropped),
         windows=[(view.start_seconds, view.end_seconds) for view in read.views],
         timestamps=np.array([[times[index] for index in view.indices] for view in read.views]),
         decoded_share=share,
@@ -116,6 +115,16 @@ def _crop(
     started = time.perf_counter()
     cropped = dict(zip(wanted, crop_frames(decoded, image, crops=crops), strict=True))
     return cropped, time.perf_counter() - started - decoded.seconds
+
+
+def _clips(picked: Sequence[Sequence[int]], cropped: Mapping[int, npt.NDArray[np.uint8]]) -> npt.NDArray[np.uint8]:
+    """uint8 [views * crops, T, h, w, 3] of the frames picked for each view and the crops of each frame."""
+    crops, *shape = cropped[picked[0][0]].shape
+    clips = np.empty((len(picked), crops, len(picked[0]), *shape), np.uint8)
+    for view, indices in enumerate(picked):
+        for number, index in enumerate(indices):
+            clips[view, :, number] = cropped[index]
+    return clips.reshape(-1, *clips.shape[2:])
 
 
 def _check_frames(frames: npt.NDArray[np.uint8], *, expected: int) -> None:

@@ -7,6 +7,7 @@ came out counts.
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Collection, Iterator, Sequence
 from itertools import pairwise
@@ -29,6 +30,11 @@ from vidcls.video.protocol import Picture, Video
 # A video of more frames than this (100 s at 30 a second) is known only in parts: reading the time of every packet
 # would take longer than decoding the views.
 FULL_INDEX_FRAMES = 3000
+
+# By how much the length by counting may differ from the clock's without a word.
+COUNTED_SHARE = 0.02
+
+_logger = logging.getLogger("vidcls")
 
 DIFFERS = "it is damaged: other frames come out each time it is decoded; remux or re-encode it"
 
@@ -60,8 +66,26 @@ def predict_index(video: Video) -> FrameIndex:
     packets = video.packets()
     frame_index = full_index(packets, first_frames=first_frames, has_pts=video.has_pts, average_rate=rate)
     if frame_index.pts_seconds is None and len(first_frames) == 1 and has_gaps(packets):
-        return scan(video)  # only when all are decoded it shows whether their times count
+        frame_index = scan(video)  # only when all are decoded it shows whether their times count
+    if frame_index.pts_seconds is None:
+        _warn_of_counting(video, packets, frame_index)
     return frame_index if all(map(math.isfinite, frame_index.times)) and frame_index.times else scan(video)
+
+
+def _warn_of_counting(video: Video, packets: Sequence[Packet], frame_index: FrameIndex) -> None:
+    """Say so where frames are counted at the average rate, and that makes another length than the container's clock."""
+    shown = [packet.pts_seconds for packet in packets if math.isfinite(packet.pts_seconds)]
+    clock = max(shown, default=0.0) - min(shown, default=0.0)
+    counted = frame_index.times[-1]
+    if shown and abs(clock - counted) > COUNTED_SHARE * max(clock, counted) + 1 / (video.average_rate or 1.0):
+        _logger.warning(
+            "%s: its container's times are out of order, so frames are counted at %.3g a second, which makes %.2f s "
+            "of the %.2f s that the clock runs; remux it with times to have it read by those",
+            video.name,
+            video.average_rate or math.nan,
+            counted,
+            clock,
+        )
 
 
 def scan(video: Video) -> FrameIndex:

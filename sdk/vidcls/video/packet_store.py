@@ -16,10 +16,6 @@ class PacketStore:
     """
 
     def __init__(self) -> None:
-        self.clear()
-
-    def clear(self) -> None:
-        """Keep nothing, and start anew with a file's beginning."""
         self._bytes = 0
         self._stretches: list[list[Any]] = []
         # The file's first packets, as far as they were read; None once they were too many to be kept.

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import threading
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator
-from fractions import Fraction
+from collections.abc import Collection, Iterator
 from functools import partial
 from typing import Any
 
@@ -16,8 +14,8 @@ import numpy as np
 
 from vidcls.errors import DependencyError, VideoError
 from vidcls.video.film import choose_film, is_first
-from vidcls.video.frame_index import PTS_TOLERANCE_SECONDS, REORDERED_PACKETS, Packet
-from vidcls.video.packet_store import PacketStore, time_of
+from vidcls.video.frame_index import PTS_TOLERANCE_SECONDS, Packet
+from vidcls.video.packet_source import NOTHING, PacketSource
 from vidcls.video.protocol import Frame, Picture
 from vidcls.video.protocols import protocol_whitelist
 from vidcls.video.source import OPEN_SECONDS, READ_SECONDS, VideoSource, check_size, openable, source_name
@@ -43,7 +41,6 @@ _WITHOUT_PTS = frozenset({"avi"})
 # (HEVC's are only not referred to within their temporal layer.)
 _SKIPPABLE = frozenset({"h264"})
 
-_NOTHING: Iterator[Any] = iter(())
 _of_this_thread = threading.local()
 
 
@@ -56,8 +53,6 @@ class PyAVVideo:
         self.source = openable(source)  # first: it refuses what is no name at all
         self.name = source_name(source)
         self._frame: Any = None
-        self._store = PacketStore()
-        self._unread: Iterator[Any] | None = None
         self._is_fresh = True
         self._needed: Collection[float] | None = None
         self._open()
@@ -99,28 +94,20 @@ class PyAVVideo:
         """The packets from a key frame at or before `start` on, all of them up to `end`, in file order."""
         if start is None:
             self._go_to_beginning()
-            found = self._described(self._until(end, self._from_beginning()))
-            if self._store.beginning is None:  # the decoder's own way through the file is lost
-                self._unread = None
-                self._feed_decoder(_NOTHING)
-            return found
-        if self._store.is_whole:
-            return self._described(self._until(end, self._store.find(self._in_ticks(start)) or _NOTHING))
-        if not self._enter(start):
-            return []
-        stretch = list(self._until(end, self._feed))
-        self._feed_decoder(_NOTHING)
-        found = self._described(stretch)
-        if not (found and found[0].is_key_frame and found[0].pts_seconds <= start + PTS_TOLERANCE_SECONDS):
-            return []
-        self._store.add(stretch)
+            found = self._packets.describe(end=end)
+            is_moved = not self._packets.reaches_beginning
+        else:
+            found = self._packets.describe_from(start, end=end)
+            is_moved = True
+        if is_moved:
+            self._feed_decoder(NOTHING)  # its own way through the file is lost
         return found
 
     def restart(self) -> None:
         """Go to the first frame."""
         if not self._is_fresh:
             self._go_to_beginning()
-            self._feed_decoder(self._from_beginning())
+            self._feed_decoder(self._packets.from_beginning())
             self._is_fresh = True
 
     def seek(self, pts: float) -> None:
@@ -131,11 +118,7 @@ class PyAVVideo:
         """
         if not math.isfinite(pts):
             raise VideoError(self.name, "cannot be entered: the container gives no times")
-        kept = self._store.find(self._in_ticks(pts))
-        if kept is not None:
-            self._feed_decoder(kept)
-        elif not self._enter(pts):
-            raise VideoError(self.name, f"cannot be entered at {pts:.3f} s")
+        self._feed_decoder(self._packets.enter(pts) or NOTHING)
         landed = self.peek()
         if landed is None or landed > pts + PTS_TOLERANCE_SECONDS:
             raise VideoError(self.name, f"cannot be entered at {pts:.3f} s")
@@ -146,12 +129,12 @@ class PyAVVideo:
 
     def peek(self) -> float | None:
         """The time of the frame that `grab` will give; not a number where the container gives none."""
-        return self._seconds(self._ready[0].pts) if self._fill(1) else None
+        return self._packets.seconds(self._ready[0].pts) if self._fill(1) else None
 
     def peek_ahead(self) -> list[float]:
         """The times of the next few frames."""
         self._fill(_FRAMES_AHEAD)
-        return [self._seconds(frame.pts) for frame in self._ready]
+        return [self._packets.seconds(frame.pts) for frame in self._ready]
 
     def grab(self) -> float | None:
         """Decode the next frame: its time in seconds of the container's clock; None at the end."""
@@ -182,7 +165,6 @@ class PyAVVideo:
 
     def close(self) -> None:
         """Let go of the file."""
-        self._store.clear()
         self._ready.clear()
         self._container.close()
 
@@ -210,10 +192,8 @@ class PyAVVideo:
             raise
         self._codec: Any = self._stream.codec_context
         self._codec.thread_type = "SLICE"
-        self._ticks_per_second: Fraction = 1 / self._stream.time_base
-        self._store.clear()
-        self._unread = self._demuxed()
-        self._feed = self._from_beginning()
+        self._packets = PacketSource(self._container, self._stream, damage=_DAMAGE)
+        self._feed = self._packets.from_beginning()
         self._ready: deque[Any] = deque()
         self._skips = False
         self._is_fresh = True
@@ -227,61 +207,9 @@ class PyAVVideo:
 
     def _go_to_beginning(self) -> None:
         """Open the file again, unless its packets are kept or it stands right behind those that are."""
-        if self._unread is None and not self._store.is_whole:
+        if not self._packets.reaches_beginning:
             self._container.close()
             self._open()
-
-    def _from_beginning(self) -> Iterator[Any]:
-        """All the film's packets: those that are kept, then those that were not read yet."""
-        for number in itertools.count():
-            kept = self._store.beginning
-            if kept is not None and number < len(kept):
-                yield kept[number]
-                continue
-            packet = next(self._unread or _NOTHING, None)
-            if packet is None:
-                self._unread = None
-                self._store.is_whole = kept is not None
-                return
-            self._store.add_to_beginning(packet)
-            yield packet
-
-    def _enter(self, pts: float) -> bool:
-        """Let the decoder be fed from the key frame before `pts` on; False where the container does not allow it."""
-        self._unread = None  # what follows is read from elsewhere
-        self._feed_decoder(_NOTHING)
-        try:
-            # Rounding down may miss a key frame by a tick; one tick later never finds a later one.
-            self._container.seek(math.floor(pts * self._ticks_per_second + Fraction(1, 2)), stream=self._stream)
-        except _DAMAGE:
-            return False
-        self._feed = self._demuxed()
-        return True
-
-    def _demuxed(self) -> Iterator[Any]:
-        """The film's packets from here on, up to the end or to damage."""
-        try:
-            yield from (packet for packet in self._container.demux(self._stream) if packet.size)
-        except _DAMAGE:
-            return
-
-    def _until(self, end: float | None, packets: Iterable[Any]) -> Iterator[Any]:
-        """Those of `packets` that may be shown up to `end`, and some more."""
-        last = math.inf if end is None else self._in_ticks(end)
-        beyond = 0
-        for packet in packets:
-            yield packet
-            beyond = beyond + 1 if time_of(packet) > last else 0
-            if beyond >= REORDERED_PACKETS:
-                return
-
-    def _described(self, packets: Iterable[Any]) -> list[Packet]:
-        """Those that are shown: the container's edit list cuts others off."""
-        return [
-            Packet(self._seconds(packet.dts if packet.pts is None else packet.pts), packet.is_keyframe)
-            for packet in packets
-            if not packet.is_discard
-        ]
 
     def _feed_decoder(self, packets: Iterator[Any]) -> None:
         self._codec.flush_buffers()
@@ -291,33 +219,23 @@ class PyAVVideo:
 
     def _fill(self, count: int) -> bool:
         """Decode until `count` frames are ready, or all; whether one is."""
-        while len(self._ready) < count and self._feed is not _NOTHING:
+        while len(self._ready) < count and self._feed is not NOTHING:
             packet = next(self._feed, None)
             try:
                 if packet is None:
-                    self._feed = _NOTHING
+                    self._feed = NOTHING
                 else:
                     self._skip_unless_needed(packet)
                 self._ready.extend(self._codec.decode(packet))
             except _DAMAGE:  # as in OpenCV, a video ends where it cannot be decoded any more
-                self._feed = _NOTHING
+                self._feed = NOTHING
         return bool(self._ready)
 
     def _skip_unless_needed(self, packet: Any) -> None:
-        skips = self._needed is not None and self._seconds(packet.pts) not in self._needed
+        skips = self._needed is not None and self._packets.seconds(packet.pts) not in self._needed
         if skips != self._skips:
             self._codec.skip_frame = "NONREF" if skips else "DEFAULT"
             self._skips = skips
-
-    def _seconds(self, ticks: int | None) -> float:
-        """Of the container's clock; not a number where it gives none."""
-        if ticks is None:
-            return math.nan
-        # Rounded once, as a Fraction would be, and ten times as fast.
-        return float(ticks * self._ticks_per_second.denominator / self._ticks_per_second.numerator)
-
-    def _in_ticks(self, seconds: float) -> float:
-        return (seconds + PTS_TOLERANCE_SECONDS) * float(self._ticks_per_second)
 
 
 def film_is_first(source: VideoSource) -> bool:

@@ -12,11 +12,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Generic, Literal, TypeAlias, TypeVar, get_args
+from typing import Generic, TypeVar
 
-from vidcls.errors import DependencyError, VideoError
+from vidcls.errors import VideoError
 from vidcls.sampling import CLOCK_SECONDS, View, sample_views
-from vidcls.schema import check_choice
 from vidcls.video.completeness import Completeness
 from vidcls.video.frame_index import FrameIndex
 from vidcls.video.frames import (
@@ -28,30 +27,18 @@ from vidcls.video.frames import (
     scan,
 )
 from vidcls.video.interlacing import converted
-from vidcls.video.opencv import OpenCVVideo, needs_pyav
-from vidcls.video.opencv_limits import check_stream
+from vidcls.video.opencv import OpenCVVideo
+from vidcls.video.opening import Decoder as Decoder  # noqa: PLC0414 - for those who open videos here
+from vidcls.video.opening import EndlessError as EndlessError  # noqa: PLC0414
+from vidcls.video.opening import default_decoder as default_decoder  # noqa: PLC0414
+from vidcls.video.opening import open_decoder
 from vidcls.video.protocol import Frame, Picture, Video
-from vidcls.video.remote import is_endless
-from vidcls.video.source import VideoSource, is_url, source_name
+from vidcls.video.source import VideoSource
 
-Decoder: TypeAlias = Literal["auto", "opencv", "pyav"]
 Taken = TypeVar("Taken")
 
-# What OpenCV and PyAV call the codecs of files that hold one picture.
-_PICTURE_CODECS = frozenset({"", "MJPG", "MPNG", "tiff", "webp", "bmp", "mjpeg", "png"})
-# A cover picture in a sound file has no rate; FFmpeg then gives the ticks of its clock.
-_COVER_RATE = 90_000
 # Frames per second above which a header states its clock rather than a rate.
 _PLAUSIBLE_RATE = 120.0
-
-
-class EndlessError(VideoError):
-    """What stands at a URL states no length and does not end: it is live."""
-
-    def __init__(self, url: str) -> None:
-        super().__init__(source_name(url), "it states no length; watch a live stream with stream(), download a file")
-        self.args = (url,)
-        self.url = url
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,22 +170,11 @@ def open_video(source: VideoSource, *, decoder: Decoder = "auto") -> Iterator[Vi
         EndlessError: a VideoError; a URL of something that states no length and does not end.
         DependencyError: "pyav" without PyAV.
     """
-    video = _open(source, decoder=decoder)
+    video = open_decoder(source, decoder=decoder)
     try:
-        if isinstance(source, str) and is_url(source) and video.stated_seconds is None and is_endless(source):
-            raise EndlessError(source)
         yield VideoReader(video, source)
     finally:
         video.close()
-
-
-def default_decoder() -> Literal["opencv", "pyav"]:
-    """The decoder that "auto" is on this machine."""
-    try:
-        import vidcls.video.pyav  # noqa: F401, PLC0415 - an optional package
-    except DependencyError:
-        return "opencv"
-    return "pyav"
 
 
 def read_times(source: VideoSource, *, decoder: Decoder = "auto") -> list[float]:
@@ -271,45 +247,3 @@ def iter_frames(source: VideoSource, indices: Sequence[int], *, decoder: Decoder
     if indices and given <= indices[-1]:
         missing = next(index for index in indices if index >= given)
         raise VideoError(reader.name, f"frame {missing} cannot be decoded, the file gave {found} frames")
-
-
-def _open(source: VideoSource, *, decoder: Decoder) -> Video:
-    check_choice("decoder", decoder, get_args(Decoder))
-    chosen = default_decoder() if decoder == "auto" else decoder
-    return _open_opencv(source) if chosen == "opencv" else _with_a_frame(_open_pyav(source))
-
-
-def _open_opencv(source: VideoSource) -> Video:
-    video = OpenCVVideo(source)
-    try:
-        if video.peek() is None and video.packets(end=0.0):
-            raise needs_pyav(video.name, f"OpenCV cannot decode its codec ({video.codec or 'not named in the file'})")
-        check_stream(video)
-    except VideoError:
-        video.close()
-        raise
-    return _with_a_frame(video)
-
-
-def _open_pyav(source: VideoSource) -> Video:
-    from vidcls.video.pyav import PyAVVideo  # noqa: PLC0415 - an optional package
-
-    return PyAVVideo(source)
-
-
-def _with_a_frame(video: Video) -> Video:
-    problem = None
-    if video.peek() is None:
-        problem = "no frame can be decoded; check that the file plays and is complete"
-    elif _is_picture(video):
-        problem = "a single picture, not a video; give pictures to predict_frames"
-    if problem is not None:
-        video.close()
-        raise VideoError(video.name, problem)
-    return video
-
-
-def _is_picture(video: Video) -> bool:
-    is_file = video.stated_seconds is None and video.codec in _PICTURE_CODECS
-    is_cover = video.average_rate == _COVER_RATE
-    return (is_file or is_cover) and len(video.packets(end=0.0)) == 1
