@@ -341,6 +341,21 @@ def _attached(folder: Path) -> Awkward:
     return right(path)
 
 
+def _sound_alone(folder: Path, *, name: str) -> Awkward:
+    """No film at all: a song and the picture of its cover."""
+    path = folder / name
+    if path.suffix == ".mkv":
+        with av.open(str(path), "w") as container:
+            sound = Sound(seconds=2)
+            stream = sound.open(container)
+            container.add_attachment("cover.jpg", "image/jpeg", jpeg())
+            container.mux(sound.packets(stream))
+    else:
+        write_tracks(path, Sound(seconds=2), container_format="mp4")
+        surgery.put_in_moov(path, surgery.cover_box(jpeg()), before=b"trak")
+    return right(path, [], refusal=r"single picture|no pictures|no video")
+
+
 def _thumbnails(folder: Path) -> Awkward:
     """A chapter track of pictures, to which the film behind it refers."""
     path = folder / "chapters.mp4"
@@ -552,6 +567,8 @@ KINDS: dict[str, Make] = {
     "cover before the film in m4a": lambda folder: _covered(folder, name="cover.m4a", before=b"trak"),
     "cover after the film": lambda folder: _covered(folder, name="cover.mp4", before=b"udta"),
     "cover attached to mkv": _attached,
+    "song with a cover": lambda folder: _sound_alone(folder, name="song.m4a"),
+    "song with a cover in mkv": lambda folder: _sound_alone(folder, name="song.mkv"),
     "chapters with thumbnails": _thumbnails,
     "preview before the film in mkv": default_second("preview.mkv"),
     "preview before the film in mp4": default_second("preview.mp4"),

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import os
 import sys
 import threading
@@ -13,7 +14,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import pytest
@@ -28,6 +28,9 @@ from vidcls.video.reader import Decoder, read_times
 
 FULL = os.environ.get("VIDCLS_FULL_MATRIX") == "1"
 DECODERS: tuple[Decoder, ...] = ("opencv", "pyav", "auto")
+# Doors that have code of their own between them and the reader, and kinds that they once answered differently.
+THEIR_OWN = {"predict", "timeline", "stream", "training's check", "training's cache"}
+EVERYWHERE = ("cover", "stray", "grows", "shrinks", "preview", "cut of one frame", "cut off")
 NO_VERDICT_WITHOUT_FOLDER = {"recorded hls": {"evaluate", "training's cache", "training's check"}}
 
 
@@ -54,7 +57,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Right]:
     return make
 
 
-@pytest.mark.parametrize("kind", awkward.KINDS)
+@pytest.mark.parametrize("kind", [kind for kind in awkward.KINDS if not kind.startswith("song")])
 def test_the_kinds_are_what_they_are_said_to_be(kind: str, made: Callable[[str], Right]) -> None:
     """By PyAV in decode order."""
     video = made(kind).video
@@ -64,7 +67,7 @@ def test_the_kinds_are_what_they_are_said_to_be(kind: str, made: Callable[[str],
     assert again.times == video.times
 
 
-@pytest.mark.parametrize("decoder", DECODERS)
+@pytest.mark.parametrize("decoder", DECODERS if FULL else DECODERS[:2])
 @pytest.mark.parametrize("kind", awkward.KINDS)
 def test_every_decoder_gives_the_film(kind: str, decoder: Decoder, made: Callable[[str], Right]) -> None:
     right = made(kind)
@@ -79,8 +82,7 @@ def test_where_times_cannot_be_used_the_decoders_agree_on_others(kind: str, made
     np.testing.assert_allclose(ours, theirs, atol=doors.SECONDS, rtol=0)
     for views in (1, 5):
         ours_seen, theirs_seen = (
-            read_clips(path, doors.contract(), views=views, decoder=decoder)
-            for decoder in (cast(Decoder, "opencv"), cast(Decoder, "pyav"))
+            read_clips(path, doors.contract(), views=views, decoder=decoder) for decoder in DECODERS[:2]
         )
         np.testing.assert_allclose(ours_seen.windows, theirs_seen.windows, atol=doors.SECONDS, rtol=0)
         np.testing.assert_allclose(ours_seen.timestamps, theirs_seen.timestamps, atol=doors.SECONDS, rtol=0)
@@ -95,12 +97,20 @@ def test_every_decoder_gives_one_verdict(
     right = made(kind)
     with doors.refused(right, decoder=decoder):
         doors.predict_door(right, classifier, right.video.path, decoder=decoder)
-    with doors.refused(right, decoder=decoder):
-        doors.predict_many_door(right, classifier, right.video.path, decoder=decoder)
+    if FULL or any(word in kind for word in EVERYWHERE):
+        with doors.refused(right, decoder=decoder):
+            doors.predict_many_door(right, classifier, right.video.path, decoder=decoder)
 
 
-@pytest.mark.parametrize("door", DOORS)
-@pytest.mark.parametrize("kind", awkward.KINDS)
+def chosen() -> Iterator[tuple[str, str]]:
+    """(kind, door): all where they differ, of the others each in turn."""
+    for (place, kind), (turn, door) in itertools.product(enumerate(awkward.KINDS), enumerate(DOORS)):
+        differs = door in THEIR_OWN or any(word in kind for word in EVERYWHERE)
+        if FULL or differs or (place + turn) % 5 == 0:
+            yield kind, door
+
+
+@pytest.mark.parametrize(("kind", "door"), list(chosen()))
 def test_every_door_gives_one_verdict(
     kind: str, door: str, made: Callable[[str], Right], classifier: VideoClassifier, model: Path, tmp_path: Path
 ) -> None:
@@ -132,7 +142,8 @@ def test_without_pyav_the_answer_is_the_same_or_names_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     right = made(kind)
-    _ = right.frames  # by PyAV, while it is there
+    if right.video.refusal is None:
+        _ = right.frames  # by PyAV, while it is there
     monkeypatch.setitem(sys.modules, "av", None)
     monkeypatch.delitem(sys.modules, "vidcls.video.pyav", raising=False)
     with doors.refused(right, decoder="opencv"):
