@@ -14,7 +14,7 @@ from vidcls.errors import VideoError
 from vidcls.live.capture import POLL_SECONDS, Capture, Reader
 from vidcls.video.protocol import Frame
 from vidcls.video.reader import VideoReader, open_video
-from vidcls.video.source import VideoSource, openable, source_name
+from vidcls.video.source import VideoSource, cannot_be_opened, openable, source_name
 from vidcls.video.versions import check_version
 
 # Seconds to wait before a lost source is tried again: doubled after every failure, up to the last.
@@ -30,7 +30,7 @@ AT_ONCE_SECONDS = 2.0
 _logger = logging.getLogger("vidcls")
 
 
-def read_paced(source: VideoSource) -> Reader:
+def read_paced(source: VideoSource, *, timeout_seconds: float) -> Reader:
     """Read a file at its own pace, as if it was being filmed now.
 
     Raises:
@@ -38,7 +38,7 @@ def read_paced(source: VideoSource) -> Reader:
     """
     opened = ExitStack()
     with ExitStack() as opening:
-        reader = opening.enter_context(open_video(source))
+        reader = opening.enter_context(open_video(source, timeout_seconds=timeout_seconds))
         reader.index  # noqa: B018 - where the file is refused, it is refused here
         opened = opening.pop_all()
 
@@ -82,8 +82,9 @@ def read_live(source: int | str, *, timeout_seconds: float) -> Reader:
     source = source if isinstance(source, int) else openable(source)
     first = _open(source, timeout_seconds=timeout_seconds)
     if first is None:
-        hint = "it is plugged in and not in use" if isinstance(source, int) else "the address, and that it is up"
-        raise VideoError(name, f"cannot be opened; check {hint}")
+        if isinstance(source, int):
+            raise VideoError(name, "cannot be opened; check it is plugged in and not in use")
+        raise VideoError(name, cannot_be_opened(source))
 
     def read(capture: Capture) -> None:
         opened: cv2.VideoCapture | None = first

@@ -108,7 +108,7 @@ def _reader(source: int | VideoSource, *, timeout_seconds: float) -> Reader:
     if is_live(source):
         return read_live(source, timeout_seconds=timeout_seconds)
     try:
-        return read_paced(source)  # type: ignore[arg-type]
+        return read_paced(source, timeout_seconds=timeout_seconds)  # type: ignore[arg-type]
     except EndlessError as endless:
         return read_live(endless.url, timeout_seconds=timeout_seconds)
 

@@ -17,6 +17,7 @@ from vidcls.video.source import (
     OPEN_SECONDS,
     READ_SECONDS,
     VideoSource,
+    cannot_be_opened,
     check_size,
     is_url,
     look_inside,
@@ -64,7 +65,8 @@ class OpenCVVideo:
     skips = False  # every frame comes out, wanted or not
     seek_frames = 20  # it begins at least 16 before the one asked for
 
-    def __init__(self, source: VideoSource) -> None:
+    def __init__(self, source: VideoSource, *, timeout_seconds: float = OPEN_SECONDS) -> None:
+        self._timeout_seconds = timeout_seconds
         check_version("opencv", VERSION)
         self.source = openable(source)  # first: it refuses what is no name at all
         self.name = source_name(source)
@@ -221,7 +223,7 @@ class OpenCVVideo:
         if isinstance(self.source, str) and is_url(self.source):
             options = [
                 *options,
-                *(cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_SECONDS * 1000),
+                *(cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, round(self._timeout_seconds * 1000)),
                 *(cv2.CAP_PROP_READ_TIMEOUT_MSEC, READ_SECONDS * 1000),
             ]
         if not isinstance(self.source, str):
@@ -230,7 +232,7 @@ class OpenCVVideo:
         capture = cv2.VideoCapture(self.source, cv2.CAP_FFMPEG, options)  # type: ignore[arg-type]
         if not capture.isOpened():
             capture.release()
-            raise VideoError(self.name, "cannot be opened as a video; check that the file plays and is complete")
+            raise VideoError(self.name, cannot_be_opened(self.source))
         return capture
 
 

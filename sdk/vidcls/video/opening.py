@@ -39,11 +39,12 @@ def default_decoder() -> Literal["opencv", "pyav"]:
     return "pyav"
 
 
-def open_decoder(source: VideoSource, *, decoder: Decoder) -> Video:
+def open_decoder(source: VideoSource, *, decoder: Decoder, timeout_seconds: float) -> Video:
     """Open a video of which at least the first frame can be decoded; see `vidcls.video.reader.open_video`."""
     check_choice("decoder", decoder, get_args(Decoder))
     chosen = default_decoder() if decoder == "auto" else decoder
-    video = _open_opencv(source) if chosen == "opencv" else _open_pyav(source)
+    opened = _open_opencv if chosen == "opencv" else _open_pyav
+    video = opened(source, timeout_seconds=timeout_seconds)
     try:
         _check(video, source)
     except VideoError:
@@ -52,8 +53,8 @@ def open_decoder(source: VideoSource, *, decoder: Decoder) -> Video:
     return video
 
 
-def _open_opencv(source: VideoSource) -> Video:
-    video = OpenCVVideo(source)
+def _open_opencv(source: VideoSource, *, timeout_seconds: float) -> Video:
+    video = OpenCVVideo(source, timeout_seconds=timeout_seconds)
     try:
         if video.peek() is None and video.packets(end=0.0):
             raise needs_pyav(video.name, f"OpenCV cannot decode its codec ({video.codec or 'not named in the file'})")
@@ -64,10 +65,10 @@ def _open_opencv(source: VideoSource) -> Video:
     return video
 
 
-def _open_pyav(source: VideoSource) -> Video:
+def _open_pyav(source: VideoSource, *, timeout_seconds: float) -> Video:
     from vidcls.video.pyav import PyAVVideo  # noqa: PLC0415 - an optional package
 
-    return PyAVVideo(source)
+    return PyAVVideo(source, timeout_seconds=timeout_seconds)
 
 
 def _check(video: Video, source: VideoSource) -> None:

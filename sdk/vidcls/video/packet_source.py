@@ -30,6 +30,11 @@ class PacketSource:
         self._store = PacketStore()
         self._unread: Iterator[Any] | None = self._demuxed()
 
+    def close(self) -> None:
+        """Let go of the packets."""
+        self._unread = None
+        self._store = PacketStore()
+
     @property
     def reaches_beginning(self) -> bool:
         """Whether `from_beginning` can give the first packet; else the container has to be opened again."""

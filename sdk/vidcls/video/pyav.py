@@ -12,13 +12,22 @@ from typing import Any
 import cv2
 import numpy as np
 
+from vidcls.cpus import usable_cpus
 from vidcls.errors import DependencyError, VideoError
 from vidcls.video.film import choose_film, is_first
 from vidcls.video.frame_index import PTS_TOLERANCE_SECONDS, Packet
 from vidcls.video.packet_source import NOTHING, PacketSource
 from vidcls.video.protocol import Frame, Picture
 from vidcls.video.protocols import protocol_whitelist
-from vidcls.video.source import OPEN_SECONDS, READ_SECONDS, VideoSource, check_size, openable, source_name
+from vidcls.video.source import (
+    OPEN_SECONDS,
+    READ_SECONDS,
+    VideoSource,
+    cannot_be_opened,
+    check_size,
+    openable,
+    source_name,
+)
 from vidcls.video.versions import check_version
 
 try:
@@ -47,9 +56,14 @@ _of_this_thread = threading.local()
 class PyAVVideo:
     """A `vidcls.video.protocol.Video` that PyAV decodes."""
 
+    _container: Any
+    _stream: Any
+    _codec: Any
+    _packets: PacketSource
     seek_frames = 2  # a decoder that is emptied gives its first frame a little later
 
-    def __init__(self, source: VideoSource) -> None:
+    def __init__(self, source: VideoSource, *, timeout_seconds: float = OPEN_SECONDS) -> None:
+        self._timeout_seconds = timeout_seconds
         self.source = openable(source)  # first: it refuses what is no name at all
         self.name = source_name(source)
         self._frame: Any = None
@@ -166,7 +180,12 @@ class PyAVVideo:
     def close(self) -> None:
         """Let go of the file."""
         self._ready.clear()
+        self._feed = NOTHING
+        self._frame = None
+        self._packets.close()
         self._container.close()
+        # Its threads end with it, and not when memory is next tidied.
+        self._codec = self._stream = None
 
     def _find_interlaced(self) -> bool:
         return any(self.grab() is not None and self._frame.interlaced_frame for _ in range(_FRAMES_AROUND))
@@ -175,23 +194,22 @@ class PyAVVideo:
         if not isinstance(self.source, str):
             self.source.seek(0)
         try:
-            self._container: Any = av.open(
+            self._container = av.open(
                 self.source,
-                timeout=(OPEN_SECONDS, READ_SECONDS),
+                timeout=(self._timeout_seconds, READ_SECONDS),
                 metadata_errors="replace",
                 options={"protocol_whitelist": protocol_whitelist(self.source)},
             )
         except (av.FFmpegError, OSError):  # whose text may hold a password
-            raise VideoError(
-                self.name, "cannot be opened as a video; check that the file plays and is complete"
-            ) from None
+            raise VideoError(self.name, cannot_be_opened(self.source)) from None
         try:
             self._stream = choose_film(self._container, self.name)
         except VideoError:
             self._container.close()
             raise
-        self._codec: Any = self._stream.codec_context
-        self._codec.thread_type = "SLICE"
+        self._codec = self._stream.codec_context
+        self._codec.thread_type = "FRAME"
+        self._codec.thread_count = decoding_threads()
         self._packets = PacketSource(self._container, self._stream, damage=_DAMAGE)
         self._feed = self._packets.from_beginning()
         self._ready: deque[Any] = deque()
@@ -236,6 +254,15 @@ class PyAVVideo:
         if skips != self._skips:
             self._codec.skip_frame = "NONREF" if skips else "DEFAULT"
             self._skips = skips
+
+
+def decoding_threads() -> int:
+    """Threads that decode one video.
+
+    Frames are converted and resized in other threads, which keep a second CPU busy: measured on two CPUs, one is
+    as fast as two, and leaves more for other videos. Few codecs gain from more than four.
+    """
+    return min(4, max(1, usable_cpus() // 2))
 
 
 def film_is_first(source: VideoSource) -> bool:

@@ -33,7 +33,7 @@ from vidcls.video.opening import EndlessError as EndlessError  # noqa: PLC0414
 from vidcls.video.opening import default_decoder as default_decoder  # noqa: PLC0414
 from vidcls.video.opening import open_decoder
 from vidcls.video.protocol import Frame, Picture, Video
-from vidcls.video.source import VideoSource
+from vidcls.video.source import OPEN_SECONDS, VideoSource
 
 Taken = TypeVar("Taken")
 
@@ -157,20 +157,23 @@ class VideoReader:
 
 
 @contextmanager
-def open_video(source: VideoSource, *, decoder: Decoder = "auto") -> Iterator[VideoReader]:
+def open_video(
+    source: VideoSource, *, decoder: Decoder = "auto", timeout_seconds: float = OPEN_SECONDS
+) -> Iterator[VideoReader]:
     """Open a video of which at least the first frame can be decoded.
 
     Args:
         source: a path, a URL, or an open binary file.
         decoder: "pyav", which needs vidcls[av] and reads faster; "opencv"; "auto" is PyAV where it is installed,
             and else OpenCV. They give the same pixels and times; what OpenCV cannot give is refused.
+        timeout_seconds: how long a server may take to answer.
 
     Raises:
         VideoError: the video cannot be opened, or not one frame of it can be decoded.
         EndlessError: a VideoError; a URL of something that states no length and does not end.
         DependencyError: "pyav" without PyAV.
     """
-    video = open_decoder(source, decoder=decoder)
+    video = open_decoder(source, decoder=decoder, timeout_seconds=timeout_seconds)
     try:
         yield VideoReader(video, source)
     finally:

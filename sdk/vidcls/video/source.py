@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, TypeAlias, TypeGuard, TypeVar, cast, overload
@@ -35,6 +36,8 @@ MAX_PROPORTION = 100
 # How long a server may take to answer, and to send the next packet.
 OPEN_SECONDS = 15
 READ_SECONDS = 15
+# A file that was changed so shortly ago may still be being written.
+WRITTEN_SECONDS = 3.0
 # How files of one picture begin: PNG, JPEG, BMP, TIFF.
 _PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"BM", b"II*\x00", b"MM\x00*")
 
@@ -95,6 +98,18 @@ def openable(source: VideoSource) -> str | io.BufferedIOBase:
             raise refused_protocol(name)
     _check_file(path, source_name(source))
     return str(path.absolute())  # FFmpeg takes what stands before a ':' at the start for a protocol
+
+
+def cannot_be_opened(opened: str | io.BufferedIOBase) -> str:
+    """What to say where no decoder opens what `openable` returned."""
+    if isinstance(opened, str) and is_url(opened):
+        return "cannot be opened as a video; check the address, and that it is up"
+    if isinstance(opened, str) and time.time() - Path(opened).stat().st_mtime < WRITTEN_SECONDS:
+        return (
+            "cannot be opened as a video; check that it plays, or wait until it is complete: "
+            "it was written to a moment ago"
+        )
+    return "cannot be opened as a video; check that the file plays and is complete"
 
 
 def look_inside(opened: str | io.BufferedIOBase, read: Callable[[BinaryIO], Found]) -> Found | None:

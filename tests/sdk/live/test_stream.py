@@ -173,7 +173,9 @@ def test_a_camera_on_the_network_is_opened_again_and_the_gap_reported(
 def test_a_silent_stream_is_no_stream(classifier: VideoClassifier) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         started = time.monotonic()
-        with pytest.raises(VideoError, match=r"^http://127\.0\.0\.1:\d+/: cannot be opened; check the address"):
+        with pytest.raises(
+            VideoError, match=r"^http://127\.0\.0\.1:\d+/: cannot be opened as a video; check the address"
+        ):
             classifier.stream(f"http://user:secret@127.0.0.1:{listener.getsockname()[1]}/", timeout_seconds=0.5)
         assert time.monotonic() - started < 0.5 + 3 * HELD_UP_SECONDS
 
@@ -226,7 +228,10 @@ def test_the_newest_picture_can_be_had_while_the_model_is_busy(classifier: Video
     [
         ("gone.mp4", "^gone.mp4: there is no such file$"),
         (99, "^camera 99: cannot be opened; check it is plugged in and not in use$"),
-        ("rtsp://user:secret@127.0.0.1:9/x", r"^rtsp://127\.0\.0\.1:9/x: cannot be opened; check the address"),
+        (
+            "rtsp://user:secret@127.0.0.1:9/x",
+            r"^rtsp://127\.0\.0\.1:9/x: cannot be opened as a video; check the address",
+        ),
     ],
 )
 def test_what_cannot_be_opened_is_one_sentence(source: Any, message: str, classifier: VideoClassifier) -> None:

@@ -25,7 +25,7 @@ from generated import contract_fields, painted_number, write_av_clip, write_clip
 from vidcls import VideoClassifier, VideoError
 from vidcls.clips import read_clips
 from vidcls.contract import Contract, from_json
-from vidcls.video.reader import EndlessError, iter_frames, read_times
+from vidcls.video.reader import Decoder, EndlessError, iter_frames, open_video, read_times
 from vidcls.video.source import source_name
 
 
@@ -81,13 +81,16 @@ def test_a_video_on_a_web_server_is_read_like_the_file(model: Path, clip: Path) 
     np.testing.assert_array_equal(found.logits, classifier.predict(clip, views=2).logits)
 
 
-def test_a_server_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vidcls.video.pyav.OPEN_SECONDS", 1)
+@pytest.mark.parametrize("decoder", ["opencv", "pyav"])
+def test_a_server_that_never_answers_is_given_up(decoder: Decoder) -> None:
     started = time.monotonic()
     with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-        with pytest.raises(VideoError, match="cannot be opened as a video"):
-            read_times(f"http://someone:secret@127.0.0.1:{port}/clip.mp4")
+        url = f"http://someone:secret@127.0.0.1:{server.getsockname()[1]}/clip.mp4"
+        with (
+            pytest.raises(VideoError, match="cannot be opened as a video; check the address"),
+            open_video(url, decoder=decoder, timeout_seconds=1.0),
+        ):
+            pass
     assert time.monotonic() - started < 10  # without a limit of ours OpenCV waits for 30 s
 
 
