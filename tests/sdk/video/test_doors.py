@@ -292,7 +292,7 @@ def assert_answered_or_told(right: Right, path: Path, *, decoder: Decoder) -> No
         assert "still being written" in str(error)  # noqa: PT017 - either is right
         return
     # Whatever was there, its frames are the film's, each at its own time. Of one of the newest only a part may have
-    # been there: then it, and those predicted from it, show what came before.
+    # been there: then it, and those predicted from it, show what came before; or others before it are missing.
     newest = clips.timestamps.max() - 8 / float(awkward.RATE)
     known = dict(zip(np.round(right.times, 5), right.video.numbers, strict=True))
     for at, frame in zip(clips.timestamps.ravel(), clips.frames.reshape(-1, *clips.frames.shape[2:]), strict=True):
@@ -302,4 +302,4 @@ def assert_answered_or_told(right: Right, path: Path, *, decoder: Decoder) -> No
         except ValueError:
             assert at > newest
             continue
-        assert number == known[round(at, 5)] or (at > newest and number < known[round(at, 5)])
+        assert number == known[round(at, 5)] or (at > newest and abs(number - known[round(at, 5)]) < 4)
