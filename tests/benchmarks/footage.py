@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -72,12 +71,10 @@ def steady(*, seconds: int, rate: int) -> list[Fraction]:
 
 def unsteady(*, seconds: int) -> list[Fraction]:
     """The times of a telephone's frames: about 30 a second, and now and then one that was dropped."""
-    dice = random.Random(0)
-    times, ticks = [], 0
-    while ticks < seconds * PHONE_CLOCK:
-        times.append(Fraction(ticks, PHONE_CLOCK))
-        ticks += dice.choice((2940, 2970, 3000, 3030, 3060)) + (3000 if dice.random() < 0.05 else 0)
-    return times
+    random = np.random.default_rng(0)
+    steps = 3000 + random.integers(-2, 3, seconds * 30) * 30 + 3000 * (random.random(seconds * 30) < 0.05)
+    ticks = np.cumsum(steps) - steps[0]
+    return [Fraction(int(tick), PHONE_CLOCK) for tick in ticks[ticks < seconds * PHONE_CLOCK]]
 
 
 def repeat(footage: Path, path: Path, *, times: int) -> Path:
