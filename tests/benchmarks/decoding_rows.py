@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
-from itertools import cycle
+from itertools import cycle, pairwise
 from pathlib import Path
 
 import av
@@ -84,11 +84,13 @@ def has_b_frames(path: Path) -> bool:
 
 
 def wanted_of_avi(path: Path) -> Wanted:
-    """By decoding all of it, since an AVI's times mean nothing."""
+    """By decoding all of it; B-frames permute an AVI's times, so these are counted by the rate."""
     with av.open(str(path)) as container:
         rate = Fraction(container.streams.video[0].average_rate or RATE)
-        frames = sum(1 for _ in container.decode(video=0))
-    return wanted([Fraction(number) / rate for number in range(frames)], views=1, variable=False)
+        times = [Fraction((frame.pts or 0) * (frame.time_base or 0)) for frame in container.decode(video=0)]
+    if any(later <= earlier for earlier, later in pairwise(times)):
+        times = [Fraction(number) / rate for number in range(len(times))]
+    return wanted([moment - times[0] for moment in times], views=1, variable=False)
 
 
 def phone_rows(folder: Path) -> list[Row]:

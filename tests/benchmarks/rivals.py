@@ -1,13 +1,14 @@
 """Other libraries that read the sampled frames of a video, each in every way that may be its fastest.
 
-A reader is told which frames are wanted, by number and by time, and hands out uint8 RGB frames, upright, in
-that order; one by one where the library can, so that they are resized while the next ones are decoded.
+A reader is told which frames are wanted, by number and by time, and hands out uint8 RGB pictures, upright, in
+that order; one by one where the library can, so that they are resized while the next ones are decoded, and as
+calls that convert to RGB where decoding and converting are two steps.
 """
 
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
@@ -17,8 +18,8 @@ from typing import Any, Literal
 import av
 import numpy as np
 
-Frame = np.ndarray
-Reader = Callable[[Path, "Wanted"], Iterator[Frame]]
+Picture = Callable[[], np.ndarray]
+Reader = Callable[[Path, "Wanted"], Iterator[Picture]]
 
 NEAR_SECONDS = 0.002  # a frame with a time so near to a wanted one is meant
 
@@ -40,7 +41,7 @@ def flat(rows: Sequence[Sequence[Any]]) -> list[Any]:
     return [value for row in rows for value in row]
 
 
-def pyav_seeking(path: Path, wanted: Wanted, *, thread_type: str, thread_count: int = 0) -> Iterator[Frame]:
+def pyav_seeking(path: Path, wanted: Wanted, *, thread_type: str, thread_count: int = 0) -> Iterator[Picture]:
     """Enter the video before each window, and find the frames by their times."""
     with av.open(str(path)) as container:
         stream = _threaded(container, thread_type=thread_type, thread_count=thread_count)
@@ -49,13 +50,13 @@ def pyav_seeking(path: Path, wanted: Wanted, *, thread_type: str, thread_count: 
             container.seek(int(Fraction(times[0]) / Fraction(stream.time_base)), stream=stream)
             for frame in container.decode(stream):
                 if abs(frame.time - stream.start_time * stream.time_base - missing[0]) < NEAR_SECONDS:
-                    yield _upright(frame)
+                    yield partial(_upright, frame)
                     del missing[0]
                 if not missing:
                     break
 
 
-def pyav_counting(path: Path, wanted: Wanted, *, thread_type: str, thread_count: int = 0) -> Iterator[Frame]:
+def pyav_counting(path: Path, wanted: Wanted, *, thread_type: str, thread_count: int = 0) -> Iterator[Picture]:
     """Decode from the start and count: where times mean nothing, as in B-frame AVIs."""
     numbers = flat(wanted.numbers)
     chosen = frozenset(numbers)
@@ -63,40 +64,41 @@ def pyav_counting(path: Path, wanted: Wanted, *, thread_type: str, thread_count:
         stream = _threaded(container, thread_type=thread_type, thread_count=thread_count)
         for number, frame in enumerate(container.decode(stream)):
             if number in chosen:
-                yield _upright(frame)
+                yield partial(_upright, frame)
             if number == numbers[-1]:
                 break
 
 
-def torchcodec_at_once(path: Path, wanted: Wanted, *, seek_mode: str, threads: int) -> Iterator[Frame]:
+def torchcodec_at_once(path: Path, wanted: Wanted, *, seek_mode: str, threads: int) -> Iterator[Picture]:
     """All frames by one call, as its documentation recommends."""
     decoder = _torchcodec(path, seek_mode=seek_mode, threads=threads)
     if wanted.by == "time":
         found = decoder.get_frames_played_at(seconds=flat(wanted.times))
     else:
         found = decoder.get_frames_at(indices=flat(wanted.numbers))
-    yield from found.data.numpy()
+    yield from _ready(found.data.numpy())
 
 
-def torchcodec_one_by_one(path: Path, wanted: Wanted, *, seek_mode: str, threads: int) -> Iterator[Frame]:
+def torchcodec_one_by_one(path: Path, wanted: Wanted, *, seek_mode: str, threads: int) -> Iterator[Picture]:
     """A call for each frame."""
     decoder = _torchcodec(path, seek_mode=seek_mode, threads=threads)
     if wanted.by == "time":
-        yield from (decoder.get_frame_played_at(seconds).data.numpy() for seconds in flat(wanted.times))
+        frames = (decoder.get_frame_played_at(seconds) for seconds in flat(wanted.times))
     else:
-        yield from (decoder.get_frame_at(number).data.numpy() for number in flat(wanted.numbers))
+        frames = (decoder.get_frame_at(number) for number in flat(wanted.numbers))
+    yield from _ready(frame.data.numpy() for frame in frames)
 
 
-def decord_at_once(path: Path, wanted: Wanted, *, threads: int) -> Iterator[Frame]:
+def decord_at_once(path: Path, wanted: Wanted, *, threads: int) -> Iterator[Picture]:
     """All frames by one call, as its documentation recommends."""
     reader, numbers = _decord(path, wanted, threads=threads)
-    yield from reader.get_batch(numbers).asnumpy()
+    yield from _ready(reader.get_batch(numbers).asnumpy())
 
 
-def decord_one_by_one(path: Path, wanted: Wanted, *, threads: int) -> Iterator[Frame]:
+def decord_one_by_one(path: Path, wanted: Wanted, *, threads: int) -> Iterator[Picture]:
     """A call for each frame."""
     reader, numbers = _decord(path, wanted, threads=threads)
-    yield from (reader[number].asnumpy() for number in numbers)
+    yield from _ready(reader[number].asnumpy() for number in numbers)
 
 
 def installed(probe: Path) -> tuple[dict[str, dict[str, Reader]], list[str]]:
@@ -154,7 +156,12 @@ def _threaded(container: Any, *, thread_type: str, thread_count: int) -> Any:
     return stream
 
 
-def _upright(frame: Any) -> Frame:
+def _ready(frames: Iterable[np.ndarray]) -> Iterator[Picture]:
+    """Frames that are RGB already."""
+    return (partial(np.asarray, frame) for frame in frames)
+
+
+def _upright(frame: Any) -> np.ndarray:
     """PyAV leaves the turning to its user."""
     return np.rot90(frame.to_ndarray(format="rgb24"), frame.rotation // 90)
 
