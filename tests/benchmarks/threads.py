@@ -97,7 +97,7 @@ def measure(work: Work, *, runs: int) -> dict[tuple[str, int], float]:
 
 
 @click.command()
-@click.option("--runs", type=click.IntRange(min=1), default=5, show_default=True)
+@click.option("--runs", type=click.IntRange(min=1), default=3, show_default=True)
 def main(runs: int) -> None:
     """Print the time of every kind of work with every choice of threads."""
     warn_if_busy()
