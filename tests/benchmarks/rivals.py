@@ -21,6 +21,7 @@ import numpy as np
 Picture = Callable[[], np.ndarray]
 Reader = Callable[[Path, "Wanted"], Iterator[Picture]]
 
+FROM_START = "from the start"  # in the name of a way that decodes all frames up to the last wanted one
 NEAR_SECONDS = 0.002  # a frame with a time so near to a wanted one is meant
 
 
@@ -125,7 +126,7 @@ def installed(probe: Path) -> tuple[dict[str, dict[str, Reader]], list[str]]:
 
 
 def _pyav_ways() -> dict[str, Reader]:
-    readers = {"seeking": pyav_seeking, "from the start": pyav_counting}
+    readers = {"seeking": pyav_seeking, FROM_START: pyav_counting}
     ways: dict[str, Reader] = {}
     for name, read in readers.items():
         ways |= {f"{name}, {kind} threads": partial(read, thread_type=kind) for kind in ("AUTO", "SLICE")}
