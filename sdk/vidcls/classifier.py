@@ -19,6 +19,7 @@ from vidcls.runtime.model import open_model
 from vidcls.runtime.session import Device, Engine
 from vidcls.selftest import Verification
 from vidcls.temporal.timeline import CHANGE_ODDS, Segment, check_change_odds, segments
+from vidcls.video.decoder_check import check_decoders
 from vidcls.video.reader import Decoder
 from vidcls.video.source import VideoSource
 
@@ -266,13 +267,16 @@ class VideoClassifier:
         """Prove on this device that the answers are still the trained model's.
 
         The file must hash to what its contract records, and the logits of a generated clip must be
-        PyTorch's, within the tolerance that the contract states.
+        PyTorch's, within the tolerance that the contract states. Small reference clips must come out of the
+        decoder that `predict` takes as the frames that are stored beside them, on x86-64 bit for bit.
 
         Examples:
             >>> VideoClassifier("model.onnx").verify().ok
             True
         """
-        return selftest.verify(self._path, self._contract, self._frame_logits, device=self.device)
+        return selftest.verify(
+            self._path, self._contract, self._frame_logits, device=self.device, decoders=check_decoders()
+        )
 
     def _frame_logits(self, frames: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         return self.predict_frames(frames).logits

@@ -7,21 +7,16 @@ export checks and training's validation share.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
-from vidcls.contract import Contract
-from vidcls.errors import VideoError
+from vidcls.contract import Contract, Image
 from vidcls.preprocessing import crop_frames
-from vidcls.sampling import View, sample_views
-from vidcls.video.frame_index import FrameIndex
-from vidcls.video.frames import DIFFERS, MispredictedError, decoded_share, predict_index, read_frames
-from vidcls.video.interlacing import InterlacedError, converted
-from vidcls.video.protocol import Frame, Video
+from vidcls.video.protocol import Picture
 from vidcls.video.reader import Decoder, open_video
 from vidcls.video.source import VideoSource
 
@@ -33,9 +28,9 @@ class SampledClips:
     frames: uint8 RGB [views * crops, T, crop_size, crop_size, 3]; a view's crops are neighbours.
     windows: (start, end) in seconds of each view.
     timestamps: float64 [views, T], seconds after the video's first frame of every frame used.
-    decoded_share: how much of the length that the container states could be decoded, 0 to 1; below 1 in a
-        video that was cut off, or whose header is wrong. None if it states no length.
-    decode_ms, crop_ms: time spent on decoding, and what resizing and cropping added to it.
+    decoded_share: how much of the video could be decoded, 0 to 1: what came out compared with what its packets
+        show; below 1 where it was cut off or is damaged. None of a live source.
+    decode_ms, crop_ms: time spent on decoding, and what converting to RGB, resizing and cropping added to it.
     """
 
     frames: npt.NDArray[np.uint8]
@@ -69,12 +64,22 @@ def read_clips(
         ValueError: `views` or `crops` cannot be taken with this contract.
     """
     check_views(contract, views=views, crops=crops)
-    try:
-        return _read_clips(source, contract, views=views, crops=crops, decoder=decoder)
-    except InterlacedError:
-        if decoder == "opencv":
-            raise
-        return _read_clips(source, contract, views=views, crops=crops, decoder="pyav")
+    started = time.perf_counter()
+    with open_video(source, decoder=decoder) as video:
+        crop = partial(_crop, image=contract.image, crops=crops)
+        sampling = contract.sampling
+        read = video.read_views(crop, frames=sampling.frames, clip_seconds=sampling.clip_seconds, views=views)
+        share = video.decoded_share
+    cropped, waited = read.taken
+    times = read.frame_index.times
+    return SampledClips(
+        frames=_clips([view.indices for view in read.views], cropped),
+        windows=[(view.start_seconds, view.end_seconds) for view in read.views],
+        timestamps=np.array([[times[index] for index in view.indices] for view in read.views]),
+        decoded_share=share,
+        decode_ms=(time.perf_counter() - started - waited) * 1000,
+        crop_ms=waited * 1000,
+    )
 
 
 def crop_clip(frames: npt.NDArray[np.uint8], contract: Contract) -> SampledClips:
@@ -90,7 +95,8 @@ def crop_clip(frames: npt.NDArray[np.uint8], contract: Contract) -> SampledClips
     """
     _check_frames(frames, expected=contract.sampling.frames)
     started = time.perf_counter()
-    cropped = np.stack(list(crop_frames(frames, contract.image, crops=1)), axis=1)
+    pictures = (partial(np.asarray, frame) for frame in frames)
+    cropped = np.stack(list(crop_frames(pictures, contract.image, crops=1)), axis=1)
     return SampledClips(
         frames=cropped,
         windows=[],
@@ -101,68 +107,24 @@ def crop_clip(frames: npt.NDArray[np.uint8], contract: Contract) -> SampledClips
     )
 
 
-def _read_clips(source: VideoSource, contract: Contract, *, views: int, crops: int, decoder: Decoder) -> SampledClips:
+def _crop(
+    wanted: Sequence[int], pictures: Iterator[Picture], *, image: Image, crops: int
+) -> tuple[dict[int, npt.NDArray[np.uint8]], float]:
+    """The crops, uint8 [crops, h, w, 3], of each frame by its number, and the seconds that decoding did not cover."""
+    decoded = _Timed(pictures)
     started = time.perf_counter()
-    with open_video(source, decoder=decoder) as video:
-        predicted = predict_index(video, clip_seconds=contract.sampling.clip_seconds, views=views)
-        opened = time.perf_counter()
-        # PyAV's frames need no proof that they were converted.
-        check = partial(converted, video=video, source=source) if decoder != "pyav" else iter
-        crop = partial(_crop_views, video, contract=contract, views=views, crops=crops, check=check)
-        try:
-            found = crop(predicted)
-        except MispredictedError as wrong:
-            try:
-                found = crop(wrong.frame_index)
-            except MispredictedError:
-                raise VideoError(video.name, DIFFERS) from None
-        share = decoded_share(video, found.frame_index)
-    decode_seconds = opened - started + found.decode_seconds
-    frames = [np.stack([found.crops[index] for index in view.indices], axis=1) for view in found.views]
-    times = found.frame_index.times
-    clips = np.concatenate(frames)
-    return SampledClips(
-        frames=clips,
-        windows=[(view.start_seconds, view.end_seconds) for view in found.views],
-        timestamps=np.array([[times[index] for index in view.indices] for view in found.views]),
-        decoded_share=share,
-        decode_ms=decode_seconds * 1000,
-        crop_ms=(time.perf_counter() - started - decode_seconds) * 1000,
-    )
+    cropped = dict(zip(wanted, crop_frames(decoded, image, crops=crops), strict=True))
+    return cropped, time.perf_counter() - started - decoded.seconds
 
 
-@dataclass(frozen=True, kw_only=True)
-class _CroppedViews:
-    """Views by a frame index, the crops uint8 [crops, h, w, 3] of each frame they need, and what decoding took."""
-
-    frame_index: FrameIndex
-    views: list[View]
-    crops: dict[int, npt.NDArray[np.uint8]]
-    decode_seconds: float
-
-
-def _crop_views(
-    video: Video,
-    frame_index: FrameIndex,
-    *,
-    contract: Contract,
-    views: int,
-    crops: int,
-    check: Callable[[Iterator[Frame]], Iterator[Frame]],
-) -> _CroppedViews:
-    sampling = contract.sampling
-    sampled = sample_views(
-        frame_index.times,
-        duration=frame_index.duration,
-        frames=sampling.frames,
-        clip_seconds=sampling.clip_seconds,
-        views=views,
-    )
-    wanted = sorted({index for view in sampled for index in view.indices})
-    spans = [(view.indices[0], view.indices[-1]) for view in sampled]
-    decoded = _Timed(check(read_frames(video, frame_index, wanted, spans=spans)))
-    cropped = dict(zip(wanted, crop_frames(decoded, contract.image, crops=crops), strict=True))
-    return _CroppedViews(frame_index=frame_index, views=sampled, crops=cropped, decode_seconds=decoded.seconds)
+def _clips(picked: Sequence[Sequence[int]], cropped: Mapping[int, npt.NDArray[np.uint8]]) -> npt.NDArray[np.uint8]:
+    """uint8 [views * crops, T, h, w, 3] of the frames picked for each view and the crops of each frame."""
+    crops, *shape = cropped[picked[0][0]].shape
+    clips = np.empty((len(picked), crops, len(picked[0]), *shape), np.uint8)
+    for view, indices in enumerate(picked):
+        for number, index in enumerate(indices):
+            clips[view, :, number] = cropped[index]
+    return clips.reshape(-1, *clips.shape[2:])
 
 
 def _check_frames(frames: npt.NDArray[np.uint8], *, expected: int) -> None:
@@ -178,16 +140,16 @@ def _check_frames(frames: npt.NDArray[np.uint8], *, expected: int) -> None:
 class _Timed:
     """An iterator that counts the seconds which its items take to come."""
 
-    def __init__(self, frames: Iterator[Frame]) -> None:
-        self._frames = frames
+    def __init__(self, pictures: Iterator[Picture]) -> None:
+        self._pictures = pictures
         self.seconds = 0.0
 
-    def __iter__(self) -> Iterator[Frame]:
+    def __iter__(self) -> Iterator[Picture]:
         return self
 
-    def __next__(self) -> Frame:
+    def __next__(self) -> Picture:
         before = time.perf_counter()
         try:
-            return next(self._frames)
+            return next(self._pictures)
         finally:
             self.seconds += time.perf_counter() - before

@@ -10,7 +10,7 @@ makes a crop, but keeps the part's edges in float32, so that pixels can come out
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
@@ -88,20 +88,27 @@ def crop_frame(frame: npt.NDArray[np.uint8], image: Image, *, crops: int) -> npt
 
 
 def crop_frames(
-    frames: Iterable[npt.NDArray[np.uint8]], image: Image, *, crops: int
+    pictures: Iterable[Callable[[], npt.NDArray[np.uint8]]], image: Image, *, crops: int
 ) -> Iterator[npt.NDArray[np.uint8]]:
-    """`crop_frame` of every frame, in order, on several threads while the next frames are being decoded.
+    """`crop_frame` of every picture, in order, on several threads while the next ones are being decoded.
 
-    Takes a few frames more from `frames` than it has handed out (see CROP_THREADS), each an array of
-    its own. What `frames` raises comes through as it is.
+    Args:
+        pictures: each is called once, in one of the threads, and gives uint8 RGB [H, W, 3], upright. A few more
+            are taken than crops were handed out (see CROP_THREADS). What they raise comes through as it is.
+        image: the contract's image section.
+        crops: 1 or 3.
     """
+
+    def crop(picture: Callable[[], npt.NDArray[np.uint8]]) -> npt.NDArray[np.uint8]:
+        return crop_frame(picture(), image, crops=crops)
+
     threads = min(usable_cpus(), CROP_THREADS)
     cropping: deque[Future[npt.NDArray[np.uint8]]] = deque()
     with ThreadPoolExecutor(threads, thread_name_prefix="vidcls-crop") as pool:
-        for frame in frames:
+        for picture in pictures:
             if len(cropping) == threads:
                 yield cropping.popleft().result()
-            cropping.append(pool.submit(crop_frame, frame, image, crops=crops))
+            cropping.append(pool.submit(crop, picture))
         while cropping:
             yield cropping.popleft().result()
 

@@ -1,9 +1,9 @@
-"""The proof a model carries with it: a generated clip, PyTorch's logits for it, and the file's own hash."""
+"""The proof that answers here are the trained model's: PyTorch's logits, the file's hash, the decoders' frames."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from vidcls.contract import ModelContract
 from vidcls.errors import ModelError
+from vidcls.video.decoder_check import DecoderCheck
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +30,8 @@ class Verification:
         tolerance: the largest that is allowed.
         device: where it was tried, "cpu" or "cuda".
         precision: the model's.
+        decoders: what each decoder that is installed makes of small reference clips, the one that `predict` takes
+            first.
         problem: one sentence if the proof failed, else None.
     """
 
@@ -37,6 +40,7 @@ class Verification:
     tolerance: float
     device: str
     precision: str
+    decoders: tuple[DecoderCheck, ...]
     problem: str | None
 
 
@@ -62,18 +66,23 @@ def verify(
     logits_of: Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]],
     *,
     device: str,
+    decoders: Sequence[DecoderCheck],
 ) -> Verification:
     """Compare a model file's answer on this machine with PyTorch's, and its bytes with those that were exported.
+
+    Both say nothing of the decoder that hands frames to the model; `decoders` do.
 
     Args:
         path: the file.
         contract: what it says of itself.
         logits_of: the logits float32 [labels] of a clip uint8 RGB [T, H, W, 3], by the whole path from resize to model.
         device: where that runs.
+        decoders: what was found of them. Each is used: PyAV for files where it is installed, OpenCV for cameras.
     """
     test = contract.self_test
     clip = pattern_1(frames=contract.sampling.frames, height=test.height, width=test.width)
-    difference, problem = np.float64(np.nan), None
+    difference = np.float64(np.nan)
+    problem = next((found.problem for found in decoders if found.problem is not None), None)
     try:
         difference = np.abs(logits_of(clip).astype(np.float64) - np.array(test.logits)).max()
         if difference > test.tolerance:
@@ -88,5 +97,6 @@ def verify(
         tolerance=test.tolerance,
         device=device,
         precision=contract.model.precision,
+        decoders=tuple(decoders),
         problem=problem,
     )

@@ -30,12 +30,23 @@ class Window:
     indices: list[int]
 
 
+def film(container: Any) -> Any:
+    """FFmpeg's best video stream, unless that is a picture about the film."""
+    pictures = av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails
+    best = container.streams.best("video")
+    return (
+        best
+        if not best.disposition & pictures
+        else next(stream for stream in container.streams.video if not stream.disposition & pictures)
+    )
+
+
 @functools.lru_cache(maxsize=1)
 def _decode(path: Path) -> list[av.VideoFrame]:
     """PyAV's frames in decode order, up to the first that cannot be decoded."""
     decoded: list[av.VideoFrame] = []
     with av.open(str(path)) as container:
-        frames = container.decode(video=0)
+        frames = container.decode(film(container))
         with contextlib.suppress(av.FFmpegError):  # a damaged file: what came before counts
             decoded.extend(frames)
     return decoded
@@ -48,7 +59,7 @@ def frame_times(path: Path) -> list[Fraction]:
     if len(stamps) == len(frames) and all(early < late for early, late in pairwise(stamps)):
         return [stamp - stamps[0] for stamp in stamps]
     with av.open(str(path)) as container:
-        rate = container.streams.video[0].average_rate
+        rate = film(container).average_rate
     assert rate is not None
     return [index / Fraction(rate) for index in range(len(frames))]
 

@@ -40,6 +40,14 @@ def test_the_wheel_holds_exactly_the_three_packages(wheel: zipfile.ZipFile) -> N
         assert not [name for name in found if "__pycache__" in name]
 
 
+def test_the_wheel_holds_the_clips_that_decoders_are_compared_on(wheel: zipfile.ZipFile) -> None:
+    folder = "vidcls/video/reference_clips/"
+    clips = [found for found in wheel.infolist() if found.filename.startswith(folder)]
+    names = {path.name for path in (ROOT / "sdk" / folder).iterdir()}
+    assert {found.filename.removeprefix(folder) for found in clips} == names >= {"reference.json", "h264.mp4"}
+    assert sum(found.compress_size for found in clips) < 50_000
+
+
 def test_the_wheel_installs_the_commands(wheel: zipfile.ZipFile) -> None:
     (name,) = (name for name in wheel.namelist() if name.endswith("entry_points.txt"))
     lines = wheel.read(name).decode().split("\n")

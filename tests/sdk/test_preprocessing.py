@@ -26,6 +26,7 @@ from vidcls.preprocessing import (
     resize,
     resized_size,
 )
+from vidcls.video.protocol import Picture
 
 RANDOM_SIZES = [tuple(int(side) for side in pair) for pair in np.random.default_rng(1).integers(20, 400, size=(25, 2))]
 # From 64 pixels to 4K, as many small ones as large ones.
@@ -57,6 +58,11 @@ def image_settings(*, resize: Any = "shortest_edge", resize_size: int = 32, crop
 
 def noise(*, width: int, height: int) -> np.ndarray:
     return np.random.default_rng(width * 1000 + height).integers(0, 256, size=(height, width, 3), dtype=np.uint8)
+
+
+def decoded(frame: np.ndarray) -> Picture:
+    """A picture as a decoder hands it out: converted when it is called."""
+    return lambda: frame
 
 
 def filter_weights(source: int, target: int) -> list[list[tuple[int, int]]]:
@@ -259,7 +265,7 @@ def test_frames_are_cropped_in_order_whatever_their_sizes() -> None:
     image = image_settings()
     for crops in (1, 3):
         expected = [crop_frame(frame, image, crops=crops) for frame in frames]
-        np.testing.assert_array_equal(list(crop_frames(iter(frames), image, crops=crops)), expected)
+        np.testing.assert_array_equal(list(crop_frames(map(decoded, frames), image, crops=crops)), expected)
     assert list(crop_frames([], image, crops=1)) == []
 
 
@@ -267,11 +273,11 @@ def test_few_frames_are_taken_ahead() -> None:
     frame = noise(width=40, height=40)
     taken = 0
 
-    def endless() -> Iterator[np.ndarray]:
+    def endless() -> Iterator[Picture]:
         nonlocal taken
         while True:
             taken += 1
-            yield frame
+            yield decoded(frame)
 
     cropped = crop_frames(endless(), image_settings(), crops=1)
     for handed_out in range(1, 50):
@@ -282,8 +288,8 @@ def test_few_frames_are_taken_ahead() -> None:
 
 @pytest.mark.parametrize("good", [0, 1, 30])
 def test_what_stops_the_frames_comes_through(good: int) -> None:
-    def broken() -> Iterator[np.ndarray]:
-        yield from [noise(width=40, height=40)] * good
+    def broken() -> Iterator[Picture]:
+        yield from [decoded(noise(width=40, height=40))] * good
         raise VideoError("clip.avi", "frame 7 cannot be decoded")
 
     with pytest.raises(VideoError, match="frame 7 cannot be decoded"):

@@ -32,7 +32,7 @@ _OPENED_BY_ARROW = ("s3://", "gs://")
 
 def is_fetched(name: str) -> bool:
     """Whether a video of this name has to be fetched before it can be decoded."""
-    return is_url(name) and not name.startswith(_OPENED_BY_DECODERS)
+    return is_url(name) and not name.lower().startswith(_OPENED_BY_DECODERS)
 
 
 @contextmanager

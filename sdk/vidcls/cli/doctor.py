@@ -95,4 +95,11 @@ def _video_rows(report: dict[str, Any]) -> list[tuple[str, str]]:
     return [
         ("OpenCV", f"{report['opencv']} {ffmpeg} FFmpeg, {windows}{display}; PyAV {video['av'] or 'not installed'}"),
         ("  decodes", f"{', '.join(decodes) or 'nothing'}{'; not ' + ', '.join(fails) if fails else ''}"),
+        *[("", f"{decoder['name']} {_verdict(decoder)}") for decoder in video["decoders"]],
     ]
+
+
+def _verdict(decoder: dict[str, Any]) -> str:
+    if not decoder["ok"]:
+        return "not as it should"
+    return "right, bit for bit" if decoder["exact"] else "right, but for this processor's rounding"

@@ -12,19 +12,17 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from vidcls.diagnostics import child
-from vidcls.errors import DependencyError, VidclsError, VideoError
+from vidcls.errors import DependencyError, VidclsError
 
 SAMPLES = Path(__file__).with_name("samples")
 
 # The model multiplies and adds whole numbers, which every device must get exactly right.
 MODEL_INPUT = [[[[1, 2], [3, 4]], [[5, 6], [7, 8]]]]
 MODEL_OUTPUT = [[141, 164, 132]]
-_REINSTALL_OPENCV = "run 'pip install --force-reinstall opencv-python'"
 
 
 def check_runtime() -> dict[str, Any]:
@@ -74,10 +72,12 @@ def check_run(device: str) -> dict[str, Any]:
 
 
 def check_video() -> dict[str, Any]:
-    """OpenCV: how it is built, and of which codecs it decodes a sample."""
+    """OpenCV and PyAV: how they are built, which codecs they decode, and whether to the right frames."""
     try:
+        from vidcls.video.decoder_check import check_decoders
         from vidcls.video.opencv import quiet_decoders
         from vidcls.video.reader import read_times
+        from vidcls.video.versions import package_version
     except DependencyError as error:
         return {"problem": _problem(error)}
     import cv2
@@ -88,39 +88,33 @@ def check_video() -> dict[str, Any]:
         for name, colon, value in (line.partition(":") for line in cv2.getBuildInformation().splitlines())
         if colon
     }
-    decodes = {}
-    for sample in sorted(SAMPLES.glob("*.m*4*")) + sorted(SAMPLES.glob("*.webm")):
-        try:
-            decodes[sample.stem] = len(read_times(sample)) == 2
-        except VideoError:
-            decodes[sample.stem] = False
-    found = {
+    checks = check_decoders()
+    decodes = {
+        codec: any(codec in found.decoded for found in checks)
+        for codec in sorted({codec for found in checks for codec in found.decoded + found.not_decoded})
+    }
+    try:
+        read_times(SAMPLES / "av1.webm")
+        decodes["av1"] = True
+    except VidclsError:
+        decodes["av1"] = False
+    return {
         "opencv": cv2.__version__,
         "ffmpeg": build.get("FFMPEG", "NO").startswith("YES"),
         "gui": None if build.get("GUI", "NONE") == "NONE" else build["GUI"],
         "display": bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")),
-        "av": _version("av"),
+        "av": package_version("av"),
         "decodes": decodes,
+        "decoders": [
+            {**dataclasses.asdict(found), "problem": found.problem and _problem(found.problem)} for found in checks
+        ],
     }
-    if not any(decodes.values()):
-        what = "OpenCV can decode no video" + ("" if found["ffmpeg"] else ", it is built without FFmpeg")
-        switched_off = "OPENCV_VIDEOIO_PRIORITY_FFMPEG" in os.environ
-        mend = "unset OPENCV_VIDEOIO_PRIORITY_FFMPEG" if switched_off else _REINSTALL_OPENCV
-        return {**found, "problem": {"what": what, "mend": mend}}
-    return found
 
 
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
-
-
-def _problem(error: Exception) -> dict[str, str]:
+def _problem(sentence: Exception | str) -> dict[str, str]:
     from vidcls.runtime.session import ASKED_FOR
 
-    what, _, mend = str(error).removeprefix(ASKED_FOR).partition("; ")
+    what, _, mend = str(sentence).removeprefix(ASKED_FOR).partition("; ")
     return {"what": what, "mend": mend}
 
 

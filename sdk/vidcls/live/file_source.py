@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import math
+from collections import deque
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 
 import numpy as np
@@ -15,54 +17,75 @@ from vidcls.contract import Contract
 from vidcls.prediction import Prediction
 from vidcls.prefetch import map_ahead
 from vidcls.preprocessing import crop_frame
-from vidcls.sampling import duration_seconds
 from vidcls.temporal.record import Record
 from vidcls.temporal.windows import Window, pick_frames, sliding_starts
-from vidcls.video.reader import iter_frames, read_times
+from vidcls.video.frame_index import FrameIndex
+from vidcls.video.reader import open_video
 from vidcls.video.source import VideoSource
 
 
 class FileWindows:
     """The windows of a whole file, in order; iterate once.
 
-    Every frame is decoded, resized and cropped at most once, however many windows it is in, and kept
-    only while a window needs it, so memory does not grow with the file (but for the list of its
-    frames' times).
+    The file is decoded once: its packets say beforehand when frames are shown. Every frame is resized and cropped
+    at most once, however many windows it is in, and kept only while a window needs it, so memory does not grow
+    with the file (but for the list of its frames' times).
 
-    duration: seconds. starts: where its windows start, in seconds.
+    duration: seconds. starts: where its windows start, in seconds. Both may be corrected while iterating, where
+    frames turn out to be missing; windows that were handed out before are not handed out again.
     """
 
     def __init__(self, source: VideoSource, contract: Contract, *, step_seconds: float) -> None:
-        """Go through the file once for its frames' times.
+        """Open the file and go through its packets.
 
         Raises:
             VideoError: the video cannot be opened or decoded; also while iterating.
         """
-        self._source, self._contract = source, contract
-        self.times = read_times(source)
-        self.duration = duration_seconds(self.times)
-        clip_seconds = contract.sampling.clip_seconds
-        self.starts = sliding_starts(duration=self.duration, clip_seconds=clip_seconds, step_seconds=step_seconds)
+        self._contract, self._step = contract, step_seconds
+        with ExitStack() as opened:
+            self._reader = opened.enter_context(open_video(source))
+            self._use(self._reader.index)
+            # Closed by whoever iterates, since that may be another thread, which must not lose the file while it reads.
+            self._open = opened.pop_all()
 
     def __iter__(self) -> Iterator[Window]:
+        with self._open:
+            yield from self._windows()
+
+    def _windows(self) -> Iterator[Window]:
+        frame_index, waiting, last = self._reader.index, deque(self.starts), -math.inf
+        kept: dict[int, npt.NDArray[np.uint8]] = {}
+        for current, number, picture in self._reader.read_along(self._choose):
+            if current is not frame_index:  # all begins anew, by other times
+                frame_index, waiting = current, deque(start for start in self.starts if start > last)
+                kept.clear()
+            newest = picture()
+            kept[number] = crop_frame(newest, self._contract.image, crops=1)[0]
+            while waiting and number >= (picked := self._pick(waiting[0]))[-1]:
+                last = waiting.popleft()
+                yield self._window(last, picked, kept, newest)
+                first = self._pick(waiting[0])[0] if waiting else math.inf
+                kept = {index: frame for index, frame in kept.items() if index >= first}
+
+    def _use(self, frame_index: FrameIndex) -> None:
+        self.times, self.duration = frame_index.times, frame_index.duration
         clip_seconds = self._contract.sampling.clip_seconds
-        wanted = sorted({index for start in self.starts for index in self._pick(start)})
-        upcoming = zip(wanted, iter_frames(self._source, wanted), strict=True)
-        cropped: dict[int, npt.NDArray[np.uint8]] = {}
-        newest, picture = -1, np.empty((0, 0, 3), np.uint8)
-        for start in self.starts:
-            picked = self._pick(start)
-            cropped = {index: frame for index, frame in cropped.items() if index >= picked[0]}
-            while newest < picked[-1]:
-                newest, picture = next(upcoming)
-                cropped[newest] = crop_frame(picture, self._contract.image, crops=1)[0]
-            yield Window(
-                start=start,
-                end=start + clip_seconds,
-                frames=np.stack([cropped[index] for index in picked]),
-                timestamps=np.array([self.times[index] for index in picked]),
-                picture=picture,
-            )
+        self.starts = sliding_starts(duration=self.duration, clip_seconds=clip_seconds, step_seconds=self._step)
+
+    def _choose(self, frame_index: FrameIndex) -> list[int]:
+        self._use(frame_index)
+        return sorted({index for start in self.starts for index in self._pick(start)})
+
+    def _window(
+        self, start: float, picked: list[int], kept: dict[int, npt.NDArray[np.uint8]], picture: npt.NDArray[np.uint8]
+    ) -> Window:
+        return Window(
+            start=start,
+            end=start + self._contract.sampling.clip_seconds,
+            frames=np.stack([kept[index] for index in picked]),
+            timestamps=np.array([self.times[index] for index in picked]),
+            picture=picture,
+        )
 
     def _pick(self, start: float) -> list[int]:
         return pick_frames(self.times, start=start, contract=self._contract)

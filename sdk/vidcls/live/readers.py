@@ -6,15 +6,16 @@ import logging
 import math
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import cv2
 
 from vidcls.errors import VideoError
 from vidcls.live.capture import POLL_SECONDS, Capture, Reader
-from vidcls.sampling import duration_seconds
 from vidcls.video.protocol import Frame
-from vidcls.video.reader import iter_frames, read_times
-from vidcls.video.source import VideoSource, source_name
+from vidcls.video.reader import VideoReader, open_video
+from vidcls.video.source import VideoSource, openable, source_name
+from vidcls.video.versions import check_version
 
 # Seconds to wait before a lost source is tried again: doubled after every failure, up to the last.
 FIRST_RETRY_SECONDS = 0.5
@@ -35,42 +36,54 @@ def read_paced(source: VideoSource) -> Reader:
     Raises:
         VideoError: the file cannot be opened or has no frame that can be decoded.
     """
-    times = read_times(source)
+    opened = ExitStack()
+    with ExitStack() as opening:
+        reader = opening.enter_context(open_video(source))
+        reader.index  # noqa: B018 - where the file is refused, it is refused here
+        opened = opening.pop_all()
 
     def read(capture: Capture) -> None:
-        zero = time.monotonic()
-        capture.begin(captured=zero)
-        for at, picture in zip(times, iter_frames(source, range(len(times))), strict=True):
-            late = time.monotonic() - (zero + at)
-            if late > LATE_SECONDS:
-                zero += late
-                capture.begin(captured=zero)
-            if not _sleep(until=zero + at, capture=capture):
-                return
-            capture.add(at, picture)
-        duration = duration_seconds(times)
-        if _sleep(until=zero + duration, capture=capture):
-            capture.end(duration=duration)
+        with opened:
+            _play(reader, capture)
 
     return read
+
+
+def _play(reader: VideoReader, capture: Capture) -> None:
+    zero = time.monotonic()
+    capture.begin(captured=zero)
+    frame_index, played = reader.index, -1
+    for frame_index, number, picture in reader.read_along(lambda every: range(len(every.times))):
+        if number <= played:  # the file had to be read anew, by other times
+            continue
+        at, played = frame_index.times[number], number
+        late = time.monotonic() - (zero + at)
+        if late > LATE_SECONDS:
+            zero += late
+            capture.begin(captured=zero)
+        if not _sleep(until=zero + at, capture=capture):
+            return
+        capture.add(at, picture())
+    if _sleep(until=zero + frame_index.duration, capture=capture):
+        capture.end(duration=frame_index.duration)
 
 
 def read_live(source: int | str, *, timeout_seconds: float) -> Reader:
     """Read a camera or a network stream, and open it again whenever it is lost, until told to stop.
 
-    A frame's time is when it arrived. A URL that names a file of known length is played at its pace.
+    A frame's time is when it arrived.
 
     Raises:
         VideoError: it cannot be opened the first time.
+        DependencyError: this OpenCV decodes other pixels than models are trained with.
     """
+    check_version("opencv", cv2.__version__)
     name = source_name(source)
+    source = source if isinstance(source, int) else openable(source)
     first = _open(source, timeout_seconds=timeout_seconds)
     if first is None:
         hint = "it is plugged in and not in use" if isinstance(source, int) else "the address, and that it is up"
         raise VideoError(name, f"cannot be opened; check {hint}")
-    if isinstance(source, str) and first.get(cv2.CAP_PROP_FRAME_COUNT) > 0:
-        first.release()
-        return read_paced(source)
 
     def read(capture: Capture) -> None:
         opened: cv2.VideoCapture | None = first

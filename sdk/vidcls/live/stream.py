@@ -13,13 +13,14 @@ import numpy.typing as npt
 
 from vidcls.clips import SampledClips
 from vidcls.contract import Contract
-from vidcls.live.capture import Capture
+from vidcls.live.capture import Capture, Reader
 from vidcls.live.file_source import FileSource, FileWindows
 from vidcls.live.readers import read_live, read_paced
 from vidcls.prediction import Prediction
 from vidcls.schema import check_choice
 from vidcls.temporal.record import Record
-from vidcls.video.source import VideoSource, is_url
+from vidcls.video.reader import EndlessError
+from vidcls.video.source import VideoSource, is_live
 
 Pace: TypeAlias = Literal["realtime", "fastest"]
 Classify: TypeAlias = Callable[[SampledClips], Prediction]
@@ -99,11 +100,17 @@ def open_stream(
         if isinstance(source, int):
             raise ValueError(f"pace is 'fastest', but camera {source} has a pace of its own; take 'realtime'")
         return Stream(FileSource(FileWindows(source, contract, step_seconds=step)), classify)
-    if isinstance(source, int) or (isinstance(source, str) and is_url(source)):
-        reader = read_live(source, timeout_seconds=timeout_seconds)
-    else:
-        reader = read_paced(source)
+    reader = _reader(source, timeout_seconds=timeout_seconds)
     return Stream(LiveSource(Capture(reader, contract, step_seconds=step)), classify)
+
+
+def _reader(source: int | VideoSource, *, timeout_seconds: float) -> Reader:
+    if is_live(source):
+        return read_live(source, timeout_seconds=timeout_seconds)
+    try:
+        return read_paced(source)  # type: ignore[arg-type]
+    except EndlessError as endless:
+        return read_live(endless.url, timeout_seconds=timeout_seconds)
 
 
 class LiveSource:

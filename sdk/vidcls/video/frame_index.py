@@ -7,6 +7,7 @@ made of. They are a prediction: `vidcls.video.frames` compares it with every fra
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -18,8 +19,6 @@ from vidcls.sampling import duration_seconds, presentation_times
 # A packet is shown at most 16 frames after it is decoded (H.264 and HEVC allow no more), so once 32 in a row
 # lie beyond a time, none before it is missing.
 REORDERED_PACKETS = 32
-# What it costs to start decoding elsewhere, in frames: OpenCV begins at least 16 before the one asked for.
-SEEK_FRAMES = 20
 # One time reckoned in two ways, in floats. The finest clock in use ticks every 11 us (90 kHz).
 PTS_TOLERANCE_SECONDS = 2e-6
 
@@ -63,24 +62,28 @@ class DecodeRange:
     last: int
 
 
-def full_index(packets: Sequence[Packet], *, first_pts: float, average_rate: float) -> FrameIndex:
+def full_index(
+    packets: Sequence[Packet], *, first_frames: Sequence[float], has_pts: bool, average_rate: float
+) -> FrameIndex:
     """The frame index of a video all of whose packets are known.
 
     Args:
-        packets: in any order.
-        first_pts: of the first frame that was decoded. Packets before it are cut off by the container's
-            edit list, which gives them negative times; if any has another, the decoder's clock is not the
-            container's, as in B-frame AVIs.
-        average_rate: frames per second, for those.
+        packets: in file order.
+        first_frames: pts of the first one or more frames that were decoded. Packets before the first of them cannot
+            be decoded, or are cut off by the container's edit list.
+        has_pts: whether the container says when packets are shown. Where it does not, as in AVI, the decoder may
+            make the times of B-frames up, and the first frames show it.
+        average_rate: frames per second, for where times do not count.
     """
-    shown = sorted(packets)
-    pts_seconds = [packet.pts_seconds for packet in shown]
-    start = find_pts(pts_seconds, first_pts)
-    is_clock = start is not None and all(pts < 0 for pts in pts_seconds[:start])
-    if not is_clock or any(earlier >= later for earlier, later in pairwise(pts_seconds)):
+    pts_seconds = sorted(packet.pts_seconds for packet in packets)
+    start = find_pts(pts_seconds, first_frames[0]) if _are_ordered(packets) else None
+    is_clock = start is not None and all(earlier < later for earlier, later in pairwise([*first_frames, math.inf]))
+    if is_clock and not has_pts:  # packets left out for another reason than an edit list: another clock
+        is_clock = all(pts < 0 for pts in pts_seconds[:start])
+    if not is_clock:
         times = presentation_times([None] * len(packets), average_rate=average_rate)
         return FrameIndex(times=times, duration=duration_seconds(times), pts_seconds=None, key_frames=[], parts=[0])
-    return _frame_index(shown[start:], start=first_pts, duration=None, parts=[0])
+    return _frame_index(sorted(packets)[start:], start=first_frames[0], duration=None, parts=[0])
 
 
 def partial_index(stretches: Iterable[Sequence[Packet]], *, first_pts: float, duration: float) -> FrameIndex:
@@ -109,6 +112,12 @@ def decoded_index(pts_seconds: Sequence[float], *, average_rate: float) -> Frame
     return FrameIndex(times=times, duration=duration_seconds(times), pts_seconds=None, key_frames=[], parts=[0])
 
 
+def has_gaps(packets: Sequence[Packet]) -> bool:
+    """Whether packets are not decoded at one rate, as where frames were dropped."""
+    steps = [later.pts_seconds - earlier.pts_seconds for earlier, later in pairwise(packets)]
+    return bool(steps) and max(steps) > min(steps) + PTS_TOLERANCE_SECONDS
+
+
 def find_pts(pts_seconds: Sequence[float], pts: float) -> int | None:
     """The index of `pts` among increasing `pts_seconds`; None if it is not there."""
     index = bisect_left(pts_seconds, pts - PTS_TOLERANCE_SECONDS)
@@ -120,24 +129,35 @@ def same_pts(one: float, other: float) -> bool:
     return abs(one - other) <= PTS_TOLERANCE_SECONDS
 
 
-def plan_ranges(frame_index: FrameIndex, spans: Sequence[tuple[int, int]]) -> list[DecodeRange] | None:
+def plan_ranges(
+    frame_index: FrameIndex, spans: Sequence[tuple[int, int]], *, seek_frames: int
+) -> list[DecodeRange] | None:
     """How to decode the frames first..last of each span by seeking, then the last frame of the video.
 
-    All frames of a span are decoded, wanted or not: what comes out between them says that they are the right ones.
-    The last run looks whether the video ends where the index says. None if decoding everything is cheaper.
+    The last run looks whether the video ends where the index says.
+
+    Args:
+        frame_index: which frames there are.
+        spans: first and last frame of each.
+        seek_frames: what it costs to start decoding elsewhere, in frames.
+
+    Returns:
+        The ranges, in order, or one of all frames where that is cheaper; None where the frames can only be counted
+        from the beginning on.
     """
     if frame_index.pts_seconds is None:
         return None
     last = len(frame_index.times) - 1
     ranges: list[DecodeRange] = []
     for start, end in [*sorted(spans), (last, last)]:
-        lead_in = start - _key_before(frame_index, start) + SEEK_FRAMES
+        lead_in = start - _key_before(frame_index, start) + seek_frames
         if ranges and frame_index.part_end(ranges[-1].last) > start and start - ranges[-1].last <= lead_in:
             ranges[-1] = DecodeRange(first=ranges[-1].first, last=max(end, ranges[-1].last))
         else:
             ranges.append(DecodeRange(first=start, last=end))
-    cost = sum(decoded.last - _key_before(frame_index, decoded.first) + SEEK_FRAMES for decoded in ranges)
-    return ranges if len(frame_index.parts) > 1 or cost < len(frame_index.times) else None
+    cost = sum(decoded.last - _key_before(frame_index, decoded.first) + seek_frames for decoded in ranges)
+    is_cheaper = len(frame_index.parts) > 1 or cost < len(frame_index.times)
+    return ranges if is_cheaper else [DecodeRange(first=0, last=last)]
 
 
 def _key_before(frame_index: FrameIndex, index: int) -> int:
@@ -154,3 +174,16 @@ def _frame_index(shown: Sequence[Packet], *, start: float, duration: float | Non
         key_frames=[index for index, packet in enumerate(shown) if packet.is_key_frame],
         parts=parts,
     )
+
+
+def _are_ordered(packets: Sequence[Packet]) -> bool:
+    """Whether times go on through the file, but for frames that are shown a little after they are decoded.
+
+    They do not where the clock begins anew midway, as in recordings that were joined, where packets have no times,
+    and where two are shown at once.
+    """
+    if any(math.isnan(packet.pts_seconds) for packet in packets):
+        return False
+    shown = sorted((packet.pts_seconds, number) for number, packet in enumerate(packets))
+    is_near = all(abs(number - place) <= REORDERED_PACKETS for place, (_, number) in enumerate(shown))
+    return is_near and all(earlier < later for (earlier, _), (later, _) in pairwise(shown))

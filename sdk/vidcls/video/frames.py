@@ -7,6 +7,7 @@ came out counts.
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Collection, Iterator, Sequence
 from itertools import pairwise
@@ -19,17 +20,21 @@ from vidcls.video.frame_index import (
     Packet,
     decoded_index,
     full_index,
+    has_gaps,
     partial_index,
     plan_ranges,
     same_pts,
 )
-from vidcls.video.protocol import Frame, Video
+from vidcls.video.protocol import Picture, Video
 
 # A video of more frames than this (100 s at 30 a second) is known only in parts: reading the time of every packet
 # would take longer than decoding the views.
 FULL_INDEX_FRAMES = 3000
-# Less than this share of what the container states is a header with stray frames, not a video.
-MIN_DECODED_SHARE = 0.02
+
+# By how much the length by counting may differ from the clock's without a word.
+COUNTED_SHARE = 0.02
+
+_logger = logging.getLogger("vidcls")
 
 DIFFERS = "it is damaged: other frames come out each time it is decoded; remux or re-encode it"
 
@@ -42,24 +47,50 @@ class MispredictedError(Exception):
         self.frame_index = frame_index
 
 
-def predict_index(video: Video, *, clip_seconds: float, views: int) -> FrameIndex:
+def predict_views_index(video: Video, *, clip_seconds: float, views: int) -> FrameIndex:
     """When the frames of a video are shown, as its packets say.
 
     Of a long video only the parts that `views` windows of `clip_seconds` lie in, and its end.
     """
-    first_pts = video.peek()
-    assert first_pts is not None  # noqa: S101 - `open_video` has seen a frame
-    if (video.stated_frames or 0) > FULL_INDEX_FRAMES:
-        frame_index = _predict_parts(video, first_pts=first_pts, clip_seconds=clip_seconds, views=views)
+    if (video.stated_seconds or 0.0) * (video.average_rate or 0.0) > FULL_INDEX_FRAMES:
+        frame_index = _predict_parts(video, clip_seconds=clip_seconds, views=views)
         if frame_index is not None:
             return frame_index
+    return predict_index(video)
+
+
+def predict_index(video: Video) -> FrameIndex:
+    """When the frames of a video are shown, as all its packets say."""
+    first_frames = video.peek_ahead() if not video.has_pts else [video.first_pts]
     rate = video.average_rate or math.nan
-    frame_index = full_index(video.packets(), first_pts=first_pts, average_rate=rate)
+    packets = video.packets()
+    frame_index = full_index(packets, first_frames=first_frames, has_pts=video.has_pts, average_rate=rate)
+    if frame_index.pts_seconds is None and len(first_frames) == 1 and has_gaps(packets):
+        frame_index = scan(video)  # only when all are decoded it shows whether their times count
+    if frame_index.pts_seconds is None:
+        _warn_of_counting(video, packets, frame_index)
     return frame_index if all(map(math.isfinite, frame_index.times)) and frame_index.times else scan(video)
+
+
+def _warn_of_counting(video: Video, packets: Sequence[Packet], frame_index: FrameIndex) -> None:
+    """Say so where frames are counted at the average rate, and that makes another length than the container's clock."""
+    shown = [packet.pts_seconds for packet in packets if math.isfinite(packet.pts_seconds)]
+    clock = max(shown, default=0.0) - min(shown, default=0.0)
+    counted = frame_index.times[-1]
+    if shown and abs(clock - counted) > COUNTED_SHARE * max(clock, counted) + 1 / (video.average_rate or 1.0):
+        _logger.warning(
+            "%s: its container's times are out of order, so frames are counted at %.3g a second, which makes %.2f s "
+            "of the %.2f s that the clock runs; remux it with times to have it read by those",
+            video.name,
+            video.average_rate or math.nan,
+            counted,
+            clock,
+        )
 
 
 def scan(video: Video) -> FrameIndex:
     """When the frames of a video are shown, found by decoding all of them."""
+    video.need(None)
     video.restart()
     pts_seconds = []
     while (pts := video.grab()) is not None:
@@ -71,6 +102,7 @@ def checked_index(video: Video, pts_seconds: Sequence[float]) -> FrameIndex:
     """The frame index of a video that was decoded from beginning to end.
 
     Args:
+        video: which.
         pts_seconds: of all its frames, by the container's clock, in decoder order.
 
     Raises:
@@ -87,17 +119,20 @@ def checked_index(video: Video, pts_seconds: Sequence[float]) -> FrameIndex:
 
 def read_frames(
     video: Video, frame_index: FrameIndex, wanted: Sequence[int], *, spans: Sequence[tuple[int, int]]
-) -> Iterator[Frame]:
+) -> Iterator[Picture]:
     """The frames numbered `wanted` (increasing) in `frame_index`, one after the other.
 
     Args:
-        spans: (first, last) of the frames of each view, which are decoded without leaving one out.
+        video: which.
+        frame_index: what its packets say, or what decoding it has shown.
+        wanted: numbers of frames.
+        spans: (first, last) of the frames of each view.
 
     Raises:
         MispredictedError: after some or all frames; those that came may be others than `frame_index` says.
         VideoError: a frame cannot be decoded.
     """
-    ranges = plan_ranges(frame_index, spans)
+    ranges = plan_ranges(frame_index, spans, seek_frames=video.seek_frames)
     if ranges is None:
         yield from _read_through(video, frame_index, frozenset(wanted))
         return
@@ -105,26 +140,8 @@ def read_frames(
         yield from _read_range(video, frame_index, decoded, frozenset(wanted))
 
 
-def decoded_share(video: Video, frame_index: FrameIndex) -> float | None:
-    """How much of the length that the container states could be decoded, 0 to 1; None if it states none.
-
-    Raises:
-        VideoError: less than MIN_DECODED_SHARE.
-    """
-    if video.stated_frames is None or video.average_rate is None:
-        return None
-    stated_seconds = video.stated_frames / video.average_rate
-    share = min(1.0, max(frame_index.duration, 1 / video.average_rate) / stated_seconds)
-    if share < MIN_DECODED_SHARE:
-        raise VideoError(
-            video.name,
-            f"only {frame_index.duration:.2f} s of the {stated_seconds:.2f} s that it states can be decoded; "
-            "check that the file is complete",
-        )
-    return share
-
-
-def _read_through(video: Video, frame_index: FrameIndex, wanted: Collection[int]) -> Iterator[Frame]:
+def _read_through(video: Video, frame_index: FrameIndex, wanted: Collection[int]) -> Iterator[Picture]:
+    video.need(None)
     video.restart()
     pts_seconds: list[float] = []
     while (pts := video.grab()) is not None:
@@ -138,17 +155,26 @@ def _read_through(video: Video, frame_index: FrameIndex, wanted: Collection[int]
 
 def _read_range(
     video: Video, frame_index: FrameIndex, decoded: DecodeRange, wanted: Collection[int]
-) -> Iterator[Frame]:
+) -> Iterator[Picture]:
     pts_seconds = frame_index.pts_seconds
     assert pts_seconds is not None  # noqa: S101 - without a clock there are no ranges
-    if not _seek(video, pts_seconds[decoded.first]):
+    indices = range(decoded.first, decoded.last + 1)
+    # The first and the last show that the decoder is where it is thought to be.
+    needed = {index for index in indices if index in wanted} | {decoded.first, decoded.last}
+    video.need(frozenset(pts_seconds[index] for index in needed))
+    if frame_index.times[decoded.first] == 0:
+        video.restart()
+    elif not _seek(video, pts_seconds[decoded.first]):
         raise MispredictedError(scan(video))
-    for index in range(decoded.first, decoded.last + 1):
-        pts = video.grab()
+    pts = video.grab()
+    for index in indices:
         if pts is None or not same_pts(pts, pts_seconds[index]):
-            raise MispredictedError(scan(video))
+            if index in needed or not video.skips:
+                raise MispredictedError(scan(video))
+            continue
         if index in wanted:
             yield video.retrieve()
+        pts = video.grab() if index < decoded.last else None
     if decoded.last == len(pts_seconds) - 1 and video.grab() is not None:
         raise MispredictedError(scan(video))
 
@@ -164,12 +190,12 @@ def _seek(video: Video, pts: float) -> bool:
     return found is not None and same_pts(found, pts)
 
 
-def _predict_parts(video: Video, *, first_pts: float, clip_seconds: float, views: int) -> FrameIndex | None:
+def _predict_parts(video: Video, *, clip_seconds: float, views: int) -> FrameIndex | None:
     """The parts of a long video that matter; None where its container does not let one enter it there."""
-    if video.stated_frames is None or video.average_rate is None or not math.isfinite(first_pts):
+    first_pts = video.first_pts
+    if video.stated_seconds is None or video.average_rate is None or not (video.has_pts and math.isfinite(first_pts)):
         return None
-    stated_seconds = video.stated_frames / video.average_rate
-    end = _complete(video.packets(start=first_pts + max(0.0, stated_seconds - clip_seconds)))
+    end = _complete(video.packets(start=first_pts + max(0.0, video.stated_seconds - clip_seconds)))
     if not end:
         return None
     last = end[-1].pts_seconds - first_pts
@@ -182,7 +208,7 @@ def _predict_parts(video: Video, *, first_pts: float, clip_seconds: float, views
     stretches = [end]
     for window in window_starts(duration=duration, clip_seconds=clip_seconds, views=views):
         start, stop = first_pts + window, first_pts + window + clip_seconds
-        stretch = _complete(video.packets(start=start - CLOCK_SECONDS, end=stop), end=stop)
+        stretch = _complete(video.packets(start=max(first_pts, start - CLOCK_SECONDS), end=stop), end=stop)
         if not stretch:
             return None
         stretches.append(stretch)

@@ -8,31 +8,29 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 
 from vidcls.errors import DependencyError, VideoError
-from vidcls.video.opencv import OpenCVVideo
-from vidcls.video.protocol import Frame, Video
+from vidcls.video.opencv import OpenCVVideo, needs_pyav
+from vidcls.video.protocol import Frame, Picture, Video
 from vidcls.video.source import VideoSource
 
 # A scene that stays the same for so many frames and is black is taken for memory that was never written to.
 STILL_FRAMES = 1000
 
 
-class InterlacedError(VideoError):
-    """OpenCV cannot convert this video's frames, as they are interlaced; PyAV can."""
-
-
-def converted(frames: Iterator[Frame], video: Video, source: VideoSource) -> Iterator[Frame]:
+def converted(pictures: Iterator[Picture], video: Video, source: VideoSource) -> Iterator[Picture]:
     """The frames that OpenCV gives of `video`, as long as they turn out to have been converted.
 
     Two frames that follow each other and are the same, to the last pixel, are what it looks for; a still scene is
     distinguished from unconverted frames once, by what PyAV or a second decoding says.
 
     Raises:
-        InterlacedError: they were not converted; the frames handed out before were.
+        VideoError: they were not converted; the frames handed out before were.
     """
+    frames = (picture() for picture in pictures)
     first = next(frames, None)
     if first is None:
         return
@@ -40,22 +38,26 @@ def converted(frames: Iterator[Frame], video: Video, source: VideoSource) -> Ite
     try:
         second = next(frames, None)
     except VideoError:
-        yield first
+        yield partial(_same, first)
         raise
     is_checked = second is None or np.array_equal(first, second)
     if is_checked:
         _check(source, seconds=video.seconds)
-    yield first
+    yield partial(_same, first)
     if second is None:
         return
-    yield second
+    yield partial(_same, second)
     before = second
     for frame in frames:
         if not is_checked and np.array_equal(before, frame):
             is_checked = True
             _check(source, seconds=video.seconds)
-        yield frame
+        yield partial(_same, frame)
         before = frame
+
+
+def _same(frame: Frame) -> Frame:
+    return frame
 
 
 def _check(source: VideoSource, *, seconds: float) -> None:
@@ -68,9 +70,7 @@ def _check(source: VideoSource, *, seconds: float) -> None:
     video = PyAVVideo(source)
     try:
         if video.is_interlaced(seconds):
-            raise InterlacedError(
-                video.name, "it is interlaced, which this version of OpenCV cannot convert; choose decoder 'pyav'"
-            )
+            raise needs_pyav(video.name, "it is interlaced, which this version of OpenCV cannot convert")
     finally:
         video.close()
 
@@ -92,19 +92,16 @@ def _check_without_pyav(source: VideoSource) -> None:
     try:
         one.grab()
         other.grab()
-        first = one.retrieve()
-        if np.array_equal(first, other.retrieve()) and first.any():
+        first = one.retrieve()()
+        if np.array_equal(first, other.retrieve()()) and first.any():
             return
         for _ in range(STILL_FRAMES):
             if one.grab() is None:
                 break
-            if not np.array_equal(first, one.retrieve()):
+            if not np.array_equal(first, one.retrieve()()):
                 return
     finally:
         one.close()
         other.close()
-    raise InterlacedError(
-        one.name,
-        "its pictures all come out alike: it is interlaced, which this version of OpenCV cannot convert, or all "
-        "black; run 'pip install \"vidcls[av]\"', which decodes it or says which",
-    )
+    what = "its pictures all come out alike: it is all black, or interlaced, which this OpenCV cannot convert"
+    raise needs_pyav(one.name, what)

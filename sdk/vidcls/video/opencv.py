@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import os
-
-import numpy as np
-import numpy.typing as npt
+from collections.abc import Collection
+from functools import partial
+from typing import BinaryIO
 
 from vidcls.errors import DependencyError, VideoError
 from vidcls.video.frame_index import REORDERED_PACKETS, Packet
+from vidcls.video.picture_size import size_of_pictures
+from vidcls.video.protocol import Frame, Picture
 from vidcls.video.source import (
     MAX_PIXELS,
     OPEN_SECONDS,
@@ -17,9 +19,11 @@ from vidcls.video.source import (
     VideoSource,
     check_size,
     is_url,
+    look_inside,
     openable,
     source_name,
 )
+from vidcls.video.versions import check_version
 
 try:
     import cv2
@@ -29,8 +33,19 @@ except ImportError as error:
         "without a display 'pip uninstall opencv-python' and 'pip install opencv-python-headless'"
     ) from error
 
+VERSION: str = cv2.__version__
+
 # OpenCV seeks to a frame number that it reckons from an average rate, so ask for a little earlier, then for more.
 _EARLIER_SECONDS = (0.1, 1.0, 10.0)
+# What a frame begins with in MPEG-4 part 2 (ISO/IEC 14496-2, vop_start_code).
+_MPEG4_FRAME = b"\x00\x00\x01\xb6"
+
+
+def needs_pyav(name: str, what: str) -> VideoError:
+    """The refusal of a video that OpenCV would answer wrongly, or not at all."""
+    return VideoError(
+        name, f"{what}; PyAV can: run 'pip install \"vidcls[av]\"', and leave the decoder to 'auto' or choose 'pyav'"
+    )
 
 
 def quiet_decoders() -> None:
@@ -39,40 +54,47 @@ def quiet_decoders() -> None:
     For command lines, whose VideoError says what matters; a program decides for itself.
     """
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # FFmpeg's AV_LOG_QUIET
-    if "OPENCV_LOG_LEVEL" not in os.environ:
+    if "OPENCV_LOG_LEVEL" not in os.environ and hasattr(cv2.utils, "logging"):  # refused before 4.13, which has it
         cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 class OpenCVVideo:
     """A `vidcls.video.protocol.Video` that OpenCV decodes."""
 
+    skips = False  # every frame comes out, wanted or not
+    seek_frames = 20  # it begins at least 16 before the one asked for
+
     def __init__(self, source: VideoSource) -> None:
-        self._source = openable(source)  # first: it refuses what is no name at all
+        check_version("opencv", VERSION)
+        self.source = openable(source)  # first: it refuses what is no name at all
         self.name = source_name(source)
+        self.has_pts = not look_inside(self.source, _is_avi)
         self._packet_capture = cv2.VideoCapture()
+        self._sizes: set[tuple[int, int] | None] = set()
         self._rewind()
         self.average_rate = _positive(self._capture.get(cv2.CAP_PROP_FPS))
-        self.stated_frames = _positive(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
+        stated_frames = _positive(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
+        self.stated_seconds = stated_frames / self.average_rate if stated_frames and self.average_rate else None
         self.codec = _fourcc(self._capture.get(cv2.CAP_PROP_FOURCC))
-        self._first_pts = self._pts = self.peek() or 0.0
+        self.first_pts = self._pts = self.peek() or 0.0
 
     @property
     def seconds(self) -> float:
         """Seconds from the first frame to the one grabbed last."""
-        return self._pts - self._first_pts
+        return self._pts - self.first_pts
 
     def packets(self, *, start: float | None = None, end: float | None = None) -> list[Packet]:
         """The packets from a key frame at or before `start` on, all of them up to `end`, in file order."""
-        if not isinstance(self._source, str):
+        if not isinstance(self.source, str):
             self._capture.release()  # two readers of one open file would move each other
             self._is_fresh = False
         if start is None or not self._packet_capture.isOpened():
             self._packet_capture = self._open([cv2.CAP_PROP_FORMAT, -1])  # hands out packets instead of frames
         if start is None:
-            return _read_packets(self._packet_capture, end=end)
+            return self._read_packets(end=end)
         for earlier in _EARLIER_SECONDS:
             self._packet_capture.set(cv2.CAP_PROP_POS_MSEC, max(0.0, start - earlier) * 1000)
-            found = _read_packets(self._packet_capture, end=end)
+            found = self._read_packets(end=end)
             if found and found[0].is_key_frame and found[0].pts_seconds <= start:
                 return found
         return []
@@ -100,6 +122,14 @@ class OpenCVVideo:
                 return
         raise VideoError(self.name, f"cannot be entered at {pts:.3f} s")
 
+    def need(self, pts_seconds: Collection[float] | None) -> None:
+        """All frames come out, whichever are needed."""
+
+    def peek_ahead(self) -> list[float]:
+        """The time of the next frame: OpenCV holds one."""
+        pts = self.peek()
+        return [] if pts is None else [pts]
+
     def peek(self) -> float | None:
         """The time of the frame that `grab` will give."""
         if not self._peeked:
@@ -114,30 +144,69 @@ class OpenCVVideo:
         self._pts = self._pts if pts is None else pts
         return pts
 
-    def retrieve(self) -> npt.NDArray[np.uint8]:
-        """The frame grabbed last: uint8 RGB [H, W, 3], upright."""
+    def retrieve(self) -> Picture:
+        """The frame grabbed last; the call gives uint8 RGB [H, W, 3], upright."""
         converted, bgr = self._capture.retrieve()
         if not converted:
             raise VideoError(self.name, "a frame cannot be converted to RGB")
-        return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]
+        return partial(_rgb, bgr)
 
     def close(self) -> None:
         """Let go of the file."""
         self._capture.release()
         self._packet_capture.release()
 
+    def _read_packets(self, *, end: float | None) -> list[Packet]:
+        capture = self._packet_capture
+        found: list[Packet] = []
+        beyond = 0
+        while beyond < REORDERED_PACKETS and capture.grab():
+            seconds = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+            found.append(Packet(seconds, capture.get(cv2.CAP_PROP_LRF_HAS_KEY_FRAME) > 0))
+            beyond = beyond + 1 if end is not None and seconds > end else 0
+            if found[-1].is_key_frame:
+                self._check_size_of(bytes(capture.retrieve()[1]))
+        return found
+
+    def _check_size_of(self, key_packet: bytes) -> None:
+        """Refuse pictures of several sizes, all of which OpenCV would hand out at the first one's."""
+        size = size_of_pictures(key_packet)
+        self._sizes |= {size} - {None}
+        if len(self._sizes) > 1:
+            raise needs_pyav(self.name, "the size of its pictures changes midway, which OpenCV does not show")
+
     def _decode(self) -> float | None:
         if not self._capture.grab():
             return None
-        return float(self._capture.get(cv2.CAP_PROP_POS_MSEC)) / 1000
+        pts = float(self._capture.get(cv2.CAP_PROP_POS_MSEC)) / 1000
+        if pts == 0 and not self.has_pts and self._pts > 0:
+            return self._last_pts()
+        return pts
+
+    def _last_pts(self) -> float:
+        """The time of an AVI's last frame, for which OpenCV has none: it comes out when all packets were read.
+
+        In MPEG-4 it is shown when the packets are over. Where a packet holds two frames, and in H.264, times that
+        are made up of AVI's are out of order, and one more does no harm.
+        """
+        capture = self._open([cv2.CAP_PROP_FORMAT, -1])
+        decoded: list[float] = []
+        while capture.grab():
+            frames = bytes(capture.retrieve()[1]).count(_MPEG4_FRAME)
+            if frames != 1:
+                return 0.0
+            decoded.append(capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
+        capture.release()
+        return decoded[-1] + 1 / self.average_rate if decoded and self.average_rate else 0.0
 
     def _rewind(self) -> None:
-        if not isinstance(self._source, str):
+        if not isinstance(self.source, str):
             self._packet_capture.release()
         self._capture = self._open([])
         # The default has changed between versions of OpenCV.
         self._capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
         self._peeked: list[float | None] = []
+        self._pts = 0.0
         self._is_fresh = True
         width, height = (self._capture.get(prop) for prop in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
         # Of a GIF, FFmpeg keeps several pictures with an alpha channel.
@@ -149,30 +218,30 @@ class OpenCVVideo:
             raise
 
     def _open(self, options: list[int]) -> cv2.VideoCapture:
-        if isinstance(self._source, str) and is_url(self._source):
+        if isinstance(self.source, str) and is_url(self.source):
             options = [
                 *options,
                 *(cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_SECONDS * 1000),
                 *(cv2.CAP_PROP_READ_TIMEOUT_MSEC, READ_SECONDS * 1000),
             ]
-        if not isinstance(self._source, str):
-            self._source.seek(0)
+        if not isinstance(self.source, str):
+            self.source.seek(0)
         # Only the FFmpeg backend: the others number, time and turn frames by rules of their own.
-        capture = cv2.VideoCapture(self._source, cv2.CAP_FFMPEG, options)  # type: ignore[arg-type]
+        capture = cv2.VideoCapture(self.source, cv2.CAP_FFMPEG, options)  # type: ignore[arg-type]
         if not capture.isOpened():
             capture.release()
-            raise VideoError(self.name, "OpenCV cannot open it as a video; check that the file plays and is complete")
+            raise VideoError(self.name, "cannot be opened as a video; check that the file plays and is complete")
         return capture
 
 
-def _read_packets(capture: cv2.VideoCapture, *, end: float | None) -> list[Packet]:
-    found: list[Packet] = []
-    beyond = 0
-    while beyond < REORDERED_PACKETS and capture.grab():
-        seconds = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
-        found.append(Packet(seconds, capture.get(cv2.CAP_PROP_LRF_HAS_KEY_FRAME) > 0))
-        beyond = beyond + 1 if end is not None and seconds > end else 0
-    return found
+def _rgb(bgr: cv2.typing.MatLike) -> Frame:
+    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]
+
+
+def _is_avi(file: BinaryIO) -> bool:
+    """Whether a file begins like AVI, which says when packets are decoded, and not when they are shown."""
+    head = file.read(12)
+    return head[:4] == b"RIFF" and head[8:12] == b"AVI "
 
 
 def _positive(value: float) -> float | None:

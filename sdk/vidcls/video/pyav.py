@@ -1,78 +1,114 @@
-"""One open video, read through PyAV: for codecs that OpenCV's build lacks. The only module that imports av."""
+"""One open video, read through PyAV: one open gives packets and frames. The only module that imports av."""
 
 from __future__ import annotations
 
 import math
+import threading
 from collections import deque
+from collections.abc import Collection, Iterator
+from functools import partial
 from typing import Any
 
+import cv2
 import numpy as np
-import numpy.typing as npt
 
 from vidcls.errors import DependencyError, VideoError
-from vidcls.video.frame_index import PTS_TOLERANCE_SECONDS, REORDERED_PACKETS, Packet
+from vidcls.video.film import choose_film, is_first
+from vidcls.video.frame_index import PTS_TOLERANCE_SECONDS, Packet
+from vidcls.video.packet_source import NOTHING, PacketSource
+from vidcls.video.protocol import Frame, Picture
+from vidcls.video.protocols import protocol_whitelist
 from vidcls.video.source import OPEN_SECONDS, READ_SECONDS, VideoSource, check_size, openable, source_name
+from vidcls.video.versions import check_version
 
 try:
     import av
+    from av.video.reformatter import VideoReformatter
 except ImportError as error:
     raise DependencyError(f"PyAV cannot be imported ({error}); run 'pip install \"vidcls[av]\"'") from error
+
+check_version("pyav", av.__version__)
 
 # What PyAV raises for damaged data; an IndexError where a stream turns up in the middle of a file.
 _DAMAGE = (av.FFmpegError, IndexError)
 # A frame asked for by its time is found to within one or two.
 _FRAMES_AROUND = 4
+# Frames that may be held decoded to find out how their times go.
+_FRAMES_AHEAD = 8
+# Containers that say when a packet is decoded and not when its frame is shown: FFmpeg's names.
+_WITHOUT_PTS = frozenset({"avi"})
+# Of these codecs FFmpeg skips exactly the frames that nothing is predicted from: in H.264 nal_ref_idc says so.
+# (HEVC's are only not referred to within their temporal layer.)
+_SKIPPABLE = frozenset({"h264"})
+
+_of_this_thread = threading.local()
 
 
 class PyAVVideo:
     """A `vidcls.video.protocol.Video` that PyAV decodes."""
 
+    seek_frames = 2  # a decoder that is emptied gives its first frame a little later
+
     def __init__(self, source: VideoSource) -> None:
-        self._source = openable(source)  # first: it refuses what is no name at all
+        self.source = openable(source)  # first: it refuses what is no name at all
         self.name = source_name(source)
         self._frame: Any = None
-        self._rewind()
-        self._first_pts = self._pts = self.peek() or 0.0
-        self._size = (self._stream.codec_context.width, self._stream.codec_context.height)
+        self._is_fresh = True
+        self._needed: Collection[float] | None = None
+        self._open()
         try:
-            check_size(self.name, *self._size)
+            check_size(self.name, self._codec.width, self._codec.height)
+            self.first_pts = self._pts = self.peek() or 0.0
         except VideoError:
             self.close()
             raise
-        self.codec: str = self._stream.codec_context.name
+        self.is_first = is_first(self._container, self._stream)
+        self.codec: str = self._codec.name
+        self.skips = self.codec in _SKIPPABLE
+        self.has_pts = self._container.format.name not in _WITHOUT_PTS
         self.average_rate = float(self._stream.average_rate) if self._stream.average_rate else None
-        self.stated_frames = self._stated_frames()
+        self.stated_frames = self._stream.frames
+        self.stated_seconds = self._stated_seconds()
 
     @property
     def seconds(self) -> float:
         """Seconds from the first frame to the one grabbed last."""
-        return self._pts - self._first_pts
+        return self._pts - self.first_pts
+
+    @property
+    def pixel_format(self) -> str:
+        """FFmpeg's name for how pixels are stored."""
+        return self._codec.pix_fmt or "unknown"
+
+    @property
+    def container(self) -> str:
+        """FFmpeg's name for the container."""
+        return str(self._container.format.name)
+
+    @property
+    def has_audio(self) -> bool:
+        """Whether there is a sound track."""
+        return bool(self._container.streams.audio)
 
     def packets(self, *, start: float | None = None, end: float | None = None) -> list[Packet]:
         """The packets from a key frame at or before `start` on, all of them up to `end`, in file order."""
-        if not isinstance(self._source, str):
-            self.close()  # two readers of one open file would move each other
-            self._is_fresh = False
-        container, stream = self._open()
-        try:
-            if start is not None:
-                container.seek(math.floor(start / stream.time_base), stream=stream)
-            found = _read_packets(container, stream, end=end)
-        except _DAMAGE:
-            return []
-        finally:
-            container.close()
-        if start is not None and not (
-            found and found[0].is_key_frame and found[0].pts_seconds <= start + PTS_TOLERANCE_SECONDS
-        ):
-            return []
+        if start is None:
+            self._go_to_beginning()
+            found = self._packets.describe(end=end)
+            is_moved = not self._packets.reaches_beginning
+        else:
+            found = self._packets.describe_from(start, end=end)
+            is_moved = True
+        if is_moved:
+            self._feed_decoder(NOTHING)  # its own way through the file is lost
         return found
 
     def restart(self) -> None:
         """Go to the first frame."""
         if not self._is_fresh:
-            self.close()
-            self._rewind()
+            self._go_to_beginning()
+            self._feed_decoder(self._packets.from_beginning())
+            self._is_fresh = True
 
     def seek(self, pts: float) -> None:
         """Go to the frame with that pts, or to one before it.
@@ -82,32 +118,23 @@ class PyAVVideo:
         """
         if not math.isfinite(pts):
             raise VideoError(self.name, "cannot be entered: the container gives no times")
-        self.restart()
-        self._is_fresh = False
-        self._ready.clear()
-        try:
-            # Rounding down may miss a key frame by a tick; one tick later never finds a later one.
-            self._container.seek(math.floor(pts / self._stream.time_base + 0.5), stream=self._stream)
-        except _DAMAGE:
-            raise VideoError(self.name, f"cannot be entered at {pts:.3f} s") from None
-        self._packets = self._container.demux(self._stream)
+        self._feed_decoder(self._packets.enter(pts) or NOTHING)
         landed = self.peek()
         if landed is None or landed > pts + PTS_TOLERANCE_SECONDS:
             raise VideoError(self.name, f"cannot be entered at {pts:.3f} s")
 
+    def need(self, pts_seconds: Collection[float] | None) -> None:
+        """Say which frames have to come out from now on; None: all."""
+        self._needed = pts_seconds if self.skips else None
+
     def peek(self) -> float | None:
         """The time of the frame that `grab` will give; not a number where the container gives none."""
-        while not self._ready:
-            try:
-                packet = next(self._packets, None)
-                if packet is None:
-                    return None
-                self._ready.extend(packet.decode())
-            except _DAMAGE:  # as in OpenCV, a video ends where it cannot be decoded any more
-                self._packets = iter(())
-                return None
-        frame = self._ready[0]
-        return math.nan if frame.pts is None else float(frame.pts * frame.time_base)
+        return self._packets.seconds(self._ready[0].pts) if self._fill(1) else None
+
+    def peek_ahead(self) -> list[float]:
+        """The times of the next few frames."""
+        self._fill(_FRAMES_AHEAD)
+        return [self._packets.seconds(frame.pts) for frame in self._ready]
 
     def grab(self) -> float | None:
         """Decode the next frame: its time in seconds of the container's clock; None at the end."""
@@ -118,23 +145,16 @@ class PyAVVideo:
         self._is_fresh = False
         return pts
 
-    def retrieve(self) -> npt.NDArray[np.uint8]:
-        """The frame grabbed last: uint8 RGB [H, W, 3], upright."""
-        # As OpenCV converts, bit for bit: to BGR, by the same filter, at the size of the first frame.
-        width, height = self._size
-        try:
-            bgr = self._frame.reformat(width=width, height=height, format="bgr24", interpolation="BICUBIC")
-        except _DAMAGE:
-            raise VideoError(self.name, "a frame cannot be converted to RGB") from None
-        pixels = bgr.to_ndarray()[..., ::-1]
-        quarters, rest = divmod(self._frame.rotation, 90)
-        return np.ascontiguousarray(np.rot90(pixels, 0 if rest else quarters))
+    def retrieve(self) -> Picture:
+        """The frame grabbed last; the call gives uint8 RGB [H, W, 3], upright, of the frame's own size."""
+        check_size(self.name, self._frame.width, self._frame.height)
+        return partial(_convert, self._frame, self.name)
 
     def is_interlaced(self, seconds: float) -> bool:
         """Whether one of the first frames, or of those around `seconds` after the first, is made of half-pictures."""
         if self._find_interlaced():
             return True
-        pts = self._first_pts + seconds
+        pts = self.first_pts + seconds
         try:
             self.seek(pts)
         except VideoError:  # where it cannot be entered, all before it has to be decoded
@@ -143,57 +163,98 @@ class PyAVVideo:
             self.grab()
         return self._find_interlaced()
 
+    def close(self) -> None:
+        """Let go of the file."""
+        self._ready.clear()
+        self._container.close()
+
     def _find_interlaced(self) -> bool:
         return any(self.grab() is not None and self._frame.interlaced_frame for _ in range(_FRAMES_AROUND))
 
-    def close(self) -> None:
-        """Let go of the file."""
-        self._container.close()
-
-    def _rewind(self) -> None:
-        self._container, self._stream = self._open()
-        self._stream.thread_type = "AUTO"
-        self._packets = self._container.demux(self._stream)
-        self._ready: deque[Any] = deque()
-        self._is_fresh = True
-
-    def _open(self) -> tuple[Any, Any]:
-        if not isinstance(self._source, str):
-            self._source.seek(0)
+    def _open(self) -> None:
+        if not isinstance(self.source, str):
+            self.source.seek(0)
         try:
-            container = av.open(self._source, timeout=(OPEN_SECONDS, READ_SECONDS), metadata_errors="replace")
+            self._container: Any = av.open(
+                self.source,
+                timeout=(OPEN_SECONDS, READ_SECONDS),
+                metadata_errors="replace",
+                options={"protocol_whitelist": protocol_whitelist(self.source)},
+            )
         except (av.FFmpegError, OSError):  # whose text may hold a password
             raise VideoError(
-                self.name, "PyAV cannot open it as a video; check that the file plays and is complete"
+                self.name, "cannot be opened as a video; check that the file plays and is complete"
             ) from None
-        if not container.streams.video:
-            container.close()
-            raise VideoError(self.name, "there are no pictures in it")
-        stream = container.streams.video[0]
-        if stream.codec_context is None:
-            container.close()
-            raise VideoError(self.name, "PyAV has no decoder for its codec")
-        return container, stream
+        try:
+            self._stream = choose_film(self._container, self.name)
+        except VideoError:
+            self._container.close()
+            raise
+        self._codec: Any = self._stream.codec_context
+        self._codec.thread_type = "SLICE"
+        self._packets = PacketSource(self._container, self._stream, damage=_DAMAGE)
+        self._feed = self._packets.from_beginning()
+        self._ready: deque[Any] = deque()
+        self._skips = False
+        self._is_fresh = True
 
-    def _stated_frames(self) -> float | None:
-        if self._stream.frames > 0:
-            return float(self._stream.frames)
-        if self.average_rate is None:
-            return None
+    def _stated_seconds(self) -> float | None:
         if self._stream.duration:
-            return float(self._stream.duration * self._stream.time_base) * self.average_rate
-        return self._container.duration / av.time_base * self.average_rate if self._container.duration else None
+            return float(self._stream.duration * self._stream.time_base)
+        if self._container.duration:
+            return float(self._container.duration / av.time_base)
+        return self.stated_frames / self.average_rate if self.stated_frames > 0 and self.average_rate else None
+
+    def _go_to_beginning(self) -> None:
+        """Open the file again, unless its packets are kept or it stands right behind those that are."""
+        if not self._packets.reaches_beginning:
+            self._container.close()
+            self._open()
+
+    def _feed_decoder(self, packets: Iterator[Any]) -> None:
+        self._codec.flush_buffers()
+        self._feed = packets
+        self._ready.clear()
+        self._is_fresh = False
+
+    def _fill(self, count: int) -> bool:
+        """Decode until `count` frames are ready, or all; whether one is."""
+        while len(self._ready) < count and self._feed is not NOTHING:
+            packet = next(self._feed, None)
+            try:
+                if packet is None:
+                    self._feed = NOTHING
+                else:
+                    self._skip_unless_needed(packet)
+                self._ready.extend(self._codec.decode(packet))
+            except _DAMAGE:  # as in OpenCV, a video ends where it cannot be decoded any more
+                self._feed = NOTHING
+        return bool(self._ready)
+
+    def _skip_unless_needed(self, packet: Any) -> None:
+        skips = self._needed is not None and self._packets.seconds(packet.pts) not in self._needed
+        if skips != self._skips:
+            self._codec.skip_frame = "NONREF" if skips else "DEFAULT"
+            self._skips = skips
 
 
-def _read_packets(container: Any, stream: Any, *, end: float | None) -> list[Packet]:
-    found: list[Packet] = []
-    beyond = 0
-    for packet in container.demux(stream):
-        ticks = packet.dts if packet.pts is None else packet.pts
-        if packet.size == 0 or ticks is None:
-            continue
-        found.append(Packet(float(ticks * stream.time_base), packet.is_keyframe))
-        beyond = beyond + 1 if end is not None and found[-1].pts_seconds > end else 0
-        if beyond >= REORDERED_PACKETS:
-            break
-    return found
+def film_is_first(source: VideoSource) -> bool:
+    """Whether the film is the first of all streams with pictures, which is the one that OpenCV reads."""
+    video = PyAVVideo(source)
+    try:
+        return video.is_first
+    finally:
+        video.close()
+
+
+def _convert(frame: Any, name: str) -> Frame:
+    """uint8 RGB [H, W, 3], upright. As OpenCV converts, bit for bit: to BGR first, by the same filter."""
+    if not hasattr(_of_this_thread, "reformatter"):
+        _of_this_thread.reformatter = VideoReformatter()
+    try:
+        bgr = _of_this_thread.reformatter.reformat(frame, format="bgr24", interpolation="BICUBIC", threads=1)
+    except _DAMAGE:
+        raise VideoError(name, "a frame cannot be converted to RGB") from None
+    rgb = cv2.cvtColor(bgr.to_ndarray(), cv2.COLOR_BGR2RGB)
+    quarters, rest = divmod(frame.rotation, 90)
+    return np.ascontiguousarray(np.rot90(rgb, 0 if rest else quarters))

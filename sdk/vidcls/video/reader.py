@@ -1,4 +1,7 @@
-"""A video file and the numbers of wanted frames -> uint8 RGB.
+"""The one way to the frames of a file or URL: opened, checked, and read once.
+
+`VideoReader` stands behind every door: single videos, timelines, files at their own pace, batches, evaluation and
+training. It chooses the decoder, and whatever turns out otherwise than the container says is settled in here.
 
 Frames are numbered in the order the decoder hands them out, which is the order they are shown in.
 """
@@ -7,56 +10,169 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Literal, TypeAlias, get_args
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Generic, TypeVar
 
-from vidcls.errors import DependencyError, VideoError
-from vidcls.sampling import CLOCK_SECONDS
-from vidcls.schema import check_choice
-from vidcls.video.frames import checked_index, scan
-from vidcls.video.interlacing import InterlacedError, converted
+from vidcls.errors import VideoError
+from vidcls.sampling import CLOCK_SECONDS, View, sample_views
+from vidcls.video.completeness import Completeness
+from vidcls.video.frame_index import FrameIndex
+from vidcls.video.frames import (
+    MispredictedError,
+    checked_index,
+    predict_index,
+    predict_views_index,
+    read_frames,
+    scan,
+)
+from vidcls.video.interlacing import converted
 from vidcls.video.opencv import OpenCVVideo
-from vidcls.video.protocol import Frame, Video
-from vidcls.video.source import VideoSource, is_url, source_name
+from vidcls.video.opening import Decoder as Decoder  # noqa: PLC0414 - for those who open videos here
+from vidcls.video.opening import EndlessError as EndlessError  # noqa: PLC0414
+from vidcls.video.opening import default_decoder as default_decoder  # noqa: PLC0414
+from vidcls.video.opening import open_decoder
+from vidcls.video.protocol import Frame, Picture, Video
+from vidcls.video.source import VideoSource
 
-Decoder: TypeAlias = Literal["auto", "opencv", "pyav"]
-
-# What OpenCV and PyAV call the codecs of files that hold one picture.
-_PICTURE_CODECS = frozenset({"", "MJPG", "MPNG", "tiff", "webp", "bmp", "mjpeg", "png"})
-# A cover picture in a sound file has no rate; FFmpeg then gives the ticks of its clock.
-_COVER_RATE = 90_000
+Taken = TypeVar("Taken")
 
 # Frames per second above which a header states its clock rather than a rate.
 _PLAUSIBLE_RATE = 120.0
 
 
-class EndlessError(VideoError):
-    """What stands at a URL states no length: it may be live, and have no end."""
+@dataclass(frozen=True, kw_only=True)
+class ReadViews(Generic[Taken]):
+    """Views of a video as they were read: by which frame index, which frames, and what was made of them."""
 
-    def __init__(self, url: str) -> None:
-        super().__init__(source_name(url), "it states no length; watch a live stream with stream(), download a file")
-        self.args = (url,)
-        self.url = url
+    frame_index: FrameIndex
+    views: list[View]
+    taken: Taken
+
+
+class VideoReader:
+    """An open video, to be read once: in views, or along from beginning to end.
+
+    The film is FFmpeg's best video stream that is no cover picture or thumbnail. What the container states of
+    lengths and rates is a hint: packets show which frames there are, and what is decoded counts above that.
+    """
+
+    def __init__(self, video: Video, source: VideoSource) -> None:
+        self.video, self._source = video, source
+        self.name = video.name
+        self._completeness = Completeness(video)
+
+    @cached_property
+    def index(self) -> FrameIndex:
+        """Which frames the video has, and when, as its packets say; all of them, and nothing is decoded."""
+        predicted = predict_index(self.video)
+        self._completeness.check(predicted)
+        return predicted
+
+    @property
+    def decoded_share(self) -> float:
+        """How much of the video could be decoded, 0 to 1; below 1 where it was cut off or is damaged."""
+        return self._completeness.share
+
+    def read_views(
+        self,
+        take: Callable[[Sequence[int], Iterator[Picture]], Taken],
+        *,
+        frames: int,
+        clip_seconds: float,
+        views: int,
+    ) -> ReadViews[Taken]:
+        """Read `views` windows of the video, by the sampling rule.
+
+        Args:
+            take: is given the numbers of the frames, increasing, and an iterator of these; called again where the
+                video turns out to have other frames than its packets say.
+            frames: of each view.
+            clip_seconds: length of a window.
+            views: how many windows.
+
+        Raises:
+            VideoError: less than two hundredths of the video can be decoded, or its frames differ from time to time.
+        """
+
+        def read(frame_index: FrameIndex) -> ReadViews[Taken]:
+            sampled = sample_views(
+                frame_index.times,
+                duration=frame_index.duration,
+                frames=frames,
+                clip_seconds=clip_seconds,
+                views=views,
+            )
+            wanted = sorted({index for view in sampled for index in view.indices})
+            spans = [(view.indices[0], view.indices[-1]) for view in sampled]
+            taken = take(wanted, self._checked(read_frames(self.video, frame_index, wanted, spans=spans)))
+            return ReadViews(frame_index=frame_index, views=sampled, taken=taken)
+
+        predicted = predict_views_index(self.video, clip_seconds=clip_seconds, views=views)
+        self._completeness.check(predicted)
+        try:
+            return read(predicted)
+        except MispredictedError as wrong:
+            frame_index = wrong.frame_index
+        self._completeness.check(frame_index)
+        try:
+            return read(frame_index)
+        except MispredictedError:
+            raise self._completeness.differs() from None
+
+    def read_along(self, choose: Callable[[FrameIndex], Sequence[int]]) -> Iterator[tuple[FrameIndex, int, Picture]]:
+        """Read frames from the beginning to the end, decoding each once.
+
+        Args:
+            choose: the numbers of the frames that are wanted, increasing; called again where the video turns out to
+                have other frames than its packets say. Then all begins anew.
+
+        Yields:
+            (the frame index that counts, a frame's number in it, the frame).
+        """
+        frame_index = self.index
+        try:
+            yield from self._read_along(frame_index, choose(frame_index))
+            return
+        except MispredictedError as wrong:
+            frame_index = wrong.frame_index
+        self._completeness.check(frame_index)
+        try:
+            yield from self._read_along(frame_index, choose(frame_index))
+        except MispredictedError:
+            raise self._completeness.differs() from None
+
+    def _read_along(self, frame_index: FrameIndex, wanted: Sequence[int]) -> Iterator[tuple[FrameIndex, int, Picture]]:
+        if not wanted:
+            return
+        pictures = read_frames(self.video, frame_index, wanted, spans=[(0, wanted[-1])])
+        # The iterator is asked once more than there are frames: it then looks at the video's end.
+        numbers = iter(wanted)
+        for picture in self._checked(pictures):
+            yield frame_index, next(numbers), picture
+
+    def _checked(self, pictures: Iterator[Picture]) -> Iterator[Picture]:
+        # PyAV's frames need no proof that they were converted.
+        return converted(pictures, self.video, self._source) if isinstance(self.video, OpenCVVideo) else pictures
 
 
 @contextmanager
-def open_video(source: VideoSource, *, decoder: Decoder = "auto") -> Iterator[Video]:
+def open_video(source: VideoSource, *, decoder: Decoder = "auto") -> Iterator[VideoReader]:
     """Open a video of which at least the first frame can be decoded.
 
     Args:
         source: a path, a URL, or an open binary file.
-        decoder: "opencv"; "pyav", which needs vidcls[av]; "auto" is OpenCV, and PyAV for a codec that
-            this build of OpenCV lacks.
+        decoder: "pyav", which needs vidcls[av] and reads faster; "opencv"; "auto" is PyAV where it is installed,
+            and else OpenCV. They give the same pixels and times; what OpenCV cannot give is refused.
 
     Raises:
         VideoError: the video cannot be opened, or not one frame of it can be decoded.
-        EndlessError: a VideoError; a URL of something that states no length.
+        EndlessError: a VideoError; a URL of something that states no length and does not end.
         DependencyError: "pyav" without PyAV.
     """
-    video = _open(source, decoder=decoder)
+    video = open_decoder(source, decoder=decoder)
     try:
-        if isinstance(source, str) and is_url(source) and video.stated_frames is None:
-            raise EndlessError(source)
-        yield video
+        yield VideoReader(video, source)
     finally:
         video.close()
 
@@ -69,35 +185,32 @@ def read_times(source: VideoSource, *, decoder: Decoder = "auto") -> list[float]
     Raises:
         VideoError: the video cannot be opened, or not one frame of it can be decoded.
     """
-    with open_video(source, decoder=decoder) as video:
-        return scan(video).times
+    with open_video(source, decoder=decoder) as reader:
+        return scan(reader.video).times
 
 
-def scan_frames(source: VideoSource, *, every_seconds: float, visit: Callable[[Frame], None]) -> list[float]:
+def scan_frames(
+    source: VideoSource, *, every_seconds: float, visit: Callable[[Frame], None], decoder: Decoder = "auto"
+) -> list[float]:
     """As `read_times`; on the way, hands `visit` a frame about every so many seconds, from the first on.
 
     For an overview of a whole video in one pass: which frames these are goes by the header's frame rate.
 
     Args:
+        source: a path, a URL, or an open binary file.
+        every_seconds: between frames that are visited.
         visit: takes uint8 RGB [H, W, 3], upright.
+        decoder: as `open_video` has it.
 
     Raises:
         VideoError: the video cannot be opened, or not one frame of it can be decoded.
     """
-    try:
-        return _scan_frames(source, every_seconds=every_seconds, visit=visit, decoder="auto")
-    except InterlacedError:
-        return _scan_frames(source, every_seconds=every_seconds, visit=visit, decoder="pyav")
-
-
-def _scan_frames(
-    source: VideoSource, *, every_seconds: float, visit: Callable[[Frame], None], decoder: Decoder
-) -> list[float]:
-    with open_video(source, decoder=decoder) as video:
+    with open_video(source, decoder=decoder) as reader:
+        video = reader.video
         rate = min(video.average_rate or _PLAUSIBLE_RATE, _PLAUSIBLE_RATE)
         pts_seconds: list[float] = []
 
-        def spread() -> Iterator[Frame]:
+        def spread() -> Iterator[Picture]:
             video.restart()
             shown = 0
             while (pts := video.grab()) is not None:
@@ -106,8 +219,8 @@ def _scan_frames(
                     yield video.retrieve()
                 pts_seconds.append(pts)
 
-        for frame in spread() if decoder == "pyav" else converted(spread(), video, source):
-            visit(frame)
+        for picture in reader._checked(spread()):
+            visit(picture())
         return checked_index(video, pts_seconds).times
 
 
@@ -120,73 +233,17 @@ def iter_frames(source: VideoSource, indices: Sequence[int], *, decoder: Decoder
     Raises:
         VideoError: the video cannot be opened, or ends before the last index.
     """
-    given = 0
-    try:
-        for frame in _iter_frames(source, indices, decoder=decoder):
-            given += 1
-            yield frame
-    except InterlacedError:
-        if decoder == "opencv":
-            raise
-        yield from _iter_frames(source, indices[given:], decoder="pyav")
 
+    def choose(frame_index: FrameIndex) -> Sequence[int]:
+        return [index for index in indices if index < len(frame_index.times)]
 
-def _iter_frames(source: VideoSource, indices: Sequence[int], *, decoder: Decoder) -> Iterator[Frame]:
-    with open_video(source, decoder=decoder) as video:
-        frames = _frames(video, indices)
-        yield from frames if decoder == "pyav" else converted(frames, video, source)
-
-
-def _frames(video: Video, indices: Sequence[int]) -> Iterator[Frame]:
-    video.restart()
-    position = 0
-    for index in indices:
-        while position <= index:
-            if video.grab() is None:
-                raise VideoError(video.name, f"frame {index} cannot be decoded, the file gave {position} frames")
-            position += 1
-        yield video.retrieve()
-
-
-def _open(source: VideoSource, *, decoder: Decoder) -> Video:
-    check_choice("decoder", decoder, get_args(Decoder))
-    if decoder == "pyav":
-        return _with_a_frame(_open_pyav(source))
-    video = OpenCVVideo(source)
-    if video.peek() is not None or not video.packets(end=0.0):
-        return _with_a_frame(video)
-    # There are compressed frames, but OpenCV decodes not one of them.
-    video.close()
-    codec = f"OpenCV cannot decode its codec ({video.codec or 'not named in the file'})"
-    if decoder == "opencv":
-        raise VideoError(video.name, f"{codec}; choose decoder 'pyav', which 'pip install \"vidcls[av]\"' brings")
-    try:
-        return _with_a_frame(_open_pyav(source))
-    except DependencyError:
-        raise VideoError(
-            video.name, f"{codec}; PyAV may: run 'pip install \"vidcls[av]\"', it is then used for this video"
-        ) from None
-
-
-def _open_pyav(source: VideoSource) -> Video:
-    from vidcls.video.pyav import PyAVVideo  # noqa: PLC0415 - an optional package
-
-    return PyAVVideo(source)
-
-
-def _with_a_frame(video: Video) -> Video:
-    problem = None
-    if video.peek() is None:
-        problem = "no frame can be decoded; check that the file plays and is complete"
-    elif _is_picture(video):
-        problem = "a single picture, not a video; give pictures to predict_frames"
-    if problem is not None:
-        video.close()
-        raise VideoError(video.name, problem)
-    return video
-
-
-def _is_picture(video: Video) -> bool:
-    is_file = video.stated_frames is None and video.codec in _PICTURE_CODECS
-    is_cover = video.average_rate == _COVER_RATE
-    return (is_file or is_cover) and len(video.packets(end=0.0)) == 1
+    given = found = 0
+    with open_video(source, decoder=decoder) as reader:
+        for frame_index, number, picture in reader.read_along(choose):
+            found = len(frame_index.times)
+            if number >= given:  # else the file had to be read anew
+                given = number + 1
+                yield picture()
+    if indices and given <= indices[-1]:
+        missing = next(index for index in indices if index >= given)
+        raise VideoError(reader.name, f"frame {missing} cannot be decoded, the file gave {found} frames")

@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import io
 import os
-import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import TypeAlias, TypeGuard
+from typing import BinaryIO, TypeAlias, TypeGuard, TypeVar, cast, overload
 
 from PIL import Image as PillowImage
 
 from vidcls.errors import VideoError
+from vidcls.video.playlist import check_is_no_playlist, check_leads_nowhere
+from vidcls.video.protocols import (
+    LIVE_PROTOCOLS,
+    PROTOCOLS,
+    file_url_path,
+    normalised_url,
+    protocol_of,
+    refused_protocol,
+    without_secrets,
+)
+from vidcls.video.protocols import is_url as is_url  # noqa: PLC0414 - for those who ask about sources here
+
+Found = TypeVar("Found")
 
 # A path, a URL, or an open binary file that can seek (io.BytesIO for bytes in memory).
 VideoSource: TypeAlias = str | os.PathLike[str] | io.BufferedIOBase
@@ -25,13 +38,6 @@ READ_SECONDS = 15
 # How files of one picture begin: PNG, JPEG, BMP, TIFF.
 _PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"BM", b"II*\x00", b"MM\x00*")
 
-# Passwords, keys and signatures in a URL's query, as IP cameras and signed downloads have them.
-_SECRETS = re.compile(r"(?i)([?&][^=&#]*(?:pass|pwd|token|secret|key|sig|auth|cred)[^=&#]*=)[^&#]*")
-_LIVE_PROTOCOLS = ("rtsp://", "rtsps://", "rtmp://", "rtmps://", "rtp://", "udp://", "srt://")
-
-# user:password@ after the ://, also where the password holds a '/', '?' or '#' that should have been escaped.
-_CREDENTIALS = re.compile(r"(?<=://)(?:[^/?#|]*@(?:[^?#|]*@)?|[^/?#:@]*:(?!\d*(?:[/?#]|$)).*@)")
-
 
 def source_name(source: int | VideoSource) -> str:
     """The video's name for messages and reports: its path, or its URL without user and password."""
@@ -42,42 +48,67 @@ def source_name(source: int | VideoSource) -> str:
         return f"<{name}>" if isinstance(name, str) else "<video in memory>"
     name = os.fspath(source)
     if is_url(name):
-        return _SECRETS.sub(r"\1...", _CREDENTIALS.sub("", name))
+        return without_secrets(name)
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")  # so that it can be printed
-
-
-def is_url(name: str) -> bool:
-    """Whether `name` is fetched over a network instead of being looked for among files."""
-    return "://" in name
 
 
 def is_live(source: int | VideoSource) -> TypeGuard[int | str]:
     """Whether this is a camera's number or a URL of a protocol without an end: there is only now to look at."""
     if isinstance(source, bool):
         return False
-    return isinstance(source, int) or (isinstance(source, str) and source.lower().startswith(_LIVE_PROTOCOLS))
+    if isinstance(source, str):
+        return is_url(source) and protocol_of(source) in LIVE_PROTOCOLS
+    return isinstance(source, int)
 
 
+@overload
+def openable(source: str | os.PathLike[str]) -> str: ...
+@overload
+def openable(source: VideoSource) -> str | io.BufferedIOBase: ...
 def openable(source: VideoSource) -> str | io.BufferedIOBase:
     """What a decoder is to open: an absolute path, a URL or an open file, once that is seen to be there.
 
     Raises:
-        VideoError: there is no such file, it is empty, or it may not be read.
+        VideoError: there is no such file, it is empty, it may not be read, or it leads to other places;
+            or the URL's protocol is none that may be opened.
         TypeError: not something that names a video.
     """
     if isinstance(source, io.BufferedIOBase):
         if not source.seekable():
             raise VideoError(source_name(source), "cannot be read twice; write it to a file first, or to an io.BytesIO")
+        check_is_no_playlist(cast(BinaryIO, source), name=source_name(source))
         return source
     if isinstance(source, bytes | bytearray):
         raise TypeError("a video in memory is given as io.BytesIO(...), a path as a str or a pathlib.Path")
     name = os.fspath(source)
     if not isinstance(name, str):
         raise TypeError(f"a video is named by a str or a pathlib.Path, not by {type(name).__name__}")
-    if is_url(name):
-        return name
-    _check_file(Path(name), source_name(name))
-    return str(Path(name).absolute())  # FFmpeg takes what stands before a ':' at the start for a protocol
+    # A Path is a path, and so is the name of a file that is there, whatever stands before its first colon.
+    protocol = protocol_of(name) if isinstance(source, str) else None
+    if protocol in PROTOCOLS and is_url(name):
+        if protocol != "file":
+            return normalised_url(name)
+        path = Path(file_url_path(name))
+    else:
+        path = Path(name)
+        if protocol is not None and not os.path.lexists(path):
+            raise refused_protocol(name)
+    _check_file(path, source_name(source))
+    return str(path.absolute())  # FFmpeg takes what stands before a ':' at the start for a protocol
+
+
+def look_inside(opened: str | io.BufferedIOBase, read: Callable[[BinaryIO], Found]) -> Found | None:
+    """What `read` makes of the bytes of what `openable` returned; None of a URL."""
+    if isinstance(opened, str):
+        if is_url(opened):
+            return None
+        with Path(opened).open("rb") as file:
+            return read(file)
+    position = opened.tell()
+    opened.seek(0)
+    found = read(cast(BinaryIO, opened))
+    opened.seek(position)  # a decoder may be reading it
+    return found
 
 
 def check_size(name: str, width: int, height: int, *, limit: int = MAX_PIXELS) -> None:
@@ -117,6 +148,7 @@ def _check_file(path: Path, name: str) -> None:
         raise VideoError(name, "the file is empty")
     if beginning.startswith(_PICTURES):
         _check_picture_size(path, name)
+    check_leads_nowhere(path.absolute(), name=name)
 
 
 def _check_picture_size(path: Path, name: str) -> None:

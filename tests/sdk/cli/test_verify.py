@@ -3,20 +3,36 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from pathlib import Path
 
+import av
+import cv2
 import numpy as np
+import pytest
 
 from commands import json_lines, run
 from generated import contract_fields, model_weights, self_test_logits, write_model
+from vidcls.video import decoder_check, versions
+from vidcls.video.protocol import Frame
+from vidcls.video.reader import default_decoder, iter_frames
+
+VERSIONS = {"OpenCV": cv2.__version__, "PyAV": av.__version__}
 
 
 def test_verify_answers_in_json_with_the_promised_fields(model: Path) -> None:
     (answer,) = json_lines(run("verify", model, "--json").stdout)
     difference = answer.pop("max_abs_diff")
     assert 0 <= difference < answer["tolerance"]
+    decoders = answer.pop("decoders")
     assert answer == {"ok": True, "tolerance": 0.001, "device": "cpu", "precision": "fp32"}
-    assert run("verify", model).stdout.startswith(f"{model}: ok on cpu, fp32; ")
+    assert decoders[0]["decoder"] == default_decoder()
+    assert {found["name"]: found["version"] for found in decoders} == VERSIONS
+    assert all(found["ok"] and found["problem"] is None for found in decoders)
+    text = run("verify", model).stdout
+    assert text.startswith(f"{model}: ok on cpu, fp32; ")
+    names = " and ".join(f"{found['name']} {found['version']}" for found in decoders)
+    assert f"\n{names} decode right, " in text
 
 
 def test_verify_exits_with_1_where_the_proof_fails(tmp_path: Path) -> None:
@@ -38,3 +54,33 @@ def test_verify_of_a_model_without_finite_answers_is_still_json(tmp_path: Path) 
     (answer,) = json_lines(run("verify", model, "--json", code=1).stdout)
     assert answer["ok"] is False
     assert answer["max_abs_diff"] is None
+
+
+@pytest.mark.parametrize("spoilt", ["opencv", "pyav"])
+def test_verify_exits_with_1_where_a_decoder_decodes_other_pixels(
+    spoilt: str, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spoil(monkeypatch, spoilt)
+    result = run("verify", model, "--json", code=1)
+    (answer,) = json_lines(result.stdout)
+    assert (answer["ok"], answer["max_abs_diff"] < 0.001) == (False, True)
+    assert {found["decoder"]: found["ok"] for found in answer["decoders"]} == {
+        decoder: decoder != spoilt for decoder in ("opencv", "pyav")
+    }
+    (problem,) = (found["problem"] for found in answer["decoders"] if found["problem"])
+    (message,) = result.stderr.splitlines()
+    assert message == f"Error: {model}: on cpu, {problem}"
+    name = versions.NAMES[spoilt]  # type: ignore[index]
+    assert f"{name} {VERSIONS[name]} decodes videos otherwise than" in message
+    assert "(BT.709 H.264 by 30 grey levels); run 'pip install " in message
+    assert run("verify", model, code=1).stdout == ""
+
+
+def spoil(monkeypatch: pytest.MonkeyPatch, spoilt: str) -> None:
+    """Let one decoder decode a clip to other pixels."""
+
+    def frames(source: Path, indices: range, *, decoder: str) -> Iterator[Frame]:
+        for frame in iter_frames(source, indices, decoder=decoder):  # type: ignore[arg-type]
+            yield np.where(frame < 200, frame + 30, frame) if (decoder, source.stem) == (spoilt, "bt709") else frame
+
+    monkeypatch.setattr(decoder_check, "iter_frames", frames)

@@ -18,6 +18,8 @@ import samples
 from simulated import MAJOR, Machine, build
 from vidcls.cli.main import main
 from vidcls.diagnostics import checks, doctor
+from vidcls.video import decoder_check
+from vidcls.video.reader import iter_frames
 
 FIELDS = {"ok", "python", "onnxruntime", "providers", "opencv", "cpu", "problems"}
 
@@ -65,13 +67,22 @@ def test_this_machine_is_described(here: dict[str, Any]) -> None:
     assert here["auto"] in ("cpu", "cuda")
     assert here["cpu"]["threads"] <= here["cpu"]["allowed"] <= (os.cpu_count() or 1)
     assert all(isinstance(there, bool) for there in here["cpu"]["features"].values())
-    assert here["video"]["decodes"]["h264"] is True
+    assert here["video"]["decodes"] == dict.fromkeys(("h264", "hevc", "mjpeg", "mpeg4", "vp9", "av1"), True)
+    decoders = {found["name"]: (found["ok"], found["problem"]) for found in here["video"]["decoders"]}
+    assert decoders == {"OpenCV": (True, None), "PyAV": (True, None)}
 
 
 def test_the_text_says_the_same_to_people(here: dict[str, Any]) -> None:
     result = run("--device", "cpu")
     assert (result.returncode, result.stderr) == (0, "")
-    for part in (here["onnxruntime"], here["opencv"], here["cpu"]["name"], "h264", "Everything asked for works."):
+    for part in (
+        here["onnxruntime"],
+        here["opencv"],
+        here["cpu"]["name"],
+        "h264",
+        "OpenCV right, bit for bit",
+        "Everything asked for works.",
+    ):
         assert part in result.stdout
 
 
@@ -193,6 +204,41 @@ def test_an_opencv_that_decodes_nothing_is_a_problem() -> None:
     report = run_json("--device", "cpu", code=1, environment=environment)
     (problem,) = report["problems"]
     assert problem == {"what": "OpenCV can decode no video", "mend": "unset OPENCV_VIDEOIO_PRIORITY_FFMPEG"}
+
+
+# In the child a cv2 as OpenCV 4.12 has it: no logging, and its pixels are known to be others.
+def test_an_opencv_that_is_too_old_is_a_problem_and_the_rest_is_reported(tmp_path: Path) -> None:
+    content = f"""
+import sys
+sys.path.remove({str(tmp_path)!r})
+del sys.modules["cv2"]
+import cv2
+cv2.__version__ = "4.12.0"
+del cv2.utils.logging
+sys.modules["cv2"] = cv2
+"""
+    environment = with_module(tmp_path, "cv2", content)
+    report = run_json("--device", "cpu", code=1, environment=environment)
+    (problem,) = report["problems"]
+    assert problem["what"].startswith("OpenCV 4.12.0 decodes other pixels than 4.13 and later (")
+    assert problem["mend"].startswith("run 'pip install --upgrade \"opencv-python")
+    assert (report["opencv"], report["devices"]["cpu"]["ok"]) == ("4.12.0", True)
+    decoders = {found["name"]: found["ok"] for found in report["video"]["decoders"]}
+    assert decoders == {"OpenCV": False, "PyAV": True}
+    text = run("--device", "cpu", environment=environment).stdout
+    assert "OpenCV not as it should" in text
+    assert "PyAV right, bit for bit" in text
+
+
+def test_a_decoder_with_other_pixels_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        decoder_check, "iter_frames", lambda *args, **options: (f // 2 for f in iter_frames(*args, **options))
+    )
+    for found in checks.check_video()["decoders"]:
+        assert found["ok"] is False
+        assert set(found["problem"]) == {"what", "mend"}
+        assert "10-bit HEVC by " in found["problem"]["what"]
+        assert found["problem"]["mend"].startswith("run 'pip install --force-reinstall ")
 
 
 def test_a_device_that_computes_wrongly_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ import pytest
 from vidcls.video.frame_index import DecodeRange, FrameIndex, Packet, full_index, partial_index, plan_ranges
 
 RATE = 25.0
+SEEK_FRAMES = 20
 
 
 def packets(seconds: list[float], *, keys: set[int] | None = None) -> list[Packet]:
@@ -25,7 +26,7 @@ def index_of(frames: int, *, every: int, parts: list[int] | None = None) -> Fram
 
 
 def test_frames_are_shown_in_the_order_of_their_times_and_not_of_the_file() -> None:
-    found = full_index(packets([5.0, 5.12, 5.04, 5.08], keys={0}), first_pts=5.0, average_rate=RATE)
+    found = full_index(packets([5.0, 5.12, 5.04, 5.08], keys={0}), first_frames=[5.0], has_pts=True, average_rate=RATE)
     assert found.times == pytest.approx([0, 0.04, 0.08, 0.12])
     assert found.duration == pytest.approx(0.16)
     assert found.pts_seconds == [5.0, 5.04, 5.08, 5.12]
@@ -33,7 +34,7 @@ def test_frames_are_shown_in_the_order_of_their_times_and_not_of_the_file() -> N
 
 
 def test_what_an_edit_list_cuts_off_does_not_count() -> None:
-    found = full_index(packets([-0.08, -0.04, 0.0, 0.04]), first_pts=0.0, average_rate=RATE)
+    found = full_index(packets([-0.08, -0.04, 0.0, 0.04]), first_frames=[0.0], has_pts=True, average_rate=RATE)
     assert found.times == pytest.approx([0, 0.04])
 
 
@@ -43,10 +44,10 @@ def test_what_an_edit_list_cuts_off_does_not_count() -> None:
     ids=["the decoder is a frame late", "another clock", "two frames at one time"],
 )
 def test_a_clock_that_is_not_the_decoders_gives_way_to_counting(seconds: list[float], first: float) -> None:
-    found = full_index(packets(seconds), first_pts=first, average_rate=RATE)
+    found = full_index(packets(seconds), first_frames=[first], has_pts=False, average_rate=RATE)
     assert found.pts_seconds is None
     assert found.times == pytest.approx([0, 0.04, 0.08])
-    assert plan_ranges(found, [(0, 0)]) is None
+    assert plan_ranges(found, [(0, 0)], seek_frames=SEEK_FRAMES) is None
 
 
 def test_stretches_that_overlap_are_one_part_and_others_stay_apart() -> None:
@@ -59,26 +60,33 @@ def test_stretches_that_overlap_are_one_part_and_others_stay_apart() -> None:
 
 
 def test_a_short_stretch_of_a_long_video_is_sought_and_so_is_the_end() -> None:
-    assert plan_ranges(index_of(1000, every=10), [(500, 540)]) == ranges_of((500, 540), (999, 999))
+    assert plan_ranges(index_of(1000, every=10), [(500, 540)], seek_frames=SEEK_FRAMES) == ranges_of(
+        (500, 540), (999, 999)
+    )
 
 
 def test_a_span_is_never_split() -> None:
-    assert plan_ranges(index_of(1000, every=10), [(100, 600)]) == ranges_of((100, 600), (999, 999))
+    assert plan_ranges(index_of(1000, every=10), [(100, 600)], seek_frames=SEEK_FRAMES) == ranges_of(
+        (100, 600), (999, 999)
+    )
 
 
 def test_spans_that_overlap_are_decoded_in_one_go() -> None:
-    ranges = plan_ranges(index_of(1000, every=100), [(550, 580), (560, 570)])
+    ranges = plan_ranges(index_of(1000, every=100), [(550, 580), (560, 570)], seek_frames=SEEK_FRAMES)
     assert ranges == ranges_of((550, 580), (999, 999))
 
 
 def test_spans_closer_than_a_key_frame_are_decoded_in_one_go() -> None:
-    ranges = plan_ranges(index_of(1000, every=100), [(570, 580), (550, 560)])
+    ranges = plan_ranges(index_of(1000, every=100), [(570, 580), (550, 560)], seek_frames=SEEK_FRAMES)
     assert ranges == ranges_of((550, 580), (999, 999))
 
 
 def test_without_key_frames_to_enter_at_everything_is_decoded() -> None:
-    assert plan_ranges(index_of(1000, every=1000), [(500, 540)]) is None
+    plan = plan_ranges(index_of(1000, every=1000), [(500, 540)], seek_frames=SEEK_FRAMES)
+    assert plan == ranges_of((0, 999))
 
 
 def test_between_parts_nothing_is_decoded_however_near_they_look() -> None:
-    assert plan_ranges(index_of(20, every=10, parts=[0, 10]), [(5, 9), (10, 12)]) == ranges_of((5, 9), (10, 19))
+    assert plan_ranges(index_of(20, every=10, parts=[0, 10]), [(5, 9), (10, 12)], seek_frames=SEEK_FRAMES) == ranges_of(
+        (5, 9), (10, 19)
+    )

@@ -1,0 +1,66 @@
+"""How much of a video could be decoded: what its packets show compared with what came out of them."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+from vidcls.errors import VideoError
+from vidcls.video.frame_index import FrameIndex
+from vidcls.video.frames import DIFFERS
+from vidcls.video.protocol import Video
+from vidcls.video.source import is_url, look_inside
+from vidcls.video.structure import is_cut_off
+
+# Less than this share of what there should be is a header with stray frames, not a video.
+MIN_DECODED_SHARE = 0.02
+
+
+class Completeness:
+    """Compares the first frame index of a video, from its packets, with those that decoding corrects it to.
+
+    The length that a container states counts only where the file's own structure says that its end is missing, and
+    then only for how much that is.
+
+    share: how much could be decoded, 0 to 1.
+    """
+
+    def __init__(self, video: Video) -> None:
+        self._video = video
+        self._size = _size_of(video.source)
+        self._expected_seconds: float | None = None
+        self.share = 1.0
+
+    def check(self, frame_index: FrameIndex) -> None:
+        """Compare a frame index with the first one.
+
+        Raises:
+            VideoError: it is less than MIN_DECODED_SHARE of that.
+        """
+        if self._expected_seconds is None:
+            self._expected_seconds = max(frame_index.duration, self._stated_seconds())
+        decoded = max(frame_index.duration, 1 / (self._video.average_rate or 1.0))
+        self.share = min(1.0, decoded / self._expected_seconds) if self._expected_seconds else 1.0
+        if self.share < MIN_DECODED_SHARE:
+            raise VideoError(
+                self._video.name,
+                f"only {frame_index.duration:.2f} s of its {self._expected_seconds:.2f} s can be decoded; "
+                "check that the file is complete",
+            )
+
+    def differs(self) -> VideoError:
+        """What to raise where other frames come out each time."""
+        if self._size != _size_of(self._video.source):
+            return VideoError(self._video.name, "it is still being written; wait until it is complete")
+        return VideoError(self._video.name, DIFFERS)
+
+    def _stated_seconds(self) -> float:
+        """What the container states, where the file's end is missing; else 0."""
+        if self._video.stated_seconds is None:
+            return 0.0
+        is_cut = look_inside(self._video.source, is_cut_off)
+        return self._video.stated_seconds if is_cut else 0.0
+
+
+def _size_of(source: str | io.BufferedIOBase) -> int | None:
+    return Path(source).stat().st_size if isinstance(source, str) and not is_url(source) else None

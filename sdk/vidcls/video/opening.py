@@ -1,0 +1,85 @@
+"""Which decoder opens a video, and what is refused as soon as it is open."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias, get_args
+
+from vidcls.errors import DependencyError, VideoError
+from vidcls.schema import check_choice
+from vidcls.video.opencv import OpenCVVideo, needs_pyav
+from vidcls.video.opencv_limits import check_stream
+from vidcls.video.protocol import Video
+from vidcls.video.protocols import is_remote
+from vidcls.video.remote import is_endless
+from vidcls.video.source import VideoSource, source_name
+
+Decoder: TypeAlias = Literal["auto", "opencv", "pyav"]
+
+# What OpenCV and PyAV call the codecs of files that hold one picture.
+_PICTURE_CODECS = frozenset({"", "MJPG", "MPNG", "tiff", "webp", "bmp", "mjpeg", "png"})
+# A cover picture in a sound file has no rate; FFmpeg then gives the ticks of its clock.
+_COVER_RATE = 90_000
+
+
+class EndlessError(VideoError):
+    """What stands at a URL states no length and does not end: it is live."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(source_name(url), "it states no length; watch a live stream with stream(), download a file")
+        self.args = (url,)
+        self.url = url
+
+
+def default_decoder() -> Literal["opencv", "pyav"]:
+    """The decoder that "auto" is on this machine."""
+    try:
+        import vidcls.video.pyav  # noqa: F401, PLC0415 - an optional package
+    except DependencyError:
+        return "opencv"
+    return "pyav"
+
+
+def open_decoder(source: VideoSource, *, decoder: Decoder) -> Video:
+    """Open a video of which at least the first frame can be decoded; see `vidcls.video.reader.open_video`."""
+    check_choice("decoder", decoder, get_args(Decoder))
+    chosen = default_decoder() if decoder == "auto" else decoder
+    video = _open_opencv(source) if chosen == "opencv" else _open_pyav(source)
+    try:
+        _check(video, source)
+    except VideoError:
+        video.close()
+        raise
+    return video
+
+
+def _open_opencv(source: VideoSource) -> Video:
+    video = OpenCVVideo(source)
+    try:
+        if video.peek() is None and video.packets(end=0.0):
+            raise needs_pyav(video.name, f"OpenCV cannot decode its codec ({video.codec or 'not named in the file'})")
+        check_stream(video)
+    except VideoError:
+        video.close()
+        raise
+    return video
+
+
+def _open_pyav(source: VideoSource) -> Video:
+    from vidcls.video.pyav import PyAVVideo  # noqa: PLC0415 - an optional package
+
+    return PyAVVideo(source)
+
+
+def _check(video: Video, source: VideoSource) -> None:
+    if video.peek() is None:
+        raise VideoError(video.name, "no frame can be decoded; check that the file plays and is complete")
+    if _is_picture(video):
+        raise VideoError(video.name, "a single picture, not a video; give pictures to predict_frames")
+    if isinstance(source, str) and is_remote(source) and video.stated_seconds is None and is_endless(source):
+        raise EndlessError(source)
+
+
+def _is_picture(video: Video) -> bool:
+    is_file = video.stated_seconds is None and video.codec in _PICTURE_CODECS
+    is_cover = video.average_rate == _COVER_RATE
+    return (is_file or is_cover) and len(video.packets(end=0.0)) == 1

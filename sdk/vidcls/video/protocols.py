@@ -1,0 +1,106 @@
+"""Which protocols may be opened, and what a URL keeps secret. No I/O.
+
+FFmpeg opens many more: some read local files in pieces (`subfile:`, `concat:`), some wrap another protocol
+(`cache:`, `async:`, `crypto:`), some are not about videos at all (`pipe:`, `unix:`, `gopher:`). A name that comes
+from elsewhere could so be made to read what it should not. What is not in this list is refused by every door.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from typing import BinaryIO
+from urllib.parse import unquote
+
+from vidcls.errors import VideoError
+
+# May have an end.
+FETCHED_PROTOCOLS = ("http", "https")
+# Has none: there is only now to be read.
+LIVE_PROTOCOLS = ("rtsp", "rtsps", "rtmp", "rtmps", "rtp", "udp", "tcp", "srt")
+# All that may be opened.
+PROTOCOLS = ("file", *FETCHED_PROTOCOLS, *LIVE_PROTOCOLS)
+
+# What those may themselves open, and what may be reached through a server's answer: TLS, a proxy, a playlist's
+# encrypted segments; never a local file.
+_URL_WHITELIST = (*FETCHED_PROTOCOLS, *LIVE_PROTOCOLS, "tls", "httpproxy", "ffrtmphttp", "srtp", "crypto")
+# A playlist with its segments beside it may be encrypted.
+_PATH_WHITELIST = ("file", "crypto")
+
+# FFmpeg takes these for protocols without // as well. Only for the message: made absolute, such a name is a path.
+_WITHOUT_SLASHES = re.compile(
+    "async|bluray|cache|concat|concatf|crypto|data|fd|ftp|gopher|gophers|hls|icecast|ipfs|ipns|md5|mmsh|mmst|pipe|"
+    "sftp|smb|srtp|subfile|tee|tls|unix"
+)
+# Two letters at least: one is a drive. `subfile` takes options between its name and the colon.
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)(?:,[^:]*)?:")
+# As much of a refused name as a message shows; a data: URL may have megabytes.
+_SHOWN_CHARACTERS = 200
+
+# Passwords, keys and signatures in a URL's query, as IP cameras and signed downloads have them.
+_SECRETS = re.compile(r"(?i)([?&][^=&#]*(?:pass|pwd|token|secret|key|sig|auth|cred)[^=&#]*=)[^&#]*")
+# user:password@ after the ://, also where the password holds a '/', '?' or '#' that should have been escaped.
+_CREDENTIALS = re.compile(r"(?<=://)(?:[^/?#|]*@(?:[^?#|]*@)?|[^/?#:@]*:(?!\d*(?:[/?#]|$)).*@)")
+
+
+def is_url(name: str) -> bool:
+    """Whether `name` is a URL, of whatever protocol: `scheme://`, also where one protocol wraps another."""
+    return "://" in name and _SCHEME.match(name) is not None
+
+
+def is_remote(name: str) -> bool:
+    """Whether `name` is a URL of something that is not a file of this machine."""
+    return is_url(name) and protocol_of(name) != "file"
+
+
+def protocol_of(name: str) -> str | None:
+    """The protocol, in lower case, that FFmpeg would take `name` to begin with; None for a path."""
+    found = _SCHEME.match(name)
+    if found is None:
+        return None
+    protocol = found[1].lower()
+    return protocol if "://" in name or _WITHOUT_SLASHES.fullmatch(protocol) else None
+
+
+def refused_protocol(name: str) -> VideoError:
+    """The error for a name whose protocol is none of those that may be opened."""
+    shown = without_secrets(name)
+    shown = shown if len(shown) <= _SHOWN_CHARACTERS else f"{shown[:_SHOWN_CHARACTERS]}..."
+    *others, last = PROTOCOLS
+    return VideoError(
+        shown,
+        f"'{protocol_of(name)}:' may not be opened, expected a path or a URL that begins with "
+        f"{'://, '.join(others)}:// or {last}://; copy the video to a file first, and name that",
+    )
+
+
+def normalised_url(url: str) -> str:
+    """The URL with its protocol in lower case, since FFmpeg knows no other."""
+    scheme, colon, rest = url.partition(":")
+    return f"{scheme.lower()}{colon}{rest}"
+
+
+def file_url_path(url: str) -> str:
+    """The path that a file:// URL of this machine stands for; %20 and the like are what they stand for.
+
+    Raises:
+        VideoError: it names another machine, or its path does not begin at the root.
+    """
+    path = url.partition("://")[2]
+    if path.lower().startswith("localhost/"):
+        path = path[len("localhost") :]
+    if not path.startswith("/"):
+        raise VideoError(url, "expected file:///, and after it a path of this machine; name the path itself")
+    return unquote(path, errors="surrogateescape")
+
+
+def protocol_whitelist(source: str | io.BufferedIOBase | BinaryIO) -> str:
+    """FFmpeg's option `protocol_whitelist` for what `vidcls.video.source.openable` gave: what it may open more."""
+    if not isinstance(source, str):
+        return "none"  # no protocol is called so: what is open already leads nowhere
+    return ",".join(_URL_WHITELIST if is_url(source) else _PATH_WHITELIST)
+
+
+def without_secrets(url: str) -> str:
+    """The URL without user and password, and without what its query names a password, a key or the like."""
+    return _SECRETS.sub(r"\1...", _CREDENTIALS.sub("", url))

@@ -1,0 +1,74 @@
+"""Which versions of OpenCV and PyAV decode the pixels that models are trained and proven with, and their pip lines.
+
+Older ones convert BT.709 video to RGB as if it were BT.601, which moves pixels of the reference clips by up to 37 grey
+levels, and 10-bit video otherwise too, by up to 90. Newer ones are compared frame by frame: `decoder_check`.
+"""
+
+from __future__ import annotations
+
+import re
+from importlib import metadata
+from typing import Literal, TypeAlias
+
+from vidcls.errors import DependencyError
+
+InstalledDecoder: TypeAlias = Literal["opencv", "pyav"]
+
+NAMES: dict[InstalledDecoder, str] = {"opencv": "OpenCV", "pyav": "PyAV"}
+# As in pyproject.toml.
+OLDEST: dict[InstalledDecoder, str] = {"opencv": "4.13", "pyav": "17"}
+# As in .ci/constraints.txt.
+TESTED: dict[InstalledDecoder, str] = {"opencv": "5.0.0.93", "pyav": "18.1.0"}
+_PACKAGES: dict[InstalledDecoder, tuple[str, ...]] = {
+    # All of them are the module cv2.
+    "opencv": (
+        "opencv-python",
+        "opencv-python-headless",
+        "opencv-contrib-python",
+        "opencv-contrib-python-headless",
+    ),
+    "pyav": ("av",),
+}
+
+
+def check_version(decoder: InstalledDecoder, version: str) -> None:
+    """Refuse a version of which it is known that it decodes other pixels.
+
+    Raises:
+        DependencyError: with the pip line that brings one that is new enough.
+    """
+    if _numbers(version) < _numbers(OLDEST[decoder]):
+        raise DependencyError(
+            f"{NAMES[decoder]} {version} decodes other pixels than {OLDEST[decoder]} and later (BT.709 video by up to "
+            f"37 grey levels, 10-bit video by up to 90); {upgrade_line(decoder)}"
+        )
+
+
+def upgrade_line(decoder: InstalledDecoder) -> str:
+    """The command that brings a version that is new enough, whichever of its packages is installed."""
+    wanted = " ".join(f'"{package}>={OLDEST[decoder]}"' for package in _installed(decoder))
+    return f"run 'pip install --upgrade {wanted}'"
+
+
+def reinstall_line(decoder: InstalledDecoder) -> str:
+    """The command that brings the version that the tests run with."""
+    wanted = " ".join(f"{package}=={TESTED[decoder]}" for package in _installed(decoder))
+    return f"run 'pip install --force-reinstall {wanted}'"
+
+
+def package_version(package: str) -> str | None:
+    """The installed version of a package; None where there is none."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _installed(decoder: InstalledDecoder) -> list[str]:
+    packages = _PACKAGES[decoder]
+    return [package for package in packages if package_version(package) is not None] or [packages[0]]
+
+
+def _numbers(version: str) -> list[int]:
+    """The first two numbers: "5.0.0-dev" -> [5, 0], "17" -> [17, 0]."""
+    return [*(int(number) for number in re.findall(r"\d+", version)[:2]), 0][:2]
