@@ -1,201 +1,206 @@
-"""Time the decoding of sampled frames beside PyAV, torchcodec and decord: python tests/benchmarks/decoding.py
+"""Time the reading of clips beside PyAV, torchcodec and decord: python tests/benchmarks/decoding.py [--json FILE]
 
-Each opens the file, finds the frames that the sampling rule asks for (16 frames in a window of 2.13 s) and
-hands them out as uint8 RGB, turn by turn, so that a slow spell meets all. All are given the rate and told
-that it is constant, which vidcls finds out for itself. Trust the ratios, not the times.
+The same for all, turn by turn, so that a slow spell meets all: open, seek, decode, RGB, resize, crop. vidcls is
+`read_clips`, from the file to the clips, and finds out for itself which frames there are, and when. The others
+are told which frames are wanted, are read in whichever of their ways is fastest here, and their frames are
+resized and cropped by our own threads, while they decode where they hand out frames one by one.
+Trust the ratios, not the times. VIDCLS_TEST_DATA=DIR gives the row of real AVIs.
 """
 
 from __future__ import annotations
 
-import importlib.metadata
+import json
+import platform
 import statistics
 import sys
 import time
 from collections.abc import Callable
-from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any, Literal
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import av
 import click
 import cv2
 import numpy as np
+import PIL
 
+from benchmarks.decoding_rows import CLIP_SECONDS, FRAMES, VIDEOS, Row
 from benchmarks.machine import warn_if_busy
+from benchmarks.rivals import FROM_START, Reader, Wanted, installed
+from generated import contract_fields
+from vidcls.clips import read_clips
+from vidcls.contract import Contract, from_json
 from vidcls.cpus import cpu_name, usable_cpus
-from vidcls.sampling import sample_views
-from vidcls.video.frames import predict_index, read_frames
-from vidcls.video.reader import open_video
+from vidcls.preprocessing import crop_frames
 
-RATE, FRAMES, CLIP_SECONDS = 30, 16, 64 / 30
-SECONDS = 10  # of footage; the long file repeats it
-REPEATS = 60
-SIZES = [(320, 240), (1920, 1080)]
-# Grey levels, on average over a frame: libraries turn YUV into RGB by slightly different arithmetic. The frame
-# before or after is over ten away.
-SAME_FRAME = 3.0
+TRIALS = 3  # of every way of a rival, before the fastest is measured
+# Grey levels, on average over a crop, that libraries may be apart since they turn YUV into RGB by slightly different
+# arithmetic (here they do not). The frame before or after is over ten away in generated footage, and one or two in
+# a real clip in which little moves.
+SAME_FRAME = 0.5
 
-Frames = dict[int, np.ndarray]
-Rival = Callable[[Path, int], Frames]
+NAME_WIDTH = 29
+
+Timed = Callable[[Path, Wanted], np.ndarray]
+Verdict = Literal["same", "other", "fails"]  # frames; or none at all
 
 
-def write_footage(path: Path, *, width: int, height: int) -> Path:
-    """H.264 at 30 fps with x264's own key frames and B-frames: a camera that wanders over a coloured noise."""
-    random = np.random.default_rng(0)
-    scene = random.integers(0, 256, size=(height // 16 + 40, width // 16 + 40, 3), dtype=np.uint8)
-    scene = np.asarray(cv2.resize(scene, None, fx=16, fy=16, interpolation=cv2.INTER_CUBIC), np.uint8)
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=RATE, options={"preset": "veryfast", "crf": "26"})
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        for number in range(SECONDS * RATE):
-            left, top = (320 + round(300 * wave(number / 50)) for wave in (np.sin, np.cos))
-            picture = np.ascontiguousarray(scene[top : top + height, left : left + width])
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        container.mux(stream.encode())
-    return path
+def checkpoint_contract() -> Contract:
+    """Of a model of 16 frames in 2.13 s, of 224 x 224 pixels."""
+    fields = contract_fields(frames=FRAMES, clip_seconds=CLIP_SECONDS, size=224)
+    kept = {name: fields[name] for name in ("format", "labels", "sampling", "image", "source", "accuracy")}
+    return from_json(Contract, json.dumps(kept), where="benchmark")
 
 
-def repeat(footage: Path, path: Path) -> Path:
-    """The same packets REPEATS times over, one after the other: a long video without encoding one."""
-    with av.open(str(path), "w") as target:
-        stream = None
-        for turn in range(REPEATS):
-            with av.open(str(footage)) as source:
-                stream = stream or target.add_stream_from_template(source.streams.video[0])
-                for packet in source.demux(video=0):
-                    if packet.dts is None or packet.pts is None:
-                        continue
-                    shift = round(turn * SECONDS / Fraction(packet.time_base))
-                    packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
-                    packet.stream = stream
-                    target.mux(packet)
-    return path
+CONTRACT = checkpoint_contract()
 
 
-def wanted(frames: int, *, views: int) -> list[int]:
-    """The frames to read of a file of that many, in order."""
-    times = [number / RATE for number in range(frames)]
-    sampled = sample_views(times, frames=FRAMES, clip_seconds=CLIP_SECONDS, views=views)
-    return sorted({index for view in sampled for index in view.indices})
+def ours(path: Path, frames: Wanted, *, decoder: Any) -> np.ndarray:
+    """Crops [frames, 224, 224, 3] by vidcls."""
+    clips = read_clips(path, CONTRACT, views=len(frames.numbers), decoder=decoder)
+    return clips.frames.reshape(-1, *clips.frames.shape[2:])
 
 
-def with_vidcls(path: Path, views: int) -> Frames:
-    with open_video(path) as video:
-        table = predict_index(video, clip_seconds=CLIP_SECONDS, views=views)
-        sampled = sample_views(
-            table.times, frames=FRAMES, clip_seconds=CLIP_SECONDS, views=views, duration=table.duration
-        )
-        indices = sorted({index for view in sampled for index in view.indices})
-        # Numbered by time: of a long video the table holds parts only.
-        numbers = [round(table.times[index] * RATE) for index in indices]
-        spans = [(view.indices[0], view.indices[-1]) for view in sampled]
-        return dict(zip(numbers, read_frames(video, table, indices, spans=spans), strict=True))
+def cropped(path: Path, frames: Wanted, *, read: Reader) -> np.ndarray:
+    """Crops [frames, 224, 224, 3] of what a rival reads."""
+    return np.concatenate(list(crop_frames(read(path, frames), CONTRACT.image, crops=1)))
 
 
-def with_pyav(path: Path, views: int) -> Frames:
-    found = {}
-    with av.open(str(path)) as container:
-        stream = container.streams.video[0]
-        stream.thread_type = "AUTO"
-        indices = wanted(stream.frames, views=views)
-        for first in range(0, len(indices), FRAMES):
-            window = set(indices[first : first + FRAMES])
-            container.seek(int(Fraction(min(window), RATE) / Fraction(stream.time_base or 1)), stream=stream)
-            for frame in container.decode(stream):
-                number = round(frame.time * RATE)
-                if number in window:
-                    found[number] = frame.to_ndarray(format="rgb24")
-                if number >= max(window):
-                    break
-    return found
+def read_row(row: Row, read: Timed) -> list[np.ndarray]:
+    return [read(path, frames) for path, frames in row.files]
 
 
-def with_torchcodec(path: Path, views: int, *, seek_mode: str) -> Frames:
-    from torchcodec.decoders import VideoDecoder
-
-    decoder = VideoDecoder(path, seek_mode=seek_mode, dimension_order="NHWC", num_ffmpeg_threads=0)
-    indices = wanted(decoder.metadata.num_frames, views=views)
-    return dict(zip(indices, decoder.get_frames_at(indices).data.numpy(), strict=True))
-
-
-def with_decord(path: Path, views: int) -> Frames:
-    import decord
-
-    reader = decord.VideoReader(str(path))
-    indices = wanted(len(reader), views=views)
-    return dict(zip(indices, reader.get_batch(indices).asnumpy(), strict=True))
-
-
-def installed(probe: Path) -> tuple[dict[str, Rival], list[str]]:
-    """(the rivals that can read `probe`, by name; what to say of all)."""
-    rivals: dict[str, Rival] = {"PyAV": with_pyav}
-    notes = [f"PyAV {av.__version__}"]
-    try:
-        with_torchcodec(probe, 1, seek_mode="approximate")
-    except ImportError:
-        notes.append("torchcodec is not installed: pip install torchcodec")
-    except RuntimeError as error:  # above all: no shared libraries of FFmpeg, which it does not bring
-        notes.append(f"torchcodec cannot be used: {str(error).partition('. ')[0]}; install FFmpeg")
-    else:
-        rivals["torchcodec approximate"] = partial(with_torchcodec, seek_mode="approximate")
-        rivals["torchcodec exact"] = partial(with_torchcodec, seek_mode="exact")
-        notes.append(f"torchcodec {importlib.metadata.version('torchcodec')}")
-    try:
-        import decord
-    except ImportError:
-        notes.append("decord is not installed: pip install decord2")
-    else:
-        rivals["decord"] = with_decord
-        notes.append(f"decord {decord.__version__}")
-    return rivals, notes
-
-
-def difference(ours: Frames, theirs: Frames) -> float:
-    """How far the frames are apart, in grey levels on average over the worst frame; infinite if others came."""
-    if ours.keys() != theirs.keys():
+def milliseconds(row: Row, read: Timed) -> float:
+    """The mean of the row's files; infinite where a library fails, as decord now and then does at a file's end."""
+    started = time.perf_counter()
+    if attempt(row, read) is None:
         return float("inf")
-    return max(float(np.abs(ours[number].astype(np.int16) - theirs[number]).mean()) for number in ours)
+    return (time.perf_counter() - started) * 1000 / len(row.files)
 
 
-def measure(path: Path, rivals: dict[str, Rival], *, views: int, runs: int) -> dict[str, list[float]]:
-    times: dict[str, list[float]] = {name: [] for name in rivals}
-    for _ in range(runs + 1):  # the first also fills the disk's cache
-        for name, read in rivals.items():
-            started = time.perf_counter()
-            read(path, views)
-            times[name].append((time.perf_counter() - started) * 1000)
-    return {name: values[1:] for name, values in times.items()}
+def attempt(row: Row, read: Timed) -> list[np.ndarray] | None:
+    """The crops of each file, or None where reading one fails, which is said on stderr."""
+    try:
+        return read_row(row, read)
+    except Exception as error:  # noqa: BLE001 whatever a rival raises, it has not read this row
+        click.echo(f"{row.name}: {type(error).__name__}: {str(error).splitlines()[0]}", err=True)
+        return None
+
+
+def verdict(row: Row, read: Timed, expected: list[np.ndarray]) -> Verdict:
+    """Whether what is read are these frames."""
+    found = attempt(row, read)
+    if found is None:
+        return "fails"
+    pairs = zip(found, expected, strict=True)
+    return "same" if all(difference(theirs, our) < SAME_FRAME for theirs, our in pairs) else "other"
+
+
+def difference(theirs: np.ndarray, our: np.ndarray) -> float:
+    """Grey levels on average over the worst crop; infinite if more or fewer came."""
+    if theirs.shape != our.shape:
+        return float("inf")
+    return float(np.abs(theirs.astype(np.int16) - our).mean(axis=(1, 2, 3)).max())
+
+
+def fastest_way(row: Row, ways: dict[str, Reader], expected: list[np.ndarray]) -> tuple[str, Verdict] | None:
+    """The fastest way of those that read the same frames, or of all where none does; None where all fail."""
+    several = len(row.files[0][1].numbers) > 1  # views, far apart: who decodes from the start is not tried
+    timed = {
+        name: partial(cropped, read=read)
+        for name, read in ways.items()
+        if not (several and name.startswith(FROM_START))
+    }
+    verdicts = {name: verdict(row, read, expected) for name, read in timed.items()}
+    for wished in ("same", "other"):
+        took = {
+            name: min(milliseconds(row, timed[name]) for _ in range(TRIALS))
+            for name, found in verdicts.items()
+            if found == wished
+        }
+        if took:
+            way = min(took, key=lambda name: took[name])
+            return way, verdicts[way]
+    return None
+
+
+def measure(row: Row, rivals: dict[str, dict[str, Reader]], *, runs: int) -> dict[str, Any]:
+    """Medians in ms of vidcls and of every rival that can read the row, and whether the frames are the same."""
+    readers: dict[str, Timed] = {
+        "vidcls": partial(ours, decoder="auto"),
+        "vidcls opencv": partial(ours, decoder="opencv"),
+        "vidcls pyav": partial(ours, decoder="pyav"),
+    }
+    expected = read_row(row, readers["vidcls pyav"])
+    verdicts = {name: verdict(row, read, expected) for name, read in readers.items()}
+    ways = {name: found for name, all_ways in rivals.items() if (found := fastest_way(row, all_ways, expected))}
+    for name, (way, decided) in ways.items():
+        readers[name], verdicts[name] = partial(cropped, read=rivals[name][way]), decided
+    times: dict[str, list[float]] = {name: [] for name in readers}
+    for _ in range(runs):
+        for name, read in readers.items():
+            times[name].append(milliseconds(row, read))
+    medians = {name: statistics.median(values) for name, values in times.items()}
+    right = [name for name in ways if verdicts[name] == "same"]
+    return {
+        "row": row.name,
+        "ms": medians,
+        "frames": verdicts,
+        "ways": {name: way for name, (way, _) in ways.items()},
+        "best_rival": min(right, key=lambda name: medians[name], default=None),
+    }
+
+
+def line(result: dict[str, Any], names: list[str]) -> str:
+    """One row of the table."""
+    ms, best = result["ms"], result["best_rival"]
+    cells = []
+    for name in names:
+        cell = f"{ms[name]:.1f}" if name in ms else "fails"
+        if name in ms and not name.startswith("vidcls"):
+            cell += f" ({ms['vidcls'] / ms[name]:.2f})"
+        cells.append(f"{cell}{' *' if result['frames'].get(name) == 'other' else '  '}")
+    ratio = f"{ms['vidcls'] / ms[best]:.2f}" if best else "-"
+    return f"{result['row']:{NAME_WIDTH}}" + "".join(f"{cell:>16}" for cell in cells) + f"{ratio:>8}  {best or ''}"
+
+
+def heading(names: list[str]) -> str:
+    short = [name.replace("torchcodec", "tc").replace("approximate", "approx.") for name in names]
+    return f"{'':{NAME_WIDTH}}" + "".join(f"{name + '  ':>16}" for name in short) + f"{'ratio':>8}  best rival"
 
 
 @click.command()
-@click.option("--runs", type=click.IntRange(min=1), default=5, show_default=True)
-def main(runs: int) -> None:
-    """Time the decoding of sampled frames beside other libraries, and check that all read the same frames."""
+@click.option("--runs", type=click.IntRange(min=1), default=11, show_default=True)
+@click.option("--only", type=click.Choice([*VIDEOS]), multiple=True, help="Only these videos.")
+@click.option("--json", "json_path", type=click.Path(dir_okay=False, path_type=Path), help="Also write it as JSON.")
+def main(runs: int, only: tuple[str, ...], json_path: Path | None) -> None:
+    """Time the reading of clips beside other libraries, and check that all read the same frames."""
     warn_if_busy()
     with TemporaryDirectory() as name:
-        folder = Path(name)
-        shorts = [write_footage(folder / f"short-{height}.mp4", width=width, height=height) for width, height in SIZES]
-        rivals, notes = installed(shorts[0])
-        readers = {"vidcls": with_vidcls, **rivals}
-        click.echo(f"\nDecoding to uint8 RGB: OpenCV {cv2.__version__}; {'; '.join(notes)}")
-        click.echo(f"{cpu_name()}, {usable_cpus()} CPUs; H.264 in MP4, {RATE} fps; {runs} runs each, turn by turn")
-        click.echo("ms, median; in brackets vidcls / rival: below 1 means that vidcls is faster\n")
-        click.echo(f"{'':28}" + "".join(f"{name:>24}" for name in readers))
-        for (width, height), short in zip(SIZES, shorts, strict=True):
-            long = repeat(short, folder / f"long-{height}.mp4")
-            for path, seconds, views in [(short, SECONDS, 1), (long, SECONDS * REPEATS, 5)]:
-                ours = with_vidcls(path, views)
-                same = {name: difference(ours, read(path, views)) < SAME_FRAME for name, read in rivals.items()}
-                times = measure(path, readers, views=views, runs=runs)
-                medians = {name: statistics.median(values) for name, values in times.items()}
-                row = f"{f'{width} x {height}, {views} of {seconds} s':28}{medians['vidcls']:24.0f}"
-                for rival in rivals:
-                    ratio = medians["vidcls"] / medians[rival]
-                    row += f"{f'{medians[rival]:.0f} ({ratio:.2f})' + ('' if same[rival] else ' other frames'):>24}"
-                click.echo(row)
+        rows = [row for kind in only or VIDEOS for row in VIDEOS[kind](Path(name))]
+        rivals, notes = installed(rows[0].files[0][0])
+        versions = f"OpenCV {cv2.__version__}; Pillow {PIL.__version__}; {'; '.join(notes)}"
+        machine = f"{cpu_name()}, {usable_cpus()} CPUs, Python {platform.python_version()}"
+        click.echo(f"\n{machine}\n{versions}")
+        click.echo(f"ms, median of {runs}, turn by turn; in brackets vidcls / rival; * other frames than vidcls\n")
+        names = ["vidcls", "vidcls opencv", "vidcls pyav", *rivals]
+        click.echo(heading(names))
+        results = []
+        for row in rows:
+            results.append(measure(row, rivals, runs=runs))
+            click.echo(line(results[-1], names))
+    click.echo("\nThe ways that were fastest:")
+    for result in results:
+        click.echo(
+            f"{result['row']:{NAME_WIDTH}}" + "; ".join(f"{rival}: {way}" for rival, way in result["ways"].items())
+        )
+    if json_path:
+        json_path.write_text(
+            json.dumps({"machine": machine, "versions": versions, "runs": runs, "rows": results}, indent=1) + "\n"
+        )
 
 
 if __name__ == "__main__":
