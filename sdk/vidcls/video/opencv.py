@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from vidcls.errors import DependencyError, VideoError
 from vidcls.video.frame_index import REORDERED_PACKETS, Packet
-from vidcls.video.picture_size import size_of_pictures
+from vidcls.video.picture_size import HEADER_BYTES, PictureSizes
 from vidcls.video.protocol import Frame, Picture
 from vidcls.video.source import (
     MAX_PIXELS,
@@ -70,7 +70,7 @@ class OpenCVVideo:
         self.name = source_name(source)
         self.has_pts = not look_inside(self.source, _is_avi)
         self._packet_capture = cv2.VideoCapture()
-        self._sizes: set[tuple[int, int] | None] = set()
+        self._sizes = PictureSizes()
         self._rewind()
         self.average_rate = _positive(self._capture.get(cv2.CAP_PROP_FPS))
         stated_frames = _positive(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
@@ -90,6 +90,8 @@ class OpenCVVideo:
             self._is_fresh = False
         if start is None or not self._packet_capture.isOpened():
             self._packet_capture = self._open([cv2.CAP_PROP_FORMAT, -1])  # hands out packets instead of frames
+        if start is not None and not self._sizes.is_begun and self._packet_capture.grab():
+            self._check_size()  # of the first one, which is the size that OpenCV hands all frames out at
         if start is None:
             return self._read_packets(end=end)
         for earlier in _EARLIER_SECONDS:
@@ -164,15 +166,18 @@ class OpenCVVideo:
             seconds = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
             found.append(Packet(seconds, capture.get(cv2.CAP_PROP_LRF_HAS_KEY_FRAME) > 0))
             beyond = beyond + 1 if end is not None and seconds > end else 0
-            if found[-1].is_key_frame:
-                self._check_size_of(bytes(capture.retrieve()[1]))
+            if found[-1].is_key_frame or self._sizes.in_all_packets:
+                self._check_size()
         return found
 
-    def _check_size_of(self, key_packet: bytes) -> None:
+    def _check_size(self) -> None:
         """Refuse pictures of several sizes, all of which OpenCV would hand out at the first one's."""
-        size = size_of_pictures(key_packet)
-        self._sizes |= {size} - {None}
-        if len(self._sizes) > 1:
+        packet = _head(self._packet_capture.retrieve()[1])
+        header = b""
+        if not self._sizes.is_begun:
+            index = int(self._packet_capture.get(cv2.CAP_PROP_CODEC_EXTRADATA_INDEX))
+            header = _head(self._packet_capture.retrieve(flag=index)[1])
+        if self._sizes.are_different(packet, header=header):
             raise needs_pyav(self.name, "the size of its pictures changes midway, which OpenCV does not show")
 
     def _decode(self) -> float | None:
@@ -232,6 +237,10 @@ class OpenCVVideo:
             capture.release()
             raise VideoError(self.name, "cannot be opened as a video; check that the file plays and is complete")
         return capture
+
+
+def _head(packet: cv2.typing.MatLike | None) -> bytes:
+    return b"" if packet is None else packet.reshape(-1)[:HEADER_BYTES].tobytes()
 
 
 def _rgb(bgr: cv2.typing.MatLike) -> Frame:
