@@ -6,12 +6,15 @@ one that is needed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from vidcls.video.bits import Bits, HeaderError
 
 Size = tuple[int, int]
+
+START_CODE = b"\0\0\1"
 
 # Profiles of H.264 whose sequence parameter sets say more about colours.
 _HIGH_PROFILES = frozenset([100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135])
@@ -23,7 +26,7 @@ _SLICE_BYTES = 32
 
 @dataclass(frozen=True, kw_only=True)
 class _Codec:
-    """What a NAL unit is, by its type, and how it is read."""
+    """What a NAL unit is, by the two bytes it begins with, and how it is read."""
 
     kind: Callable[[bytes], int]
     header_bytes: int
@@ -34,41 +37,60 @@ class _Codec:
     picture_set_of_slice: Callable[[Bits, int], int]
 
 
-def h264_size(units: Iterable[bytes]) -> Size | None:
-    """(width, height) in pixels that the first picture among NAL units is shown with; None if they do not say.
+def h264_size(packet: bytes) -> Size | None:
+    """(width, height) in pixels that a packet's picture is shown with; None if its parameter sets do not say.
 
     Args:
-        units: each from its header on, without a start code.
+        packet: Annex B.
     """
-    return _size(units, _H264)
+    return _size(packet, _H264)
 
 
-def hevc_size(units: Iterable[bytes]) -> Size | None:
+def hevc_size(packet: bytes) -> Size | None:
     """As `h264_size`, of HEVC."""
-    return _size(units, _HEVC)
+    return _size(packet, _HEVC)
 
 
-def _size(units: Iterable[bytes], codec: _Codec) -> Size | None:
+def _size(packet: bytes, codec: _Codec) -> Size | None:
     sizes: dict[int, Size] = {}
     sequences: dict[int, int] = {}  # {picture parameter set: its sequence parameter set}
-    for unit in units:
-        kind = codec.kind(unit)
-        try:
+    start = packet.find(START_CODE)
+    try:
+        while start >= 0:
+            start += len(START_CODE)
+            kind = codec.kind(packet[start : start + 2])
+            if kind in codec.slices:
+                return _size_of_slice(packet[start : start + _SLICE_BYTES], sizes, sequences, codec)
+            end = packet.find(START_CODE, start)
             if kind == codec.sequence:
-                number, size = codec.size(_payload(unit, codec))
+                number, size = _sequence(packet[start:end] if end >= 0 else packet[start:], codec)
                 sizes[number] = size
             elif kind == codec.picture:
-                bits = _payload(unit[:_SLICE_BYTES], codec)
+                bits = _payload(packet[start : start + _SLICE_BYTES], codec)
                 picture_set = bits.exp_golomb()
                 sequences[picture_set] = bits.exp_golomb()
-            elif kind in codec.slices:
-                used = codec.picture_set_of_slice(_payload(unit[:_SLICE_BYTES], codec), kind)
-                if used in sequences:
-                    return sizes.get(sequences[used])
-                break
-        except HeaderError:
-            return None
+            start = end
+    except HeaderError:
+        return None
+    return _only(sizes)
+
+
+def _size_of_slice(unit: bytes, sizes: dict[int, Size], sequences: dict[int, int], codec: _Codec) -> Size | None:
+    size = _only(sizes)
+    if size is not None or not sizes:
+        return size
+    picture_set = codec.picture_set_of_slice(_payload(unit, codec), codec.kind(unit[:2]))
+    return sizes.get(sequences.get(picture_set, -1))
+
+
+def _only(sizes: dict[int, Size]) -> Size | None:
     return next(iter(sizes.values())) if len(set(sizes.values())) == 1 else None
+
+
+# A video's key packets repeat one and the same.
+@lru_cache(maxsize=16)
+def _sequence(unit: bytes, codec: _Codec) -> tuple[int, Size]:
+    return codec.size(_payload(unit, codec))
 
 
 def _payload(unit: bytes, codec: _Codec) -> Bits:
