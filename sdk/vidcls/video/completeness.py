@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import io
+import math
 from pathlib import Path
 
 from vidcls.errors import VideoError
 from vidcls.video.frame_index import FrameIndex
 from vidcls.video.frames import DIFFERS
+from vidcls.video.opencv import OpenCVVideo
 from vidcls.video.protocol import Video
 from vidcls.video.source import is_url, look_inside
-from vidcls.video.structure import is_cut_off
+from vidcls.video.structure import edited_seconds, is_cut_off
 
 # Less than this share of what there should be is a header with stray frames, not a video.
 MIN_DECODED_SHARE = 0.02
@@ -40,6 +42,8 @@ class Completeness:
         if self._expected_seconds is None:
             self._expected_seconds = max(frame_index.duration, self._stated_seconds())
         decoded = max(frame_index.duration, 1 / (self._video.average_rate or 1.0))
+        if decoded < self._expected_seconds:
+            self._expected_seconds = min(self._expected_seconds, self._edited_seconds())
         self.share = min(1.0, decoded / self._expected_seconds) if self._expected_seconds else 1.0
         if self.share < MIN_DECODED_SHARE:
             raise VideoError(
@@ -60,6 +64,15 @@ class Completeness:
             return 0.0
         is_cut = look_inside(self._video.source, is_cut_off)
         return self._video.stated_seconds if is_cut else 0.0
+
+    def _edited_seconds(self) -> float:
+        """How much the container's edit list leaves, where packets do not show which ones it cuts off."""
+        if not isinstance(self._video, OpenCVVideo):
+            return math.inf
+        seconds = look_inside(self._video.source, edited_seconds)
+        frame = 1 / (self._video.average_rate or math.inf)
+        # An edit may begin in the middle of a frame, which then is not shown.
+        return math.inf if seconds is None else max(0.0, seconds - frame)
 
 
 def _size_of(source: str | io.BufferedIOBase) -> int | None:
