@@ -70,12 +70,12 @@ class OpenCVVideo:
         self.name = source_name(source)
         self.has_pts = not look_inside(self.source, _is_avi)
         self._packet_capture = cv2.VideoCapture()
-        self._sizes = PictureSizes()
         self._rewind()
         self.average_rate = _positive(self._capture.get(cv2.CAP_PROP_FPS))
         stated_frames = _positive(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
         self.stated_seconds = stated_frames / self.average_rate if stated_frames and self.average_rate else None
         self.codec = _fourcc(self._capture.get(cv2.CAP_PROP_FOURCC))
+        self._sizes = PictureSizes(self.codec)
         self.first_pts = self._pts = self.peek() or 0.0
 
     @property

@@ -1,6 +1,7 @@
 """A packet -> the size of the pictures in it, as its codec's own headers have it. No I/O.
 
-Which codec it is shows in how packets begin: the names that containers and OpenCV's versions give it are many.
+Which codec it is shows in how packets begin: the names that containers and OpenCV's versions give it are many. Only
+AV1 goes by its name.
 """
 
 from __future__ import annotations
@@ -26,16 +27,21 @@ _HEVC_BEGINNINGS = (b"\x40\x01", b"\x42\x01", b"\x44\x01", b"\x46\x01", b"\x4e\x
 # Flash video's kind of H.263, the version that states its own size; 1 is the start code's last bit.
 _SORENSON, _SORENSON_VERSION = b"\0\0", 0b1_00001
 _SORENSON_SIZES = {2: (352, 288), 3: (176, 144), 4: (128, 96), 5: (320, 240), 6: (160, 120)}
+_AV1_NAMES = ("av01", "av1")
 
 
 class PictureSizes:
     """Notices that the packets of one video do not all state one size.
 
+    Args:
+        codec: its name, as OpenCV spells it; only AV1 has to be told apart by it.
+
     is_begun: whether the first packet was given.
     in_all_packets: whether the size may change at any packet, not at key frames alone.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, codec: str) -> None:
+        self._size_of = size_of_av1_pictures if codec.lower() in _AV1_NAMES else size_of_pictures
         self.is_begun = self.in_all_packets = False
         self._first: Size | None = None
 
@@ -49,15 +55,15 @@ class PictureSizes:
         self.is_begun = True
         if is_vp9_key_frame(packet):
             self.in_all_packets = True
-        size = _vp9(packet) if self.in_all_packets else size_of_pictures(packet)
-        self._first = self._first or size or size_of_pictures(header)
+        size = _vp9(packet) if self.in_all_packets else self._size_of(packet)
+        self._first = self._first or size or self._size_of(header)
         return size is not None and size != self._first
 
 
 def size_of_pictures(packet: bytes) -> Size | None:
     """(width, height) in pixels that a packet states for its pictures; None where it states none.
 
-    Reads H.264, HEVC, MPEG-1, -2 and -4 part 2, Motion JPEG, VP8, VP9, AV1 and FLV1. Never raises.
+    Reads H.264, HEVC, MPEG-1, -2 and -4 part 2, Motion JPEG, VP8, VP9 and FLV1. Never raises.
 
     Args:
         packet: H.264 and HEVC in Annex B; the first HEADER_BYTES do.
@@ -72,8 +78,14 @@ def size_of_pictures(packet: bytes) -> Size | None:
             return _sorenson(Bits(packet[:16]))
         if is_vp8_key_frame(packet):
             return vp8_size(packet)
-        if is_vp9_key_frame(packet):
-            return vp9_size(packet)
+        return vp9_size(packet) if is_vp9_key_frame(packet) else None
+    except (HeaderError, IndexError):
+        return None
+
+
+def size_of_av1_pictures(packet: bytes) -> Size | None:
+    """As `size_of_pictures`, of AV1, whose packets have no beginning that others could not have too."""
+    try:
         return av1_size(packet)
     except (HeaderError, IndexError):
         return None
