@@ -39,6 +39,7 @@ _FRAMES_AROUND = 4
 _FRAMES_AHEAD = 8
 # Containers that say when a packet is decoded and not when its frame is shown: FFmpeg's names.
 _WITHOUT_PTS = frozenset({"avi"})
+_MADE_UP = frozenset({"h264", "hevc"})
 # Of these codecs FFmpeg skips exactly the frames that nothing is predicted from: in H.264 nal_ref_idc says so.
 # (HEVC's are only not referred to within their temporal layer.)
 _SKIPPABLE = frozenset({"h264"})
@@ -260,8 +261,14 @@ class PyAVVideo:
 
     def _demuxed(self) -> Iterator[Any]:
         """The film's packets from here on, up to the end or to damage."""
+        # AVI says when packets are decoded. Of H.264 and HEVC, PyAV makes up that each is shown when the next one is
+        # decoded, which is right only where frames are reordered: and then not for the others.
+        is_made_up = self._container.format.name in _WITHOUT_PTS and self._codec.name in _MADE_UP
         try:
-            yield from (packet for packet in self._container.demux(self._stream) if packet.size)
+            for packet in self._container.demux(self._stream):
+                if packet.size:
+                    packet.pts = packet.dts if is_made_up else packet.pts
+                    yield packet
         except _DAMAGE:
             return
 

@@ -16,7 +16,7 @@ import pytest
 from generated import contract_fields
 from vidcls.clips import read_clips
 from vidcls.contract import Contract, from_json
-from vidcls.video.reader import read_times
+from vidcls.video.reader import Decoder, read_times
 from vidcls.video.structure import edited_seconds
 from videos import H264, write_video
 
@@ -78,7 +78,8 @@ def test_what_is_damaged_behind_an_edit_list_is_still_missing(whole: Path, tmp_p
     begin, end = places[-50], content.index(b"moov") - 4
     path.write_bytes(content[:begin] + bytes(end - begin) + content[end:])
     # OpenCV does not list all packets behind damage, so it misses less than there is.
-    for decoder, most in (("opencv", 0.95), ("pyav", 0.55)):
+    expected: list[tuple[Decoder, float]] = [("opencv", 0.95), ("pyav", 0.55)]
+    for decoder, most in expected:
         share = read_clips(path, contract(), decoder=decoder).decoded_share
         assert share is not None
         assert 0.45 < share < most
