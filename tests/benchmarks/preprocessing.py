@@ -58,7 +58,7 @@ def footage(*, width: int, height: int) -> list[np.ndarray]:
 
 
 def with_vidcls(frames: list[np.ndarray]) -> np.ndarray:
-    return np.concatenate(list(crop_frames(frames, IMAGE, crops=1)))
+    return np.concatenate(list(crop_frames((partial(np.asarray, frame) for frame in frames), IMAGE, crops=1)))
 
 
 def with_torchvision(frames: list[np.ndarray]) -> np.ndarray:

@@ -86,6 +86,7 @@ def watch(url: str, classifier: VideoClassifier) -> Stream:
         slow,
         pace="realtime",
         step_seconds=ANSWER_SECONDS / OVERLOAD,
+        decoder="auto",
         timeout_seconds=5.0,
     )
 

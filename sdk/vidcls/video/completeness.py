@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import io
-from pathlib import Path
+import math
 
 from vidcls.errors import VideoError
 from vidcls.video.frame_index import FrameIndex
 from vidcls.video.frames import DIFFERS
+from vidcls.video.opencv import OpenCVVideo
 from vidcls.video.protocol import Video
-from vidcls.video.source import is_url, look_inside
-from vidcls.video.structure import is_cut_off
+from vidcls.video.source import bytes_of, look_inside
+from vidcls.video.structure import edited_seconds, is_cut_off
 
 # Less than this share of what there should be is a header with stray frames, not a video.
 MIN_DECODED_SHARE = 0.02
+
+BEING_WRITTEN = "it is still being written; wait until it is complete"
 
 
 class Completeness:
@@ -27,7 +29,6 @@ class Completeness:
 
     def __init__(self, video: Video) -> None:
         self._video = video
-        self._size = _size_of(video.source)
         self._expected_seconds: float | None = None
         self.share = 1.0
 
@@ -40,6 +41,8 @@ class Completeness:
         if self._expected_seconds is None:
             self._expected_seconds = max(frame_index.duration, self._stated_seconds())
         decoded = max(frame_index.duration, 1 / (self._video.average_rate or 1.0))
+        if decoded < self._expected_seconds:
+            self._expected_seconds = min(self._expected_seconds, self._edited_seconds())
         self.share = min(1.0, decoded / self._expected_seconds) if self._expected_seconds else 1.0
         if self.share < MIN_DECODED_SHARE:
             raise VideoError(
@@ -50,9 +53,24 @@ class Completeness:
 
     def differs(self) -> VideoError:
         """What to raise where other frames come out each time."""
-        if self._size != _size_of(self._video.source):
-            return VideoError(self._video.name, "it is still being written; wait until it is complete")
+        if self._is_growing():
+            return VideoError(self._video.name, BEING_WRITTEN)
         return VideoError(self._video.name, DIFFERS)
+
+    def check_end(self) -> None:
+        """Say so where a file changed meanwhile that tells the frames apart by its end.
+
+        What is appended to other containers does not alter the frames before. Of an AVI, FFmpeg takes the half of a
+        frame that is there for a whole one, and then counts on.
+
+        Raises:
+            VideoError: it is still being written.
+        """
+        if not self._video.has_pts and self._is_growing():
+            raise VideoError(self._video.name, BEING_WRITTEN)
+
+    def _is_growing(self) -> bool:
+        return bytes_of(self._video.source) != self._video.opened_bytes
 
     def _stated_seconds(self) -> float:
         """What the container states, where the file's end is missing; else 0."""
@@ -61,6 +79,11 @@ class Completeness:
         is_cut = look_inside(self._video.source, is_cut_off)
         return self._video.stated_seconds if is_cut else 0.0
 
-
-def _size_of(source: str | io.BufferedIOBase) -> int | None:
-    return Path(source).stat().st_size if isinstance(source, str) and not is_url(source) else None
+    def _edited_seconds(self) -> float:
+        """How much the container's edit list leaves, where packets do not show which ones it cuts off."""
+        if not isinstance(self._video, OpenCVVideo):
+            return math.inf
+        seconds = look_inside(self._video.source, edited_seconds)
+        frame = 1 / (self._video.average_rate or math.inf)
+        # An edit may begin in the middle of a frame, which then is not shown.
+        return math.inf if seconds is None else max(0.0, seconds - frame)

@@ -10,13 +10,14 @@ from typing import BinaryIO
 
 from vidcls.errors import DependencyError, VideoError
 from vidcls.video.frame_index import REORDERED_PACKETS, Packet
-from vidcls.video.picture_size import size_of_pictures
+from vidcls.video.picture_size import HEADER_BYTES, PictureSizes
 from vidcls.video.protocol import Frame, Picture
 from vidcls.video.source import (
     MAX_PIXELS,
     OPEN_SECONDS,
     READ_SECONDS,
     VideoSource,
+    bytes_of,
     cannot_be_opened,
     check_size,
     is_url,
@@ -36,6 +37,7 @@ except ImportError as error:
 
 VERSION: str = cv2.__version__
 
+_OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 # OpenCV seeks to a frame number that it reckons from an average rate, so ask for a little earlier, then for more.
 _EARLIER_SECONDS = (0.1, 1.0, 10.0)
 # What a frame begins with in MPEG-4 part 2 (ISO/IEC 14496-2, vop_start_code).
@@ -70,14 +72,17 @@ class OpenCVVideo:
         check_version("opencv", VERSION)
         self.source = openable(source)  # first: it refuses what is no name at all
         self.name = source_name(source)
+        if "avdiscard" in os.environ.get(_OPTIONS, ""):
+            raise VideoError(self.name, f"{_OPTIONS} sets avdiscard, with which OpenCV leaves frames out; unset it")
+        self.opened_bytes = bytes_of(self.source)
         self.has_pts = not look_inside(self.source, _is_avi)
         self._packet_capture = cv2.VideoCapture()
-        self._sizes: set[tuple[int, int] | None] = set()
         self._rewind()
         self.average_rate = _positive(self._capture.get(cv2.CAP_PROP_FPS))
         stated_frames = _positive(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
         self.stated_seconds = stated_frames / self.average_rate if stated_frames and self.average_rate else None
         self.codec = _fourcc(self._capture.get(cv2.CAP_PROP_FOURCC))
+        self._sizes = PictureSizes(self.codec)
         self.first_pts = self._pts = self.peek() or 0.0
 
     @property
@@ -92,6 +97,8 @@ class OpenCVVideo:
             self._is_fresh = False
         if start is None or not self._packet_capture.isOpened():
             self._packet_capture = self._open([cv2.CAP_PROP_FORMAT, -1])  # hands out packets instead of frames
+        if start is not None and not self._sizes.is_begun and self._packet_capture.grab():
+            self._check_size()  # of the first one, which is the size that OpenCV hands all frames out at
         if start is None:
             return self._read_packets(end=end)
         for earlier in _EARLIER_SECONDS:
@@ -166,15 +173,18 @@ class OpenCVVideo:
             seconds = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
             found.append(Packet(seconds, capture.get(cv2.CAP_PROP_LRF_HAS_KEY_FRAME) > 0))
             beyond = beyond + 1 if end is not None and seconds > end else 0
-            if found[-1].is_key_frame:
-                self._check_size_of(bytes(capture.retrieve()[1]))
+            if found[-1].is_key_frame or self._sizes.in_all_packets:
+                self._check_size()
         return found
 
-    def _check_size_of(self, key_packet: bytes) -> None:
+    def _check_size(self) -> None:
         """Refuse pictures of several sizes, all of which OpenCV would hand out at the first one's."""
-        size = size_of_pictures(key_packet)
-        self._sizes |= {size} - {None}
-        if len(self._sizes) > 1:
+        packet = _head(self._packet_capture.retrieve()[1])
+        header = b""
+        if not self._sizes.is_begun:
+            index = int(self._packet_capture.get(cv2.CAP_PROP_CODEC_EXTRADATA_INDEX))
+            header = _head(self._packet_capture.retrieve(flag=index)[1])
+        if self._sizes.are_different(packet, header=header):
             raise needs_pyav(self.name, "the size of its pictures changes midway, which OpenCV does not show")
 
     def _decode(self) -> float | None:
@@ -234,6 +244,10 @@ class OpenCVVideo:
             capture.release()
             raise VideoError(self.name, cannot_be_opened(self.source))
         return capture
+
+
+def _head(packet: cv2.typing.MatLike | None) -> bytes:
+    return b"" if packet is None else packet.reshape(-1)[:HEADER_BYTES].tobytes()
 
 
 def _rgb(bgr: cv2.typing.MatLike) -> Frame:

@@ -7,13 +7,23 @@ from __future__ import annotations
 
 from vidcls.errors import DependencyError
 from vidcls.video.opencv import OpenCVVideo, needs_pyav
+from vidcls.video.protocol import Video
 from vidcls.video.source import look_inside
 from vidcls.video.structure import video_tracks
+
+# What OpenCV and PyAV call the codecs of files that hold one picture.
+_PICTURE_CODECS = frozenset({"", "MJPG", "MPNG", "tiff", "webp", "bmp", "mjpeg", "png"})
+# A cover picture in a sound file has no rate; FFmpeg then gives the ticks of its clock.
+_COVER_RATE = 90_000
 
 
 def check_stream(video: OpenCVVideo) -> None:
     """Raise VideoError where the stream that OpenCV reads is not the film."""
     tracks = look_inside(video.source, video_tracks)
+    if is_picture(video):
+        if tracks:
+            raise needs_pyav(video.name, "OpenCV reads its cover picture instead of the film")
+        return
     if tracks == 1:
         return
     try:
@@ -24,3 +34,11 @@ def check_stream(video: OpenCVVideo) -> None:
         is_film = film_is_first(video.source)
     if not is_film:
         raise needs_pyav(video.name, "it holds several streams of pictures, of which OpenCV cannot choose the film")
+
+
+def is_picture(video: Video) -> bool:
+    """Whether what was opened is a single picture: a file of one, or a cover."""
+    if video.codec not in _PICTURE_CODECS:
+        return False
+    is_cover = video.average_rate == _COVER_RATE
+    return is_cover or (video.stated_seconds is None and len(video.packets(end=0.0)) == 1)

@@ -7,18 +7,13 @@ from typing import Literal, TypeAlias, get_args
 from vidcls.errors import DependencyError, VideoError
 from vidcls.schema import check_choice
 from vidcls.video.opencv import OpenCVVideo, needs_pyav
-from vidcls.video.opencv_limits import check_stream
+from vidcls.video.opencv_limits import check_stream, is_picture
 from vidcls.video.protocol import Video
 from vidcls.video.protocols import is_remote
 from vidcls.video.remote import is_endless
 from vidcls.video.source import VideoSource, source_name
 
 Decoder: TypeAlias = Literal["auto", "opencv", "pyav"]
-
-# What OpenCV and PyAV call the codecs of files that hold one picture.
-_PICTURE_CODECS = frozenset({"", "MJPG", "MPNG", "tiff", "webp", "bmp", "mjpeg", "png"})
-# A cover picture in a sound file has no rate; FFmpeg then gives the ticks of its clock.
-_COVER_RATE = 90_000
 
 
 class EndlessError(VideoError):
@@ -74,13 +69,7 @@ def _open_pyav(source: VideoSource, *, timeout_seconds: float) -> Video:
 def _check(video: Video, source: VideoSource) -> None:
     if video.peek() is None:
         raise VideoError(video.name, "no frame can be decoded; check that the file plays and is complete")
-    if _is_picture(video):
+    if is_picture(video):
         raise VideoError(video.name, "a single picture, not a video; give pictures to predict_frames")
     if isinstance(source, str) and is_remote(source) and video.stated_seconds is None and is_endless(source):
         raise EndlessError(source)
-
-
-def _is_picture(video: Video) -> bool:
-    is_file = video.stated_seconds is None and video.codec in _PICTURE_CODECS
-    is_cover = video.average_rate == _COVER_RATE
-    return (is_file or is_cover) and len(video.packets(end=0.0)) == 1

@@ -6,10 +6,12 @@ import itertools
 import math
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from vidcls.video.frame_index import PTS_TOLERANCE_SECONDS, REORDERED_PACKETS, Packet
 from vidcls.video.packet_store import PacketStore, time_of
+
+Clock: TypeAlias = Literal["pts", "dts"]
 
 NOTHING: Iterator[Any] = iter(())
 
@@ -17,15 +19,16 @@ NOTHING: Iterator[Any] = iter(())
 class PacketSource:
     """The film's packets in an open `av` container, which it moves through."""
 
-    def __init__(self, container: Any, stream: Any, *, damage: tuple[type[Exception], ...]) -> None:
+    def __init__(self, container: Any, stream: Any, *, clock: Clock, damage: tuple[type[Exception], ...]) -> None:
         """Stand at the beginning.
 
         Args:
             container: an `av` container that was opened just now.
             stream: which of its streams.
+            clock: "pts", or "dts" where packets are shown when they are decoded, whatever FFmpeg makes up.
             damage: what reading it raises where its data are damaged: the packets end there.
         """
-        self._container, self._stream, self._damage = container, stream, damage
+        self._container, self._stream, self._clock, self._damage = container, stream, clock, damage
         self._ticks_per_second: Fraction = 1 / stream.time_base
         self._store = PacketStore()
         self._unread: Iterator[Any] | None = self._demuxed()
@@ -57,7 +60,7 @@ class PacketSource:
 
     def enter(self, pts: float) -> Iterator[Any] | None:
         """Packets from the key frame before `pts` on; None where the container does not allow it."""
-        kept = self._store.find(self._in_ticks(pts))
+        kept = self._store.find(math.floor(self._in_ticks(pts)))
         if kept is not None or self._store.is_whole:
             return kept
         self._unread = None  # what follows is read from elsewhere
@@ -92,7 +95,10 @@ class PacketSource:
     def _demuxed(self) -> Iterator[Any]:
         """The film's packets from here on, up to the end or to damage."""
         try:
-            yield from (packet for packet in self._container.demux(self._stream) if packet.size)
+            for packet in self._container.demux(self._stream):
+                if packet.size:
+                    packet.pts = packet.dts if self._clock == "dts" else packet.pts
+                    yield packet
         except self._damage:
             return
 

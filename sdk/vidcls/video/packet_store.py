@@ -39,7 +39,7 @@ class PacketStore:
             self._bytes += size
             self._stretches.append(stretch)
 
-    def find(self, ticks: float) -> Iterator[Any] | None:
+    def find(self, ticks: int) -> Iterator[Any] | None:
         """The kept packets from the last key frame at or before `ticks` on; None if that time is not kept."""
         stretches = [self.beginning, *self._stretches] if self.is_whole else self._stretches
         for stretch in stretches:

@@ -23,6 +23,7 @@ class Video(Protocol):
     """
 
     source: str | io.BufferedIOBase  # what was opened: an absolute path, a URL or an open file
+    opened_bytes: int | None  # how many bytes the file had when it was opened; None of a URL, and of an open file
     name: str  # for messages
     codec: str  # its name, as the decoder spells it; may be empty
     has_pts: bool  # whether the container says when frames are shown, and not only when they are decoded

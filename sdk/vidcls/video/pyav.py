@@ -16,13 +16,14 @@ from vidcls.cpus import usable_cpus
 from vidcls.errors import DependencyError, VideoError
 from vidcls.video.film import choose_film, is_first
 from vidcls.video.frame_index import PTS_TOLERANCE_SECONDS, Packet
-from vidcls.video.packet_source import NOTHING, PacketSource
+from vidcls.video.packet_source import NOTHING, Clock, PacketSource
 from vidcls.video.protocol import Frame, Picture
 from vidcls.video.protocols import protocol_whitelist
 from vidcls.video.source import (
     OPEN_SECONDS,
     READ_SECONDS,
     VideoSource,
+    bytes_of,
     cannot_be_opened,
     check_size,
     openable,
@@ -46,6 +47,9 @@ _FRAMES_AROUND = 4
 _FRAMES_AHEAD = 8
 # Containers that say when a packet is decoded and not when its frame is shown: FFmpeg's names.
 _WITHOUT_PTS = frozenset({"avi"})
+# Of these codecs FFmpeg then makes up that each frame is shown when the next packet is decoded, which is right only
+# where frames are reordered, and then not for the others.
+_MADE_UP = frozenset({"h264", "hevc"})
 # Of these codecs FFmpeg skips exactly the frames that nothing is predicted from: in H.264 nal_ref_idc says so.
 # (HEVC's are only not referred to within their temporal layer.)
 _SKIPPABLE = frozenset({"h264"})
@@ -66,6 +70,7 @@ class PyAVVideo:
         self._timeout_seconds = timeout_seconds
         self.source = openable(source)  # first: it refuses what is no name at all
         self.name = source_name(source)
+        self.opened_bytes = bytes_of(self.source)
         self._frame: Any = None
         self._is_fresh = True
         self._needed: Collection[float] | None = None
@@ -79,7 +84,6 @@ class PyAVVideo:
         self.is_first = is_first(self._container, self._stream)
         self.codec: str = self._codec.name
         self.skips = self.codec in _SKIPPABLE
-        self.has_pts = self._container.format.name not in _WITHOUT_PTS
         self.average_rate = float(self._stream.average_rate) if self._stream.average_rate else None
         self.stated_frames = self._stream.frames
         self.stated_seconds = self._stated_seconds()
@@ -210,18 +214,20 @@ class PyAVVideo:
         self._codec = self._stream.codec_context
         self._codec.thread_type = "FRAME"
         self._codec.thread_count = decoding_threads()
-        self._packets = PacketSource(self._container, self._stream, damage=_DAMAGE)
+        self.has_pts = self._container.format.name not in _WITHOUT_PTS
+        clock: Clock = "dts" if not self.has_pts and self._codec.name in _MADE_UP else "pts"
+        self._packets = PacketSource(self._container, self._stream, clock=clock, damage=_DAMAGE)
         self._feed = self._packets.from_beginning()
         self._ready: deque[Any] = deque()
         self._skips = False
         self._is_fresh = True
 
     def _stated_seconds(self) -> float | None:
+        # FFmpeg shortens the duration of a file that was cut off, and not its count of frames.
+        counted = self.stated_frames / self.average_rate if self.average_rate else 0.0
         if self._stream.duration:
-            return float(self._stream.duration * self._stream.time_base)
-        if self._container.duration:
-            return float(self._container.duration / av.time_base)
-        return self.stated_frames / self.average_rate if self.stated_frames > 0 and self.average_rate else None
+            return max(float(self._stream.duration * self._stream.time_base), counted)
+        return counted or (float(self._container.duration / av.time_base) if self._container.duration else None)
 
     def _go_to_beginning(self) -> None:
         """Open the file again, unless its packets are kept or it stands right behind those that are."""

@@ -8,6 +8,7 @@ Frames are numbered in the order the decoder hands them out, which is the order 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,7 +25,6 @@ from vidcls.video.frames import (
     predict_index,
     predict_views_index,
     read_frames,
-    scan,
 )
 from vidcls.video.interlacing import converted
 from vidcls.video.opencv import OpenCVVideo
@@ -36,6 +36,10 @@ from vidcls.video.protocol import Frame, Picture, Video
 from vidcls.video.source import OPEN_SECONDS, VideoSource
 
 Taken = TypeVar("Taken")
+
+
+def _ignore(_: Frame) -> None: ...
+
 
 # Frames per second above which a header states its clock rather than a rate.
 _PLAUSIBLE_RATE = 120.0
@@ -111,14 +115,12 @@ class VideoReader:
         predicted = predict_views_index(self.video, clip_seconds=clip_seconds, views=views)
         self._completeness.check(predicted)
         try:
-            return read(predicted)
+            found = read(predicted)
         except MispredictedError as wrong:
-            frame_index = wrong.frame_index
-        self._completeness.check(frame_index)
-        try:
-            return read(frame_index)
-        except MispredictedError:
-            raise self._completeness.differs() from None
+            self._completeness.check(wrong.frame_index)
+            found = self._read_again(read, wrong.frame_index)
+        self._completeness.check_end()
+        return found
 
     def read_along(self, choose: Callable[[FrameIndex], Sequence[int]]) -> Iterator[tuple[FrameIndex, int, Picture]]:
         """Read frames from the beginning to the end, decoding each once.
@@ -133,23 +135,60 @@ class VideoReader:
         frame_index = self.index
         try:
             yield from self._read_along(frame_index, choose(frame_index))
-            return
         except MispredictedError as wrong:
             frame_index = wrong.frame_index
-        self._completeness.check(frame_index)
-        try:
-            yield from self._read_along(frame_index, choose(frame_index))
-        except MispredictedError:
-            raise self._completeness.differs() from None
+            self._completeness.check(frame_index)
+            try:
+                yield from self._read_along(frame_index, choose(frame_index))
+            except MispredictedError:
+                raise self._completeness.differs() from None
+        self._completeness.check_end()
+
+    def scan(self, *, every_seconds: float = math.inf, visit: Callable[[Frame], None] = _ignore) -> FrameIndex:
+        """Decode all frames; on the way, hand `visit` one about every so many seconds, from the first on.
+
+        For an overview of a whole video in one pass: which frames these are goes by the header's frame rate.
+
+        Args:
+            every_seconds: between frames that are visited.
+            visit: takes uint8 RGB [H, W, 3], upright.
+        """
+        self.index  # noqa: B018 - what there should be, to compare with
+        rate = min(self.video.average_rate or _PLAUSIBLE_RATE, _PLAUSIBLE_RATE)
+        pts_seconds: list[float] = []
+
+        def spread() -> Iterator[Picture]:
+            self.video.need(None)
+            self.video.restart()
+            visited = 0
+            while (pts := self.video.grab()) is not None:
+                if visited == 0 or len(pts_seconds) / rate >= visited * every_seconds - CLOCK_SECONDS:
+                    visited += 1
+                    yield self.video.retrieve()
+                pts_seconds.append(pts)
+
+        for picture in self._checked(spread()):
+            visit(picture())
+        found = checked_index(self.video, pts_seconds)
+        self._completeness.check(found)
+        self._completeness.check_end()
+        return found
 
     def _read_along(self, frame_index: FrameIndex, wanted: Sequence[int]) -> Iterator[tuple[FrameIndex, int, Picture]]:
         if not wanted:
             return
-        pictures = read_frames(self.video, frame_index, wanted, spans=[(0, wanted[-1])])
+        # Each frame by itself: where they lie far apart, what is between them is not decoded.
+        pictures = read_frames(self.video, frame_index, wanted, spans=[(index, index) for index in wanted])
         # The iterator is asked once more than there are frames: it then looks at the video's end.
         numbers = iter(wanted)
         for picture in self._checked(pictures):
             yield frame_index, next(numbers), picture
+
+    def _read_again(self, read: Callable[[FrameIndex], ReadViews[Taken]], frame_index: FrameIndex) -> ReadViews[Taken]:
+        try:
+            return read(frame_index)
+        except MispredictedError:
+            raise self._completeness.differs() from None
 
     def _checked(self, pictures: Iterator[Picture]) -> Iterator[Picture]:
         # PyAV's frames need no proof that they were converted.
@@ -189,7 +228,7 @@ def read_times(source: VideoSource, *, decoder: Decoder = "auto") -> list[float]
         VideoError: the video cannot be opened, or not one frame of it can be decoded.
     """
     with open_video(source, decoder=decoder) as reader:
-        return scan(reader.video).times
+        return reader.scan().times
 
 
 def scan_frames(
@@ -209,22 +248,7 @@ def scan_frames(
         VideoError: the video cannot be opened, or not one frame of it can be decoded.
     """
     with open_video(source, decoder=decoder) as reader:
-        video = reader.video
-        rate = min(video.average_rate or _PLAUSIBLE_RATE, _PLAUSIBLE_RATE)
-        pts_seconds: list[float] = []
-
-        def spread() -> Iterator[Picture]:
-            video.restart()
-            shown = 0
-            while (pts := video.grab()) is not None:
-                if len(pts_seconds) / rate >= shown * every_seconds - CLOCK_SECONDS:
-                    shown += 1
-                    yield video.retrieve()
-                pts_seconds.append(pts)
-
-        for picture in reader._checked(spread()):
-            visit(picture())
-        return checked_index(video, pts_seconds).times
+        return reader.scan(every_seconds=every_seconds, visit=visit).times
 
 
 def iter_frames(source: VideoSource, indices: Sequence[int], *, decoder: Decoder = "auto") -> Iterator[Frame]:

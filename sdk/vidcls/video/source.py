@@ -112,6 +112,11 @@ def cannot_be_opened(opened: str | io.BufferedIOBase) -> str:
     return "cannot be opened as a video; check that the file plays and is complete"
 
 
+def bytes_of(opened: str | io.BufferedIOBase) -> int | None:
+    """How many bytes what `openable` returned has now; None of a URL, and of an open file."""
+    return Path(opened).stat().st_size if isinstance(opened, str) and not is_url(opened) else None
+
+
 def look_inside(opened: str | io.BufferedIOBase, read: Callable[[BinaryIO], Found]) -> Found | None:
     """What `read` makes of the bytes of what `openable` returned; None of a URL."""
     if isinstance(opened, str):

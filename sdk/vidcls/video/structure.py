@@ -1,4 +1,4 @@
-"""What a video file's own structure says: whether its end is missing, and how many video tracks it lists.
+"""What a video file's own structure says: whether its end is missing, its video tracks, what edits leave of the film.
 
 For an installation without PyAV: OpenCV opens one stream, and says neither what it left out nor whether the file is
 whole. Only the headers of parts are read, never what is in them; what is damaged says nothing.
@@ -99,6 +99,39 @@ def video_tracks(file: BinaryIO) -> int | None:
     return count_video_streams(file)
 
 
+def edited_seconds(file: BinaryIO) -> float | None:
+    """How long the first video track of an MP4 or QuickTime file is after its edit list; None where that is not said.
+
+    Args:
+        file: open, can seek; where it stands afterwards is not said.
+    """
+    opened = _File(file)
+    if opened.read(0, 8)[4:] not in _BOXES:
+        return None
+    movie = next(_children(opened, _Part(b"", 0, opened.size), b"moov"), None)
+    track = movie and next((track for track, _ in _video_media(opened, movie)), None)
+    header = movie and next(_children(opened, movie, b"mvhd"), None)
+    edits = track and _inner(opened, track, b"edts", b"elst")
+    if header is None or edits is None:
+        return None
+    is_long = opened.read(header.start, 1) == b"\1"
+    clock = int.from_bytes(opened.read(header.start + (20 if is_long else 12), 4))
+    durations = list(_shown_edits(opened, edits))
+    # 0 stands for whatever there is, as in files of fragments.
+    return sum(durations) / clock if clock and durations and all(durations) else None
+
+
+def _shown_edits(file: _File, edits: _Part) -> Iterator[int]:
+    """How long those entries of an edit list are that show something, in ticks of the movie's clock."""
+    head = file.read(edits.start, 8)
+    size, words = (20, 8) if head[:1] == b"\1" else (12, 4)
+    entries = file.read(edits.start + 8, min(int.from_bytes(head[4:]) * size, max(0, edits.end - edits.start - 8)))
+    for place in range(0, len(entries) - size + 1, size):
+        begin = int.from_bytes(entries[place + words : place + 2 * words], signed=True)
+        if begin >= 0:
+            yield int.from_bytes(entries[place : place + words])
+
+
 def _boxes(file: _File, start: int, end: int) -> Iterator[_Part]:
     while start + 8 <= end:
         head = file.read(start, 16)
@@ -133,24 +166,31 @@ def _mp4_tracks(file: _File) -> int | None:
     movie = next((box for box in _boxes(file, 0, file.size) if box.kind == b"moov"), None)
     if movie is None:
         return None
-    formats = []
-    for track in _children(file, movie, b"trak"):
-        for media in _children(file, track, b"mdia"):
-            handler = next(_children(file, media, b"hdlr"), None)
-            if handler is not None and file.read(handler.start + 8, 4) == b"vide":
-                formats.append(_sample_format(file, media))
+    formats = [_sample_format(file, media) for _, media in _video_media(file, movie)]
     films = [found for found in formats if found not in _PICTURES]
     return len(films) or len(formats)
 
 
+def _video_media(file: _File, movie: _Part) -> Iterator[tuple[_Part, _Part]]:
+    """(track, its medium) of all video tracks."""
+    for track in _children(file, movie, b"trak"):
+        for media in _children(file, track, b"mdia"):
+            handler = next(_children(file, media, b"hdlr"), None)
+            if handler is not None and file.read(handler.start + 8, 4) == b"vide":
+                yield track, media
+
+
+def _inner(file: _File, box: _Part, *kinds: bytes) -> _Part | None:
+    """The first box of the first kind in `box`, the first of the second kind in that, and so on."""
+    found: _Part | None = box
+    for kind in kinds:
+        found = found and next(_children(file, found, kind), None)
+    return found
+
+
 def _sample_format(file: _File, media: _Part) -> bytes:
-    box = media
-    for kind in (b"minf", b"stbl", b"stsd"):
-        found = next(_children(file, box, kind), None)
-        if found is None:
-            return b""
-        box = found
-    return file.read(box.start + 12, 4)  # of its first entry
+    descriptions = _inner(file, media, b"minf", b"stbl", b"stsd")
+    return file.read(descriptions.start + 12, 4) if descriptions else b""  # of its first entry
 
 
 def _elements(file: _File, start: int, end: int, *, entered: int | None = None) -> Iterator[_Part]:

@@ -55,7 +55,13 @@ def slowed(classifier: VideoClassifier, seconds: float, source: Any, *, step_sec
         return classifier.predict_clips(seen)
 
     return open_stream(
-        source, classifier.contract, classify, pace="realtime", step_seconds=step_seconds, timeout_seconds=5
+        source,
+        classifier.contract,
+        classify,
+        pace="realtime",
+        step_seconds=step_seconds,
+        timeout_seconds=5,
+        decoder="auto",
     )
 
 

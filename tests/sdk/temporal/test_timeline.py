@@ -69,7 +69,7 @@ def test_a_border_is_the_middle_of_its_window_and_a_score_that_of_the_windows_in
         for number, row in enumerate(rows)
     ]
     # Of the two windows at a change the less certain one is given up to it: the fourth, and the last.
-    found = list(segments_of(records, duration=3.8, change_odds=1))
+    found = list(segments_of(records, duration=lambda: 3.8, change_odds=1))
     assert [(segment.label, segment.start) for segment in found] == [("a", 0.0), ("b", 2.0), ("a", 3.4)]
     assert [segment.end for segment in found] == [2.0, 3.4, 3.8]
     assert [segment.score for segment in found] == pytest.approx([0.9, 0.8, 0.7])
@@ -234,6 +234,6 @@ def test_memory_does_not_grow_with_the_video(motion_model: Path, tmp_path: Path)
             yield record
 
     with VideoClassifier(motion_model, device="cpu").stream(video, pace="fastest") as stream:
-        found = segments_of(measured(stream), duration=400.0, change_odds=7)
+        found = segments_of(measured(stream), duration=lambda: 400.0, change_odds=7)
         assert sum(1 for _ in found) == 80
     assert max(resident_mb) - resident_mb[len(resident_mb) // 20] < 6
