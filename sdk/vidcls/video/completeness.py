@@ -9,7 +9,7 @@ from vidcls.video.frame_index import FrameIndex
 from vidcls.video.frames import DIFFERS
 from vidcls.video.opencv import OpenCVVideo
 from vidcls.video.protocol import Video
-from vidcls.video.source import bytes_of, look_inside
+from vidcls.video.source import bytes_of, is_url, look_inside
 from vidcls.video.structure import edited_seconds, is_cut_off
 
 # Less than this share of what there should be is a header with stray frames, not a video.
@@ -42,7 +42,7 @@ class Completeness:
             self._expected_seconds = max(frame_index.duration, self._stated_seconds())
         decoded = max(frame_index.duration, 1 / (self._video.average_rate or 1.0))
         if decoded < self._expected_seconds:
-            self._expected_seconds = min(self._expected_seconds, self._edited_seconds())
+            self._expected_seconds = min(self._expected_seconds, max(decoded, self._edited_seconds()))
         self.share = min(1.0, decoded / self._expected_seconds) if self._expected_seconds else 1.0
         if self.share < MIN_DECODED_SHARE:
             raise VideoError(
@@ -83,6 +83,8 @@ class Completeness:
         """How much the container's edit list leaves, where packets do not show which ones it cuts off."""
         if not isinstance(self._video, OpenCVVideo):
             return math.inf
+        if isinstance(self._video.source, str) and is_url(self._video.source):
+            return 0.0  # nothing is known, so nothing is said to be missing
         seconds = look_inside(self._video.source, edited_seconds)
         frame = 1 / (self._video.average_rate or math.inf)
         # An edit may begin in the middle of a frame, which then is not shown.

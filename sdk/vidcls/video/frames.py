@@ -133,7 +133,8 @@ def read_frames(
         VideoError: a frame cannot be decoded.
     """
     ranges = plan_ranges(frame_index, spans, seek_frames=video.seek_frames)
-    if ranges is None:
+    is_all_there = len(frame_index.parts) == 1
+    if ranges is None or (is_all_there and not video.counts_packets and len(frame_index.times) <= FULL_INDEX_FRAMES):
         yield from _read_through(video, frame_index, frozenset(wanted))
         return
     for decoded in ranges:

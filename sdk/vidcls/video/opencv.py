@@ -37,6 +37,8 @@ except ImportError as error:
 
 VERSION: str = cv2.__version__
 
+# Packets of these may hold no frame: MPEG-4 has some that only say that nothing changed, VP8 some that are never shown.
+_FRAMELESS = frozenset({"fmp4", "mp4v", "xvid", "divx", "dx50", "mpg4", "mp42", "mp43", "div3", "vp80", "vp08"})
 _OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 # OpenCV seeks to a frame number that it reckons from an average rate, so ask for a little earlier, then for more.
 _EARLIER_SECONDS = (0.1, 1.0, 10.0)
@@ -82,6 +84,7 @@ class OpenCVVideo:
         stated_frames = _positive(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
         self.stated_seconds = stated_frames / self.average_rate if stated_frames and self.average_rate else None
         self.codec = _fourcc(self._capture.get(cv2.CAP_PROP_FOURCC))
+        self.counts_packets = self.codec.lower() not in _FRAMELESS
         self._sizes = PictureSizes(self.codec)
         self.first_pts = self._pts = self.peek() or 0.0
 

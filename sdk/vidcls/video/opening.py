@@ -16,6 +16,10 @@ from vidcls.video.source import VideoSource, source_name
 Decoder: TypeAlias = Literal["auto", "opencv", "pyav"]
 
 
+# Codecs that every OpenCV decodes, by its names: what does not come out of these is damaged.
+_DECODED = frozenset({"h264", "avc1", "hevc", "hev1", "hvc1", "fmp4", "mp4v", "xvid", "mjpg", "vp80", "vp90", "vp09"})
+
+
 class EndlessError(VideoError):
     """What stands at a URL states no length and does not end: it is live."""
 
@@ -51,7 +55,7 @@ def open_decoder(source: VideoSource, *, decoder: Decoder, timeout_seconds: floa
 def _open_opencv(source: VideoSource, *, timeout_seconds: float) -> Video:
     video = OpenCVVideo(source, timeout_seconds=timeout_seconds)
     try:
-        if video.peek() is None and video.packets(end=0.0):
+        if video.peek() is None and video.codec.lower() not in _DECODED and video.packets(end=0.0):
             raise needs_pyav(video.name, f"OpenCV cannot decode its codec ({video.codec or 'not named in the file'})")
         check_stream(video)
     except VideoError:

@@ -27,6 +27,7 @@ class Video(Protocol):
     name: str  # for messages
     codec: str  # its name, as the decoder spells it; may be empty
     has_pts: bool  # whether the container says when frames are shown, and not only when they are decoded
+    counts_packets: bool  # whether each packet is a frame; where not, frames are counted by decoding them
     skips: bool  # whether frames that are not needed may not come out
     seek_frames: int  # what it costs to start decoding elsewhere, in frames
     average_rate: float | None  # frames per second; None if the container does not say

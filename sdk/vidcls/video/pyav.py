@@ -50,6 +50,8 @@ _WITHOUT_PTS = frozenset({"avi"})
 # Of these codecs FFmpeg then makes up that each frame is shown when the next packet is decoded, which is right only
 # where frames are reordered, and then not for the others.
 _MADE_UP = frozenset({"h264", "hevc"})
+# Packets of these may hold no frame: MPEG-4 has some that only say that nothing changed, VP8 some that are never shown.
+_FRAMELESS = frozenset({"mpeg4", "msmpeg4v1", "msmpeg4v2", "msmpeg4v3", "vp8"})
 # Of these codecs FFmpeg skips exactly the frames that nothing is predicted from: in H.264 nal_ref_idc says so.
 # (HEVC's are only not referred to within their temporal layer.)
 _SKIPPABLE = frozenset({"h264"})
@@ -84,6 +86,7 @@ class PyAVVideo:
         self.is_first = is_first(self._container, self._stream)
         self.codec: str = self._codec.name
         self.skips = self.codec in _SKIPPABLE
+        self.counts_packets = self.codec not in _FRAMELESS
         self.average_rate = float(self._stream.average_rate) if self._stream.average_rate else None
         self.stated_frames = self._stream.frames
         self.stated_seconds = self._stated_seconds()

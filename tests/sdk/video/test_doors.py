@@ -268,7 +268,7 @@ def test_a_file_that_grows_is_answered_or_told(
     def write() -> None:
         with path.open("ab") as file:
             for start in range(there, len(content), 200):
-                file.write(content[start : start + 300])
+                file.write(content[start : start + 200])
                 file.flush()
                 if stopped.wait(0.002):
                     return

@@ -15,7 +15,8 @@ import pytest
 
 from generated import painted_number, turn_mp4, write_audio, write_av_clip, write_clip
 from vidcls import VideoError
-from vidcls.video.reader import iter_frames, read_times, scan_frames
+from vidcls.video import frames as reading
+from vidcls.video.reader import Decoder, iter_frames, open_video, read_times, scan_frames
 from vidcls.video.source import source_name
 
 # The container's clock and a division may round a time differently; a frame lasts 40 ms.
@@ -302,3 +303,32 @@ def test_a_url_that_cannot_be_opened_is_named_without_its_credentials(capfd: pyt
         read_times("http://admin:secret@127.0.0.1:9/clip.mp4")
     assert "secret" not in str(caught.value) + caught.value.path
     assert "secret" not in "".join(capfd.readouterr())
+
+
+def never(*_: object) -> None:
+    raise AssertionError("a video whose packets are right is scanned")
+
+
+@pytest.mark.parametrize("views", [1, 3])
+@pytest.mark.parametrize("decoder", ["opencv", "pyav"])
+@pytest.mark.parametrize(
+    ("suffix", "codec"), [("mp4", "libx264"), ("mkv", "libx264"), ("ts", "libx264"), ("mp4", "mpeg4")]
+)
+def test_a_video_whose_packets_are_right_is_read_once(
+    suffix: str, codec: str, decoder: Decoder, views: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip = write_av_clip(tmp_path / f"clip.{suffix}", frames=150, codec=codec, b_frames=2)
+    monkeypatch.setattr(reading, "scan", never)
+    opened = []
+    monkeypatch.setattr(
+        av, "open", lambda *args, real=av.open, **options: opened.append(args) or real(*args, **options)
+    )
+    with open_video(clip, decoder=decoder) as reader:
+        read = reader.read_views(
+            lambda wanted, pictures: [picture().shape for picture in pictures], frames=8, clip_seconds=1.0, views=views
+        )
+    assert len(read.taken) == 8 * views
+    assert len(opened) == (decoder == "pyav")
+    with open_video(clip, decoder=decoder) as reader:
+        numbers = [number for _, number, _ in reader.read_along(lambda index: range(len(index.times)))]
+    assert numbers == list(range(150))
