@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -320,12 +321,15 @@ def test_a_video_whose_packets_are_right_is_read_once(
     clip = write_av_clip(tmp_path / f"clip.{suffix}", frames=150, codec=codec, b_frames=2)
     monkeypatch.setattr(reading, "scan", never)
     opened = []
-    monkeypatch.setattr(
-        av, "open", lambda *args, real=av.open, **options: opened.append(args) or real(*args, **options)
-    )
+
+    def opening(*args: object, real: Callable[..., Any] = av.open, **options: object) -> Any:
+        opened.append(args)
+        return real(*args, **options)
+
+    monkeypatch.setattr(av, "open", opening)
     with open_video(clip, decoder=decoder) as reader:
         read = reader.read_views(
-            lambda wanted, pictures: [picture().shape for picture in pictures], frames=8, clip_seconds=1.0, views=views
+            lambda _, pictures: [picture().shape for picture in pictures], frames=8, clip_seconds=1.0, views=views
         )
     assert len(read.taken) == 8 * views
     assert len(opened) == (decoder == "pyav")
