@@ -55,8 +55,7 @@ def test_a_changed_file_is_decoded_again_and_a_copy_is_not(tmp_path: Path, monke
     (tmp_path / "elsewhere").mkdir()
     copy = shutil.copyfile(path, tmp_path / "elsewhere" / "renamed.mp4")
     with monkeypatch.context() as patch:
-        patch.setattr("vidcls_train.data.frame_cache.read_times", None)  # decoding would fail
-        patch.setattr("vidcls_train.data.frame_cache.iter_frames", None)
+        patch.setattr("vidcls_train.data.frame_cache.open_video", None)  # decoding would fail
         assert cache(tmp_path).add(copy) == known
 
 
@@ -82,11 +81,12 @@ def test_the_clips_not_read_for_longest_make_room_but_for_the_runs_own(tmp_path:
     used = sum(file.stat().st_size for file in files.values())
     first.read(paths[1], keys[1], range(1))  # now the other one is the older
     # Room for three: the third fits, the fourth takes the place of the first, which this run does not read.
-    second = cache(tmp_path, limit_bytes=used + files[keys[1]].stat().st_size * 2)
+    room = used + files[keys[1]].stat().st_size * 2
+    second = cache(tmp_path, limit_bytes=room)
     keys += [second.add(path).key for path in paths[2:]]
     kept = {file.name[:64] for file in (tmp_path / "cache").iterdir()}
     assert kept == set(keys[1:])
-    assert sum(file.stat().st_size for file in (tmp_path / "cache").iterdir()) <= second._limit_bytes
+    assert sum(file.stat().st_size for file in (tmp_path / "cache").iterdir()) <= room
     # What was removed under the first run's feet is decoded again.
     assert painted_number(first.read(paths[0], keys[0], range(3, 4))[0]) == 3
     # A run keeps its own clips, however many others it has.
