@@ -81,7 +81,12 @@ def _draw_encodings(report: DataReport, labels: Sequence[str], axes: Axes) -> No
             color=colours(number % colours.N),
             label=_shortened(label),
         )
-    axes.set(xscale="log", yscale="log", xlabel="seconds", ylabel="kbit/s", title=_encoding_title(report))
+    axes.set(xlabel="seconds", ylabel="kbit/s", title=_encoding_title(report))
+    if not any(row.seconds > 0 for row in report.clips):  # then there is nothing that a log scale could show
+        axes.text(0.5, 0.5, "every clip is a single frame", ha="center", va="center", transform=axes.transAxes)
+        axes.set(xticks=[], yticks=[])
+        return
+    axes.set(xscale="log", yscale="log")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.set_major_formatter("{x:g}")
