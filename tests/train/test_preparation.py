@@ -118,6 +118,6 @@ def test_single_frames_are_trained_on_and_reported(tmp_path: Path, contract: Con
     known = checked(data, tmp_path, cache)
     write_data_report(known.report, tmp_path)
     assert json.loads((tmp_path / "data-report.json").read_text(encoding="utf-8"))["clips"][0]["frames"] == 1
-    clips = prepare(known.splits, contract, cache=cache, cached=known.cached, views_folder=tmp_path / "views")
-    assert [video.get_clip(0.0, 1.0)["video"].shape for video in clips.train_videos] == [(3, 1, 60, 80)] * 4
-    assert np.load(clips.val_views[0]).shape[0] == contract.sampling.frames
+    opened = prepare(known.splits, contract, cache=cache, cached=known.cached, views_folder=tmp_path / "views")
+    assert [video.get_clip(0.0, 1.0)["video"].shape for video in opened.train_videos] == [(3, 1, 60, 80)] * 4
+    assert np.load(opened.val_views[0]).shape[0] == contract.sampling.frames
