@@ -28,7 +28,7 @@ from vidcls_train.config.settings import TrainConfig, save_settings, train_confi
 from vidcls_train.data.clip_list import Clip
 from vidcls_train.data.datasets import ClipDataset, ViewDataset
 from vidcls_train.data.directional_labels import directional_labels
-from vidcls_train.data.preparation import PreparedClips, prepare
+from vidcls_train.data.preparation import PreparedClips, open_frame_cache, prepare
 from vidcls_train.data.sources import find_clips
 from vidcls_train.data.training_clips import training_clips
 from vidcls_train.model.patch_embedding import is_zero_mean, whiten
@@ -114,11 +114,13 @@ def _plan(settings: Mapping[str, Any], track: Track) -> _Plan:
             check_resume(config)
         contract = _draft_contract(config, found.labels, start)
         flip = _flip(config, found.labels)
+        cache = open_frame_cache(contract.image, cache_gb=config.data.cache_gb)
         checked = check_clips(
             found,
             val_fraction=config.classification.val_fraction,
             seed=config.run.seed,
             clip_seconds=config.data.clip_seconds,
+            cache=cache,
             track=track,
         )
         refuse_worthless(checked.report, allow_duplicates=config.classification.allow_duplicates)
@@ -128,8 +130,14 @@ def _plan(settings: Mapping[str, Any], track: Track) -> _Plan:
         if finding.level != "note":
             _LOG.warning(finding.what)
     write_data_report(checked.report, output)
-    views_folder = output / STEPS_FOLDER / "val"
-    prepared = prepare(checked.splits, contract, views_folder=views_folder, cache_gb=config.data.cache_gb, track=track)
+    prepared = prepare(
+        checked.splits,
+        contract,
+        cache=cache,
+        cached=checked.cached,
+        views_folder=output / STEPS_FOLDER / "val",
+        track=track,
+    )
     return _Plan(config=config, contract=contract, flip=flip, checked=checked, prepared=prepared)
 
 

@@ -3,22 +3,40 @@ from __future__ import annotations
 import os
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
 
-from generated import painted_number, write_clip
+from decoder_counts import Decoding
+from generated import painted_number, write_av_clip, write_clip
 from vidcls.errors import VideoError
+from vidcls.video.reader import iter_frames, read_times
 from vidcls_train.data.frame_cache import FrameCache
+from videos import KINDS
 
 
 def cache(tmp_path: Path, *, short_side: int = 1000, limit_bytes: int = 10**9) -> FrameCache:
     return FrameCache(tmp_path / "cache", short_side=short_side, limit_bytes=limit_bytes)
+
+
+def damaged(path: Path, *, frames: int, at: int) -> Path:
+    """A clip of which the packets from frame `at` on are zeros: they are there, and cannot be decoded."""
+    write_av_clip(path, frames=frames, codec="mpeg4")
+    with av.open(str(path)) as container:
+        places = [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size]
+    content = bytearray(path.read_bytes())
+    for position, size in places[at:]:
+        assert position is not None
+        content[position : position + size] = bytes(size)
+    path.write_bytes(content)
+    return path
 
 
 def test_stored_frames_are_reduced_by_the_pixel_rule_and_never_enlarged(tmp_path: Path) -> None:
@@ -55,8 +73,7 @@ def test_a_changed_file_is_decoded_again_and_a_copy_is_not(tmp_path: Path, monke
     (tmp_path / "elsewhere").mkdir()
     copy = shutil.copyfile(path, tmp_path / "elsewhere" / "renamed.mp4")
     with monkeypatch.context() as patch:
-        patch.setattr("vidcls_train.data.frame_cache.read_times", None)  # decoding would fail
-        patch.setattr("vidcls_train.data.frame_cache.iter_frames", None)
+        patch.setattr("vidcls_train.data.frame_cache.open_video", None)  # decoding would fail
         assert cache(tmp_path).add(copy) == known
 
 
@@ -82,11 +99,12 @@ def test_the_clips_not_read_for_longest_make_room_but_for_the_runs_own(tmp_path:
     used = sum(file.stat().st_size for file in files.values())
     first.read(paths[1], keys[1], range(1))  # now the other one is the older
     # Room for three: the third fits, the fourth takes the place of the first, which this run does not read.
-    second = cache(tmp_path, limit_bytes=used + files[keys[1]].stat().st_size * 2)
+    room = used + files[keys[1]].stat().st_size * 2
+    second = cache(tmp_path, limit_bytes=room)
     keys += [second.add(path).key for path in paths[2:]]
     kept = {file.name[:64] for file in (tmp_path / "cache").iterdir()}
     assert kept == set(keys[1:])
-    assert sum(file.stat().st_size for file in (tmp_path / "cache").iterdir()) <= second._limit_bytes
+    assert sum(file.stat().st_size for file in (tmp_path / "cache").iterdir()) <= room
     # What was removed under the first run's feet is decoded again.
     assert painted_number(first.read(paths[0], keys[0], range(3, 4))[0]) == 3
     # A run keeps its own clips, however many others it has.
@@ -124,3 +142,104 @@ def test_a_full_disk_is_told_once_and_stops_nothing(tmp_path: Path, caplog: pyte
     assert [record.levelname for record in caplog.records if "the disk is full" in record.getMessage()] == ["WARNING"]
     assert list((tmp_path / "cache").iterdir()) == []
     assert painted_number(frames.read(paths[1], keys[1], range(7, 8))[0]) == 7
+
+
+def stored_files(tmp_path: Path) -> list[Path]:
+    return list((tmp_path / "cache").iterdir())
+
+
+@pytest.mark.parametrize(
+    "kind", ["pyramid of seven in avi", "gif of variable rate", "edit list that cuts off both", "avi without an index"]
+)
+def test_frames_and_times_are_those_of_the_reader(kind: str, tmp_path: Path) -> None:
+    path = KINDS[kind](tmp_path).path
+    frames = cache(tmp_path)
+    known = frames.add(path)
+    assert known.pts_seconds == read_times(path)
+    assert frames.add(path) == known
+    count = len(known.pts_seconds)
+    assert np.array_equal(frames.read(path, known.key, range(count)), list(iter_frames(path, range(count))))
+
+
+def test_adding_opens_a_video_once_and_decodes_each_frame_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_av_clip(tmp_path / "clip.mp4", frames=40, codec="libx264", b_frames=2)
+    decoding = Decoding(monkeypatch)
+    cache(tmp_path).add(path)
+    assert (decoding.opened[path], decoding.grabbed[path], decoding.converted[path]) == (1, 40, 40)
+
+
+@pytest.mark.parametrize("limit_bytes", [0, 10**9])
+def test_a_video_that_ends_before_its_packets_say_is_stored_as_it_is(tmp_path: Path, limit_bytes: int) -> None:
+    path = damaged(tmp_path / "damaged.mp4", frames=100, at=60)
+    times = read_times(path)
+    assert 50 < len(times) < 100
+    frames = cache(tmp_path, limit_bytes=limit_bytes)
+    known = frames.add(path)
+    assert known.pts_seconds == times
+    window = range(len(times))
+    assert [painted_number(frame) for frame in frames.read(path, known.key, window)] == list(window)
+    assert len(stored_files(tmp_path)) == (1 if limit_bytes else 0)
+
+
+def test_a_video_of_which_prediction_makes_nothing_is_refused(tmp_path: Path) -> None:
+    path = damaged(tmp_path / "damaged.mp4", frames=400, at=3)
+    with pytest.raises(VideoError, match=r"damaged\.mp4: only .* can be decoded"):
+        cache(tmp_path).add(path)
+    assert stored_files(tmp_path) == []
+
+
+def test_frames_of_other_sizes_are_fitted_to_the_first(tmp_path: Path) -> None:
+    first = write_av_clip(tmp_path / "first.ts", frames=10, codec="libx264", width=160, height=120)
+    for name, (width, height) in {"larger": (320, 240), "portrait": (120, 160)}.items():
+        second = write_av_clip(tmp_path / f"{name}-second.ts", frames=10, codec="libx264", width=width, height=height)
+        path = tmp_path / f"{name}.ts"
+        path.write_bytes(first.read_bytes() + second.read_bytes())
+        stored, anew = cache(tmp_path, short_side=60), FrameCache(tmp_path / "not", short_side=60, limit_bytes=0)
+        known = stored.add(path)
+        assert known == anew.add(path)
+        frames = stored.read(path, known.key, range(20))
+        assert frames.shape == (20, 60, 80, 3)
+        assert np.array_equal(frames, anew.read(path, known.key, range(20)))
+        assert np.array_equal(frames[12:17], anew.read(path, known.key, range(12, 17)))
+        whole = list(iter_frames(path, range(20)))
+        assert whole[15].shape == (height, width, 3)
+        middle = Image.fromarray(np.array(whole[15])).resize((80, 80 * height // width), Image.Resampling.BILINEAR)
+        top = (middle.height - 60) // 2
+        assert np.array_equal(frames[15], np.asarray(middle)[top : top + 60])
+
+
+def test_a_killed_run_leaves_nothing_that_is_read(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "clip.mp4", frames=60)
+    script = (
+        "import os, signal, sys; from pathlib import Path\n"
+        "from vidcls.video.reader import open_video\n"
+        "from vidcls_train.data.frame_cache import FrameCache\n"
+        "class Killer:\n"
+        "    def restart(self, frame_index): pass\n"
+        "    def add(self, number, picture):\n"
+        "        if number == 40: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "cache, path = FrameCache(Path(sys.argv[1]), short_side=1000, limit_bytes=10**9), Path(sys.argv[2])\n"
+        "with open_video(path) as reader: cache.add_along(reader, path, [Killer()])"
+    )
+    killed = subprocess.run([sys.executable, "-c", script, str(tmp_path / "cache"), str(path)], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    (left,) = stored_files(tmp_path)
+    assert left.suffix == ".part"
+    frames = cache(tmp_path)
+    known = frames.add(path)
+    assert painted_number(frames.read(path, known.key, range(50, 51))[0]) == 50
+    os.utime(left, (0, 0))  # long ago
+    frames.add(write_clip(tmp_path / "other.mp4", frames=5))
+    assert {file.suffix for file in stored_files(tmp_path)} == {".npy"}
+
+
+def test_what_earlier_versions_stored_is_not_read(tmp_path: Path) -> None:
+    # Of some files they took another picture track, or other times.
+    path = write_clip(tmp_path / "clip.mp4", frames=5)
+    frames = cache(tmp_path)
+    key = frames.add(path).key
+    (file,) = stored_files(tmp_path)
+    assert file.name == f"{key}-1000-3.npy"
+    file.rename(file.with_name(f"{key}-1000-2.npy"))
+    assert len(cache(tmp_path).add(path).pts_seconds) == 5
+    assert len(stored_files(tmp_path)) == 2

@@ -17,10 +17,11 @@ from vidcls_train.audit.grouping import split_by_footage
 from vidcls_train.audit.probe import ClipInfo, probe
 from vidcls_train.audit.shortcuts import cross_validate, find_shortcuts, predict_labels
 from vidcls_train.data.clip_list import SPLITS, Clip, ClipList, DataError, Splits
+from vidcls_train.data.frame_cache import CachedVideo, FrameCache
 from vidcls_train.data.opening import open_each
 
-# A header's frame count is often a few too high; this much means that the end is missing.
-_TRUNCATED_SHARE, _TRUNCATED_FRAMES = 0.9, 5
+# Of a clip of which less than this share can be decoded, the end is missing.
+_TRUNCATED_SHARE = 0.9
 
 # Of a camera that never moves every pair is of one scene: so many of them are listed.
 _SCENES_LISTED = 1000
@@ -33,12 +34,14 @@ class DataCheck:
     copies: {"val", "test": its clips whose footage is in train as well}.
     encoding_predictions: the labels of the test clips as predicted from encodings alone, in their order;
     None where there are too few to learn from.
+    cached: the clips that were decoded into the cache, all of train's among them if there was a cache.
     """
 
     splits: Splits
     copies: dict[str, list[Path]]
     encoding_predictions: list[str] | None
     report: DataReport
+    cached: dict[Path, CachedVideo]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +69,13 @@ class _Probed:
 
 
 def check_clips(
-    found: ClipList, *, val_fraction: float, seed: int, clip_seconds: float, track: Track = untracked
+    found: ClipList,
+    *,
+    val_fraction: float,
+    seed: int,
+    clip_seconds: float,
+    cache: FrameCache | None = None,
+    track: Track = untracked,
 ) -> DataCheck:
     """Decode each clip once, and split those that can be read with copies kept together.
 
@@ -75,12 +84,13 @@ def check_clips(
         val_fraction: as for `split_clips`.
         seed: as for `split_clips`.
         clip_seconds: length of the model's window.
+        cache: that the clips which may be trained on are decoded into, in the same pass; None: frames are not kept.
         track: shows the progress.
 
     Raises:
         DataError: not one clip can be read, or there are too few to split.
     """
-    readable, infos, unreadable = _probe_each(found, track)
+    readable, infos, unreadable = _probe_each(found, cache, track)
     pairs = find_pairs(infos)
     splits, torn_scenes = split_by_footage(readable, pairs, val_fraction=val_fraction, seed=seed)
     split_names = readable.split_names or _split_names(readable.clips, splits)
@@ -99,17 +109,25 @@ def check_clips(
         copies={split: [Path(video) for video in copied(probed.pairs, split)] for split in ("val", "test")},
         encoding_predictions=predict_labels(train_infos, train_labels, probed.of(splits.test)),
         report=dataclasses.replace(report, findings=findings),
+        cached={info.path: info.cached for info in infos if info.cached is not None},
     )
 
 
-def _probe_each(found: ClipList, track: Track) -> tuple[ClipList, list[ClipInfo], list[dict[str, str]]]:
+def _probe_each(
+    found: ClipList, cache: FrameCache | None, track: Track
+) -> tuple[ClipList, list[ClipInfo], list[dict[str, str]]]:
     """The readable clips, how each is encoded, and {"video", "split", "label", "message"} of the others.
 
     "" is a split not yet made.
     """
-    results = open_each([clip.path for clip in found.clips], probe, label="checking the data", track=track)
-    infos = [result for result in results if not isinstance(result, VideoError)]
     splits = found.split_names or [""] * len(found.clips)
+    trainable = {clip.path for clip, split in zip(found.clips, splits, strict=True) if split in ("train", "")}
+
+    def probe_one(path: Path) -> ClipInfo:
+        return probe(path, cache=cache if path in trainable else None)
+
+    results = open_each([clip.path for clip in found.clips], probe_one, label="checking the data", track=track)
+    infos = [result for result in results if not isinstance(result, VideoError)]
     unreadable = [
         {"video": str(clip.path), "split": split, "label": clip.label, "message": str(result)}
         for clip, split, result in zip(found.clips, splits, results, strict=True)
@@ -146,7 +164,7 @@ def _report(found: ClipList, probed: _Probed, unreadable: list[dict[str, str]], 
         clips=[_row(clip, info, split) for clip, info, split in zip(clips, infos, probed.split_names, strict=True)],
         unreadable=unreadable,
         short=[str(info.path) for info in infos if info.seconds < clip_seconds],
-        truncated=[str(info.path) for info in infos if _is_truncated(info)],
+        truncated=[str(info.path) for info in infos if info.decoded_share < _TRUNCATED_SHARE],
         pairs=_listed(probed.pairs),
         pair_counts=dict(Counter(str(pair.kind) for pair in probed.pairs)),
         encoding=cross_validate(train_infos, train_labels, train_groups),
@@ -186,8 +204,3 @@ def _row(clip: Clip, info: ClipInfo, split: str) -> ClipRow:
         kbit_per_second=info.bits_per_second / 1000,
         codec=info.codec,
     )
-
-
-def _is_truncated(info: ClipInfo) -> bool:
-    missing = info.header_frames - info.frames
-    return missing >= _TRUNCATED_FRAMES and info.frames < _TRUNCATED_SHARE * info.header_frames

@@ -9,7 +9,7 @@ from vidcls_train.audit.wording import counted, first_names, three_digits
 
 
 def readability_findings(report: DataReport) -> Iterable[Finding]:
-    """Clips that cannot be read, or end before their header says."""
+    """Clips that cannot be read, or of which the end is missing."""
     if report.unreadable:
         yield Finding(
             level="warning",
@@ -19,8 +19,8 @@ def readability_findings(report: DataReport) -> Iterable[Finding]:
     if report.truncated:
         yield Finding(
             level="warning",
-            what=f"the end is missing of {counted(len(report.truncated), 'clip')}, by a tenth or more of what the "
-            f"header promises: {first_names(report.truncated)}",
+            what=f"the end is missing of {counted(len(report.truncated), 'clip')}, by a tenth or more of what "
+            f"there should be: {first_names(report.truncated)}",
             mend="copy them again; what is there is used",
         )
 

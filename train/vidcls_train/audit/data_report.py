@@ -57,7 +57,7 @@ class DataReport:
 
     split_here: whether the splits were made here. groups: of footage. counts: {label: {split: readable clips}}.
     unreadable: {"video", "split", "label", "message"}. short: videos shorter than the model's window.
-    truncated: videos that end before their header says. pair_counts: {kind: pairs}; `pairs` lists all, or the first.
+    truncated: videos of which the end is missing. pair_counts: {kind: pairs}; `pairs` lists all, or the first.
     encoding, tells: what encodings alone give away, of all labels and of single ones. (The fields' names are those of
     data-report.json.)
     """

@@ -6,30 +6,36 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-import av
 import numpy as np
 
-from vidcls.errors import VideoError
-from vidcls.sampling import duration_seconds
-from vidcls.video.reader import scan_frames
+from vidcls.sampling import CLOCK_SECONDS, duration_seconds
+from vidcls.video.frame_index import FrameIndex
+from vidcls.video.protocol import Picture, Video
+from vidcls.video.pyav import PyAVVideo
+from vidcls.video.reader import open_video
 from vidcls_train.audit.fingerprint import Fingerprint, FrameSampler, fingerprint
+from vidcls_train.data.frame_cache import CachedVideo, FrameCache
+from vidcls_train.data.one_pass import read_once
 
 # Between sampled frames. Those of a copy that starts elsewhere are off by up to half of this.
 _STEP_SECONDS = 0.1
+# Frames per second above which a header states its clock rather than a rate.
+_PLAUSIBLE_RATE = 120.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ClipInfo:
     """One readable clip.
 
-    frames, seconds: how long it is. header_frames: how long its header says it is; 0 where it does not.
+    frames, seconds: how long it is. decoded_share: how much of the video could be decoded, 0 to 1.
     width, height: pixels, upright. file_bytes: the file's size. audio: whether it has a sound track.
-    codec, pixels, container: FFmpeg's names, "unknown" where its Python binding cannot say.
+    codec, pixels, container: FFmpeg's names, "unknown" where its Python binding is not what decodes.
+    cached: where its frames were written to a cache.
     """
 
     path: Path
     frames: int
-    header_frames: int
+    decoded_share: float
     seconds: float
     width: int
     height: int
@@ -39,6 +45,7 @@ class ClipInfo:
     container: str
     audio: bool
     fingerprint: Fingerprint
+    cached: CachedVideo | None
 
     @property
     def bits_per_second(self) -> float:
@@ -51,52 +58,68 @@ class ClipInfo:
         return self.frames / self.seconds if self.seconds else 0.0
 
 
-def probe(path: Path) -> ClipInfo:
+def probe(path: Path, *, cache: FrameCache | None = None) -> ClipInfo:
     """Decode a clip once, from front to back.
 
+    Args:
+        path: the file.
+        cache: that its frames are written to in the same pass; None: they are not kept.
+
     Raises:
-        VideoError: it cannot be opened, or not one frame of it can be decoded.
+        VideoError: it cannot be opened, or is damaged so far that prediction refuses it.
     """
-    sampler = FrameSampler()
-    times = scan_frames(path, every_seconds=_STEP_SECONDS, visit=sampler.add)
-    if not sampler.reduced:
-        raise VideoError(str(path), "its first frame cannot be converted to RGB")
-    height, width = sampler.size
-    header = _read_header(path)
+    with open_video(path) as reader:
+        video = reader.video
+        header = _header(video)
+        samples = _Samples(rate=min(video.average_rate or _PLAUSIBLE_RATE, _PLAUSIBLE_RATE))
+        cached = None if cache is None else cache.add_along(reader, path, [samples])
+        times = read_once(reader, [samples]).times if cached is None else cached.pts_seconds
+        decoded_share = reader.decoded_share
+    height, width = samples.sampler.size
     return ClipInfo(
         path=path,
         frames=len(times),
+        decoded_share=decoded_share,
         seconds=duration_seconds(times),
         width=width,
         height=height,
         file_bytes=path.stat().st_size,
-        header_frames=header.frames,
         codec=header.codec,
         pixels=header.pixels,
         container=header.container,
         audio=header.audio,
-        fingerprint=fingerprint(np.stack(sampler.reduced)),
+        fingerprint=fingerprint(np.stack(samples.sampler.reduced)),
+        cached=cached,
     )
 
 
+class _Samples:
+    """A `vidcls_train.data.one_pass.FrameSink`: some ten frames a second, as far as the stated rate is right."""
+
+    def __init__(self, *, rate: float) -> None:
+        self.sampler = FrameSampler()
+        self._rate = rate
+        self._count = 0
+
+    def restart(self, frame_index: FrameIndex) -> None:
+        del frame_index
+        self.sampler = FrameSampler()
+        self._count = 0
+
+    def add(self, number: int, picture: Picture) -> None:
+        if number / self._rate >= self._count * _STEP_SECONDS - CLOCK_SECONDS:
+            self._count += 1
+            self.sampler.add(picture())
+
+
 class _Header(NamedTuple):
-    frames: int
     codec: str
     pixels: str
     container: str
     audio: bool
 
 
-def _read_header(path: Path) -> _Header:
-    try:
-        with av.open(str(path)) as container:
-            stream = container.streams.video[0]
-            return _Header(
-                frames=max(0, stream.frames),
-                codec=stream.codec_context.name,
-                pixels=stream.codec_context.pix_fmt or "unknown",
-                container=container.format.name,
-                audio=bool(container.streams.audio),
-            )
-    except (av.FFmpegError, IndexError, UnicodeError):  # the frames came from OpenCV, which is what counts
-        return _Header(frames=0, codec="unknown", pixels="unknown", container="unknown", audio=False)
+def _header(video: Video) -> _Header:
+    if not isinstance(video, PyAVVideo):  # then nobody says
+        return _Header(codec="unknown", pixels="unknown", container="unknown", audio=False)
+    return _Header(codec=video.codec, pixels=video.pixel_format, container=video.container, audio=video.has_audio)

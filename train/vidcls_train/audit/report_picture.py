@@ -7,6 +7,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
+import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -14,9 +15,12 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from PIL import Image
 
 from vidcls.figures.contact_sheet import Strip, contact_sheet
-from vidcls.video.reader import iter_frames, read_times
+from vidcls.video.frame_index import FrameIndex
+from vidcls.video.protocol import Frame
+from vidcls.video.reader import open_video
 from vidcls_train.audit.data_report import ClipPair, DataReport, worst_first
 from vidcls_train.data.clip_list import SPLITS
+from vidcls_train.data.stored_frames import fit
 
 _PAIRS_DRAWN = 6
 _FRAMES_DRAWN = 8
@@ -77,7 +81,12 @@ def _draw_encodings(report: DataReport, labels: Sequence[str], axes: Axes) -> No
             color=colours(number % colours.N),
             label=_shortened(label),
         )
-    axes.set(xscale="log", yscale="log", xlabel="seconds", ylabel="kbit/s", title=_encoding_title(report))
+    axes.set(xlabel="seconds", ylabel="kbit/s", title=_encoding_title(report))
+    if not any(row.seconds > 0 for row in report.clips):  # then there is nothing that a log scale could show
+        axes.text(0.5, 0.5, "every clip is a single frame", ha="center", va="center", transform=axes.transAxes)
+        axes.set(xticks=[], yticks=[])
+        return
+    axes.set(xscale="log", yscale="log")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.set_major_formatter("{x:g}")
@@ -100,12 +109,27 @@ def _strips(pair: ClipPair) -> Iterable[Strip]:
     """Both clips of a pair below each other."""
     for line, (video, split, label) in enumerate(zip(pair.videos, pair.splits, pair.labels, strict=True)):
         about = f"{pair.kind} (motion {pair.motion:.2f}): " if line == 0 else "    and "
-        count = len(read_times(video))
-        picks = sorted({round(index * (count - 1) / (_FRAMES_DRAWN - 1)) for index in range(_FRAMES_DRAWN)})
         yield Strip(
             caption=f"{about}{split} / {_shortened(label)} / {_shortened(Path(video).name)}",
-            frames=np.stack(list(iter_frames(video, picks))),
+            frames=_spread_frames(video),
         )
+
+
+def _spread_frames(video: str) -> npt.NDArray[np.uint8]:
+    """Frames spread evenly over a video: uint8 RGB [n, H, W, 3], all of the first one's size."""
+
+    def choose(frame_index: FrameIndex) -> list[int]:
+        last = len(frame_index.times) - 1
+        return sorted({round(number * last / (_FRAMES_DRAWN - 1)) for number in range(_FRAMES_DRAWN)})
+
+    frames: list[Frame] = []
+    with open_video(video) as reader:
+        for _, number, picture in reader.read_along(choose):
+            if number == 0:  # the first, or the first again where the video had to be read anew
+                frames.clear()
+            frames.append(picture())
+    height, width = frames[0].shape[:2]
+    return np.stack([fit(frame, (width, height)) for frame in frames])
 
 
 def _shortened(label: str) -> str:

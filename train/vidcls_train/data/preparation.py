@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from vidcls.contract import Contract, Image
 from vidcls.progress import Track, untracked
 from vidcls_train.config.groups import STORED_SCALE
 from vidcls_train.data.clip_list import Clip, DataError, Splits
-from vidcls_train.data.frame_cache import FrameCache, default_folder
+from vidcls_train.data.frame_cache import CachedVideo, FrameCache, default_folder
 from vidcls_train.data.opening import open_clips
 from vidcls_train.data.video import DecodedVideo
 
@@ -38,22 +39,31 @@ class PreparedClips:
 
 
 def prepare(
-    splits: Splits, contract: Contract, *, views_folder: Path, cache_gb: float, track: Track = untracked
+    splits: Splits,
+    contract: Contract,
+    *,
+    cache: FrameCache,
+    cached: Mapping[Path, CachedVideo],
+    views_folder: Path,
+    track: Track = untracked,
 ) -> PreparedClips:
-    """Open every video once: decode training clips into the cache, write validation's views, try the test's.
+    """Take training clips from the cache, write validation's views, try the test's.
 
     Args:
         splits: the clips.
         contract: whose sampling and image sections say what a view is.
+        cache: of training clips.
+        cached: what adding the training clips to it returned; others in it make room.
         views_folder: where validation's views are written; made if missing.
-        cache_gb: disk for decoded training clips.
         track: shows the progress.
 
     Raises:
         DataError: not one video of 'train' or of 'val' can be read.
     """
-    cache = open_frame_cache(contract.image, cache_gb=cache_gb)
-    train = open_clips(splits.train, cache.add, label="decoding train", track=track)
+    cache.settle(cached[clip.path] for clip in splits.train)
+    train = open_clips(
+        splits.train, lambda video: cache.complete(video, cached[video]), label="decoding train", track=track
+    )
     views_folder.mkdir(parents=True, exist_ok=True)
 
     def write_view(video: Path) -> Path:

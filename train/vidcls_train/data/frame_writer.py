@@ -1,0 +1,104 @@
+"""A video's frames on their way into the cache: written as they are decoded."""
+
+from __future__ import annotations
+
+import errno
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from vidcls.video.frame_index import FrameIndex
+from vidcls.video.protocol import Picture
+from vidcls_train.data.cache_folder import CacheFolder
+from vidcls_train.data.stored_frames import fit, stored_size, write_header, write_times
+
+_logger = logging.getLogger("vidcls.train")
+
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+class FrameWriter:
+    """A `vidcls_train.data.one_pass.FrameSink` that writes to a folder. No room there is no failure.
+
+    left_out: bytes that there was no room for; 0 where there was.
+    """
+
+    def __init__(self, folder: CacheFolder, *, short_side: int) -> None:
+        """Args: folder: where. short_side: pixels, as `stored_size` has it."""
+        self.left_out = 0
+        self._folder = folder
+        self._short_side = short_side
+        self._times: Sequence[float] = ()
+        self._size = (0, 0)
+        self._part: Path | None = None
+        self._out: BinaryIO | None = None
+
+    def restart(self, frame_index: FrameIndex) -> None:
+        """Forget what was written."""
+        self.discard()
+        self.left_out = 0
+        self._times = frame_index.times
+
+    def add(self, number: int, picture: Picture) -> None:
+        """Write the next frame."""
+        if number > 0 and self._out is None:
+            return
+        frame = picture()
+        with self._without_space():
+            if number == 0:
+                self._size = stored_size(frame, short_side=self._short_side)
+                self._begin()
+            if self._out is not None:
+                self._out.write(np.ascontiguousarray(fit(frame, self._size)).data)
+
+    def finish(self, file: Path) -> None:
+        """All frames were written: they become `file`."""
+        with self._without_space():
+            if self._out is None or self._part is None:
+                return
+            write_times(self._out, self._times)
+            self._out.close()
+            self._part.replace(file)
+
+    def discard(self) -> None:
+        """Remove what was written, if it did not become a file."""
+        if self._out is not None:
+            self._out.close()
+            self._out = None
+        if self._part is not None:
+            self._part.unlink(missing_ok=True)
+            self._part = None
+
+    def _begin(self) -> None:
+        if self._folder.is_full:
+            return
+        size = len(self._times) * self._size[0] * self._size[1] * 3
+        self._part = self._folder.reserve(size)
+        if self._part is None:
+            self.left_out = size
+            return
+        self._out = self._part.open("r+b")
+        write_header(self._out, frames=len(self._times), size=self._size)
+
+    @contextmanager
+    def _without_space(self) -> Iterator[None]:
+        """Give up quietly where the disk is full, once with a warning."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno not in _NO_SPACE:
+                raise
+            try:
+                self.discard()
+            except OSError:  # what was buffered does not fit either
+                self.discard()
+            if self._folder.mark_full():
+                _logger.warning(
+                    "%s: the disk is full, so that clips are decoded anew in every epoch; "
+                    "make room, or set XDG_CACHE_HOME to a folder on another disk",
+                    self._folder.path,
+                )
