@@ -3,8 +3,8 @@
 The resize is Pillow's antialiased bilinear filter on uint8, because one grey level of difference
 already moves logits; OpenCV's bilinear resize, which does not antialias, is off by many.
 
-Always the whole frame is resized, and cropped afterwards: Pillow can resize the part of a frame that
-makes a crop, but keeps the part's edges in float32, so that pixels can come out otherwise.
+Along the first axis always the whole frame is filtered, and cropped afterwards: Pillow can resize the part of
+a frame that makes a crop, but keeps the part's edges in float32, so that pixels can come out otherwise.
 """
 
 from __future__ import annotations
@@ -59,14 +59,31 @@ def resize(frame: npt.NDArray[np.uint8], *, width: int, height: int) -> npt.NDAr
     It is Pillow 13's in any version: columns of a frame that loses more than twice as many rows as
     columns come first (earlier versions begin with the rows of every frame).
     """
+    return resize_part(frame, width=width, height=height, box=(0, 0, width, height))
+
+
+def resize_part(
+    frame: npt.NDArray[np.uint8], *, width: int, height: int, box: tuple[int, int, int, int]
+) -> npt.NDArray[np.uint8]:
+    """What `resize` gives within a box of the resized frame, without filtering along the second axis around it.
+
+    Args:
+        frame: uint8 RGB [H, W, 3].
+        width, height: pixels that the whole frame is resized to.
+        box: left, top, right, bottom in pixels of the resized frame.
+    """
     frame_height, frame_width, _ = frame.shape
     lost_rows, lost_columns = frame_height - height, frame_width - width
     columns_first = lost_rows > max(0, 2 * lost_columns)
     halfway = (frame_width, height) if columns_first else (width, frame_height)
-    image = PillowImage.fromarray(frame)
-    for size in (halfway, (width, height)):
-        image = image.resize(size, PillowImage.Resampling.BILINEAR)
-    return np.asarray(image)
+    left, top, right, bottom = box
+    image = PillowImage.fromarray(frame).resize(halfway, PillowImage.Resampling.BILINEAR)
+    # Filtered along one axis, a row or a column does not depend on its neighbours.
+    if columns_first:
+        part = image.crop((0, top, frame_width, bottom)).resize((width, bottom - top), PillowImage.Resampling.BILINEAR)
+        return np.asarray(part)[:, left:right]
+    part = image.crop((left, 0, right, frame_height)).resize((right - left, height), PillowImage.Resampling.BILINEAR)
+    return np.asarray(part)[top:bottom]
 
 
 def crop_frame(frame: npt.NDArray[np.uint8], image: Image, *, crops: int) -> npt.NDArray[np.uint8]:
@@ -81,10 +98,13 @@ def crop_frame(frame: npt.NDArray[np.uint8], image: Image, *, crops: int) -> npt
         uint8 RGB [crops, crop_size, crop_size, 3]: exactly what the model sees.
     """
     width, height = resized_size(width=frame.shape[1], height=frame.shape[0], image=image)
-    resized = resize(frame, width=width, height=height)
     size = image.crop_size
     corners = crop_corners(width=width, height=height, image=image, crops=crops)
-    return np.stack([resized[top : top + size, left : left + size] for left, top in corners])
+    left, top = (min(corner[axis] for corner in corners) for axis in (0, 1))
+    right, bottom = (max(corner[axis] for corner in corners) + size for axis in (0, 1))
+    resized = resize_part(frame, width=width, height=height, box=(left, top, right, bottom))
+    cuts = [(x - left, y - top) for x, y in corners]
+    return np.stack([resized[y : y + size, x : x + size] for x, y in cuts])
 
 
 def crop_frames(

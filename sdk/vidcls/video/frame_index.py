@@ -132,9 +132,7 @@ def same_pts(one: float, other: float) -> bool:
 def plan_ranges(
     frame_index: FrameIndex, spans: Sequence[tuple[int, int]], *, seek_frames: int
 ) -> list[DecodeRange] | None:
-    """How to decode the frames first..last of each span by seeking, then the last frame of the video.
-
-    The last run looks whether the video ends where the index says.
+    """How to decode the frames first..last of each span by seeking.
 
     Args:
         frame_index: which frames there are.
@@ -149,7 +147,7 @@ def plan_ranges(
         return None
     last = len(frame_index.times) - 1
     ranges: list[DecodeRange] = []
-    for start, end in [*sorted(spans), (last, last)]:
+    for start, end in sorted(spans):
         lead_in = start - _key_before(frame_index, start) + seek_frames
         if ranges and frame_index.part_end(ranges[-1].last) > start and start - ranges[-1].last <= lead_in:
             ranges[-1] = DecodeRange(first=ranges[-1].first, last=max(end, ranges[-1].last))

@@ -132,9 +132,12 @@ def read_frames(
         MispredictedError: after some or all frames; those that came may be others than `frame_index` says.
         VideoError: a frame cannot be decoded.
     """
+    last = len(frame_index.times) - 1
+    # Else the last frame shows whether the video ends where the index says.
+    spans = spans if video.proves_end() else [*spans, (last, last)]
     ranges = plan_ranges(frame_index, spans, seek_frames=video.seek_frames)
-    is_all_there = len(frame_index.parts) == 1
-    if ranges is None or (is_all_there and not video.counts_packets and len(frame_index.times) <= FULL_INDEX_FRAMES):
+    are_few = len(frame_index.parts) == 1 and last < FULL_INDEX_FRAMES
+    if ranges is None or (are_few and not video.counts_packets):
         yield from _read_through(video, frame_index, frozenset(wanted))
         return
     for decoded in ranges:
@@ -145,13 +148,22 @@ def _read_through(video: Video, frame_index: FrameIndex, wanted: Collection[int]
     video.need(None)
     video.restart()
     pts_seconds: list[float] = []
+    last_wanted = max(wanted, default=-1)
     while (pts := video.grab()) is not None:
         if len(pts_seconds) in wanted:
             yield video.retrieve()
         pts_seconds.append(pts)
+        if len(pts_seconds) == last_wanted + 1 and _are_counted(video, pts_seconds):
+            return
     found = checked_index(video, pts_seconds)
     if len(found.times) != len(frame_index.times) or not all(map(same_pts, found.times, frame_index.times)):
         raise MispredictedError(found)
+
+
+def _are_counted(video: Video, pts_seconds: Sequence[float]) -> bool:
+    """Whether it is settled that frames are counted, and by the packets how many there are: no more is decoded."""
+    turns_back = any(earlier >= later for earlier, later in pairwise(pts_seconds))
+    return turns_back and video.counts_packets and video.proves_end()
 
 
 def _read_range(

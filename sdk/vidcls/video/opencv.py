@@ -93,6 +93,10 @@ class OpenCVVideo:
         """Seconds from the first frame to the one grabbed last."""
         return self._pts - self.first_pts
 
+    def proves_end(self) -> bool:
+        """OpenCV does not say whether packets are whole, so the last frame is decoded."""
+        return False
+
     def packets(self, *, start: float | None = None, end: float | None = None) -> list[Packet]:
         """The packets from a key frame at or before `start` on, all of them up to `end`, in file order."""
         if not isinstance(self.source, str):

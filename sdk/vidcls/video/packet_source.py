@@ -9,6 +9,7 @@ from fractions import Fraction
 from typing import Any, Literal, TypeAlias
 
 from vidcls.video.frame_index import PTS_TOLERANCE_SECONDS, REORDERED_PACKETS, Packet
+from vidcls.video.packet_contents import are_whole, shown_packets
 from vidcls.video.packet_store import PacketStore, time_of
 
 Clock: TypeAlias = Literal["pts", "dts"]
@@ -32,6 +33,10 @@ class PacketSource:
         self._ticks_per_second: Fraction = 1 / stream.time_base
         self._store = PacketStore()
         self._unread: Iterator[Any] | None = self._demuxed()
+        self._codec: str = stream.codec_context.name
+        self._extradata = bytes(stream.codec_context.extradata or b"")
+        # Whether it is known of every packet that a frame comes out of it.
+        self.counts_frames = False
 
     def close(self) -> None:
         """Let go of the packets."""
@@ -72,8 +77,17 @@ class PacketSource:
         return self._demuxed()
 
     def describe(self, *, end: float | None) -> list[Packet]:
-        """What all packets are, in file order, up to `end`."""
-        return self._described(self._until(end, self.from_beginning()))
+        """What the packets are that frames come out of, in file order, up to `end`."""
+        described = self._described(self._until(end, self.from_beginning()))
+        kept = self._store.beginning if self._store.is_whole else None
+        shown = None if kept is None else shown_packets(kept, self._codec)
+        self.counts_frames = shown is not None
+        return described if shown is None or len(shown) == len(kept or ()) else self._described(shown)
+
+    def is_end_whole(self) -> bool:
+        """Whether the packets from the last key frame to the end are kept, and put together as they should be."""
+        last = self._store.last_group()
+        return bool(last) and are_whole(last, self._codec, self._extradata)
 
     def describe_from(self, start: float, *, end: float | None) -> list[Packet]:
         """What packets are from the key frame before `start` on, up to `end`; none where there is no such key frame."""
@@ -82,7 +96,8 @@ class PacketSource:
         if not (found and found[0].is_key_frame and found[0].pts_seconds <= start + PTS_TOLERANCE_SECONDS):
             return []
         if not self._store.is_whole:
-            self._store.add(stretch)
+            keep = self._store.add_end if end is None else self._store.add
+            keep(stretch)
         return found
 
     def seconds(self, ticks: int | None) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 # As many bytes of packets as are kept: ten seconds of a good camera. A longer stretch is read again.
-KEPT_BYTES = 16_000_000
+KEPT_BYTES = 32_000_000
 
 
 class PacketStore:
@@ -21,6 +21,8 @@ class PacketStore:
         # The file's first packets, as far as they were read; None once they were too many to be kept.
         self.beginning: list[Any] | None = []
         self.is_whole = False
+        # The stretch that reaches the file's end, where it is kept.
+        self.end: list[Any] = []
 
     def add_to_beginning(self, packet: Any) -> None:
         """Keep the packet that follows on the beginning, or give the beginning up."""
@@ -34,10 +36,26 @@ class PacketStore:
 
     def add(self, stretch: list[Any]) -> None:
         """Keep a stretch, if there is room."""
-        size = sum(packet.size for packet in stretch)
-        if self._bytes + size <= KEPT_BYTES:
-            self._bytes += size
+        if self._has_room_for(stretch):
             self._stretches.append(stretch)
+
+    def add_end(self, stretch: list[Any]) -> None:
+        """Keep a stretch that reaches the file's end, if there is room."""
+        if self._has_room_for(stretch):
+            self._stretches.append(stretch)
+            self.end = stretch
+
+    def _has_room_for(self, stretch: list[Any]) -> bool:
+        size: int = sum(packet.size for packet in stretch)
+        has_room = self._bytes + size <= KEPT_BYTES
+        self._bytes += size if has_room else 0
+        return has_room
+
+    def last_group(self) -> list[Any]:
+        """The packets from the last key frame to the file's end; none where they are not kept."""
+        last = (self.beginning or []) if self.is_whole else self.end
+        keys = [number for number, packet in enumerate(last) if packet.is_keyframe]
+        return last[keys[-1] :] if keys else []
 
     def find(self, ticks: int) -> Iterator[Any] | None:
         """The kept packets from the last key frame at or before `ticks` on; None if that time is not kept."""

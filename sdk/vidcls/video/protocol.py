@@ -27,7 +27,6 @@ class Video(Protocol):
     name: str  # for messages
     codec: str  # its name, as the decoder spells it; may be empty
     has_pts: bool  # whether the container says when frames are shown, and not only when they are decoded
-    counts_packets: bool  # whether each packet is a frame; where not, frames are counted by decoding them
     skips: bool  # whether frames that are not needed may not come out
     seek_frames: int  # what it costs to start decoding elsewhere, in frames
     average_rate: float | None  # frames per second; None if the container does not say
@@ -37,6 +36,13 @@ class Video(Protocol):
     @property
     def seconds(self) -> float:
         """Seconds from the first frame to the one grabbed last."""
+
+    @property
+    def counts_packets(self) -> bool:
+        """Whether each of the `packets` is a frame; where not, frames are counted by decoding them."""
+
+    def proves_end(self) -> bool:
+        """Whether the packets prove that the video ends where they say, so that its end need not be decoded."""
 
     def packets(self, *, start: float | None = None, end: float | None = None) -> list[Packet]:
         """The packets from a key frame at or before `start` on, all of them up to `end`, in file order.

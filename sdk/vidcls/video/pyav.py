@@ -26,9 +26,11 @@ from vidcls.video.source import (
     bytes_of,
     cannot_be_opened,
     check_size,
+    look_inside,
     openable,
     source_name,
 )
+from vidcls.video.structure import is_cut_off
 from vidcls.video.versions import check_version
 
 try:
@@ -50,8 +52,6 @@ _WITHOUT_PTS = frozenset({"avi"})
 # Of these codecs FFmpeg then makes up that each frame is shown when the next packet is decoded, which is right only
 # where frames are reordered, and then not for the others.
 _MADE_UP = frozenset({"h264", "hevc"})
-# Packets of these may hold no frame: MPEG-4 has some that only say that nothing changed, VP8 some that are never shown.
-_FRAMELESS = frozenset({"mpeg4", "msmpeg4v1", "msmpeg4v2", "msmpeg4v3", "vp8"})
 # Of these codecs FFmpeg skips exactly the frames that nothing is predicted from: in H.264 nal_ref_idc says so.
 # (HEVC's are only not referred to within their temporal layer.)
 _SKIPPABLE = frozenset({"h264"})
@@ -86,7 +86,6 @@ class PyAVVideo:
         self.is_first = is_first(self._container, self._stream)
         self.codec: str = self._codec.name
         self.skips = self.codec in _SKIPPABLE
-        self.counts_packets = self.codec not in _FRAMELESS
         self.average_rate = float(self._stream.average_rate) if self._stream.average_rate else None
         self.stated_frames = self._stream.frames
         self.stated_seconds = self._stated_seconds()
@@ -110,6 +109,15 @@ class PyAVVideo:
     def has_audio(self) -> bool:
         """Whether there is a sound track."""
         return bool(self._container.streams.audio)
+
+    @property
+    def counts_packets(self) -> bool:
+        """Whether each of all packets is a frame."""
+        return self._packets.counts_frames
+
+    def proves_end(self) -> bool:
+        """Whether the last packets are kept and whole, in a file that is not cut off."""
+        return self._packets.is_end_whole() and not look_inside(self.source, is_cut_off)
 
     def packets(self, *, start: float | None = None, end: float | None = None) -> list[Packet]:
         """The packets from a key frame at or before `start` on, all of them up to `end`, in file order."""
@@ -234,15 +242,21 @@ class PyAVVideo:
 
     def _go_to_beginning(self) -> None:
         """Open the file again, unless its packets are kept or it stands right behind those that are."""
+        self._check_open()
         if not self._packets.reaches_beginning:
             self._container.close()
             self._open()
 
     def _feed_decoder(self, packets: Iterator[Any]) -> None:
+        self._check_open()
         self._codec.flush_buffers()
         self._feed = packets
         self._ready.clear()
         self._is_fresh = False
+
+    def _check_open(self) -> None:
+        if self._codec is None:
+            raise ValueError(f"{self.name}: is closed; read it inside the `with` that opens it")
 
     def _fill(self, count: int) -> bool:
         """Decode until `count` frames are ready, or all; whether one is."""
