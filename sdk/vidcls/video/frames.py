@@ -36,6 +36,7 @@ COUNTED_SHARE = 0.02
 
 _logger = logging.getLogger("vidcls")
 
+NO_FRAME = "no frame can be decoded; check that the file plays and is complete"
 DIFFERS = "it is damaged: other frames come out each time it is decoded; remux or re-encode it"
 
 
@@ -108,8 +109,8 @@ def checked_index(video: Video, pts_seconds: Sequence[float]) -> FrameIndex:
     Raises:
         VideoError: not one frame was decoded, or neither these times nor an average rate say when they are shown.
     """
-    if not pts_seconds:  # opening it had found one
-        raise VideoError(video.name, DIFFERS)
+    if not pts_seconds:
+        raise VideoError(video.name, NO_FRAME)
     rate = video.average_rate or math.nan
     frame_index = decoded_index(pts_seconds, average_rate=rate)
     if not all(math.isfinite(time) for time in frame_index.times[1:]):

@@ -86,6 +86,7 @@ class OpenCVVideo:
         self.codec = _fourcc(self._capture.get(cv2.CAP_PROP_FOURCC))
         self.counts_packets = self.codec.lower() not in _FRAMELESS
         self._sizes = PictureSizes(self.codec)
+        self.has_frame = self.peek() is not None
         self.first_pts = self._pts = self.peek() or 0.0
 
     @property

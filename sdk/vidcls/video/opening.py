@@ -6,6 +6,7 @@ from typing import Literal, TypeAlias, get_args
 
 from vidcls.errors import DependencyError, VideoError
 from vidcls.schema import check_choice
+from vidcls.video.frames import NO_FRAME
 from vidcls.video.opencv import OpenCVVideo, needs_pyav
 from vidcls.video.opencv_limits import check_stream, is_picture
 from vidcls.video.protocol import Video
@@ -55,7 +56,7 @@ def open_decoder(source: VideoSource, *, decoder: Decoder, timeout_seconds: floa
 def _open_opencv(source: VideoSource, *, timeout_seconds: float) -> Video:
     video = OpenCVVideo(source, timeout_seconds=timeout_seconds)
     try:
-        if video.peek() is None and video.codec.lower() not in _DECODED and video.packets(end=0.0):
+        if not video.has_frame and video.codec.lower() not in _DECODED and video.packets(end=0.0):
             raise needs_pyav(video.name, f"OpenCV cannot decode its codec ({video.codec or 'not named in the file'})")
         check_stream(video)
     except VideoError:
@@ -71,8 +72,8 @@ def _open_pyav(source: VideoSource, *, timeout_seconds: float) -> Video:
 
 
 def _check(video: Video, source: VideoSource) -> None:
-    if video.peek() is None:
-        raise VideoError(video.name, "no frame can be decoded; check that the file plays and is complete")
+    if not video.has_frame:
+        raise VideoError(video.name, NO_FRAME)
     if is_picture(video):
         raise VideoError(video.name, "a single picture, not a video; give pictures to predict_frames")
     if isinstance(source, str) and is_remote(source) and video.stated_seconds is None and is_endless(source):

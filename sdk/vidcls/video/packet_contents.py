@@ -35,8 +35,9 @@ def _shown_mpeg4(packets: Sequence[Any]) -> Sequence[Any] | None:
     empty = [packet.size <= _MPEG4_EMPTY_BYTES for packet in packets]
     if all(count == 1 for count in frames):
         return [packet for packet, is_empty in zip(packets, empty, strict=True) if not is_empty]
-    # Where a packet holds two frames, an empty one follows in place of the second.
-    return packets if sum(frames) - sum(empty) == len(packets) else None
+    # Where a packet holds two frames, an empty one follows in place of the second, but for the last one of all: then
+    # one frame does not come out.
+    return packets if sum(frames) - sum(empty) - len(packets) in (0, 1) else None
 
 
 def are_whole(packets: Sequence[Any], codec: str, extradata: bytes) -> bool:

@@ -84,6 +84,15 @@ class PacketSource:
         self.counts_frames = shown is not None
         return described if shown is None or len(shown) == len(kept or ()) else self._described(shown)
 
+    def proven_first_pts(self) -> float | None:
+        """The time of the first frame, as far as the first packets prove it; None where it has to be decoded."""
+        first = list(itertools.islice(self.from_beginning(), REORDERED_PACKETS))
+        if not first or any(packet.is_discard or packet.pts is None for packet in first):
+            return None
+        is_first = first[0].is_keyframe and first[0].pts == min(packet.pts for packet in first)
+        is_proven = is_first and are_whole(first[:1], self._codec, self._extradata)
+        return self.seconds(first[0].pts) if is_proven else None
+
     def is_end_whole(self) -> bool:
         """Whether the packets from the last key frame to the end are kept, and put together as they should be."""
         last = self._store.last_group()

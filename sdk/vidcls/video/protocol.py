@@ -30,6 +30,7 @@ class Video(Protocol):
     skips: bool  # whether frames that are not needed may not come out
     seek_frames: int  # what it costs to start decoding elsewhere, in frames
     average_rate: float | None  # frames per second; None if the container does not say
+    has_frame: bool  # whether there is a frame that can be decoded, as far as is seen at the beginning
     first_pts: float  # the time of the first frame
     stated_seconds: float | None  # how long the container says the film is; None if it does not
 

@@ -20,6 +20,7 @@ from vidcls.video.packet_source import NOTHING, Clock, PacketSource
 from vidcls.video.protocol import Frame, Picture
 from vidcls.video.protocols import protocol_whitelist
 from vidcls.video.source import (
+    MAX_PIXELS,
     OPEN_SECONDS,
     READ_SECONDS,
     VideoSource,
@@ -56,6 +57,9 @@ _MADE_UP = frozenset({"h264", "hevc"})
 # (HEVC's are only not referred to within their temporal layer.)
 _SKIPPABLE = frozenset({"h264"})
 
+# What turns a frame upright, by the degrees that it is stored turned; other angles are not made up for.
+_TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
+
 _of_this_thread = threading.local()
 
 
@@ -78,8 +82,9 @@ class PyAVVideo:
         self._needed: Collection[float] | None = None
         self._open()
         try:
-            check_size(self.name, self._codec.width, self._codec.height)
-            self.first_pts = self._pts = self.peek() or 0.0
+            # Of a GIF, FFmpeg keeps several pictures with an alpha channel.
+            limit = MAX_PIXELS // 4 if self._codec.name == "gif" else MAX_PIXELS
+            check_size(self.name, self._codec.width, self._codec.height, limit=limit)
         except VideoError:
             self.close()
             raise
@@ -89,6 +94,10 @@ class PyAVVideo:
         self.average_rate = float(self._stream.average_rate) if self._stream.average_rate else None
         self.stated_frames = self._stream.frames
         self.stated_seconds = self._stated_seconds()
+
+        proven = self._packets.proven_first_pts() if self.has_pts else None
+        self.has_frame = proven is not None or self.peek() is not None
+        self.first_pts = self._pts = (self.peek() or 0.0) if proven is None else proven
 
     @property
     def seconds(self) -> float:
@@ -305,6 +314,9 @@ def _convert(frame: Any, name: str) -> Frame:
         bgr = _of_this_thread.reformatter.reformat(frame, format="bgr24", interpolation="BICUBIC", threads=1)
     except _DAMAGE:
         raise VideoError(name, "a frame cannot be converted to RGB") from None
-    rgb = cv2.cvtColor(bgr.to_ndarray(), cv2.COLOR_BGR2RGB)
-    quarters, rest = divmod(frame.rotation, 90)
-    return np.ascontiguousarray(np.rot90(rgb, 0 if rest else quarters))
+    plane = bgr.planes[0]
+    # FFmpeg's memory as it is, without a copy: its rows may be longer than the picture is wide.
+    pixels: Frame = np.ndarray((bgr.height, bgr.width, 3), np.uint8, buffer=plane, strides=(plane.line_size, 3, 1))
+    rgb = cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+    turn = _TURNS.get(frame.rotation % 360)
+    return rgb if turn is None else cv2.rotate(rgb, turn)  # type: ignore[return-value]
