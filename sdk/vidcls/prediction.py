@@ -33,9 +33,8 @@ class Prediction:
         logits: float32 [labels], the mean over views and crops.
         windows: (start, end) in seconds of each view; empty if frames were given instead of a video.
         timestamps: float64 [views, T], seconds of every frame used; [0, T] if frames were given.
-        decoded_share: how much of the length that the container states could be decoded, 0 to 1: below 1 in a
-            video that was cut off, that hides parts by an edit list, or whose header is wrong. None if it states
-            no length, or frames were given.
+        decoded_share: how much of the video could be decoded, 0 to 1: what came out compared with what its packets
+            show, after its edit list. Below 1 where it was cut off or is damaged; None of a live source and of frames.
         device: where the model ran, "cpu" or "cuda".
         timing_ms: milliseconds spent on "decode", "preprocess", "inference", and "total".
     """

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from vidcls import Prediction, VideoError
     from vidcls.video.reader import Decoder
 
-# Headers are often a few frames wrong; where more is missing, the file was cut off.
+# A few frames at the end are no news; where more is missing, the file was cut off or is damaged.
 WHOLE_SHARE = 0.9
 
 
@@ -70,9 +70,8 @@ def _print_error(video: str, error: VideoError, *, as_json: bool) -> None:
 
 def _print_prediction(video: str, prediction: Prediction, *, top_k: int, as_json: bool) -> None:
     if prediction.decoded_share is not None and prediction.decoded_share < WHOLE_SHARE:
-        terminal.note(
-            f"Warning: {video}: only {prediction.decoded_share:.0%} of the length that the file states could be decoded"
-        )
+        share = f"only {prediction.decoded_share:.0%} of it could be decoded"
+        terminal.note(f"Warning: {video}: {share}; check that the file is complete")
     if as_json:
         terminal.print_json({"video": video, **_prediction_fields(prediction, top_k=top_k)})
         return
