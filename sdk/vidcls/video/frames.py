@@ -141,8 +141,9 @@ def read_frames(
     if ranges is None or (are_few and not video.counts_packets):
         yield from _read_through(video, frame_index, frozenset(wanted))
         return
+    needed = frozenset(wanted)
     for decoded in ranges:
-        yield from _read_range(video, frame_index, decoded, frozenset(wanted))
+        yield from _read_range(video, frame_index, decoded, needed)
 
 
 def _read_through(video: Video, frame_index: FrameIndex, wanted: Collection[int]) -> Iterator[Picture]:

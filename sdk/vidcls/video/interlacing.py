@@ -9,16 +9,23 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vidcls.errors import DependencyError, VideoError
+from vidcls.video.frame_index import PTS_TOLERANCE_SECONDS
 from vidcls.video.opencv import OpenCVVideo, needs_pyav
 from vidcls.video.protocol import Frame, Picture, Video
 from vidcls.video.source import VideoSource
 
+if TYPE_CHECKING:
+    from vidcls.video.pyav import PyAVVideo
+
 # A scene that stays the same for so many frames and is black is taken for memory that was never written to.
 STILL_FRAMES = 1000
+# A frame asked for by its time is found to within one or two.
+_FRAMES_AROUND = 4
 
 
 def converted(pictures: Iterator[Picture], video: Video, source: VideoSource) -> Iterator[Picture]:
@@ -69,10 +76,28 @@ def _check(source: VideoSource, *, seconds: float) -> None:
         return
     video = PyAVVideo(source)
     try:
-        if video.is_interlaced(seconds):
+        if _is_interlaced(video, seconds=seconds):
             raise needs_pyav(video.name, "it is interlaced, which this version of OpenCV cannot convert")
     finally:
         video.close()
+
+
+def _is_interlaced(video: PyAVVideo, *, seconds: float) -> bool:
+    """Whether one of the first frames, or of those around `seconds` after the first, is made of half-pictures."""
+    if _find_interlaced(video):
+        return True
+    pts = video.first_pts + seconds
+    try:
+        video.seek(pts)
+    except VideoError:  # where it cannot be entered, all before it has to be decoded
+        video.restart()
+    while (found := video.peek()) is not None and found < pts - PTS_TOLERANCE_SECONDS:
+        video.grab()
+    return _find_interlaced(video)
+
+
+def _find_interlaced(video: PyAVVideo) -> bool:
+    return any(video.grab() is not None and video.is_interlaced() for _ in range(_FRAMES_AROUND))
 
 
 def _of_its_own(source: VideoSource) -> VideoSource:

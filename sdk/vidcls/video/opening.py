@@ -16,7 +16,6 @@ from vidcls.video.source import VideoSource, source_name
 
 Decoder: TypeAlias = Literal["auto", "opencv", "pyav"]
 
-
 # Codecs that every OpenCV decodes, by its names: what does not come out of these is damaged.
 _DECODED = frozenset({"h264", "avc1", "hevc", "hev1", "hvc1", "fmp4", "mp4v", "xvid", "mjpg", "vp80", "vp90", "vp09"})
 

@@ -44,8 +44,6 @@ check_version("pyav", av.__version__)
 
 # What PyAV raises for damaged data; an IndexError where a stream turns up in the middle of a file.
 _DAMAGE = (av.FFmpegError, IndexError)
-# A frame asked for by its time is found to within one or two.
-_FRAMES_AROUND = 4
 # Frames that may be held decoded to find out how their times go.
 _FRAMES_AHEAD = 8
 # Containers that say when a packet is decoded and not when its frame is shown: FFmpeg's names.
@@ -90,12 +88,18 @@ class PyAVVideo:
             raise
         self.is_first = is_first(self._container, self._stream)
         self.codec: str = self._codec.name
+        # FFmpeg's names for how pixels are stored, and for the container.
+        self.pixel_format: str = self._codec.pix_fmt or "unknown"
+        self.container: str = self._container.format.name
+        self.has_audio = bool(self._container.streams.audio)
         self.skips = self.codec in _SKIPPABLE
+
         self.average_rate = float(self._stream.average_rate) if self._stream.average_rate else None
         self.stated_frames = self._stream.frames
         self.stated_seconds = self._stated_seconds()
-
-        proven = self._packets.proven_first_pts() if self.has_pts else None
+        # What states no length may be live, and its next packets seconds away.
+        is_file = self.has_pts and self.stated_seconds is not None
+        proven = self._packets.proven_first_pts() if is_file else None
         self.has_frame = proven is not None or self.peek() is not None
         self.first_pts = self._pts = (self.peek() or 0.0) if proven is None else proven
 
@@ -103,21 +107,6 @@ class PyAVVideo:
     def seconds(self) -> float:
         """Seconds from the first frame to the one grabbed last."""
         return self._pts - self.first_pts
-
-    @property
-    def pixel_format(self) -> str:
-        """FFmpeg's name for how pixels are stored."""
-        return self._codec.pix_fmt or "unknown"
-
-    @property
-    def container(self) -> str:
-        """FFmpeg's name for the container."""
-        return str(self._container.format.name)
-
-    @property
-    def has_audio(self) -> bool:
-        """Whether there is a sound track."""
-        return bool(self._container.streams.audio)
 
     @property
     def counts_packets(self) -> bool:
@@ -188,18 +177,9 @@ class PyAVVideo:
         check_size(self.name, self._frame.width, self._frame.height)
         return partial(_convert, self._frame, self.name)
 
-    def is_interlaced(self, seconds: float) -> bool:
-        """Whether one of the first frames, or of those around `seconds` after the first, is made of half-pictures."""
-        if self._find_interlaced():
-            return True
-        pts = self.first_pts + seconds
-        try:
-            self.seek(pts)
-        except VideoError:  # where it cannot be entered, all before it has to be decoded
-            self.restart()
-        while (found := self.peek()) is not None and found < pts - PTS_TOLERANCE_SECONDS:
-            self.grab()
-        return self._find_interlaced()
+    def is_interlaced(self) -> bool:
+        """Whether the frame grabbed last is made of half-pictures."""
+        return bool(self._frame.interlaced_frame)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -210,9 +190,6 @@ class PyAVVideo:
         self._container.close()
         # Its threads end with it, and not when memory is next tidied.
         self._codec = self._stream = None
-
-    def _find_interlaced(self) -> bool:
-        return any(self.grab() is not None and self._frame.interlaced_frame for _ in range(_FRAMES_AROUND))
 
     def _open(self) -> None:
         if not isinstance(self.source, str):

@@ -96,7 +96,7 @@ class VideoReader:
             views: how many windows.
 
         Raises:
-            VideoError: less than two hundredths of the video can be decoded, or its frames differ from time to time.
+            VideoError: less than 2 % of the video can be decoded, or other frames come out each time.
         """
 
         def read(frame_index: FrameIndex) -> ReadViews[Taken]:

@@ -76,13 +76,7 @@ def prepare(
         splits.test, lambda video: len(read_clips(video, contract).frames), label="decoding test", track=track
     )
     unreadable = [*train.unreadable, *val.unreadable, *test.unreadable]
-    if unreadable:
-        _logger.warning("%d videos cannot be read and are left out (metrics.json lists them)", len(unreadable))
-    for split, clips in (("train", train.clips), ("val", val.clips)):
-        if not clips:
-            raise DataError(f"not one video of '{split}' can be read")
-    for label in sorted(set(splits.labels) - {clip.label for clip in train.clips}):
-        _logger.warning("the label '%s' has no readable video in train: the model cannot learn it", label)
+    _check_readable(splits, train=train.clips, val=val.clips, unreadable=unreadable)
     return PreparedClips(
         train=train.clips,
         train_videos=[
@@ -93,6 +87,16 @@ def prepare(
         test=test.clips,
         unreadable=unreadable,
     )
+
+
+def _check_readable(splits: Splits, *, train: list[Clip], val: list[Clip], unreadable: list[dict[str, str]]) -> None:
+    if unreadable:
+        _logger.warning("%d videos cannot be read and are left out (metrics.json lists them)", len(unreadable))
+    for split, clips in (("train", train), ("val", val)):
+        if not clips:
+            raise DataError(f"not one video of '{split}' can be read")
+    for label in sorted(set(splits.labels) - {clip.label for clip in train}):
+        _logger.warning("the label '%s' has no readable video in train: the model cannot learn it", label)
 
 
 def open_frame_cache(image: Image, *, cache_gb: float) -> FrameCache:
