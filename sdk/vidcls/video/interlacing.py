@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vidcls.errors import DependencyError, VideoError
+from vidcls.errors import VideoError
 from vidcls.video.frame_index import PTS_TOLERANCE_SECONDS
 from vidcls.video.opencv import OpenCVVideo, needs_pyav
+from vidcls.video.optional import find_pyav
 from vidcls.video.protocol import Frame, Picture, Video
 from vidcls.video.source import VideoSource
 
@@ -69,12 +70,11 @@ def _same(frame: Frame) -> Frame:
 
 def _check(source: VideoSource, *, seconds: float) -> None:
     source = _of_its_own(source)
-    try:
-        from vidcls.video.pyav import PyAVVideo  # noqa: PLC0415 - an optional package
-    except DependencyError:
+    pyav = find_pyav()
+    if pyav is None:
         _check_without_pyav(source)
         return
-    video = PyAVVideo(source)
+    video = pyav.PyAVVideo(source)
     try:
         if _is_interlaced(video, seconds=seconds):
             raise needs_pyav(video.name, "it is interlaced, which this version of OpenCV cannot convert")

@@ -5,8 +5,8 @@ OpenCV reads the first stream with pictures, whichever that is.
 
 from __future__ import annotations
 
-from vidcls.errors import DependencyError
 from vidcls.video.opencv import OpenCVVideo, needs_pyav
+from vidcls.video.optional import find_pyav
 from vidcls.video.protocol import Video
 from vidcls.video.source import look_inside
 from vidcls.video.structure import video_tracks
@@ -26,12 +26,8 @@ def check_stream(video: OpenCVVideo) -> None:
         return
     if tracks == 1:
         return
-    try:
-        from vidcls.video.pyav import film_is_first  # noqa: PLC0415 - an optional package
-    except DependencyError:
-        is_film = tracks is None
-    else:
-        is_film = film_is_first(video.source)
+    pyav = find_pyav()
+    is_film = tracks is None if pyav is None else pyav.film_is_first(video.source)
     if not is_film:
         raise needs_pyav(video.name, "it holds several streams of pictures, of which OpenCV cannot choose the film")
 

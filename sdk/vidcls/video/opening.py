@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias, get_args
 
-from vidcls.errors import DependencyError, VideoError
+from vidcls.errors import VideoError
 from vidcls.schema import check_choice
 from vidcls.video.frames import NO_FRAME
 from vidcls.video.opencv import OpenCVVideo, needs_pyav
 from vidcls.video.opencv_limits import check_stream, is_picture
+from vidcls.video.optional import find_pyav, require_pyav
 from vidcls.video.protocol import Video
 from vidcls.video.protocols import is_remote
 from vidcls.video.remote import is_endless
@@ -31,11 +32,7 @@ class EndlessError(VideoError):
 
 def default_decoder() -> Literal["opencv", "pyav"]:
     """The decoder that "auto" is on this machine."""
-    try:
-        import vidcls.video.pyav  # noqa: F401, PLC0415 - an optional package
-    except DependencyError:
-        return "opencv"
-    return "pyav"
+    return "opencv" if find_pyav() is None else "pyav"
 
 
 def open_decoder(source: VideoSource, *, decoder: Decoder, timeout_seconds: float) -> Video:
@@ -65,9 +62,8 @@ def _open_opencv(source: VideoSource, *, timeout_seconds: float) -> Video:
 
 
 def _open_pyav(source: VideoSource, *, timeout_seconds: float) -> Video:
-    from vidcls.video.pyav import PyAVVideo  # noqa: PLC0415 - an optional package
-
-    return PyAVVideo(source, timeout_seconds=timeout_seconds)
+    video: Video = require_pyav().PyAVVideo(source, timeout_seconds=timeout_seconds)
+    return video
 
 
 def _check(video: Video, source: VideoSource) -> None:

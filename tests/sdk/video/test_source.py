@@ -6,6 +6,7 @@ import io
 import json
 import pickle
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -310,3 +311,24 @@ def test_errors_can_be_sent_to_another_process(error: VideoError) -> None:
 )
 def test_messages_leave_out_what_a_url_keeps_secret(url: str, shown: str) -> None:
     assert source_name(url) == shown
+
+
+WITHOUT_PYAV = """
+import sys, threading
+sys.modules["av"] = None
+from vidcls.video.reader import read_times
+begin, found = threading.Barrier(16), []
+def read():
+    begin.wait()
+    found.append(len(read_times(sys.argv[1])))
+threads = [threading.Thread(target=read) for _ in range(16)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+print(found)
+"""
+
+
+def test_many_threads_find_out_at_once_that_pyav_is_not_there(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "clip.mp4", frames=3)
+    result = subprocess.run([sys.executable, "-c", WITHOUT_PYAV, str(clip)], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == str([3] * 16), result.stderr
