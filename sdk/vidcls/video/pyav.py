@@ -100,6 +100,7 @@ class PyAVVideo:
         # What states no length may be live, and its next packets seconds away.
         is_file = self.has_pts and self.stated_seconds is not None
         proven = self._packets.proven_first_pts() if is_file else None
+        self._go_to_beginning()  # again, where the first packets are too large to be kept
         self.has_frame = proven is not None or self.peek() is not None
         self.first_pts = self._pts = (self.peek() or 0.0) if proven is None else proven
 
