@@ -14,6 +14,8 @@ from itertools import pairwise
 # Matroska stores times in whole milliseconds, so a frame that starts with the window may have a pts
 # up to 1 ms before it. Both ends of a window are shifted by that much.
 CLOCK_SECONDS = 0.001
+# Times and bounds that are equal as fractions differ by less than this in floats, up to a day; clocks tick far slower.
+ROUNDING_SECONDS = 1e-9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,8 +65,8 @@ def frames_in_window(times: Sequence[float], *, start: float, clip_seconds: floa
 
     If there are none (a gap in the video), the last frame before `start`: what a viewer would see.
     """
-    first = bisect_left(times, start - CLOCK_SECONDS)
-    end = bisect_left(times, start + clip_seconds - CLOCK_SECONDS)
+    first = bisect_left(times, start - CLOCK_SECONDS - ROUNDING_SECONDS)
+    end = bisect_left(times, start + clip_seconds - CLOCK_SECONDS - ROUNDING_SECONDS)
     if first < end:
         return range(first, end)
     return range(max(first - 1, 0), max(first, 1))

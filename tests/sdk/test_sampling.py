@@ -196,3 +196,14 @@ def test_random_videos_are_sampled_as_by_a_second_implementation_in_exact_fracti
             assert view.end_seconds == pytest.approx(float(start + clip), abs=SECONDS)
             assert list(view.indices) == indices
     assert compared > 80
+
+
+def test_a_frame_exactly_on_the_bound_is_in_the_window_as_it_is_in_fractions() -> None:
+    # 72 frames of 29.97 a second: the last of two windows of 1 s starts at 1.4024 s, and frame 42 is at 1.4014 s.
+    times = [number * 1001 / 30000 for number in range(72)]
+    for views in range(2, 40):
+        for k, view in enumerate(sample_views(times, frames=4, clip_seconds=1.0, views=views)):
+            start = (Fraction(72 * 1001, 30000) - 1) * Fraction(k, views - 1)
+            bounds = start - Fraction(1, 1000), start + Fraction(999, 1000)
+            inside = [n for n in range(72) if bounds[0] <= Fraction(n * 1001, 30000) < bounds[1]]
+            assert (view.indices[0], view.indices[-1]) == (inside[0], inside[-1])

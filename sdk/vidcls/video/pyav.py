@@ -133,10 +133,10 @@ class PyAVVideo:
 
     def restart(self) -> None:
         """Go to the first frame."""
-        if not self._is_fresh:
-            self._go_to_beginning()
-            self._feed_decoder(self._packets.from_beginning())
-            self._is_fresh = True
+        if not self._is_fresh:  # with a new decoder: an emptied one remembers what damaged headers said
+            self._check_open()
+            self._container.close()
+            self._open()
 
     def seek(self, pts: float) -> None:
         """Go to the frame with that pts, or to one before it.
