@@ -8,7 +8,6 @@ Frames are numbered in the order the decoder hands them out, which is the order 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,15 +15,15 @@ from functools import cached_property
 from typing import Generic, TypeVar
 
 from vidcls.errors import VideoError
-from vidcls.sampling import CLOCK_SECONDS, View, sample_views
+from vidcls.sampling import View, sample_views
 from vidcls.video.completeness import Completeness
 from vidcls.video.frame_index import FrameIndex
 from vidcls.video.frames import (
     MispredictedError,
-    checked_index,
     predict_index,
     predict_views_index,
     read_frames,
+    scan,
 )
 from vidcls.video.interlacing import converted
 from vidcls.video.opencv import OpenCVVideo
@@ -36,13 +35,6 @@ from vidcls.video.protocol import Frame, Picture, Video
 from vidcls.video.source import OPEN_SECONDS, VideoSource
 
 Taken = TypeVar("Taken")
-
-
-def _ignore(_: Frame) -> None: ...
-
-
-# Frames per second above which a header states its clock rather than a rate.
-_PLAUSIBLE_RATE = 120.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,32 +136,10 @@ class VideoReader:
                 raise self._completeness.differs() from None
         self._completeness.check_end()
 
-    def scan(self, *, every_seconds: float = math.inf, visit: Callable[[Frame], None] = _ignore) -> FrameIndex:
-        """Decode all frames; on the way, hand `visit` one about every so many seconds, from the first on.
-
-        For an overview of a whole video in one pass: which frames these are goes by the header's frame rate.
-
-        Args:
-            every_seconds: between frames that are visited.
-            visit: takes uint8 RGB [H, W, 3], upright.
-        """
+    def scan(self) -> FrameIndex:
+        """Which frames the video has, and when, found by decoding all of them."""
         self.index  # noqa: B018 - what there should be, to compare with
-        rate = min(self.video.average_rate or _PLAUSIBLE_RATE, _PLAUSIBLE_RATE)
-        pts_seconds: list[float] = []
-
-        def spread() -> Iterator[Picture]:
-            self.video.need(None)
-            self.video.restart()
-            visited = 0
-            while (pts := self.video.grab()) is not None:
-                if visited == 0 or len(pts_seconds) / rate >= visited * every_seconds - CLOCK_SECONDS:
-                    visited += 1
-                    yield self.video.retrieve()
-                pts_seconds.append(pts)
-
-        for picture in self._checked(spread()):
-            visit(picture())
-        found = checked_index(self.video, pts_seconds)
+        found = scan(self.video)
         self._completeness.check(found)
         self._completeness.check_end()
         return found
@@ -229,26 +199,6 @@ def read_times(source: VideoSource, *, decoder: Decoder = "auto") -> list[float]
     """
     with open_video(source, decoder=decoder) as reader:
         return reader.scan().times
-
-
-def scan_frames(
-    source: VideoSource, *, every_seconds: float, visit: Callable[[Frame], None], decoder: Decoder = "auto"
-) -> list[float]:
-    """As `read_times`; on the way, hands `visit` a frame about every so many seconds, from the first on.
-
-    For an overview of a whole video in one pass: which frames these are goes by the header's frame rate.
-
-    Args:
-        source: a path, a URL, or an open binary file.
-        every_seconds: between frames that are visited.
-        visit: takes uint8 RGB [H, W, 3], upright.
-        decoder: as `open_video` has it.
-
-    Raises:
-        VideoError: the video cannot be opened, or not one frame of it can be decoded.
-    """
-    with open_video(source, decoder=decoder) as reader:
-        return reader.scan(every_seconds=every_seconds, visit=visit).times
 
 
 def iter_frames(source: VideoSource, indices: Sequence[int], *, decoder: Decoder = "auto") -> Iterator[Frame]:

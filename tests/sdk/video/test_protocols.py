@@ -14,7 +14,7 @@ from generated import write_clip
 from vidcls import VideoClassifier, VideoError
 from vidcls.live.readers import read_live
 from vidcls.video.protocols import PROTOCOLS, is_remote, is_url, protocol_whitelist
-from vidcls.video.reader import iter_frames, read_times, scan_frames
+from vidcls.video.reader import iter_frames, read_times
 from vidcls.video.source import is_live, openable, source_name
 
 REFUSED = [
@@ -62,7 +62,6 @@ def test_every_door_refuses_them(model: Path, name: str) -> None:
         "live": lambda: read_live(name, timeout_seconds=1),
         "times": lambda: read_times(name),
         "frames": lambda: list(iter_frames(name, [0])),
-        "overview": lambda: scan_frames(name, every_seconds=1, visit=lambda _: None),
     }
     for enter in doors.values():
         with pytest.raises(VideoError, match="may not be opened, expected a path or a URL"):

@@ -17,7 +17,7 @@ import pytest
 from generated import painted_number, turn_mp4, write_audio, write_av_clip, write_clip
 from vidcls import VideoError
 from vidcls.video import frames as reading
-from vidcls.video.reader import Decoder, iter_frames, open_video, read_times, scan_frames
+from vidcls.video.reader import Decoder, iter_frames, open_video, read_times
 from vidcls.video.source import source_name
 
 # The container's clock and a division may round a time differently; a frame lasts 40 ms.
@@ -58,13 +58,6 @@ def test_only_the_wanted_frames_come(numbered_clip: Path) -> None:
 
 def test_frames_of_a_constant_rate_are_timed_by_it(numbered_clip: Path) -> None:
     assert read_times(numbered_clip) == pytest.approx([index / 25 for index in range(FRAMES)], abs=SECONDS)
-
-
-def test_a_look_shows_frames_by_time_and_gives_all_times(numbered_clip: Path) -> None:
-    seen: list[int] = []
-    times = scan_frames(numbered_clip, every_seconds=0.2, visit=lambda frame: seen.append(painted_number(frame)))
-    assert times == read_times(numbered_clip)
-    assert seen == [0, 5, 10, 15, 20, 25, 30, 35]  # at 25 frames a second
 
 
 def test_pixels_are_those_of_pyav(numbered_clip: Path) -> None:
