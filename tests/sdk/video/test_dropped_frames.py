@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import random
 from fractions import Fraction
 from pathlib import Path
@@ -47,10 +48,13 @@ def write(path: Path, encoder: str, *, b_frames: int, frames: int, dropped: floa
     return ticks
 
 
+FULL = os.environ.get("VIDCLS_FULL_MATRIX") == "1"
+
+
 @pytest.mark.parametrize("encoder", OPTIONS)
 @pytest.mark.parametrize("b_frames", [0, 1, 2, 3])
-@pytest.mark.parametrize("frames", [5, 50, 51])
-@pytest.mark.parametrize("dropped", [0.0, 0.1, 1.0])
+@pytest.mark.parametrize("frames", [5, 50, 51] if FULL else [5, 51])
+@pytest.mark.parametrize("dropped", [0.0, 0.1, 1.0] if FULL else [0.1])
 def test_both_decoders_give_the_same_times(
     encoder: str, b_frames: int, frames: int, dropped: float, tmp_path: Path
 ) -> None:

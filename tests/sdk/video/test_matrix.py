@@ -47,7 +47,8 @@ def chosen_cells() -> list[Cell]:
     return list(dict.fromkeys(cells))
 
 
-CELLS = list(whole_matrix()) if os.environ.get("VIDCLS_FULL_MATRIX") == "1" else chosen_cells()
+FULL = os.environ.get("VIDCLS_FULL_MATRIX") == "1"
+CELLS = list(whole_matrix()) if FULL else chosen_cells()
 
 
 def contract() -> Contract:
@@ -113,6 +114,8 @@ def assert_reads_right(video: Painted, monkeypatch: pytest.MonkeyPatch, *, decod
     seen = read_clips(path, contract(), views=5, decoder=decoder)
     assert_right_views(seen, video, views=5)
     assert_right_views(read_clips(path, contract(), decoder=decoder), video, views=1)
+    if decoder == "opencv" and not FULL:
+        return
     with monkeypatch.context() as eager:
         eager.setattr(OpenCVVideo, "seek_frames", 0)
         eager.setattr(PyAVVideo, "seek_frames", 0)
