@@ -23,8 +23,8 @@ class Decoding:
         self.converted: Counter[Path] = Counter()
         init, grab, retrieve = PyAVVideo.__init__, PyAVVideo.grab, PyAVVideo.retrieve
 
-        def counted_init(video: PyAVVideo, source: object) -> None:
-            init(video, source)  # type: ignore[arg-type]
+        def counted_init(video: PyAVVideo, source: object, **options: float) -> None:
+            init(video, source, **options)  # type: ignore[arg-type]
             self.opened[Path(video.name)] += 1
 
         def counted_grab(video: PyAVVideo) -> float | None:
