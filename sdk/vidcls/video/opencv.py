@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from vidcls.errors import DependencyError, VideoError
 from vidcls.video.frame_index import REORDERED_PACKETS, Packet
+from vidcls.video.packet_contents import MPEG4_FRAME
 from vidcls.video.picture_size import HEADER_BYTES, PictureSizes
 from vidcls.video.protocol import Frame, Picture
 from vidcls.video.source import (
@@ -42,8 +43,6 @@ _FRAMELESS = frozenset({"fmp4", "mp4v", "xvid", "divx", "dx50", "mpg4", "mp42", 
 _OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 # OpenCV seeks to a frame number that it reckons from an average rate, so ask for a little earlier, then for more.
 _EARLIER_SECONDS = (0.1, 1.0, 10.0)
-# What a frame begins with in MPEG-4 part 2 (ISO/IEC 14496-2, vop_start_code).
-_MPEG4_FRAME = b"\x00\x00\x01\xb6"
 
 
 def needs_pyav(name: str, what: str) -> VideoError:
@@ -212,7 +211,7 @@ class OpenCVVideo:
         capture = self._open([cv2.CAP_PROP_FORMAT, -1])
         decoded: list[float] = []
         while capture.grab():
-            frames = bytes(capture.retrieve()[1]).count(_MPEG4_FRAME)
+            frames = bytes(capture.retrieve()[1]).count(MPEG4_FRAME)
             if frames != 1:
                 return 0.0
             decoded.append(capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 # What a frame begins with in MPEG-4 part 2 (ISO/IEC 14496-2, vop_start_code).
-_MPEG4_FRAME = b"\x00\x00\x01\xb6"
+MPEG4_FRAME = b"\x00\x00\x01\xb6"
 # A frame that only says that nothing changed (vop_coded is 0) takes no more: its start, type and time.
 _MPEG4_EMPTY_BYTES = 8
 # show_frame in the first byte of a VP8 frame (RFC 6386, 9.1).
@@ -31,7 +31,7 @@ def shown_packets(packets: Sequence[Any], codec: str) -> Sequence[Any] | None:
 
 
 def _shown_mpeg4(packets: Sequence[Any]) -> Sequence[Any] | None:
-    frames = [bytes(packet).count(_MPEG4_FRAME) for packet in packets]
+    frames = [bytes(packet).count(MPEG4_FRAME) for packet in packets]
     empty = [packet.size <= _MPEG4_EMPTY_BYTES for packet in packets]
     if all(count == 1 for count in frames):
         return [packet for packet, is_empty in zip(packets, empty, strict=True) if not is_empty]
