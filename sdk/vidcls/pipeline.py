@@ -10,12 +10,12 @@ from functools import partial
 import numpy as np
 
 from vidcls.clips import SampledClips, check_views, read_clips
+from vidcls.concurrency.prefetch import map_ahead
 from vidcls.contract import Contract, ModelContract
 from vidcls.cpus import usable_cpus
 from vidcls.errors import ModelError, VideoError
 from vidcls.live.snapshot import capture_clip
 from vidcls.prediction import Prediction
-from vidcls.prefetch import map_ahead
 from vidcls.preprocessing import normalise
 from vidcls.runtime.session import Session
 from vidcls.video.reader import Decoder, EndlessError

@@ -15,8 +15,8 @@ import pytest
 
 from generated import write_clip
 from vidcls import Prediction, VideoClassifier, VideoError
+from vidcls.concurrency.prefetch import STOP_SECONDS, map_ahead
 from vidcls.pipeline import predict_each
-from vidcls.prefetch import STOP_SECONDS, map_ahead
 
 
 @pytest.fixture(scope="module")

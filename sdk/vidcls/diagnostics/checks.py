@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from vidcls.diagnostics import child
+from vidcls.concurrency import child_process
 from vidcls.errors import DependencyError, VidclsError
 
 SAMPLES = Path(__file__).with_name("samples")
@@ -128,7 +128,7 @@ _CHECKS: dict[str, Callable[[], dict[str, Any]]] = {
 
 def main(names: Sequence[str]) -> None:
     """Send what each check found; without onnxruntime, none of those that need it."""
-    send = child.answers()
+    send = child_process.answers()
     for name in names:
         found = _CHECKS[name]()
         send(found)

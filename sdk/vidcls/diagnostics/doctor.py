@@ -16,7 +16,7 @@ from typing import Any
 
 import vidcls
 from vidcls import cpus
-from vidcls.diagnostics import child
+from vidcls.concurrency import child_process
 
 
 def examine(*, device: str = "auto") -> dict[str, Any]:
@@ -113,7 +113,7 @@ def _cameras() -> list[dict[str, Any]]:
 def _in_children(subjects: dict[str, tuple[str, ...]]) -> dict[str, dict[str, Any]]:
     """What each check found, by its name; the checks of one subject share a child, subjects run side by side."""
     children = {
-        subject: child.start("vidcls.diagnostics.checks", names, stderr=subprocess.PIPE)
+        subject: child_process.start("vidcls.diagnostics.checks", names, stderr=subprocess.PIPE)
         for subject, names in subjects.items()
     }
     found: dict[str, dict[str, Any]] = {}

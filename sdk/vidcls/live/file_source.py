@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from vidcls.clips import SampledClips
+from vidcls.concurrency.prefetch import map_ahead
 from vidcls.contract import Contract
 from vidcls.prediction import Prediction
-from vidcls.prefetch import map_ahead
 from vidcls.preprocessing import crop_frame
 from vidcls.temporal.record import Record
 from vidcls.temporal.windows import Window, pick_frames, sliding_starts

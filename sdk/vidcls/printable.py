@@ -1,0 +1,42 @@
+"""Text that others wrote - labels, file names, field names, what servers say - as it may stand in a line of ours."""
+
+from __future__ import annotations
+
+import unicodedata
+
+MAX_CHARACTERS = 200
+
+# Control, formatting (which may turn the direction of what follows), surrogates, private, unassigned; line separators.
+_UNPRINTABLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+# Formatting that scripts and emoji need, and that changes nothing around it: zero-width (non-)joiners.
+_HARMLESS = "\u200c\u200d"
+
+
+def printable(text: str, *, limit: int = MAX_CHARACTERS) -> str:
+    r"""`text` on one line, of at most `limit` characters, without any that a terminal would obey.
+
+    What cannot be shown is escaped as Python does it; what is too long loses its middle, since both the beginning of
+    a label and the end of a path matter.
+
+    Examples:
+        >>> print(printable("wave\x1b[2J\nall is well"))
+        wave\x1b[2J\nall is well
+        >>> printable("a" * 100, limit=9)
+        'aaaa…aaaa'
+    """
+    if len(text) > limit:  # before and after escaping, so that a text of megabytes costs nothing
+        text = _shortened(text, limit)
+    return _shortened("".join(_escaped(character) for character in text), limit)
+
+
+def _escaped(character: str) -> str:
+    if character in _HARMLESS or unicodedata.category(character) not in _UNPRINTABLE:
+        return character
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def _shortened(text: str, limit: int) -> str:
+    if len(text) <= limit:
+        return text
+    end = (limit - 1) // 2
+    return f"{text[: limit - 1 - end]}…{text[len(text) - end :]}"
