@@ -1,0 +1,28 @@
+"""Every promise of docs/promises.md names tests that are there."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PROMISES = (ROOT / "docs" / "promises.md").read_text(encoding="utf-8")
+
+
+def test_every_promise_names_its_test() -> None:
+    rows = [line for line in PROMISES.splitlines() if line.startswith("| ") and not line.startswith("| promise ")]
+    assert rows
+    assert not [row for row in rows if "`tests/" not in row and "no test" not in row]
+
+
+def test_every_test_that_is_named_is_there() -> None:
+    named = re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", PROMISES)
+    assert named
+    missing = [f"{path}::{name}" for path, name in named if not (ROOT / path).is_file() or not _is_there(path, name)]
+    assert not missing
+
+
+def _is_there(path: str, name: str) -> bool:
+    tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
+    return not name or any(isinstance(node, ast.FunctionDef) and node.name == name for node in ast.walk(tree))
