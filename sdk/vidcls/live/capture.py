@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from typing import TypeAlias
 
-from vidcls.concurrency.cancellation import CancelledError, cancellable
+from vidcls.concurrency.cancellation import CancelledError, cancellable, raise_if_cancelled
 from vidcls.concurrency.lifetime import HelperThread, program_is_over
 from vidcls.contract import Contract
 from vidcls.live.window_buffer import CapturedWindow, WindowBuffer
@@ -75,6 +75,7 @@ class Capture:
         Raises:
             VideoError: a file cannot be decoded any further.
             RuntimeError: this is another process than the one that opened the source.
+            CancelledError: nobody waits for this thread's work any more.
         """
         if os.getpid() != self._process:
             raise RuntimeError(
@@ -91,6 +92,7 @@ class Capture:
                 if self._has_ended:
                     return None
                 self._changed.wait(POLL_SECONDS)
+                raise_if_cancelled()
         return None
 
     # What readers call, in the thread: see WindowBuffer.

@@ -7,6 +7,7 @@ import math
 import time
 from contextlib import ExitStack
 
+from vidcls.concurrency.cancellation import raise_if_cancelled
 from vidcls.errors import VideoError
 from vidcls.live.camera import Camera
 from vidcls.live.capture import POLL_SECONDS, Capture, Reader
@@ -75,7 +76,7 @@ def read_live(source: int | str, *, timeout_seconds: float) -> Reader:
     """
     check_version("opencv", VERSION)
     camera = Camera(source, timeout_seconds=timeout_seconds)
-    camera.open(is_cancelled=lambda: False)
+    camera.open(is_cancelled=_is_cancelled)
 
     def read(capture: Capture) -> None:
         zero = newest = math.nan
@@ -103,6 +104,12 @@ def read_live(source: int | str, *, timeout_seconds: float) -> Reader:
             is_open = _open_again(camera, capture)
 
     return read
+
+
+def _is_cancelled() -> bool:
+    """Never, where it is not CancelledError: for work in a thread that has an owner of its own."""
+    raise_if_cancelled()
+    return False
 
 
 def _open_again(camera: Camera, capture: Capture) -> bool:
