@@ -8,12 +8,14 @@ Frames are numbered in the order the decoder hands them out, which is the order 
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Generic, TypeVar
 
+from vidcls.concurrency.prefetch import in_thread
 from vidcls.errors import VideoError
 from vidcls.sampling import View, sample_views
 from vidcls.video.completeness import Completeness
@@ -32,9 +34,11 @@ from vidcls.video.opening import EndlessError as EndlessError  # noqa: PLC0414
 from vidcls.video.opening import default_decoder as default_decoder  # noqa: PLC0414
 from vidcls.video.opening import open_decoder
 from vidcls.video.protocol import Frame, Picture, Video
+from vidcls.video.protocols import is_remote
 from vidcls.video.source import OPEN_SECONDS, VideoSource
 
 Taken = TypeVar("Taken")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +65,7 @@ class VideoReader:
     @cached_property
     def index(self) -> FrameIndex:
         """Which frames the video has, and when, as its packets say; all of them, and nothing is decoded."""
-        predicted = predict_index(self.video)
+        predicted = _broken_off_by_signals(self._source, lambda: predict_index(self.video))
         self._completeness.check(predicted)
         return predicted
 
@@ -91,6 +95,17 @@ class VideoReader:
             VideoError: less than 2 % of the video can be decoded, or other frames come out each time.
         """
 
+        read = partial(self._read_views, take, frames=frames, clip_seconds=clip_seconds, views=views)
+        return _broken_off_by_signals(self._source, read)
+
+    def _read_views(
+        self,
+        take: Callable[[Sequence[int], Iterator[Picture]], Taken],
+        *,
+        frames: int,
+        clip_seconds: float,
+        views: int,
+    ) -> ReadViews[Taken]:
         def read(frame_index: FrameIndex) -> ReadViews[Taken]:
             sampled = sample_views(
                 frame_index.times,
@@ -139,7 +154,7 @@ class VideoReader:
     def scan(self) -> FrameIndex:
         """Which frames the video has, and when, found by decoding all of them."""
         self.index  # noqa: B018 - what there should be, to compare with
-        found = scan(self.video)
+        found = _broken_off_by_signals(self._source, lambda: scan(self.video))
         self._completeness.check(found)
         self._completeness.check_end()
         return found
@@ -182,11 +197,23 @@ def open_video(
         EndlessError: a VideoError; a URL of something that states no length and does not end.
         DependencyError: "pyav" without PyAV.
     """
-    video = open_decoder(source, decoder=decoder, timeout_seconds=timeout_seconds)
+    opening = partial(open_decoder, source, decoder=decoder, timeout_seconds=timeout_seconds)
+    video = _broken_off_by_signals(source, opening)
     try:
         yield VideoReader(video, source)
     finally:
         video.close()
+
+
+def _broken_off_by_signals(source: VideoSource, work: Callable[[], Result]) -> Result:
+    """What `work` gives, which reads `source`, and which a signal can break off.
+
+    A file needs nothing for that. A server or a file object, read by a decoder through Python code, is read in another
+    thread: signals come in the main thread, and what their handlers raise may not come up inside a decoder.
+    """
+    if isinstance(source, io.BufferedIOBase) or (isinstance(source, str) and is_remote(source)):
+        return in_thread(work)
+    return work()
 
 
 def read_times(source: VideoSource, *, decoder: Decoder = "auto") -> list[float]:
