@@ -9,6 +9,7 @@ Frames are numbered in the order the decoder hands them out, which is the order 
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -58,13 +59,14 @@ class VideoReader:
     """
 
     def __init__(self, video: Video, source: VideoSource) -> None:
-        self.video, self._source = video, source
+        self.video, self._source, self._process = video, source, os.getpid()
         self.name = video.name
         self._completeness = Completeness(video)
 
     @cached_property
     def index(self) -> FrameIndex:
         """Which frames the video has, and when, as its packets say; all of them, and nothing is decoded."""
+        self._check_process()
         predicted = _broken_off_by_signals(self._source, lambda: predict_index(self.video))
         self._completeness.check(predicted)
         return predicted
@@ -95,6 +97,7 @@ class VideoReader:
             VideoError: less than 2 % of the video can be decoded, or other frames come out each time.
         """
 
+        self._check_process()
         read = partial(self._read_views, take, frames=frames, clip_seconds=clip_seconds, views=views)
         return _broken_off_by_signals(self._source, read)
 
@@ -139,6 +142,7 @@ class VideoReader:
         Yields:
             (the frame index that counts, a frame's number in it, the frame).
         """
+        self._check_process()
         frame_index = self.index
         try:
             yield from self._read_along(frame_index, choose(frame_index))
@@ -158,6 +162,13 @@ class VideoReader:
         self._completeness.check(found)
         self._completeness.check_end()
         return found
+
+    def _check_process(self) -> None:
+        if self._process != os.getpid():
+            # Its decoder's threads are not here, and its place in the file is the parent's too.
+            raise RuntimeError(
+                f"{self.name}: was opened before this process was forked, and is its parent's; open it in this process"
+            )
 
     def _read_along(self, frame_index: FrameIndex, wanted: Sequence[int]) -> Iterator[tuple[FrameIndex, int, Picture]]:
         if not wanted:
