@@ -51,6 +51,7 @@ class Way:
     name: of the test. script: runs after PROLOGUE. command: runs instead of a script, in the folder; words in braces
         are the files' names. code: the exit code; minus a signal's number where that ends it. kind: the signal that is
         sent once it says `leaving`, or for a command after `after` seconds. stderr: what may stand on stderr, whole.
+    step: seconds that pass at most until the program can notice: by default a frame's decoding.
     is_quick: whether it belongs to the default tests, and not only to the repeated ones.
     """
 
@@ -61,6 +62,7 @@ class Way:
     kind: signal.Signals | None = None
     after: float = 0.3
     stderr: str = ""
+    step: float = FRAME_SECONDS
     is_quick: bool = False
 
 
@@ -107,7 +109,7 @@ def run(way: Way, files: Mapping[str, str], folder: Path, *, spread: float = 0.0
             time.sleep(way.after + spread)
             process.send_signal(way.kind)
         left = time.monotonic()
-        limit = ENDING_SECONDS + FRAME_SECONDS + (0 if way.kind or not way.command else START_SECONDS)
+        limit = ENDING_SECONDS + way.step + (0 if way.kind or not way.command else START_SECONDS)
         try:
             _, errors = process.communicate(timeout=3 * limit)
         except subprocess.TimeoutExpired:

@@ -73,12 +73,8 @@ def ways() -> list[Watching]:
 
     for camera in ("good", "read hangs"):
         add("break", camera, "for record in classifier.stream(0):\n    leaving()\n    break\n", code=0)
-        add(
-            "error",
-            camera,
-            f"with classifier.stream(0) as stream:\n    {STREAM.splitlines()[1]}\n    leaving()\n    raise SystemExit(7)\n",
-            code=7,
-        )
+        with_block = "with classifier.stream(0) as stream:\n    next(stream)\n    leaving()\n    raise SystemExit(7)\n"
+        add("error", camera, with_block, code=7)
         add("open at the end", camera, STREAM + "leaving()\n", code=0)
         add("sys.exit", camera, STREAM + "leaving()\nsys.exit(3)\n", code=3, is_quick=camera == "read hangs")
         add("never asked", camera, "stream = classifier.stream(0)\nleaving()\nsys.exit(3)\n", code=3)
@@ -127,7 +123,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return {"model": str(write_model(folder / "model.onnx")), "clip": str(clip)}
 
 
-@pytest.mark.parametrize("repetition", range(REPETITIONS))
+@pytest.mark.parametrize("repetition", range(REPETITIONS), ids="run{}".format)
 @pytest.mark.parametrize(
     "watching", [each for each in ways() if IS_SLOW or each.way.is_quick], ids=lambda each: each.way.name
 )

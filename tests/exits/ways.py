@@ -238,8 +238,9 @@ COMMANDS = (
         name="export-command-SIGTERM",
         command=("vidcls_export.cli", "{checkpoint}", "-o", "model.onnx"),
         kind=signal.SIGTERM,
-        after=12.0,
+        after=8.0,
         code=143,
+        step=10.0,  # of PyTorch's and onnxruntime's work on the graph
     ),
 )
 

@@ -16,6 +16,7 @@ class HelperThread(threading.Thread):
 
 def program_is_over() -> bool:
     """Whether the interpreter waits for nothing but daemons and helpers: the main thread and all others have ended."""
-    return not threading.main_thread().is_alive() and all(
-        thread.daemon or isinstance(thread, HelperThread) for thread in threading.enumerate()
+    return not threading.main_thread().is_alive() and not any(
+        thread.is_alive() and not thread.daemon and not isinstance(thread, HelperThread)
+        for thread in threading.enumerate()
     )
