@@ -135,6 +135,7 @@ def test_a_program_that_watches_a_camera_ends_with_its_own_code_and_lets_go_of_i
     own.mkdir()
     for name, value in fake_camera.environment(camera, watching.camera).items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setenv("ORT_DISABLE_TELEMETRY", "1")  # its thread leaves a file in programs that run for longer
     spread = SPREAD_SECONDS * repetition / REPETITIONS
     outcome = run(watching.way, files | {"folder": str(camera)}, own, spread=spread)
     assert not outcome.problems, f"{'; '.join(outcome.problems)}\n{outcome.stderr}"

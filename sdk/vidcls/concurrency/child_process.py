@@ -25,6 +25,8 @@ STDIN, STDOUT, STDERR = 0, 1, 2
 
 # How often a wait for a pipe is interrupted, to ask whether it is still worth it.
 POLL_SECONDS = 0.1
+# What Linux lets any user have; a frame then takes few reads.
+PIPE_BYTES = 1 << 20
 # How long a process may take to vanish once it is killed. What the kernel does for it cannot be broken off.
 KILL_SECONDS = 0.5
 
@@ -63,6 +65,7 @@ class DependentProcess:
         )
         self.pid = self._process.pid
         self._stdin, self._stdout = cast(io.FileIO, self._process.stdin), cast(io.FileIO, self._process.stdout)
+        _make_fast(self._stdout)
 
     @property
     def code(self) -> int | None:  # noqa: D102 - see above
@@ -82,17 +85,17 @@ class DependentProcess:
         Raises:
             EOFError: it closed its end.
         """
-        is_begun = False
+        has_nothing = True
         while view:
-            # Windows can only be asked again and again, and the rest of a message is on its way.
-            if hasattr(select, "poll") or not is_begun:
-                while not is_readable(self._stdout, seconds=POLL_SECONDS):
-                    if is_over():
-                        return False
+            while has_nothing and not is_readable(self._stdout, seconds=POLL_SECONDS):
+                if is_over():
+                    return False
             count = self._stdout.readinto(view)
-            if not count:
+            if count == 0:
                 raise EOFError
-            view, is_begun = view[count:], True
+            # Windows' pipes block instead, but then the rest of a message is on its way.
+            has_nothing = count is None
+            view = view[count or 0 :]
         return True
 
     def end(self, *, grace_seconds: float) -> bool:
@@ -177,6 +180,18 @@ def _command(module: str, arguments: Sequence[str]) -> list[str]:
     if not sys.executable or getattr(sys, "frozen", False):
         raise OSError(f"a Python interpreter is needed for it, and sys.executable is {sys.executable!r}")
     return [sys.executable, "-c", _RUN.format(path=sys.path, module=module), *arguments]
+
+
+def _make_fast(pipe: io.FileIO) -> None:
+    """Let a read take what is there and not wait, and as much as possible be there, where the system has that."""
+    if hasattr(select, "poll"):
+        os.set_blocking(pipe.fileno(), False)
+    try:
+        import fcntl  # noqa: PLC0415 - Windows has none
+
+        fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+    except (ImportError, AttributeError, OSError):  # macOS has no such command, and users a limit
+        pass
 
 
 def _apart() -> dict[str, Any]:
