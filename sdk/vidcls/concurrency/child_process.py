@@ -1,11 +1,11 @@
 """Work that is done in a process of its own: what is to be measured alone, and what cannot be stopped.
 
-The pipe is the child's standard output. In the child, `answers` and `take_over_stdout` take it over and send to
-standard error what libraries print, also those in C, so that nothing but answers comes through.
+The pipe is the child's standard output. In the child, `answers` (lines of JSON) and `take_over_stdout` (raw bytes) take
+it over and send to standard error what libraries print, also those in C, so that nothing but answers comes through.
 
-`start` is for work that ends by itself, and answers in lines of JSON. `DependentProcess` is for work that may get stuck
-in native code: its standard input is the owner's hand, and once that is closed, because the owner let go or is gone,
-the child ends itself (`end_with_owner`), however stuck its other threads are.
+`DependentProcess` is for work that may get stuck in native code: its standard input is the owner's hand, and once that
+is closed, because the owner let go or is gone, the child ends itself (`end_with_owner`), however stuck its other
+threads are.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ KILL_SECONDS = 0.5
 _RUN = "import sys; sys.path[:] = {path!r}; import runpy; runpy.run_module({module!r}, run_name='__main__')"
 
 
-def start(module: str, arguments: Sequence[str], *, stderr: int | None) -> subprocess.Popen[bytes]:
-    """Run one of our modules in a fresh process, whose `stdout` gives its answers, one JSON object a line.
-
-    stderr: as for `subprocess.Popen`.
+def command(module: str, arguments: Sequence[str]) -> list[str]:
+    """What runs one of our modules in a fresh interpreter.
 
     Raises:
-        OSError: no process can be started here.
+        OSError: there is no interpreter: this is a frozen program, or one that has Python inside.
     """
-    return subprocess.Popen(_command(module, arguments), stdout=subprocess.PIPE, stderr=stderr)  # noqa: S603
+    if not sys.executable or getattr(sys, "frozen", False):
+        raise OSError(f"a Python interpreter is needed for it, and sys.executable is {sys.executable!r}")
+    return [sys.executable, "-c", _RUN.format(path=sys.path, module=module), *arguments]
 
 
 class DependentProcess:
@@ -61,7 +61,7 @@ class DependentProcess:
             OSError: no process can be started here.
         """
         self._process = subprocess.Popen(  # noqa: S603 - our own module
-            _command(module, ()), stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, **_apart()
+            command(module, ()), stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, **_apart()
         )
         self.pid = self._process.pid
         self._stdin, self._stdout = cast(io.FileIO, self._process.stdin), cast(io.FileIO, self._process.stdout)
@@ -174,12 +174,6 @@ def end_with_owner(let_go: Callable[[], None], *, grace_seconds: float) -> None:
         os._exit(0)
 
     threading.Thread(target=watch, daemon=True, name="vidcls-owner").start()
-
-
-def _command(module: str, arguments: Sequence[str]) -> list[str]:
-    if not sys.executable or getattr(sys, "frozen", False):
-        raise OSError(f"a Python interpreter is needed for it, and sys.executable is {sys.executable!r}")
-    return [sys.executable, "-c", _RUN.format(path=sys.path, module=module), *arguments]
 
 
 def _make_fast(pipe: io.FileIO) -> None:
