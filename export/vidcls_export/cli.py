@@ -88,6 +88,7 @@ def main(checkpoint: str, output: Path, triton: Path | None, as_json: bool, **op
     # Else PyTorch's threads wait for each other in busy loops, and its latency beside ours would be a caricature
     # on a machine with other work. It is read when PyTorch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # see vidcls.runtime.onnxruntime_session
     with terminal.exit_codes(), _busy(f"exporting {checkpoint} ..."):
         report = _export(checkpoint, output, **options)
         if triton is not None:

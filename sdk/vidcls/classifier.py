@@ -214,7 +214,8 @@ class VideoClassifier:
             ...     len({record.window for record in records})
             4
 
-        A thread reads the source. Windows last as long as the model's clips, in seconds whatever the
+        A thread reads the source, a camera or live stream by means of a process of its own, so that a call that hangs
+        holds up nobody. Windows last as long as the model's clips, in seconds whatever the
         camera's rate, and hold the frames that `predict` would take from them. Where the model is
         slower than the camera, windows are dropped and counted, and the answers stay as fresh.
         A camera or network stream that is lost is opened again, with pauses that grow to 30 s; the
@@ -225,7 +226,7 @@ class VideoClassifier:
             pace: "realtime", or for files "fastest": every window, none dropped, with the same answers
                 each time.
             step_seconds: from one window's start to the next one's; by default half a window.
-            timeout_seconds: a network stream that cannot be opened, or is silent, for so long is lost.
+            timeout_seconds: a camera or live stream that cannot be opened, or gives no frame, for so long is lost.
             decoder: of a file, as for `predict`; cameras and live streams are read by OpenCV.
 
         Raises:

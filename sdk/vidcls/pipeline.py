@@ -21,6 +21,9 @@ from vidcls.runtime.session import Session
 from vidcls.video.reader import Decoder, EndlessError
 from vidcls.video.source import VideoSource, is_live
 
+# Of 19: threads that decode ahead give way to inference.
+NICENESS = 10
+
 
 def read_source(
     source: int | VideoSource, contract: Contract, *, views: int = 1, crops: int = 1, decoder: Decoder = "auto"
@@ -92,7 +95,7 @@ def predict_each(
     opened, for as long as it is read.
     """
     read = partial(_read_or_error, contract=contract, views=views, crops=crops, decoder=decoder, fetch=fetch)
-    with closing(map_ahead(read, videos, threads=usable_cpus())) as decoded:
+    with closing(map_ahead(read, videos, threads=usable_cpus(), niceness=NICENESS)) as decoded:
         for clips in decoded:
             yield clips if isinstance(clips, VideoError) else predict(clips)
 

@@ -9,14 +9,14 @@ a frame that makes a crop, but keeps the part's edges in float32, so that pixels
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image as PillowImage
 
+from vidcls.concurrency.prefetch import map_ahead
 from vidcls.contract import Image
 from vidcls.cpus import usable_cpus
 
@@ -122,15 +122,8 @@ def crop_frames(
     def crop(picture: Callable[[], npt.NDArray[np.uint8]]) -> npt.NDArray[np.uint8]:
         return crop_frame(picture(), image, crops=crops)
 
-    threads = min(usable_cpus(), CROP_THREADS)
-    cropping: deque[Future[npt.NDArray[np.uint8]]] = deque()
-    with ThreadPoolExecutor(threads, thread_name_prefix="vidcls-crop") as pool:
-        for picture in pictures:
-            if len(cropping) == threads:
-                yield cropping.popleft().result()
-            cropping.append(pool.submit(crop, picture))
-        while cropping:
-            yield cropping.popleft().result()
+    with closing(map_ahead(crop, pictures, threads=min(usable_cpus(), CROP_THREADS))) as cropped:
+        yield from cropped
 
 
 def normalise(frames: npt.NDArray[np.uint8], image: Image) -> npt.NDArray[np.float32]:

@@ -23,9 +23,10 @@ def doctor(device: str, as_json: bool) -> None:
 
     Exit code 1 if something that was asked for cannot work.
     """
-    from vidcls.diagnostics.doctor import examine
+    with terminal.exit_codes():
+        from vidcls.diagnostics.doctor import examine
 
-    report = examine(device=device)
+        report = examine(device=device)
     if as_json:
         terminal.print_json(report)
     else:

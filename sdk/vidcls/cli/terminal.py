@@ -6,10 +6,14 @@ import errno
 import io
 import json
 import logging
+import os
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import Any, TypeVar
 
 import click
@@ -18,10 +22,57 @@ from vidcls.errors import VidclsError
 
 T = TypeVar("T")
 
+# Signals that ask a process to end; Windows has no SIGHUP. The exit code is 128 and the signal's number.
+_ENDING = ("SIGTERM", "SIGHUP")
+INTERRUPTED = 130
+
 
 @contextmanager
 def exit_codes() -> Iterator[None]:
-    """Turn what the user can mend into one sentence: wrong usage exits with 2, all else with 1."""
+    """Turn what the user can mend into one sentence: wrong usage exits with 2, all else with 1.
+
+    What asks the process to end, a Ctrl-C or a SIGTERM, unwinds the block like an error, so that what it opened is
+    closed and its temporary files are removed; the exit code is then 130 or 143.
+    """
+    with _ended_by_signals():
+        try:
+            with _named_errors():
+                yield
+        except KeyboardInterrupt:
+            click.echo("\nAborted!", err=True)
+            raise SystemExit(INTERRUPTED) from None
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Let the first signal that asks the process to end raise SystemExit, in the main thread; others then wait."""
+    process = os.getpid()
+    kinds = [getattr(signal, name) for name in _ENDING if hasattr(signal, name)]
+
+    def end(kind: int, _: FrameType | None) -> None:
+        if os.getpid() != process:  # a child that was forked ends as it would without us
+            signal.signal(kind, signal.SIG_DFL)
+            os.kill(os.getpid(), kind)
+            return
+        for other in ours:
+            signal.signal(other, signal.SIG_IGN)
+        raise SystemExit(128 + kind)
+
+    # One that is ignored, as by nohup, or that another library handles, stays so.
+    is_main = threading.current_thread() is threading.main_thread()
+    ours = [kind for kind in kinds if is_main and signal.getsignal(kind) is signal.SIG_DFL]
+    for kind in ours:
+        signal.signal(kind, end)
+    try:
+        yield
+    finally:
+        for kind in ours:
+            if signal.getsignal(kind) is end:
+                signal.signal(kind, signal.SIG_DFL)
+
+
+@contextmanager
+def _named_errors() -> Iterator[None]:
     _show_log()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a name that stdout's encoding lacks is no reason to stop

@@ -23,8 +23,9 @@ _of_this_thread = _OfThisThread()
 
 @contextmanager
 def cancellable(is_cancelled: Callable[[], bool]) -> Iterator[None]:
-    """Let `raise_if_cancelled` ask this, in this thread and inside the context."""
-    before, _of_this_thread.is_cancelled = _of_this_thread.is_cancelled, is_cancelled
+    """Let `raise_if_cancelled` ask this, in this thread and inside the context; beside what it asks already."""
+    before = _of_this_thread.is_cancelled
+    _of_this_thread.is_cancelled = is_cancelled if before is None else lambda: before() or is_cancelled()
     try:
         yield
     finally:
@@ -40,3 +41,8 @@ def raise_if_cancelled() -> None:
     is_cancelled = _of_this_thread.is_cancelled
     if is_cancelled is not None and is_cancelled():
         raise CancelledError
+
+
+def is_cancellable() -> bool:
+    """Whether this thread's work is such that its owner can end it."""
+    return _of_this_thread.is_cancelled is not None

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from vidcls.concurrency import child_process
+from vidcls.concurrency.owned_process import end_with_owner, owned
 from vidcls.errors import VidclsError
 from vidcls.progress import Track, untracked
 
@@ -86,7 +87,7 @@ def benchmark(
     if runs < 1:
         raise ValueError(f"runs is {runs}, expected at least 1")
     arguments = [str(model), str(video), str(runs), decoder, device, engine, repr(time.time())]
-    with child_process.start("vidcls.diagnostics.benchmark", arguments, stderr=None) as process:
+    with owned("vidcls.diagnostics.benchmark", arguments, stderr=None) as process:
         messages = _messages(process)
         next(messages, None)  # the first prediction
         for label in _LOOPS:
@@ -110,6 +111,7 @@ def _messages(process: subprocess.Popen[bytes]) -> Iterator[dict[str, Any]]:
 def main(arguments: Sequence[str]) -> None:
     """Measure: send a message after each prediction, and last a Benchmark's fields, or an error."""
     model, video, runs, decoder, device, engine, started = arguments
+    end_with_owner()
     send = child_process.answers()
     try:
         result = _measure(

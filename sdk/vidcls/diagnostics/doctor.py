@@ -11,12 +11,13 @@ import os
 import platform
 import signal
 import subprocess
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import vidcls
 from vidcls import cpus
-from vidcls.concurrency import child_process
+from vidcls.concurrency.owned_process import owned
 
 
 def examine(*, device: str = "auto") -> dict[str, Any]:
@@ -112,20 +113,25 @@ def _cameras() -> list[dict[str, Any]]:
 
 def _in_children(subjects: dict[str, tuple[str, ...]]) -> dict[str, dict[str, Any]]:
     """What each check found, by its name; the checks of one subject share a child, subjects run side by side."""
-    children = {
-        subject: child_process.start("vidcls.diagnostics.checks", names, stderr=subprocess.PIPE)
-        for subject, names in subjects.items()
-    }
     found: dict[str, dict[str, Any]] = {}
-    for subject, process in children.items():
-        names = subjects[subject]
-        output, errors = process.communicate()
-        answers = [json.loads(line) for line in output.splitlines()]
-        found |= dict(zip(names, answers, strict=False))
-        if process.returncode != 0:
-            crashed = names[min(len(answers), len(names) - 1)]  # it may crash as it ends
-            what = subject if crashed in ("runtime", "video") else f"a tiny model on device '{crashed}'"
-            found[crashed] = {"problem": _crash(what, process.returncode, errors.decode("utf-8", "replace"))}
+    with ExitStack() as running:
+        children = {
+            subject: running.enter_context(owned("vidcls.diagnostics.checks", names, stderr=subprocess.PIPE))
+            for subject, names in subjects.items()
+        }
+        for subject, process in children.items():
+            found |= _answers(subject, subjects[subject], process)
+    return found
+
+
+def _answers(subject: str, names: tuple[str, ...], process: subprocess.Popen[bytes]) -> dict[str, dict[str, Any]]:
+    output, errors = process.communicate()
+    answers = [json.loads(line) for line in output.splitlines()]
+    found = dict(zip(names, answers, strict=False))
+    if process.returncode != 0:
+        crashed = names[min(len(answers), len(names) - 1)]  # it may crash as it ends
+        what = subject if crashed in ("runtime", "video") else f"a tiny model on device '{crashed}'"
+        found[crashed] = {"problem": _crash(what, process.returncode, errors.decode("utf-8", "replace"))}
     return found
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vidcls.clips import SampledClips
+from vidcls.concurrency.cancellation import CancelledError, cancellable, raise_if_cancelled
 from vidcls.concurrency.prefetch import map_ahead
 from vidcls.contract import Contract
 from vidcls.prediction import Prediction
@@ -50,7 +51,11 @@ class FileWindows:
             # Closed by whoever iterates, since that may be another thread, which must not lose the file while it reads.
             self._open = opened.pop_all()
 
-    def __iter__(self) -> Iterator[Window]:
+    def close(self) -> None:
+        """Let go of the file, where nobody has read it to its end."""
+        self._open.close()
+
+    def __iter__(self) -> Generator[Window, None, None]:
         with self._open:
             yield from self._windows()
 
@@ -114,19 +119,28 @@ class FileSource:
         return self._windows.duration
 
     def stop(self) -> None:
-        """Let the next record be none."""
+        """End the iteration, also one that is waiting for a frame, in 0.1 s."""
         self._stopping = True
 
     def close(self) -> None:
-        """The thread ends with `records`."""
+        """Let go of the file. The thread has ended with `records`: after one frame, and 0.1 s."""
+        self._windows.close()
+
+    def _next(self, decoded: Generator[Window | None, None, None]) -> Window | None:
+        try:
+            with cancellable(lambda: self._stopping):
+                raise_if_cancelled()
+                return next(decoded)
+        except CancelledError:
+            if not self._stopping:
+                raise
+            return None
 
     def records(self, classify: Callable[[SampledClips], Prediction]) -> Generator[Record, None, None]:
         """Ends with the file, or when stopped."""
         windows = iter(self._windows)
         with closing(map_ahead(lambda _: next(windows, None), itertools.repeat(None), threads=1)) as decoded:
-            for window in decoded:
-                if window is None or self._stopping:
-                    return
+            while (window := self._next(decoded)) is not None:
                 self.picture = window.picture
                 yield Record(
                     prediction=classify(window.as_clips()),

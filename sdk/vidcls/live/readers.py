@@ -5,16 +5,15 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
 
-import cv2
-
+from vidcls.concurrency.cancellation import raise_if_cancelled
 from vidcls.errors import VideoError
+from vidcls.live.camera import Camera
 from vidcls.live.capture import POLL_SECONDS, Capture, Reader
-from vidcls.video.protocol import Frame
+from vidcls.video.opencv import VERSION
 from vidcls.video.reader import Decoder, VideoReader, open_video
-from vidcls.video.source import VideoSource, cannot_be_opened, openable, source_name
+from vidcls.video.source import VideoSource
 from vidcls.video.versions import check_version
 
 # Seconds to wait before a lost source is tried again: doubled after every failure, up to the last.
@@ -23,9 +22,6 @@ LAST_RETRY_SECONDS = 30.0
 
 # A file whose decoding falls behind its own pace by more than this is played later, not faster.
 LATE_SECONDS = 0.2
-
-# For how long frames may be taken for such that waited while the stream was opened.
-AT_ONCE_SECONDS = 2.0
 
 _logger = logging.getLogger("vidcls")
 
@@ -63,7 +59,7 @@ def _play(reader: VideoReader, capture: Capture) -> None:
             capture.begin(captured=zero)
         if not _sleep(until=zero + at, capture=capture):
             return
-        capture.add(at, picture())
+        capture.add(at, picture(), dropped=0)
     if _sleep(until=zero + frame_index.duration, capture=capture):
         capture.end(duration=frame_index.duration)
 
@@ -71,98 +67,65 @@ def _play(reader: VideoReader, capture: Capture) -> None:
 def read_live(source: int | str, *, timeout_seconds: float) -> Reader:
     """Read a camera or a network stream, and open it again whenever it is lost, until told to stop.
 
-    A frame's time is when it arrived.
+    A frame's time is when it arrived. Opening it the first time takes at most `timeout_seconds`, and the start of a
+    process; a source that gives no frame for so long is lost. Stopping takes at most 1.5 s.
 
     Raises:
         VideoError: it cannot be opened the first time.
         DependencyError: this OpenCV decodes other pixels than models are trained with.
     """
-    check_version("opencv", cv2.__version__)
-    name = source_name(source)
-    source = source if isinstance(source, int) else openable(source)
-    first = _open(source, timeout_seconds=timeout_seconds)
-    if first is None:
-        if isinstance(source, int):
-            raise VideoError(name, "cannot be opened; check it is plugged in and not in use")
-        raise VideoError(name, cannot_be_opened(source))
+    check_version("opencv", VERSION)
+    camera = Camera(source, timeout_seconds=timeout_seconds)
+    camera.open(is_cancelled=_is_cancelled)
 
     def read(capture: Capture) -> None:
-        opened: cv2.VideoCapture | None = first
         zero = newest = math.nan
-        while opened is not None:
+        is_open = True
+        while is_open:
             try:
-                for arrived, picture in _arrivals(opened, capture):
+                for arrival in camera.frames(is_cancelled=capture.is_stopping):
                     if math.isnan(zero):
-                        zero = arrived
+                        zero = arrival.at
                         capture.begin(captured=zero)
                     elif not capture.connected:
-                        _logger.warning("%s: there again, %.1f s without a picture", name, arrived - newest)
-                        capture.begin_again(arrived - zero)
+                        _logger.warning("%s: there again, %.1f s without a picture", camera.name, arrival.at - newest)
+                        capture.begin_again(arrival.at - zero)
                     capture.connected = True
-                    capture.add(arrived - zero, picture)
-                    newest = arrived
+                    capture.add(arrival.at - zero, arrival.picture, dropped=arrival.dropped)
+                    newest = arrival.at
             finally:
-                opened.release()
-            if capture.stopping:
+                camera.close()
+            if capture.is_stopping():
                 return
             if capture.connected:
-                _logger.warning("%s: lost; trying to open it again", name)
+                why = f" ({camera.failure})" if camera.failure else ""
+                _logger.warning("%s: lost%s; trying to open it again", camera.name, why)
             capture.connected = False
-            opened = _open_again(source, capture, timeout_seconds=timeout_seconds)
+            is_open = _open_again(camera, capture)
 
     return read
 
 
-def _arrivals(opened: cv2.VideoCapture, capture: Capture) -> Iterator[tuple[float, Frame]]:
-    """(monotonic seconds, uint8 RGB [H, W, 3]) of every frame, until the source is lost or shall stop.
-
-    Frames that came in while a network stream was being opened are handed out all at once; they are passed
-    over, since by their arrival they would lie at one moment. They show by coming at more than four times
-    the pace that their own pts state.
-    """
-    first = arrived = pts = math.nan
-    at_once = True
-    while not capture.stopping and opened.grab():
-        before, arrived = arrived, time.monotonic()
-        if at_once:
-            first = arrived if math.isnan(first) else first
-            earlier, pts = pts, opened.get(cv2.CAP_PROP_POS_MSEC) / 1000
-            # NaN, and so at once, for the first frame.
-            at_once = not arrived - before >= (pts - earlier) / 4 and arrived - first < AT_ONCE_SECONDS
-        if not at_once:
-            decoded, bgr = opened.retrieve()
-            if decoded:
-                yield arrived, cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)  # type: ignore[misc]
+def _is_cancelled() -> bool:
+    """Never, where it is not CancelledError: for work in a thread that has an owner of its own."""
+    raise_if_cancelled()
+    return False
 
 
-def _open(source: int | str, *, timeout_seconds: float) -> cv2.VideoCapture | None:
-    if isinstance(source, int):
-        opened = cv2.VideoCapture(source)
-    else:
-        milliseconds = round(timeout_seconds * 1000)
-        limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, milliseconds, cv2.CAP_PROP_READ_TIMEOUT_MSEC, milliseconds]
-        opened = cv2.VideoCapture(source, cv2.CAP_FFMPEG, limits)
-        opened.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
-    if opened.isOpened():
-        return opened
-    opened.release()
-    return None
-
-
-def _open_again(source: int | str, capture: Capture, *, timeout_seconds: float) -> cv2.VideoCapture | None:
-    """The source, as soon as it can be opened; None where the capture shall stop."""
+def _open_again(camera: Camera, capture: Capture) -> bool:
+    """Open it as soon as that can be done; False where the capture shall stop."""
     wait = FIRST_RETRY_SECONDS
     while _sleep(until=time.monotonic() + wait, capture=capture):
-        opened = _open(source, timeout_seconds=timeout_seconds)
-        if opened is not None:
-            return opened
-        wait = min(2 * wait, LAST_RETRY_SECONDS)
-    return None
+        try:
+            return camera.open(is_cancelled=capture.is_stopping)
+        except VideoError:  # which was said when it was lost
+            wait = min(2 * wait, LAST_RETRY_SECONDS)
+    return False
 
 
 def _sleep(*, until: float, capture: Capture) -> bool:
     """Sleep until that monotonic second; False as soon as the capture shall stop."""
-    while not capture.stopping:
+    while not capture.is_stopping():
         left = until - time.monotonic()
         if left <= 0:
             return True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+import time
 
 from vidcls.clips import SampledClips
 from vidcls.contract import Contract
@@ -24,12 +24,9 @@ def capture_clip(source: int | str, contract: Contract) -> SampledClips:
     clip_seconds = contract.sampling.clip_seconds
     capture = Capture(read_live(source, timeout_seconds=TIMEOUT_SECONDS), contract, step_seconds=clip_seconds)
     seconds = clip_seconds + TIMEOUT_SECONDS
-    limit = threading.Timer(seconds, capture.stop)
-    limit.start()
     try:
-        captured = capture.next_window()
+        captured = capture.next_window(until=time.monotonic() + seconds)
     finally:
-        limit.cancel()
         capture.close()
     if captured is None:
         raise VideoError(source_name(source), f"no clip of {clip_seconds:.2f} s came in {seconds:.0f} s")

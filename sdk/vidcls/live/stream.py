@@ -29,8 +29,9 @@ Classify: TypeAlias = Callable[[SampledClips], Prediction]
 class Stream(Iterator[Record]):
     """An iterator of records, to be used in one `with` and by one thread.
 
-    `with` frees the camera however the block is left; so does the end of the iteration. `stop` may be
-    called from anywhere, also from a signal handler.
+    `with` frees the camera however the block is left; so do the end of the iteration and the end of the program.
+    `stop` may be called from anywhere, also from a signal handler. After `os.fork` it belongs to the parent process:
+    in the child, iterating raises RuntimeError, and closing does nothing.
     """
 
     def __init__(self, source: LiveSource | FileSource, classify: Classify) -> None:
@@ -69,11 +70,15 @@ class Stream(Iterator[Record]):
         return self._source.picture
 
     def stop(self) -> None:
-        """Make the iteration end; may be called by any thread, and by a signal handler."""
+        """Make the iteration end, soon after this has returned; for any thread, and for a signal handler."""
         self._source.stop()
 
     def close(self) -> None:
-        """Stop, and wait until threads have ended and the camera is free."""
+        """Stop, and wait until threads have ended and the source is free.
+
+        A camera or a live stream takes at most 2 seconds, whatever its driver or server does; a file, one frame's
+        decoding and 0.2 s.
+        """
         self._source.stop()
         self._records.close()
         self._source.close()

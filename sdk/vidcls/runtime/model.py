@@ -7,6 +7,7 @@ from typing import get_args
 
 from vidcls.contract import METADATA_KEY, ModelContract, from_json
 from vidcls.errors import DeviceError, ModelError
+from vidcls.runtime.inherited import ProcessSession
 from vidcls.runtime.onnx_file import read_metadata
 from vidcls.runtime.onnxruntime_session import OnnxRuntimeSession
 from vidcls.runtime.openvino_session import OpenVinoSession
@@ -27,7 +28,7 @@ def open_model(path: Path, *, device: Device, engine: Engine) -> tuple[Session, 
     contract = read_contract(path)
     session = _open_session(path, contract, device=device, engine=engine)
     _check_graph(path, contract, session)
-    return session, contract
+    return ProcessSession(session), contract
 
 
 def read_contract(path: Path) -> ModelContract:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections import Counter
 from pathlib import Path
@@ -133,6 +134,8 @@ def import_onnxruntime() -> ModuleType:
     Raises:
         DependencyError: it is not installed, or cannot be imported.
     """
+    # Its wheels from 1.32 on else send what they measure to Microsoft, and leave a file among the temporary ones.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
         import onnxruntime  # noqa: PLC0415 - only when a model is opened
     except ImportError as error:

@@ -5,6 +5,7 @@ OpenVINO reads the file that onnxruntime reads, the fused attention included, an
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -23,6 +24,9 @@ _SETTINGS = {
     # Pinned threads of two open models would wait for the same CPUs.
     "ENABLE_CPU_PINNING": False,
 }
+
+# The process that loaded OpenVINO, or a parent of this one that did.
+_loaded_in: dict[str, int] = {}
 
 
 class OpenVinoSession:
@@ -85,7 +89,14 @@ def import_openvino() -> ModuleType:
 
     Raises:
         DependencyError: it is not installed, or cannot be imported.
+        RuntimeError: it was loaded before this process was forked, in which it would hang or crash.
     """
+    _loaded_in.setdefault("process", os.getpid())
+    if _loaded_in["process"] != os.getpid():
+        raise RuntimeError(
+            "OpenVINO was loaded before this process was forked, and cannot be used in it; start the process by "
+            "multiprocessing's 'spawn', or take engine 'onnxruntime'"
+        )
     try:
         import openvino.frontend  # noqa: PLC0415 - only when it is asked for
     except ImportError as error:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import math
 import os
 from collections.abc import Collection
 from functools import partial
 from typing import BinaryIO
 
+from vidcls.concurrency.cancellation import raise_if_cancelled
 from vidcls.errors import DependencyError, VideoError
 from vidcls.video.frame_index import REORDERED_PACKETS, Packet
+from vidcls.video.http_file import HttpFile, close_http, opened_for_reading
 from vidcls.video.packet_contents import MPEG4_FRAME
 from vidcls.video.picture_size import HEADER_BYTES, PictureSizes
 from vidcls.video.protocol import Frame, Picture
@@ -78,6 +81,7 @@ class OpenCVVideo:
         self.opened_bytes = bytes_of(self.source)
         self.has_pts = not look_inside(self.source, _is_avi)
         self._packet_capture = cv2.VideoCapture()
+        self._opened: list[str | io.BufferedIOBase] = []
         self._rewind()
         self.average_rate = _positive(self._capture.get(cv2.CAP_PROP_FPS))
         stated_frames = _positive(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
@@ -171,12 +175,15 @@ class OpenCVVideo:
         """Let go of the file."""
         self._capture.release()
         self._packet_capture.release()
+        for opened in self._opened:
+            close_http(opened)
 
     def _read_packets(self, *, end: float | None) -> list[Packet]:
         capture = self._packet_capture
         found: list[Packet] = []
         beyond = 0
         while beyond < REORDERED_PACKETS and capture.grab():
+            raise_if_cancelled()
             seconds = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
             found.append(Packet(seconds, capture.get(cv2.CAP_PROP_LRF_HAS_KEY_FRAME) > 0))
             beyond = beyond + 1 if end is not None and seconds > end else 0
@@ -195,6 +202,7 @@ class OpenCVVideo:
             raise needs_pyav(self.name, "the size of its pictures changes midway, which OpenCV does not show")
 
     def _decode(self) -> float | None:
+        raise_if_cancelled()
         if not self._capture.grab():
             return None
         pts = float(self._capture.get(cv2.CAP_PROP_POS_MSEC)) / 1000
@@ -211,6 +219,7 @@ class OpenCVVideo:
         capture = self._open([cv2.CAP_PROP_FORMAT, -1])
         decoded: list[float] = []
         while capture.grab():
+            raise_if_cancelled()
             frames = bytes(capture.retrieve()[1]).count(MPEG4_FRAME)
             if frames != 1:
                 return 0.0
@@ -237,16 +246,19 @@ class OpenCVVideo:
             raise
 
     def _open(self, options: list[int]) -> cv2.VideoCapture:
-        if isinstance(self.source, str) and is_url(self.source):
+        opened = opened_for_reading(self.source, name=self.name, open_seconds=self._timeout_seconds)
+        if isinstance(opened, HttpFile) and not opened.seekable():  # OpenCV moves about in every file
+            opened.close()
+            opened = self.source
+        self._opened.append(opened)
+        if isinstance(opened, str) and is_url(opened):
             options = [
                 *options,
                 *(cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, round(self._timeout_seconds * 1000)),
                 *(cv2.CAP_PROP_READ_TIMEOUT_MSEC, READ_SECONDS * 1000),
             ]
-        if not isinstance(self.source, str):
-            self.source.seek(0)
         # Only the FFmpeg backend: the others number, time and turn frames by rules of their own.
-        capture = cv2.VideoCapture(self.source, cv2.CAP_FFMPEG, options)  # type: ignore[arg-type]
+        capture = cv2.VideoCapture(opened, cv2.CAP_FFMPEG, options)  # type: ignore[arg-type]
         if not capture.isOpened():
             capture.release()
             raise VideoError(self.name, cannot_be_opened(self.source))

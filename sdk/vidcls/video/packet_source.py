@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from typing import Any, Literal, TypeAlias
 
+from vidcls.concurrency.cancellation import raise_if_cancelled
 from vidcls.video.frame_index import PTS_TOLERANCE_SECONDS, REORDERED_PACKETS, Packet
 from vidcls.video.packet_contents import are_whole, shown_packets
 from vidcls.video.packet_store import PacketStore, time_of
@@ -120,6 +121,7 @@ class PacketSource:
         """The film's packets from here on, up to the end or to damage."""
         try:
             for packet in self._container.demux(self._stream):
+                raise_if_cancelled()
                 if packet.size:
                     packet.pts = packet.dts if self._clock == "dts" else packet.pts
                     yield packet

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import threading
 from collections import deque
@@ -12,10 +13,12 @@ from typing import Any
 import cv2
 import numpy as np
 
-from vidcls.cpus import usable_cpus
+from vidcls.concurrency.cancellation import raise_if_cancelled
+from vidcls.cpus import decoding_threads
 from vidcls.errors import DependencyError, VideoError
 from vidcls.video.film import choose_film, is_first
 from vidcls.video.frame_index import PTS_TOLERANCE_SECONDS, Packet
+from vidcls.video.http_file import close_http, opened_for_reading
 from vidcls.video.packet_source import NOTHING, Clock, PacketSource
 from vidcls.video.protocol import Frame, Picture
 from vidcls.video.protocols import protocol_whitelist
@@ -68,6 +71,7 @@ class PyAVVideo:
     _stream: Any
     _codec: Any
     _packets: PacketSource
+    _opened: str | io.BufferedIOBase = ""
     seek_frames = 2  # a decoder that is emptied gives its first frame a little later
 
     def __init__(self, source: VideoSource, *, timeout_seconds: float = OPEN_SECONDS) -> None:
@@ -189,15 +193,16 @@ class PyAVVideo:
         self._frame = None
         self._packets.close()
         self._container.close()
+        close_http(self._opened)
         # Its threads end with it, and not when memory is next tidied.
         self._codec = self._stream = None
 
     def _open(self) -> None:
-        if not isinstance(self.source, str):
-            self.source.seek(0)
+        close_http(self._opened)
+        self._opened = opened_for_reading(self.source, name=self.name, open_seconds=self._timeout_seconds)
         try:
             self._container = av.open(
-                self.source,
+                self._opened,
                 timeout=(self._timeout_seconds, READ_SECONDS),
                 metadata_errors="replace",
                 options={"protocol_whitelist": protocol_whitelist(self.source)},
@@ -248,6 +253,7 @@ class PyAVVideo:
     def _fill(self, count: int) -> bool:
         """Decode until `count` frames are ready, or all; whether one is."""
         while len(self._ready) < count and self._feed is not NOTHING:
+            raise_if_cancelled()
             packet = next(self._feed, None)
             try:
                 if packet is None:
@@ -264,15 +270,6 @@ class PyAVVideo:
         if skips != self._skips:
             self._codec.skip_frame = "NONREF" if skips else "DEFAULT"
             self._skips = skips
-
-
-def decoding_threads() -> int:
-    """Threads that decode one video.
-
-    Frames are converted and resized in other threads, which keep a second CPU busy: measured on two CPUs, one is
-    as fast as two, and leaves more for other videos. Few codecs gain from more than four.
-    """
-    return min(4, max(1, usable_cpus() // 2))
 
 
 def film_is_first(source: VideoSource) -> bool:

@@ -8,12 +8,15 @@ Frames are numbered in the order the decoder hands them out, which is the order 
 
 from __future__ import annotations
 
+import io
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Generic, TypeVar
 
+from vidcls.concurrency.prefetch import in_thread
 from vidcls.errors import VideoError
 from vidcls.sampling import View, sample_views
 from vidcls.video.completeness import Completeness
@@ -32,9 +35,11 @@ from vidcls.video.opening import EndlessError as EndlessError  # noqa: PLC0414
 from vidcls.video.opening import default_decoder as default_decoder  # noqa: PLC0414
 from vidcls.video.opening import open_decoder
 from vidcls.video.protocol import Frame, Picture, Video
+from vidcls.video.protocols import is_remote
 from vidcls.video.source import OPEN_SECONDS, VideoSource
 
 Taken = TypeVar("Taken")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,14 +59,15 @@ class VideoReader:
     """
 
     def __init__(self, video: Video, source: VideoSource) -> None:
-        self.video, self._source = video, source
+        self.video, self._source, self._process = video, source, os.getpid()
         self.name = video.name
         self._completeness = Completeness(video)
 
     @cached_property
     def index(self) -> FrameIndex:
         """Which frames the video has, and when, as its packets say; all of them, and nothing is decoded."""
-        predicted = predict_index(self.video)
+        self._check_process()
+        predicted = _broken_off_by_signals(self._source, lambda: predict_index(self.video))
         self._completeness.check(predicted)
         return predicted
 
@@ -91,6 +97,18 @@ class VideoReader:
             VideoError: less than 2 % of the video can be decoded, or other frames come out each time.
         """
 
+        self._check_process()
+        read = partial(self._read_views, take, frames=frames, clip_seconds=clip_seconds, views=views)
+        return _broken_off_by_signals(self._source, read)
+
+    def _read_views(
+        self,
+        take: Callable[[Sequence[int], Iterator[Picture]], Taken],
+        *,
+        frames: int,
+        clip_seconds: float,
+        views: int,
+    ) -> ReadViews[Taken]:
         def read(frame_index: FrameIndex) -> ReadViews[Taken]:
             sampled = sample_views(
                 frame_index.times,
@@ -124,6 +142,7 @@ class VideoReader:
         Yields:
             (the frame index that counts, a frame's number in it, the frame).
         """
+        self._check_process()
         frame_index = self.index
         try:
             yield from self._read_along(frame_index, choose(frame_index))
@@ -139,10 +158,17 @@ class VideoReader:
     def scan(self) -> FrameIndex:
         """Which frames the video has, and when, found by decoding all of them."""
         self.index  # noqa: B018 - what there should be, to compare with
-        found = scan(self.video)
+        found = _broken_off_by_signals(self._source, lambda: scan(self.video))
         self._completeness.check(found)
         self._completeness.check_end()
         return found
+
+    def _check_process(self) -> None:
+        if self._process != os.getpid():
+            # Its decoder's threads are not here, and its place in the file is the parent's too.
+            raise RuntimeError(
+                f"{self.name}: was opened before this process was forked, and is its parent's; open it in this process"
+            )
 
     def _read_along(self, frame_index: FrameIndex, wanted: Sequence[int]) -> Iterator[tuple[FrameIndex, int, Picture]]:
         if not wanted:
@@ -182,11 +208,23 @@ def open_video(
         EndlessError: a VideoError; a URL of something that states no length and does not end.
         DependencyError: "pyav" without PyAV.
     """
-    video = open_decoder(source, decoder=decoder, timeout_seconds=timeout_seconds)
+    opening = partial(open_decoder, source, decoder=decoder, timeout_seconds=timeout_seconds)
+    video = _broken_off_by_signals(source, opening)
     try:
         yield VideoReader(video, source)
     finally:
         video.close()
+
+
+def _broken_off_by_signals(source: VideoSource, work: Callable[[], Result]) -> Result:
+    """What `work` gives, which reads `source`, and which a signal can break off.
+
+    A file needs nothing for that. A server or a file object, read by a decoder through Python code, is read in another
+    thread: signals come in the main thread, and what their handlers raise may not come up inside a decoder.
+    """
+    if isinstance(source, io.BufferedIOBase) or (isinstance(source, str) and is_remote(source)):
+        return in_thread(work)
+    return work()
 
 
 def read_times(source: VideoSource, *, decoder: Decoder = "auto") -> list[float]:

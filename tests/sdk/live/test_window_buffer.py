@@ -1,0 +1,158 @@
+"""The frames that a window buffer keeps and the windows it gives, frame by frame: no camera, no thread, no clock."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from generated import painted_frame, painted_number
+from vidcls import VideoClassifier
+from vidcls.contract import ModelContract
+from vidcls.live.window_buffer import CapturedWindow, WindowBuffer
+from vidcls.preprocessing import crop_frame
+
+STEP, CLIP, FRAMES = 0.4, 0.8, 4
+
+
+@pytest.fixture(scope="module")
+def contract(model: Path) -> ModelContract:
+    contract = VideoClassifier(model, device="cpu").contract
+    assert (contract.sampling.clip_seconds, contract.sampling.frames) == (CLIP, FRAMES)
+    return contract
+
+
+class Buffer(WindowBuffer):
+    """One that crops what it is shown."""
+
+    def __init__(self, contract: ModelContract, *, step_seconds: float = STEP) -> None:
+        super().__init__(contract, step_seconds=step_seconds)
+        self._image = contract.image
+
+    def show(self, at: float, number: int) -> None:
+        self.add(at, picture(number), crop=crop_frame(picture(number), self._image, crops=1)[0])
+
+
+def picture(number: int) -> np.ndarray:
+    return painted_frame(number % 256, width=32, height=32)
+
+
+def check_against_the_rule(captured: CapturedWindow, times: list[float]) -> None:
+    """The window's frames are those that the sampling rule takes of all frames, not only of those kept."""
+    begin, end = captured.window.start - 0.001, captured.window.start + CLIP - 0.001
+    inside = [index for index, at in enumerate(times) if begin <= at < end]
+    expected = [inside[j * (len(inside) - 1) // (FRAMES - 1)] for j in range(FRAMES)]
+    np.testing.assert_array_equal(captured.window.timestamps, [times[index] for index in expected])
+    for index, frame in zip(expected, captured.window.frames, strict=True):
+        assert painted_number(np.asarray(frame)) == index % 256
+
+
+@pytest.mark.parametrize("rate", [7.5, 10, 15, 29.97, 60])
+def test_windows_follow_the_rule_at_any_rate_and_none_is_lost_to_a_fast_consumer(
+    rate: float, contract: ModelContract
+) -> None:
+    buffer = Buffer(contract)
+    times = [number / rate for number in range(int(6 * rate))]
+    caught = []
+    for number, at in enumerate(times):
+        buffer.show(at, number)
+        if (captured := buffer.take()) is not None:
+            caught.append(captured)
+            check_against_the_rule(captured, times)
+            assert painted_number(captured.window.picture) == number % 256
+            assert captured.captured == pytest.approx(captured.window.end)
+    np.testing.assert_allclose([captured.window.start for captured in caught], STEP * np.arange(len(caught)), atol=1e-9)
+    assert len(caught) >= 12
+    assert all(
+        (captured.dropped_frames, captured.dropped_windows, captured.gap_seconds) == (0, 0, 0) for captured in caught
+    )
+
+
+@pytest.mark.parametrize("step", [0.05, 0.4, 0.8, 1.7])
+def test_irregular_times_and_slow_consumers_lose_windows_but_never_count_wrong(
+    step: float, contract: ModelContract
+) -> None:
+    random = np.random.default_rng(3)
+    times = np.cumsum(random.choice([0.005, 0.03, 0.05, 0.3, 1.5], p=[0.2, 0.4, 0.3, 0.07, 0.03], size=600)).tolist()
+    times = [at - times[0] for at in times]
+    buffer = Buffer(contract, step_seconds=step)
+    previous_end, dropped = step * -1 + CLIP, 0
+    for number, at in enumerate(times):
+        buffer.show(at, number)
+        assert len(buffer) <= 400  # all of 0.8 + 2 * 1.7 s at 5 ms would be more than there are here
+        if random.random() < 0.05 and (captured := buffer.take()) is not None:
+            if any(captured.window.start - 0.001 <= each < captured.window.end - 0.001 for each in times):
+                check_against_the_rule(captured, times)
+            # The newest complete window that has a frame of its own.
+            assert captured.window.end - 0.001 <= at
+            new = sum(captured.window.end - step - 0.001 <= each < captured.window.end - 0.001 for each in times)
+            since = sum(previous_end - 0.001 <= each < captured.window.end - 0.001 for each in times)
+            assert new > 0
+            assert captured.dropped_frames == since - new
+            assert (captured.dropped_windows == 0) == (captured.dropped_frames == 0)
+            previous_end = captured.window.end
+            dropped += captured.dropped_frames
+    assert dropped > 100
+
+
+def test_what_is_kept_does_not_grow_while_nobody_asks(contract: ModelContract) -> None:
+    buffer = Buffer(contract)
+    for number in range(3000):
+        buffer.show(number / 30, number)
+        assert len(buffer) <= (CLIP + 2 * STEP) * 30 + 2
+    captured = buffer.take()
+    assert captured is not None
+    # 99.97 s: windows end at 0.8, 1.2 ... 99.6 s; all but the last were dropped.
+    assert captured.window.end == pytest.approx(99.6)
+    assert (captured.dropped_windows, captured.dropped_frames) == (247, 247 * 12)
+
+
+def test_no_window_spans_a_gap_and_windows_count_anew_after_it(contract: ModelContract) -> None:
+    buffer = Buffer(contract)
+    times = [number / 20 for number in range(30)]  # up to 1.45 s
+    for number, at in enumerate(times):
+        buffer.show(at, number)
+    buffer.begin_again(7.13)
+    after = [7.13 + number / 20 for number in range(40)]
+    caught = []
+    for number, at in enumerate(after):
+        buffer.show(at, number)
+        if (captured := buffer.take()) is not None:
+            caught.append(captured)
+            check_against_the_rule(captured, after)
+    assert [captured.window.start for captured in caught] == pytest.approx([7.13, 7.53, 7.93])
+    assert [captured.gap_seconds for captured in caught] == pytest.approx([7.13 - 1.45, 0, 0])
+    assert [captured.dropped_windows for captured in caught] == [2, 0, 0]  # complete before the gap, never asked for
+
+
+@pytest.mark.parametrize(
+    ("frames", "starts"),
+    [(1, [0]), (10, [0]), (16, [0]), (17, [0, 0.05]), (24, [0, 0.4]), (29, [0, 0.4, 0.65]), (31, [0, 0.4, 0.75])],
+)
+def test_the_last_window_ends_with_the_file(frames: int, starts: list[float], contract: ModelContract) -> None:
+    buffer = Buffer(contract)
+    times = [number / 20 for number in range(frames)]
+    caught = []
+    for number, at in enumerate(times):
+        buffer.show(at, number)
+        if (captured := buffer.take()) is not None:
+            caught.append(captured)
+    buffer.end(duration=frames / 20 if frames > 1 else 0.0)
+    while (captured := buffer.take()) is not None:
+        caught.append(captured)
+    assert [captured.window.start for captured in caught] == pytest.approx(starts)
+    for captured in caught:
+        check_against_the_rule(captured, times)
+        assert captured.captured == pytest.approx(min(captured.window.end, frames / 20 if frames > 1 else 0))
+
+
+def test_frames_that_could_not_be_kept_are_counted_with_the_next_window(contract: ModelContract) -> None:
+    buffer = Buffer(contract)
+    counts = []
+    for number in range(60):
+        buffer.lose(2 if number in (3, 30) else 0)
+        buffer.show(number / 20, number)
+        if (captured := buffer.take()) is not None:
+            counts.append((captured.dropped_frames, captured.dropped_windows))
+    assert counts == [(2, 0), (0, 0), (2, 0), (0, 0), (0, 0), (0, 0)]
