@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from vidcls import pipeline, selftest
 from vidcls.clips import SampledClips, check_views, crop_clip
+from vidcls.concurrency.daemons import call_of_the_program
 from vidcls.contract import ModelContract
 from vidcls.errors import VideoError
 from vidcls.live.stream import Pace, Stream, open_stream
@@ -53,7 +54,8 @@ class VideoClassifier:
             DependencyError: the engine is not installed.
         """
         self._path = Path(model)
-        self._session, self._contract = open_model(self._path, device=device, engine=engine)
+        with call_of_the_program():
+            self._session, self._contract = open_model(self._path, device=device, engine=engine)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -130,8 +132,9 @@ class VideoClassifier:
             ModelError: the model does not answer with finite numbers.
             ValueError: views or crops is out of range, or crops=3 on a model that stretches.
         """
-        clips = pipeline.read_source(video, self._contract, views=views, crops=crops, decoder=decoder)
-        return self.predict_clips(clips)
+        with call_of_the_program():
+            clips = pipeline.read_source(video, self._contract, views=views, crops=crops, decoder=decoder)
+            return self.predict_clips(clips)
 
     def predict_clips(self, clips: SampledClips) -> Prediction:
         """Classify clips that are decoded and cropped already: what `predict` does second.
@@ -146,7 +149,8 @@ class VideoClassifier:
         Raises:
             ModelError: the model does not answer with finite numbers.
         """
-        return pipeline.predict_clips(self._session, self._contract, clips)
+        with call_of_the_program():
+            return pipeline.predict_clips(self._session, self._contract, clips)
 
     def predict_frames(self, frames: npt.NDArray[np.uint8]) -> Prediction:
         """Classify exactly these frames.
@@ -165,7 +169,8 @@ class VideoClassifier:
             TypeError: not a uint8 array.
             ValueError: of another shape.
         """
-        return self.predict_clips(crop_clip(frames, self._contract))
+        with call_of_the_program():
+            return self.predict_clips(crop_clip(frames, self._contract))
 
     def predict_many(
         self, videos: Iterable[int | VideoSource], *, views: int = 1, crops: int = 1, decoder: Decoder = "auto"
@@ -234,15 +239,16 @@ class VideoClassifier:
             ModelError: while iterating, the model does not answer with finite numbers.
             ValueError: an argument is out of its range.
         """
-        return open_stream(
-            source,
-            self._contract,
-            self.predict_clips,
-            pace=pace,
-            step_seconds=step_seconds,
-            timeout_seconds=timeout_seconds,
-            decoder=decoder,
-        )
+        with call_of_the_program():
+            return open_stream(
+                source,
+                self._contract,
+                self.predict_clips,
+                pace=pace,
+                step_seconds=step_seconds,
+                timeout_seconds=timeout_seconds,
+                decoder=decoder,
+            )
 
     def timeline(
         self, video: VideoSource, *, change_odds: float = CHANGE_ODDS, decoder: Decoder = "auto"
@@ -282,9 +288,10 @@ class VideoClassifier:
             >>> VideoClassifier("model.onnx").verify().ok
             True
         """
-        return selftest.verify(
-            self._path, self._contract, self._frame_logits, device=self.device, decoders=check_decoders()
-        )
+        with call_of_the_program():
+            return selftest.verify(
+                self._path, self._contract, self._frame_logits, device=self.device, decoders=check_decoders()
+            )
 
     def _frame_logits(self, frames: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         return self.predict_frames(frames).logits

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from exits.harness import Way
 from exits.servers import stuck_server
 from generated import write_checkpoint, write_clip, write_model
 
@@ -16,8 +17,8 @@ DAMAGE_BYTES = 2000
 
 
 @contextmanager
-def made_files(folder: Path) -> Iterator[dict[str, str]]:
-    """model, checkpoint: tiny. clip: 2 s. long, damaged: minutes. whole, stalls, drips, silent: URLs of the clip."""
+def made_files(folder: Path, ways: Iterable[Way]) -> Iterator[dict[str, str]]:
+    """model, checkpoint: tiny, the second only where one of the ways needs it. clip: 2 s. long, damaged: minutes. whole, stalls, drips, silent: URLs of the clip."""
     clip = write_clip(folder / "clip.avi", frames=50, rate=25)
     second = write_clip(folder / "second.avi", frames=25, rate=25, width=960, height=720)
     long = write_long(folder / "long.avi", second, times=TIMES)
@@ -28,11 +29,12 @@ def made_files(folder: Path) -> Iterator[dict[str, str]]:
     damaged.write_bytes(content)
     paths = {
         "model": write_model(folder / "model.onnx"),
-        "checkpoint": write_checkpoint(folder / "checkpoint"),
         "clip": clip,
         "long": long,
         "damaged": damaged,
     }
+    if any("{checkpoint}" in way.command for way in ways):
+        paths["checkpoint"] = write_checkpoint(folder / "checkpoint")
     with stuck_server(clip.read_bytes()) as urls:
         yield {name: str(path) for name, path in paths.items()} | urls
 

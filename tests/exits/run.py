@@ -31,7 +31,7 @@ def main(names: tuple[str, ...], repetitions: int, jobs: int) -> None:
     ways = [way for way in WAYS if not names or way.name in names]
     runs = [(way, number / repetitions) for number in range(repetitions) for way in ways]
     found: dict[str, list[Outcome]] = {way.name: [] for way in ways}
-    with tempfile.TemporaryDirectory() as folder, made_files(Path(folder)) as files:
+    with tempfile.TemporaryDirectory() as folder, made_files(Path(folder), ways) as files:
 
         def leave(job: tuple[Way, float]) -> tuple[Way, Outcome]:
             way, later = job

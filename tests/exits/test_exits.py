@@ -14,6 +14,7 @@ from exits.harness import Way, run
 from exits.ways import WAYS
 
 IS_SLOW = os.environ.get("VIDCLS_SLOW_TESTS") == "1"
+CHOSEN = [way for way in WAYS if IS_SLOW or way.is_quick]
 REPETITIONS = 20 if IS_SLOW else 1
 # Of repeated runs, by how many seconds later than the first the last one's signal comes.
 SPREAD_SECONDS = 0.5
@@ -23,12 +24,12 @@ pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="wh
 
 @pytest.fixture(scope="session")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    with made_files(tmp_path_factory.mktemp("exits")) as made:
+    with made_files(tmp_path_factory.mktemp("exits"), CHOSEN) as made:
         yield made
 
 
 @pytest.mark.parametrize("repetition", range(REPETITIONS))
-@pytest.mark.parametrize("way", [way for way in WAYS if IS_SLOW or way.is_quick], ids=lambda way: way.name)
+@pytest.mark.parametrize("way", CHOSEN, ids=lambda way: way.name)
 def test_a_program_that_is_left_early_ends_with_its_own_code_and_leaves_nothing(
     way: Way, repetition: int, files: dict[str, str], tmp_path: Path
 ) -> None:

@@ -114,6 +114,25 @@ sys.exit(3)
 """,
         code=3,
     ),
+    *(
+        Way(
+            name=f"predict-{decoder}-in-a-daemon",
+            script=f"""
+def go_on():
+    while True:
+        classifier.predict(FILES["clip"], decoder="{decoder}")
+
+
+threading.Thread(target=go_on, daemon=True).start()
+time.sleep(1)
+leaving()
+sys.exit(3)
+""",
+            code=3,
+            is_quick=decoder == "opencv",
+        )
+        for decoder in ("opencv", "pyav")
+    ),
     Way(name="many-stalls", script=_WAITING.format(how="stalls"), code=0, is_quick=True),
     Way(name="many-drips-sys-exit", script=_WAITING.format(how="drips") + "sys.exit(3)\n", code=3),
     Way(

@@ -18,6 +18,7 @@ from contextlib import closing
 from typing import Generic, TypeVar
 
 from vidcls.concurrency.cancellation import CancelledError, cancellable, is_cancellable, raise_if_cancelled
+from vidcls.concurrency.daemons import stay_if_over
 from vidcls.concurrency.lifetime import HelperThread, program_is_over
 
 Item = TypeVar("Item")
@@ -123,8 +124,6 @@ class _Job(Generic[Item, Result]):
         if self._future.set_running_or_notify_cancel():
             try:
                 self._future.set_result(self._work(self._item))
-            except CancelledError:  # for nobody: who asks all the same is not given a BaseException
-                self._future.set_exception(RuntimeError("the program is ending"))
             except BaseException as error:  # noqa: BLE001 - not swallowed: raised where the result is asked for
                 self._future.set_exception(error)
 
@@ -135,7 +134,12 @@ class _Job(Generic[Item, Result]):
             except futures.TimeoutError:
                 if self._future.done():  # since then; or it is the work's own error
                     return self._future.result()
+            except CancelledError:  # the program is over
+                raise_if_cancelled()
+                stay_if_over()
+                raise RuntimeError("the program is ending") from None
             raise_if_cancelled()
+            stay_if_over()
             if not any(worker.is_alive() for worker in workers):
                 self.do()
 
