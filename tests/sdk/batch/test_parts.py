@@ -182,6 +182,27 @@ def test_jobs_that_settle_at_once_lose_no_video(tmp_path: Path) -> None:
         assert sorted(row["path"] for row in rows) == sorted(videos)
 
 
+def test_a_row_that_another_job_removes_in_the_meantime_does_not_come_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = Parts(str(tmp_path), SETTINGS), Parts(str(tmp_path), SETTINGS)
+    first.write("1", [ROWS[0]])
+    third = {"path": "c.mp4", "source_sha256": C}
+    first.write("2", [*ROWS, third])
+    write = parts_module.write_whole
+
+    def overtaken(target: Path, content: bytes) -> None:
+        """The first job has read part 2 and is about to write it without a; now the second takes b out of it."""
+        monkeypatch.setattr(parts_module, "write_whole", write)
+        second.write("0", [ROWS[1]])
+        second.settle()
+        write(target, content)
+
+    monkeypatch.setattr(parts_module, "write_whole", overtaken)
+    first.settle()
+    assert sorted(row["path"] for row in parquet.read_table(tmp_path).to_pylist()) == ["a.mp4", "b.mp4", "c.mp4"]
+
+
 def test_failed_rows_are_removed_and_no_others(tmp_path: Path) -> None:
     parts = Parts(str(tmp_path), SETTINGS)
     parts.write("1", ROWS)
