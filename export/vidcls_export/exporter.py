@@ -14,6 +14,7 @@ from typing import get_args
 
 import onnxruntime
 
+from vidcls.atomic_file import publish
 from vidcls.contract import Contract, ModelContract
 from vidcls.progress import Track, untracked
 from vidcls.schema import check_choice
@@ -189,4 +190,4 @@ def _publish(report: Report, finished: _Finished, *, scratch: Path) -> None:
     page = scratch / "report.html"
     page.write_text(report_page(report), encoding="utf-8")
     shutil.move(page, report.page)  # may lie on another disk
-    finished.path.replace(report.path)
+    publish(finished.path, report.path)

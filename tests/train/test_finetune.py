@@ -23,16 +23,18 @@ from safetensors.torch import load_file
 from transformers import TrainerCallback, VideoMAEForVideoClassification, pipeline
 
 from generated import write_clip
+from power_cut import Recording, recorded
 from vidcls import VideoClassifier
 from vidcls.contract import read_checkpoint
 from vidcls.errors import DeviceError, VidclsError
 from vidcls_train.cli.finetune import main
-from vidcls_train.config.settings import train_config
+from vidcls_train.config.settings import DamagedRunError, train_config
 from vidcls_train.data.clip_list import Clip
 from vidcls_train.finetune import _class_weights, train
 from vidcls_train.output.scoring import all_logits
 from vidcls_train.trainer.callbacks import DivergedError
 from vidcls_train.trainer.selection import best_row
+from vidcls_train.trainer.steps import check_step
 
 RUN: dict[str, Any] = {
     "preset": "tiny",
@@ -66,11 +68,18 @@ def settings(data: Path, output: Path, **changes: object) -> dict[str, object]:
 
 
 @pytest.fixture(scope="module")
-def run(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of one finished run."""
+def recorded_run(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Recording]:
+    """The folder of one finished run, and what reached the disk when."""
     output = tmp_path_factory.mktemp("run") / "checkpoint"
-    train(settings(clips, output))
-    return output
+    with recorded() as recording:
+        train(settings(clips, output))
+    return output, recording
+
+
+@pytest.fixture(scope="module")
+def run(recorded_run: tuple[Path, Recording]) -> Path:
+    """The folder of one finished run."""
+    return recorded_run[0]
 
 
 def test_a_run_writes_everything_it_promises(run: Path) -> None:
@@ -300,6 +309,92 @@ def test_what_cannot_be_resumed_is_refused(run: Path, clips: Path, tmp_path: Pat
         train(settings(clips, tmp_path / "none", resume=True))
     with pytest.raises(ValueError, match=r"learning_rate is 0\.001, not 0\.5"):
         train(settings(clips, run, resume=True, learning_rate=0.5))
+
+
+def test_a_power_cut_at_any_moment_leaves_a_run_that_goes_on(recorded_run: tuple[Path, Recording]) -> None:
+    run, recording = recorded_run
+    # But for the cache, whose checksums find out what a power cut leaves of its files.
+    assert [problem for problem in recording.problems if str(run) in problem] == []
+    steps = run / "checkpoints"
+    named = {path.relative_to(run).as_posix() for path in recording.renamed if path.is_relative_to(run)}
+    assert {"settings.json", "config.json", "model.safetensors", "preprocessor_config.json", "metrics.json"} <= named
+    assert {"vidcls.json", "checkpoints/best.safetensors"} <= named
+    assert recording.renamed[run / "model.safetensors"] < recording.renamed[run / "vidcls.json"]
+    found = list(steps.glob("checkpoint-*"))
+    assert len(found) == 2
+    for step in found:  # all of it is on the disk before the file that says that it is whole
+        whole = recording.renamed[step / "average.safetensors"]
+        assert all(0 < recording.synced(file) < whole for file in step.iterdir()), step
+
+
+LAST, BEFORE = "checkpoints/checkpoint-6", "checkpoints/checkpoint-4"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        f"{LAST}/{name}"
+        for name in (
+            "average.safetensors",
+            "config.json",
+            "model.safetensors",
+            "optimizer.pt",
+            "rng_state.pth",
+            "scheduler.pt",
+            "trainer_state.json",
+            "training_args.bin",
+        )
+    ],
+)
+@pytest.mark.parametrize("damage", ["cut off", "zeros", "missing"])
+def test_a_damaged_step_is_named_with_what_to_do(name: str, damage: str, run: Path, tmp_path: Path) -> None:
+    output = shutil.copytree(run, tmp_path / "checkpoint")
+    file = output / name
+    whole = file.read_bytes()
+    file.write_bytes(whole[: len(whole) // 2] if damage == "cut off" else bytes(len(whole)))
+    if damage == "missing":
+        file.unlink()
+    if damage == "missing" and file.name in ("average.safetensors", "config.json", "training_args.bin"):
+        return  # the step before counts, and these the Trainer does not go on from
+    with pytest.raises(DamagedRunError) as error:
+        check_step(output / LAST)
+    problem = "is missing" if damage == "missing" else "is damaged"
+    told = str(error.value).replace("rng_state*", "rng_state")
+    assert told.startswith(f"{file}: {problem}")
+    assert told.endswith(f"; remove {output / LAST} and --resume goes on from checkpoint-4")
+    assert "\n" not in told
+    shutil.rmtree(output / BEFORE)
+    with pytest.raises(DamagedRunError, match=r"; begin anew in another folder$"):
+        check_step(output / LAST)
+
+
+def test_a_flipped_bit_of_the_optimizers_state_is_found(run: Path, tmp_path: Path) -> None:
+    output = shutil.copytree(run, tmp_path / "checkpoint")
+    file = output / LAST / "optimizer.pt"
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(DamagedRunError, match=r"optimizer\.pt: is damaged \(.* does not fit its checksum\)"):
+        check_step(output / LAST)
+
+
+@pytest.mark.parametrize("name", ["settings.json", "checkpoints/best.safetensors", f"{LAST}/optimizer.pt"])
+def test_resuming_from_a_damaged_file_exits_with_1_and_one_sentence(
+    name: str, run: Path, clips: Path, tmp_path: Path
+) -> None:
+    output = shutil.copytree(run, tmp_path / "checkpoint")
+    (output / name).write_bytes((output / name).read_bytes()[:20])
+    given = tmp_path / "given.json"
+    given.write_text(json.dumps({name: value for name, value in RUN.items() if name != "device"}), encoding="utf-8")
+    result = CliRunner().invoke(main, [str(clips), "-o", str(output), "--settings", str(given), "--resume"])
+    assert result.exit_code == 1
+    (line,) = result.output.splitlines()
+    assert line.startswith(f"Error: {output / name}: is ")
+    assert "begin anew in another folder" in line or "--resume goes on from checkpoint-4" in line
+    if name.startswith(LAST):
+        shutil.rmtree(output / LAST)
+        train(settings(clips, output, resume=True))
+        assert losses(output) == losses(run)
 
 
 def test_a_folder_in_use_is_left_alone(run: Path, clips: Path) -> None:

@@ -88,6 +88,7 @@ def train(
         HubError: the hub does not take a push.
         OutOfMemoryError: the model does not fit with this batch size.
         DivergedError: the loss is NaN or infinite.
+        DamagedRunError: a file of the run to resume is damaged or missing.
         ValueError: a setting is wrong, settings do not fit together, or the output folder is taken.
     """
     join_processes(train_config(settings).run.device)

@@ -64,6 +64,7 @@ def pretrain(
         DeviceError: the device is not there.
         OutOfMemoryError: the model does not fit with this batch size.
         DivergedError: the loss is NaN or infinite.
+        DamagedRunError: a file of the run to resume is damaged or missing.
         ValueError: a setting is wrong, settings do not fit together, or the output folder is taken.
     """
     config = pretrain_config(settings)

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any
 
 from vidcls.prediction import Prediction
@@ -35,6 +36,19 @@ class Summary:
             self.milliseconds[stage] = self.milliseconds.get(stage, 0.0) + spent
 
 
+def source_sha256(video: str) -> str:
+    """What a video is known by: the SHA-256, in hex, of its path's bytes or of its full URL.
+
+    Its name for people, `source_name`, may be another video's as well: secrets are left out of URLs, and what is not
+    UTF-8 is replaced.
+
+    >>> from vidcls.batch.answers import source_sha256
+    >>> source_sha256("http://host/a.mp4?token=1") == source_sha256("http://host/a.mp4?token=2")
+    False
+    """
+    return sha256(video.encode("utf-8", "surrogateescape")).hexdigest()
+
+
 def counts(rows: Collection[dict[str, Any]], *, milliseconds: dict[str, float]) -> dict[str, Any]:
     """What an actor hands back of a part, flat, as a row of Ray Data has to be.
 
@@ -53,6 +67,7 @@ def predicted_row(video: str, prediction: Prediction, *, top_k: int) -> dict[str
     """The row of a video that was classified; `timing_ms` is for `counts` only."""
     return {
         "path": source_name(video),
+        "source_sha256": source_sha256(video),
         "label": prediction.label,
         "score": prediction.score,
         "top": [{"label": label, "score": score} for label, score in prediction.top(top_k)],
@@ -68,4 +83,9 @@ def predicted_row(video: str, prediction: Prediction, *, top_k: int) -> dict[str
 def failed_row(video: str, *, kind: str, problem: str) -> dict[str, Any]:
     """The row of a video that failed; the problem names the video, as every error does."""
     name = source_name(video)
-    return {"path": name, "error": problem if problem.startswith(name) else f"{name}: {problem}", "error_type": kind}
+    return {
+        "path": name,
+        "source_sha256": source_sha256(video),
+        "error": problem if problem.startswith(name) else f"{name}: {problem}",
+        "error_type": kind,
+    }

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 from vidcls.errors import DependencyError
+from vidcls.printable import printable
 
 try:
     import pyarrow as pa
@@ -29,6 +31,7 @@ SCHEMA = pa.schema(
         ("error", pa.string()),
         ("error_type", pa.string()),
         ("seconds", pa.float64()),
+        ("source_sha256", pa.string()),
     ]
 )
 _KEY = b"vidcls"
@@ -37,25 +40,62 @@ _KEY = b"vidcls"
 def to_parquet(rows: Sequence[dict[str, Any]], *, settings: dict[str, Any]) -> bytes:
     """A Parquet file of rows in SCHEMA, where what a row lacks is null, with the settings in its metadata."""
     schema = SCHEMA.with_metadata({_KEY: json.dumps(settings).encode()})
-    table = pa.Table.from_pylist([dict.fromkeys(SCHEMA.names) | row for row in rows], schema=schema)
+    return _parquet_bytes(pa.Table.from_pylist([dict.fromkeys(SCHEMA.names) | row for row in rows], schema=schema))
+
+
+def read_rows(file: BinaryIO, *, columns: Sequence[str]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """(the settings, these columns of each row) of a file that `to_parquet` made, in this version or an earlier one.
+
+    The settings are {} in any other file; what a file does not have is left out of its rows.
+
+    Raises:
+        ValueError: not a Parquet file, or a damaged one, or with other types.
+    """
+    with _named_damage():
+        table = parquet.ParquetFile(file)
+        settings = json.loads((table.schema_arrow.metadata or {}).get(_KEY, b"{}"))
+        found = [name for name in columns if name in table.schema_arrow.names]
+        rows: list[dict[str, Any]] = table.read(columns=found).to_pylist()
+    if not isinstance(settings, dict) or any(
+        not isinstance(value, str | None) for row in rows for value in row.values()
+    ):
+        raise ValueError("its columns are not those of answers")
+    return settings, rows
+
+
+def with_rows(content: bytes, keep: Sequence[bool]) -> bytes:
+    """A Parquet file with some of its rows. keep: for each of them.
+
+    Raises:
+        ValueError: not a Parquet file, or a damaged one.
+    """
+    with _named_damage():
+        table = parquet.read_table(io.BytesIO(content))
+        return _parquet_bytes(table.filter(pa.array(keep, pa.bool_())))
+
+
+@contextmanager
+def _named_damage() -> Iterator[None]:
+    """Arrow raises its own exceptions, and OSErrors without a number, on bytes that are no Parquet file."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        raise ValueError(_one_line(error)) from None
+    except (pa.ArrowException, KeyError) as error:
+        raise ValueError(_one_line(error)) from None
+
+
+def _one_line(error: Exception) -> str:
+    return printable(" ".join(str(error).split()))
+
+
+def _parquet_bytes(table: Any) -> bytes:
     buffer = pa.BufferOutputStream()
     parquet.write_table(table, buffer, compression="zstd")
     content: bytes = buffer.getvalue().to_pybytes()
     return content
-
-
-def read_paths(file: BinaryIO) -> tuple[dict[str, Any], list[str]]:
-    """(the settings, the column `path`) of a file that `to_parquet` made; the settings are {} in any other one.
-
-    Raises:
-        ValueError: not a Parquet file, or without such a column.
-    """
-    try:
-        table = parquet.ParquetFile(file)
-        settings = json.loads((table.schema_arrow.metadata or {}).get(_KEY, b"{}"))
-        return settings, table.read(columns=["path"])["path"].to_pylist()
-    except (pa.ArrowException, KeyError) as error:
-        raise ValueError(str(error)) from None
 
 
 def read_column(content: bytes, *, names: Sequence[str], where: str) -> list[str]:
@@ -65,14 +105,16 @@ def read_column(content: bytes, *, names: Sequence[str], where: str) -> list[str
         ValueError: not a Parquet file, or without such a column; names `where` it comes from.
     """
     try:
-        file = parquet.ParquetFile(io.BytesIO(content))
-    except pa.ArrowException as error:
+        with _named_damage():
+            file = parquet.ParquetFile(io.BytesIO(content))
+            columns = file.schema_arrow.names
+            column = next((name for name in names if name in columns), None)
+            texts = [] if column is None else file.read(columns=[column])[column].to_pylist()
+    except ValueError as error:
         raise ValueError(f"{where}: is no Parquet file ({error})") from None
-    columns = file.schema_arrow.names
-    column = next((name for name in names if name in columns), None)
     if column is None:
-        raise ValueError(f"{where}: has the columns {', '.join(columns)}, expected one named '{names[0]}'")
-    return [str(text) for text in file.read(columns=[column])[column].to_pylist() if text]
+        raise ValueError(f"{where}: has the columns {printable(', '.join(columns))}, expected one named '{names[0]}'")
+    return [str(text) for text in texts if text]
 
 
 def open_object_store(url: str) -> tuple[Any, str]:

@@ -14,14 +14,14 @@ import socket
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from vidcls import cpus
-from vidcls.batch.answers import Summary, counts, failed_row, predicted_row
-from vidcls.batch.job import Job, Settings, split
+from vidcls.batch.answers import Summary, counts, failed_row, predicted_row, source_sha256
+from vidcls.batch.job import Job, Settings, settle, split
 from vidcls.batch.parts import Parts, part_name
 from vidcls.batch.remote import fetched
 from vidcls.batch.supervisor import MAX_DEATHS, Supervisor
@@ -121,6 +121,7 @@ def run(job: Job, cluster: Cluster) -> Generator[Summary, None, None]:
     Raises:
         DeviceError, ModelError: an actor cannot open or run the model.
         OSError: an actor cannot write its answers.
+        PartsError: another job has left a damaged file in the meantime.
     """
     started = time.perf_counter()
     summary = Summary()
@@ -132,7 +133,7 @@ def run(job: Job, cluster: Cluster) -> Generator[Summary, None, None]:
         [{"part": part_name(part), "videos": json.dumps(part)} for part in parts], override_num_blocks=len(parts)
     ).map(
         _Actor,
-        fn_constructor_args=(job, cluster.cpus, supervisor),
+        fn_constructor_args=(replace(job, waiting=[], failed={}, known=frozenset()), cluster.cpus, supervisor),
         compute=ray.data.ActorPoolStrategy(size=min(cluster.actors, len(parts)), max_tasks_in_flight_per_actor=2),
         num_cpus=cluster.cpus if not job.settings.gpus_per_actor else 0,
         num_gpus=job.settings.gpus_per_actor or None,
@@ -144,6 +145,7 @@ def run(job: Job, cluster: Cluster) -> Generator[Summary, None, None]:
             yield summary
     except ray.exceptions.RayError as error:
         raise (_own(error) or error) from None
+    settle(job, parts)
 
 
 class _Actor:
@@ -171,10 +173,11 @@ class _Actor:
 
     def _classify_part(self, part: str, videos: list[str]) -> dict[str, dict[str, Any]]:
         """Rows by video."""
-        deaths = ray.get(self._supervisor.begin_part.remote(part))
+        died = ray.get(self._supervisor.begin_part.remote(part))
+        deaths = {video: died[source_sha256(video)] for video in videos if source_sha256(video) in died}
         rows = {}
-        for video in [video for video in videos if video in deaths]:  # one by one, so that a death has one cause
-            if deaths[video] >= MAX_DEATHS:
+        for video, count in deaths.items():  # one by one, so that a death has one cause
+            if count >= MAX_DEATHS:
                 problem = f"{MAX_DEATHS} processes died while decoding it; try 'vidcls predict' on it alone"
                 rows[video] = failed_row(video, kind="WorkerDied", problem=problem)
             else:
@@ -186,7 +189,7 @@ class _Actor:
 
         def begun() -> Iterator[VideoSource]:
             for video in videos:
-                ray.get(self._supervisor.begin.remote(part, video))  # before it can do harm
+                ray.get(self._supervisor.begin.remote(part, source_sha256(video)))  # before it can do harm
                 yield video
 
         answers = predict_each(
@@ -204,7 +207,7 @@ class _Actor:
                 rows[video] = failed_row(video, kind=type(answer).__name__, problem=str(answer))
             else:
                 rows[video] = predicted_row(video, answer, top_k=self._settings.top_k)
-            self._supervisor.end.remote(part, video)
+            self._supervisor.end.remote(part, source_sha256(video))
         return rows
 
 

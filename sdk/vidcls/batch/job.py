@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from hashlib import sha256
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-from vidcls.batch.parts import Parts
+from vidcls.batch.answers import source_sha256
+from vidcls.batch.parts import Answer, Parts, part_file, part_name
 from vidcls.video.reader import Decoder
-from vidcls.video.source import source_name
 
 # Few enough to lose little with an actor, many enough to keep files and messages few.
 _PART_SIZES = (16, 256)
@@ -36,6 +38,8 @@ class Job:
     """What is left to do.
 
     kept: what the answers depend on. waiting: videos without an answer, in order. done: how many have one.
+    failed: of those, what came of the ones that failed, by video. repeated: how many names were listed once more.
+    known: the files of answers that were there before.
     """
 
     model: Path
@@ -44,6 +48,14 @@ class Job:
     settings: Settings
     waiting: list[str]
     done: int
+    failed: dict[str, Answer]
+    repeated: int
+    known: frozenset[str]
+
+    @property
+    def failed_before(self) -> Counter[str]:
+        """How many of the listed videos failed in an earlier run, by the kind of error."""
+        return Counter(str(answer.error_type) for answer in self.failed.values())
 
 
 def plan(model: Path, videos: list[str], out: str, *, settings: Settings) -> Job:
@@ -51,6 +63,7 @@ def plan(model: Path, videos: list[str], out: str, *, settings: Settings) -> Job
 
     Raises:
         ValueError: `out` holds answers of another model, or asked in another way.
+        PartsError: a file in `out` is damaged, or of an earlier version that did not record which video is which.
         OSError: `out` cannot be made.
     """
     kept = {
@@ -60,10 +73,37 @@ def plan(model: Path, videos: list[str], out: str, *, settings: Settings) -> Job
         "top_k": settings.top_k,
     }
     parts = Parts(out, kept)
-    done = parts.done()
+    answers = parts.settle()
     parts.prepare()  # where it cannot be made, better said now
-    waiting = [video for video in videos if source_name(video) not in done]
-    return Job(model=model, kept=kept, out=out, settings=settings, waiting=waiting, done=len(videos) - len(waiting))
+    listed = {source_sha256(video): video for video in videos}
+    done = {video: answers[identity] for identity, video in listed.items() if identity in answers}
+    return Job(
+        model=model,
+        kept=kept,
+        out=out,
+        settings=settings,
+        waiting=[video for video in listed.values() if video not in done],
+        done=len(done),
+        failed={video: answer for video, answer in done.items() if answer.error_type is not None},
+        repeated=len(videos) - len(listed),
+        known=frozenset(PurePosixPath(answer.part).name for answer in answers.values()),
+    )
+
+
+def retry_failed(job: Job) -> Job:
+    """The job, with the videos that failed before to be done again.
+
+    Their rows are removed at once: killed in between, they are without an answer, and any later run does them.
+    """
+    Parts(job.out, job.kept).remove_failed([source_sha256(video) for video in job.failed])
+    return replace(job, waiting=[*job.waiting, *job.failed], done=job.done - len(job.failed), failed={})
+
+
+def settle(job: Job, parts: Iterable[list[str]]) -> None:
+    """After all `parts` were written: where other jobs have written too, leave one row of each video."""
+    found = Parts(job.out, job.kept)
+    if not found.names() <= job.known | {part_file(part_name(part)) for part in parts}:
+        found.settle()
 
 
 def split(videos: list[str], *, actors: int) -> list[list[str]]:

@@ -1,4 +1,8 @@
-"""What is to be classified: a folder, a pattern, a list or a URL -> the names of its videos."""
+"""What is to be classified: a folder, a pattern, a list or a URL -> the names of its videos.
+
+A list is trusted as the command line is: it may name absolute paths, paths above its own folder and URLs. What it
+names is a video, whatever it is called: never another list, a folder or a pattern that is read in turn.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,12 @@ import csv
 import io
 import re
 from collections.abc import Iterable
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from vidcls.batch.arrow import read_column
 from vidcls.batch.remote import filesystem, is_fetched
+from vidcls.printable import printable
 from vidcls.video.folders import VIDEO_EXTENSIONS
 from vidcls.video.source import is_url, source_name
 
@@ -20,7 +25,7 @@ _LISTS = (".txt", ".csv", ".parquet")
 
 
 def list_source(source: str) -> list[str]:
-    """The videos that a SOURCE names, each once, in order.
+    """The videos that a SOURCE names, in order, as often as it names them; paths are absolute.
 
     A folder gives all videos below it, sorted; a pattern with * what it matches; .txt a name a line,
     .csv and .parquet their column `path`, with names relative to the list's own folder. Anything else
@@ -35,10 +40,10 @@ def list_source(source: str) -> list[str]:
     try:
         names = _names(files, path, source)
     except OSError as error:
-        raise ValueError(f"{source_name(source)}: cannot be read ({' '.join(str(error).split())})") from None
+        raise ValueError(f"{source_name(source)}: cannot be read ({printable(' '.join(str(error).split()))})") from None
     if not names:
         raise ValueError(f"{source_name(source)}: holds no videos; name a folder, a pattern, a list or a video")
-    return list(dict.fromkeys(names))
+    return names
 
 
 def _names(files: Any, path: str, source: str) -> list[str]:
@@ -58,10 +63,14 @@ def _names(files: Any, path: str, source: str) -> list[str]:
         return named(found for found in files.find(path) if _is_visible_video(found, path))
     if not files.exists(path):
         raise ValueError(f"{source_name(source)}: there is no such file or folder")
+    if not files.isfile(path):
+        raise ValueError(f"{source_name(source)}: is neither a file nor a folder")
     if PurePosixPath(path).suffix.lower() not in _LISTS:
-        return [source]
+        return [source if is_url(source) else path]
     with files.open(path, "rb") as file:
         listed = _read_list(file.read(), path, source)
+    if not prefix:
+        return [name if is_url(name) else str(Path(path).parent / name) for name in listed]
     folder = str(PurePosixPath(path).parent)
     return [name if is_url(name) or name.startswith("/") else f"{prefix}{folder}/{name}{suffix}" for name in listed]
 

@@ -15,11 +15,13 @@ from typing import Any
 
 from vidcls.batch.arrow import open_object_store
 from vidcls.errors import DependencyError, VideoError
+from vidcls.printable import printable
 from vidcls.video.source import VideoSource, is_url, source_name
 
 try:
     import fsspec.core
     from fsspec.implementations.arrow import ArrowFSWrapper
+    from fsspec.implementations.local import LocalFileSystem
 except ImportError as problem:
     raise DependencyError(
         f"fsspec cannot be imported ({problem}); install it with 'pip install \"vidcls[ray]\"'"
@@ -28,6 +30,8 @@ except ImportError as problem:
 # FFmpeg opens these itself, and seeks in them instead of fetching all.
 _OPENED_BY_DECODERS = ("http://", "https://", "rtsp://", "rtsps://", "rtmp://")
 _OPENED_BY_ARROW = ("s3://", "gs://")
+# fsspec's description of files that are pieces of other files, anywhere.
+_NAMES_OTHERS = "reference:"
 
 
 def is_fetched(name: str) -> bool:
@@ -52,7 +56,7 @@ def fetched(source: int | VideoSource) -> Iterator[int | VideoSource]:
             with files.open(path, "rb") as remote:
                 shutil.copyfileobj(remote, copy, 1 << 20)
             copy.flush()
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001 - filesystems are anyone's; one bad name is not to end the job
             raise VideoError(name, f"cannot be fetched ({_one_line(error)})") from None
         try:
             yield copy.name
@@ -66,6 +70,8 @@ def filesystem(url: str) -> tuple[Any, str]:
     Raises:
         ValueError: there is nothing that opens such a URL.
     """
+    if is_url(url) and any(link.startswith(_NAMES_OTHERS) for link in url.lower().split("::")):
+        raise ValueError(f"{source_name(url)}: is a list of other files; name the files themselves")
     if url.startswith(_OPENED_BY_ARROW):
         files, path = open_object_store(url)
         return ArrowFSWrapper(files), path
@@ -76,5 +82,10 @@ def filesystem(url: str) -> tuple[Any, str]:
     return files, path
 
 
+def is_on_this_machine(files: Any) -> bool:
+    """Whether what `filesystem` returned writes to a disk, or to what is mounted like one."""
+    return isinstance(files, LocalFileSystem)
+
+
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+    return printable(" ".join(str(error).split()))

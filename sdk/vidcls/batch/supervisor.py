@@ -9,7 +9,10 @@ MAX_DEATHS = 3
 
 
 class Supervisor:
-    """Hands out the model, which other machines may not have, and records which videos are under way."""
+    """Hands out the model, which other machines may not have, and records which videos are under way.
+
+    Videos are known by their `source_sha256`: names that are not UTF-8 do not get through Ray's calls.
+    """
 
     def __init__(self, model: bytes) -> None:
         self._model = model

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,11 +11,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vidcls.cli import options, terminal
+from vidcls.printable import printable
 
 if TYPE_CHECKING:
     from vidcls.batch.answers import Summary
     from vidcls.batch.job import Job
     from vidcls.video.reader import Decoder
+
+# A rerun shows so many of the errors that are in OUTPUT.
+_SHOWN_ERRORS = 5
 
 
 @click.command()
@@ -32,6 +37,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Run on CUDA, with this share of a GPU for each classifier, such as 0.25.",
 )
+@click.option("--retry-failed", is_flag=True, help="Do the videos again that failed in an earlier run.")
 @click.option("--top-k", type=click.IntRange(min=1), default=5, show_default=True, help="Labels to keep per video.")
 @options.views_and_crops
 @options.decoder
@@ -43,6 +49,7 @@ def batch(
     address: str | None,
     actors: int | None,
     gpus_per_actor: float,
+    retry_failed: bool,
     top_k: int,
     views: int,
     crops: str,
@@ -53,36 +60,52 @@ def batch(
 
     SOURCE is a folder, a pattern such as 'clips/*.mp4', a .txt, .csv or .parquet list (column path), or a
     URL such as s3://bucket/clips. Videos that OUTPUT has already are left out, so the same command goes
-    on after a stop. A video that fails is a row with its error; the exit code is then 1.
+    on after a stop. A video that fails is a row with its error; the exit code is then 1, in later runs too
+    until --retry-failed has mended it.
     """
     with terminal.exit_codes():
         from vidcls.batch import cluster  # noqa: F401 - without Ray, better said now
+        from vidcls.batch import job as jobs
         from vidcls.batch.answers import Summary
-        from vidcls.batch.job import Settings, plan
         from vidcls.batch.listing import list_source
 
         options.open_classifier(model, "cpu", views=views, crops=crops)  # a bad model is better named before Ray starts
-        settings = Settings(
-            views=views,
-            crops=int(crops),
-            decoder=decoder,
-            top_k=top_k,
-            actors=actors,
-            gpus_per_actor=gpus_per_actor,
+        settings = jobs.Settings(
+            views=views, crops=int(crops), decoder=decoder, top_k=top_k, actors=actors, gpus_per_actor=gpus_per_actor
         )
-        job = plan(model, list_source(source), output, settings=settings)
-        if job.done:
-            terminal.note(f"{output} has {job.done} of the {job.done + len(job.waiting)} videos already")
+        job = jobs.plan(model, list_source(source), output, settings=settings)
+        for line in _notes(job, retry_failed=retry_failed):
+            terminal.note(line)
+        retried = len(job.failed) if retry_failed else 0
+        job = jobs.retry_failed(job) if retried else job
         # Ray's own messages, of workers that died and such, would go to stdout.
         with redirect_stdout(sys.stderr):
             summary = _classify(job, address) if job.waiting else Summary()
     if as_json:
-        terminal.print_json(_fields(summary, job.done))
+        terminal.print_json(_fields(summary, job, retried=retried))
     else:
-        for line in _lines(summary, job.done):
+        for line in _lines(summary, job):
             click.echo(line)
-    if summary.failed:
+    if summary.failed or job.failed:
         raise SystemExit(1)
+
+
+def _notes(job: Job, *, retry_failed: bool) -> list[str]:
+    """What there is to say before anything is done."""
+    from vidcls.video.source import source_name
+
+    total = job.done + len(job.waiting)
+    notes = []
+    if job.repeated:
+        notes.append(f"{job.repeated} of the {total + job.repeated} names are there twice or more; each is one row")
+    if job.done:
+        notes.append(f"{source_name(job.out)} has {job.done} of the {total} videos already")
+    if job.failed:
+        remedy = "they are tried again" if retry_failed else "--retry-failed tries them again"
+        notes.append(f"{len(job.failed)} of them failed before ({_kinds(job.failed_before)}); {remedy}")
+    errors = [printable(answer.error or "no reason was recorded", limit=400) for answer in job.failed.values()]
+    more = [f"... and {len(errors) - _SHOWN_ERRORS} more"] if len(errors) > _SHOWN_ERRORS else []
+    return [*notes, *(f"failed before: {error}" for error in errors[:_SHOWN_ERRORS]), *more]
 
 
 def _classify(job: Job, address: str | None) -> Summary:
@@ -99,13 +122,22 @@ def _classify(job: Job, address: str | None) -> Summary:
     return summary
 
 
-def _fields(summary: Summary, before: int) -> dict[str, Any]:
+def _fields(summary: Summary, job: Job, *, retried: int) -> dict[str, Any]:
+    return {
+        "videos": summary.videos,
+        "before": job.done,
+        "failed": dict(summary.failed),
+        "failed_before": dict(job.failed_before),
+        "retried": retried,
+        "repeated": job.repeated,
+        **_times(summary),
+    }
+
+
+def _times(summary: Summary) -> dict[str, Any]:
     times = dict(summary.milliseconds)
     wall = times.pop("wall", 0.0)
     return {
-        "videos": summary.videos,
-        "before": before,
-        "failed": dict(summary.failed),
         "seconds": summary.seconds,
         "videos_per_s": summary.videos / summary.seconds if summary.seconds else 0.0,
         "actor_seconds": wall / 1000,
@@ -113,14 +145,19 @@ def _fields(summary: Summary, before: int) -> dict[str, Any]:
     }
 
 
-def _lines(summary: Summary, before: int) -> list[str]:
+def _lines(summary: Summary, job: Job) -> list[str]:
     if not summary.videos:
-        return [f"nothing to do: all {before} videos have an answer"]
-    fields = _fields(summary, before)
-    failed = ", ".join(f"{count} {kind}" for kind, count in summary.failed.most_common())
-    stages = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in fields["stage_seconds"].items())
+        failed = f"; {len(job.failed)} failed before: {_kinds(job.failed_before)}" if job.failed else ""
+        return [f"nothing to do: all {job.done} videos have an answer{failed}"]
+    times = _times(summary)
+    stages = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in times["stage_seconds"].items())
     return [
-        f"{summary.videos} videos in {summary.seconds:.1f} s, {fields['videos_per_s']:.2f} a second; "
-        f"failed: {failed or 'none'}",
-        f"of the classifiers' {fields['actor_seconds']:.1f} s: {stages}; decoding runs beside inference",
+        f"{summary.videos} videos in {summary.seconds:.1f} s, {times['videos_per_s']:.2f} a second; "
+        f"failed: {_kinds(summary.failed) or 'none'}",
+        f"of the classifiers' {times['actor_seconds']:.1f} s: {stages}; decoding runs beside inference",
     ]
+
+
+def _kinds(failed: Counter[str]) -> str:
+    """Of how many failed, by the kind of error, for people."""
+    return ", ".join(f"{count} {printable(kind)}" for kind, count in failed.most_common())

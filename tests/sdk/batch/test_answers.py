@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+
 import numpy as np
 import pytest
 
 from vidcls import Prediction
-from vidcls.batch.answers import Summary, counts, failed_row, predicted_row
+from vidcls.batch.answers import Summary, counts, failed_row, predicted_row, source_sha256
 
 
 def prediction(milliseconds: float) -> Prediction:
@@ -24,6 +26,7 @@ def prediction(milliseconds: float) -> Prediction:
 def test_a_row_says_what_the_prediction_says() -> None:
     row = predicted_row("http://me:secret@host/a.mp4", prediction(7), top_k=1)
     assert row["path"] == "http://host/a.mp4"
+    assert row["source_sha256"] == sha256(b"http://me:secret@host/a.mp4").hexdigest()
     assert (row["label"], row["error"], row["error_type"]) == ("wave", None, None)
     assert row["top"] == [{"label": "wave", "score": row["score"]}]
     assert (row["logits"], row["windows"], row["seconds"]) == ([0.0, 2.0], [{"start": 0.5, "end": 1.25}], 0.01)
@@ -32,7 +35,20 @@ def test_a_row_says_what_the_prediction_says() -> None:
 @pytest.mark.parametrize("problem", ["it is empty", "a.mp4: it is empty"])
 def test_a_failed_row_names_its_video_once(problem: str) -> None:
     row = failed_row("a.mp4", kind="VideoError", problem=problem)
-    assert row == {"path": "a.mp4", "error": "a.mp4: it is empty", "error_type": "VideoError"}
+    identity = sha256(b"a.mp4").hexdigest()
+    assert row == {
+        "path": "a.mp4",
+        "source_sha256": identity,
+        "error": "a.mp4: it is empty",
+        "error_type": "VideoError",
+    }
+
+
+def test_videos_that_are_shown_alike_are_told_apart() -> None:
+    names = ["http://host/a.mp4?token=1", "http://host/a.mp4?token=2", "/a\udcff.mp4", "/a\udcfe.mp4", "/a\ufffd.mp4"]
+    assert len({failed_row(name, kind="VideoError", problem="")["path"] for name in names}) == 2
+    assert len({source_sha256(name) for name in names}) == len(names)
+    assert source_sha256("/a\udcff.mp4") == sha256(b"/a\xff.mp4").hexdigest()
 
 
 def test_a_summary_adds_the_counts_of_parts() -> None:

@@ -58,11 +58,10 @@ def batch(*arguments: object, code: int, python: Path | None = None) -> tuple[di
 
 
 def rows(out: Path) -> dict[str, dict[str, Any]]:
-    """Rows by path; there is one for each."""
+    """Rows by path, as people see it; each video has one."""
     found = parquet.read_table(out).to_pylist()
-    by_path = {row["path"]: row for row in found}
-    assert len(by_path) == len(found)
-    return by_path
+    assert len({row["source_sha256"] for row in found}) == len(found)
+    return {row["path"]: row for row in found}
 
 
 def predictions(model: Path, videos: list[str], *options: str) -> dict[str, dict[str, Any]]:
@@ -85,16 +84,19 @@ def test_every_video_has_its_row_whatever_happens_to_its_neighbours(model: Path,
     assert (summary["videos"], summary["before"], summary["failed"]) == (18, 0, {})
     before = {path.name: path.stat().st_mtime_ns for path in out.iterdir()}
 
-    whole.write_text("\n".join([*videos, "deadly://it", str(tmp_path / "gone.mp4")]), encoding="utf-8")
+    alike = [f"http://127.0.0.1:9/a.mp4?token={number}" for number in (1, 2)]
+    others = [*alike, "deadly://it", str(tmp_path / "gone.mp4"), videos[0]]
+    whole.write_text("\n".join([*videos, *others]), encoding="utf-8")
     summary, messages = batch(model, whole, "-o", out, "--actors", 2, *options, code=1, python=tmp_path / "python")
-    assert (summary["videos"], summary["before"]) == (5, 18)
-    assert summary["failed"] == {"VideoError": 2, "WorkerDied": 1}
-    assert "has 18 of the 23 videos already" in messages
+    assert (summary["videos"], summary["before"], summary["repeated"]) == (7, 18, 1)
+    assert summary["failed"] == {"VideoError": 4, "WorkerDied": 1}
+    assert "has 18 of the 25 videos already" in messages
     assert "Traceback" not in messages
     assert before.items() <= {path.name: path.stat().st_mtime_ns for path in out.iterdir()}.items()
 
     found = rows(out)
-    assert set(found) == {*videos, "deadly://it", str(tmp_path / "gone.mp4")}
+    assert set(found) == {*videos, "deadly://it", str(tmp_path / "gone.mp4"), "http://127.0.0.1:9/a.mp4?token=..."}
+    assert parquet.read_table(out).num_rows == 25
     for video, answer in predictions(model, videos, *options).items():
         row = found[video]
         if "error" in answer:
@@ -109,6 +111,11 @@ def test_every_video_has_its_row_whatever_happens_to_its_neighbours(model: Path,
         assert row["seconds"] > 0
     assert found["deadly://it"]["error_type"] == "WorkerDied"
     assert "processes died" in found["deadly://it"]["error"]
+
+    summary, messages = batch(model, whole, "-o", out, *options, code=1)
+    assert (summary["videos"], summary["before"], summary["failed"]) == (0, 25, {})
+    assert summary["failed_before"] == {"VideoError": 4, "WorkerDied": 1}
+    assert "5 of them failed before (4 VideoError, 1 WorkerDied); --retry-failed tries them again" in messages
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 from uuid import uuid4
@@ -61,10 +62,56 @@ def test_one_video_is_itself_whatever_its_ending(clips: Path) -> None:
         ("list.csv", "\ufeffvideo\r\nb.mp4\r\ndeep/er/c.webm\r\n/elsewhere/x.mp4\r\nhttp://host/y.mp4\r\n"),
     ],
 )
-def test_a_list_names_videos_beside_it_or_anywhere_each_once(name: str, content: str, clips: Path) -> None:
+def test_a_list_names_videos_beside_it_or_anywhere(name: str, content: str, clips: Path) -> None:
     (clips / name).write_text(content, encoding="utf-8", newline="")
     expected = [f"{clips}/b.mp4", f"{clips}/deep/er/c.webm", "/elsewhere/x.mp4", "http://host/y.mp4"]
-    assert list_source(str(clips / name)) == expected
+    assert list(dict.fromkeys(list_source(str(clips / name)))) == expected
+
+
+def test_what_a_list_names_is_a_video_and_never_read_as_a_list(clips: Path, model: Path) -> None:
+    (clips / "other.txt").write_text("b.mp4\n", encoding="utf-8")
+    (clips / "parts.txt").write_text("ffconcat version 1.0\nfile b.mp4\n", encoding="utf-8")
+    (clips / "stream.m3u8").write_text("#EXTM3U\n#EXTINF:1,\nb.mp4\n#EXT-X-ENDLIST\n", encoding="utf-8")
+    written = ["list.txt", "other.txt", "parts.txt", "stream.m3u8", "../clips", "*.mp4", "file:///etc/passwd"]
+    (clips / "list.txt").write_text("\n".join([*written, "subfile,,start,0,end,9,,:b.mp4"]), encoding="utf-8")
+    found = list_source(str(clips / "list.txt"))
+    assert found[:2] == [f"{clips}/list.txt", f"{clips}/other.txt"]
+    assert found[4:7] == [f"{clips}/../clips", f"{clips}/*.mp4", "file:///etc/passwd"]
+    assert len(found) == len(written) + 1
+    classifier = VideoClassifier(model)
+    for name in found:
+        with pytest.raises(VideoError), fetched(name) as source:
+            classifier.predict(source)
+
+
+def test_a_list_of_pieces_of_other_files_is_refused(clips: Path) -> None:
+    (clips / "pieces.json").write_text('{"a.mp4": ["/etc/passwd"]}', encoding="utf-8")
+    for name in (f"reference://a.mp4?fo={clips}/pieces.json", "simplecache::reference://a.mp4"):
+        with pytest.raises(ValueError, match="is a list of other files; name the files themselves"):
+            list_source(name)
+        with pytest.raises(VideoError, match="is a list of other files"), fetched(name):
+            pass
+
+
+def test_what_is_no_file_is_named(clips: Path) -> None:
+    os.mkfifo(clips / "list.txt")
+    with pytest.raises(ValueError, match=r"list\.txt: is neither a file nor a folder"):
+        list_source(str(clips / "list.txt"))
+
+
+def test_one_bad_name_is_one_bad_video() -> None:
+    for name in ("nothing://bucket/x.mp4", "zip://x.mp4::nothing://y", "ftp://127.0.0.1:9/x.mp4"):
+        with pytest.raises(VideoError, match="cannot be fetched"), fetched(name):
+            pass
+
+
+def test_one_video_has_one_name(clips: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (clips / "list.txt").write_text("./b.mp4\nb.mp4\ndeep//er/c.webm\n", encoding="utf-8")
+    first, second, third = list_source(str(clips / "list.txt"))
+    assert first == second == f"{clips}/b.mp4"
+    assert third == f"{clips}/deep/er/c.webm"
+    monkeypatch.chdir(clips)
+    assert list_source("b.mp4") == [first]
 
 
 def test_a_parquet_list_has_a_column_path(clips: Path) -> None:

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from empty_clips import SPLIT_FILES, SPLIT_NAMES, find, names, touch, zipped
+from vidcls.errors import VideoError
+from vidcls.video.reader import read_times
 from vidcls_train.data.clip_list import DataError
 
 
@@ -66,3 +68,31 @@ def test_a_csv_that_is_not_of_the_form_is_refused(tmp_path: Path, text: str, pro
     table.write_text(text, encoding="utf-8")
     with pytest.raises(DataError, match=problem):
         find(table, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["/etc/hostname", "../secret.mp4", "x/../../secret.mp4"])
+def test_a_csv_from_elsewhere_names_nothing_but_what_came_with_it(name: str, tmp_path: Path) -> None:
+    rows = "".join(
+        f"{number}.mp4,{'ab'[number % 2]},{split}\n" for number, split in enumerate(("train", "train", "val"))
+    )
+    clips = touch(tmp_path / "data", *(f"{number}.mp4" for number in range(3)))
+    (clips / "list.csv").write_text(f"path,label,split\n{rows}{name},a,val\n", encoding="utf-8")
+    assert len(find(clips, tmp_path).val) == 2  # the user's own
+    with pytest.raises(DataError, match=rf"its list names '.*{Path(name).name}', which is not in it"):
+        find(zipped(clips, tmp_path), tmp_path)
+
+
+def test_what_a_csv_names_is_never_read_as_a_list_or_opened_as_a_url(tmp_path: Path) -> None:
+    names = ("other.csv", "list.txt", "stream.m3u8", "folder", "http://127.0.0.1:9/a.mp4", "file:///etc/hostname")
+    clips = touch(tmp_path / "data", "folder/inside.mp4")
+    (clips / "other.csv").write_text("path,label\nfolder/inside.mp4,a\n", encoding="utf-8")
+    (clips / "list.txt").write_text("ffconcat version 1.0\nfile folder/inside.mp4\n", encoding="utf-8")
+    (clips / "stream.m3u8").write_text("#EXTM3U\n#EXTINF:1,\nfolder/inside.mp4\n#EXT-X-ENDLIST\n", encoding="utf-8")
+    table = clips / "clips.csv"
+    rows = [f"{name},{'ab'[number % 2]},{split}" for split in ("train", "val") for number, name in enumerate(names)]
+    table.write_text("path,label,split\n" + "\n".join(rows), encoding="utf-8")
+    splits = find(table, tmp_path)
+    assert [clip.path for clip in splits.train] == [clips / name for name in names]
+    for clip in splits.train:
+        with pytest.raises(VideoError):
+            read_times(clip.path)

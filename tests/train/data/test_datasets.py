@@ -3,7 +3,6 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from generated import write_clip
@@ -38,8 +37,8 @@ def test_validation_sees_the_sdks_middle_view(tmp_path: Path, checkpoint: Path) 
     contract = read_checkpoint(checkpoint)
     path = write_clip(tmp_path / "clip.mp4", frames=90)
     frames = read_clips(path, contract).frames[0]
-    np.save(tmp_path / "view.npy", frames)
-    item = ViewDataset([tmp_path / "view.npy"], [3], contract)[0]
+    frames.tofile(tmp_path / "view.rgb")
+    item = ViewDataset([tmp_path / "view.rgb"], [3], contract)[0]
     mean, std = torch.tensor(contract.image.mean), torch.tensor(contract.image.std)
     expected = ((torch.from_numpy(frames) / 255 - mean) / std).permute(0, 3, 1, 2)
     assert torch.equal(item["pixel_values"], expected)

@@ -230,7 +230,7 @@ def test_a_killed_run_leaves_nothing_that_is_read(tmp_path: Path) -> None:
     assert painted_number(frames.read(path, known.key, range(50, 51))[0]) == 50
     os.utime(left, (0, 0))  # long ago
     frames.add(write_clip(tmp_path / "other.mp4", frames=5))
-    assert {file.suffix for file in stored_files(tmp_path)} == {".npy"}
+    assert {file.suffix for file in stored_files(tmp_path)} == {".frames"}
 
 
 def test_what_earlier_versions_stored_is_not_read(tmp_path: Path) -> None:
@@ -239,7 +239,7 @@ def test_what_earlier_versions_stored_is_not_read(tmp_path: Path) -> None:
     frames = cache(tmp_path)
     key = frames.add(path).key
     (file,) = stored_files(tmp_path)
-    assert file.name == f"{key}-1000-3.npy"
-    file.rename(file.with_name(f"{key}-1000-2.npy"))
+    assert file.name == f"{key}-1000-4.frames"
+    file.rename(file.with_name(f"{key}-1000-3.npy"))
     assert len(cache(tmp_path).add(path).pts_seconds) == 5
     assert len(stored_files(tmp_path)) == 2

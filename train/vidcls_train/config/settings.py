@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from vidcls.atomic_file import write_whole
+from vidcls.errors import VidclsError
 from vidcls.schema import FieldError, read_fields, read_json
 from vidcls_train.config.groups import (
     AugmentationConfig,
@@ -47,6 +49,10 @@ _OF_ONE_RUN = frozenset({"data", "output", "resume", "push_to_hub"})
 _FREE_ON_RESUME = frozenset(
     {"output", "device", "workers", "cache_gb", "resume", "push_to_hub", "gradient_accumulation_steps"}
 )
+
+
+class DamagedRunError(VidclsError):
+    """A file that a run goes on from is missing or damaged."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,13 +139,21 @@ def read_settings(file: Path) -> dict[str, Any]:
 def save_settings(config: Config) -> None:
     """Write all settings of a run as JSON into its folder."""
     fields = {**settings_of(config), "output": config.run.output.name}
-    (config.run.output / SETTINGS_FILE).write_text(json.dumps(fields, indent=1) + "\n", encoding="utf-8")
+    write_whole(config.run.output / SETTINGS_FILE, (json.dumps(fields, indent=1) + "\n").encode())
 
 
 def check_same_run(config: Config) -> None:
-    """Raise a ValueError where the run in the output folder was begun with other settings, or cannot be read."""
+    """Compare the settings with those that the run in the output folder was begun with.
+
+    Raises:
+        ValueError: they are others.
+        DamagedRunError: the run's own cannot be read.
+    """
     file = config.run.output / SETTINGS_FILE
-    fields = with_new_names(_read_file(file), file=file)
+    try:
+        fields = with_new_names(_read_file(file), file=file)
+    except ValueError as error:
+        raise DamagedRunError(f"{error}; copy it from a backup, or begin anew in another folder") from None
     try:
         before = settings_of(_nested(type(config), fields))
     except ValueError as error:

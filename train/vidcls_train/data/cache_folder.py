@@ -43,6 +43,7 @@ class CacheFolder:
         self._limit_bytes = limit_bytes
         self._used_here: set[str] = set()
         self.is_full = False
+        self._has_damage = False
         self._lock = threading.Lock()
 
     def __getstate__(self) -> dict[str, object]:
@@ -65,6 +66,12 @@ class CacheFolder:
         """Note that the disk has no room, whatever the folder may hold; whether that is new."""
         with self._lock:
             is_new, self.is_full = not self.is_full, True
+        return is_new
+
+    def mark_damaged(self) -> bool:
+        """Note that a file was not what had been written; whether it is the first in this process."""
+        with self._lock:
+            is_new, self._has_damage = not self._has_damage, True
         return is_new
 
     def has_room(self, size: int) -> bool:

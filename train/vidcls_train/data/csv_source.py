@@ -12,7 +12,9 @@ CSV_FORM = "path,label[,group][,split]"
 
 
 def read_csv(table: Path) -> ClipList:
-    """Read rows path,label[,group][,split]; paths are relative to the CSV's folder.
+    """Read rows path,label[,group][,split]; paths are relative to the CSV's folder, or absolute.
+
+    Each names a video: not a URL, and never a list or a folder that is read in turn.
 
     Raises:
         DataError: not a CSV in UTF-8, its columns are others, or a row is not of the form; names file and line.

@@ -81,7 +81,7 @@ class ViewDataset(Dataset[dict[str, Any]]):
         """Take decoded views.
 
         Args:
-            files: .npy files of uint8 RGB [T, H, W, 3], one per video.
+            files: the bytes of uint8 RGB [T, size, size, 3], one per video; what it is follows from the contract.
             class_ids: one per video.
             contract: whose image section pixels are normalised by.
         """
@@ -94,7 +94,9 @@ class ViewDataset(Dataset[dict[str, Any]]):
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         """{"pixel_values": float32 [T, 3, H, W], "labels": class id}."""
+        size = self._contract.image.crop_size
+        frames = np.fromfile(self._files[index], np.uint8).reshape(self._contract.sampling.frames, size, size, 3)
         return {
-            "pixel_values": torch.from_numpy(normalise(np.load(self._files[index]), self._contract.image)),
+            "pixel_values": torch.from_numpy(normalise(frames, self._contract.image)),
             "labels": self._class_ids[index],
         }

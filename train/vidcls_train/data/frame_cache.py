@@ -1,12 +1,14 @@
 """Decoded training clips on disk, so that every epoch after the first reads frames instead of decoding them.
 
 A clip's frames and times lie in one file, named by the content of the video: a copy of it, or the same archive
-unpacked again, finds it. Runs may share the folder (see `vidcls_train.data.cache_folder`).
+unpacked again, finds it. Runs may share the folder (see `vidcls_train.data.cache_folder`). A file that is not what
+was written (see `vidcls_train.data.stored_frames`) is made anew.
 """
 
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -21,13 +23,13 @@ from vidcls.video.reader import VideoReader, iter_frames, open_video
 from vidcls_train.data.cache_folder import CacheFolder
 from vidcls_train.data.frame_writer import FrameWriter
 from vidcls_train.data.one_pass import FrameSink, read_once
-from vidcls_train.data.stored_frames import fit, map_frames, read_times, stored_size
+from vidcls_train.data.stored_frames import LAYOUT, DamagedFileError, StoredVideo, fit, stored_size
 
-# Part of every file's name: raise it when the same video would be stored differently.
-_LAYOUT = 3
+_logger = logging.getLogger("vidcls.train")
 
-# Of the files in the folder; earlier versions kept times apart.
-_SUFFIXES = (".npy", ".times")
+_SUFFIX = ".frames"
+# What may be removed to make room; the last two are of earlier versions, and are not read.
+_SUFFIXES = (_SUFFIX, ".npy", ".times")
 
 
 def default_folder() -> Path:
@@ -64,6 +66,15 @@ class CachedVideo:
     key: str
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Opened:
+    """A file that this process reads. is_checked: bool [n], which frames were compared with their checksums."""
+
+    status: tuple[int, int]
+    stored: StoredVideo
+    is_checked: npt.NDArray[np.bool_]
+
+
 class FrameCache:
     """Frames of videos on disk, reduced to what training can use."""
 
@@ -80,6 +91,7 @@ class FrameCache:
         self._short_side = short_side
         # {key: bytes} of the videos that were decoded here: what there was no room for.
         self._left_out: dict[str, int] = {}
+        self._opened: dict[str, _Opened] = {}
 
     def add(self, video: Path) -> CachedVideo:
         """Decode a video to its end, unless it is cached, and cache its frames where there is room.
@@ -88,11 +100,11 @@ class FrameCache:
             VideoError: the video cannot be decoded.
         """
         key = content_key(video)
-        try:
-            return CachedVideo(pts_seconds=read_times(self._file(key)), key=key)
-        except FileNotFoundError:
-            with open_video(video) as reader:
-                return self._store(reader, key, ())
+        stored = self._open(key)
+        if stored is not None:
+            return CachedVideo(pts_seconds=stored.pts_seconds, key=key)
+        with open_video(video) as reader:
+            return self._store(reader, key, ())
 
     def add_along(self, reader: VideoReader, video: Path, sinks: Sequence[FrameSink]) -> CachedVideo:
         """As `add`, in a pass that others take part in: the video is decoded for them, whether it is cached or not.
@@ -106,7 +118,7 @@ class FrameCache:
             VideoError: the video cannot be decoded.
         """
         key = content_key(video)
-        if self._file(key).exists():
+        if self._open(key) is not None:
             return CachedVideo(pts_seconds=read_once(reader, sinks).times, key=key)
         return self._store(reader, key, sinks)
 
@@ -136,12 +148,56 @@ class FrameCache:
         """
         file = self._file(key)
         try:
-            stored = map_frames(file)
+            frames = self._checked(key, file, window).map_frames()
         except FileNotFoundError:
             return self._decode(video, window)
+        except DamagedFileError as error:
+            self._discard(key, error)
+            return self._made_anew(video, key, window)
         with suppress(OSError):  # another run may have removed it just now, and the open file still be read
             os.utime(file)
-        return stored[window.start : window.stop]
+        return frames[window.start : window.stop]
+
+    def _made_anew(self, video: Path, key: str, window: range) -> npt.NDArray[np.uint8]:
+        """As `read`, where the file was damaged."""
+        with suppress(OSError):  # it cannot be written either
+            self.add(video)
+        with suppress(FileNotFoundError, DamagedFileError):
+            return self._checked(key, self._file(key), window).map_frames()[window.start : window.stop]
+        return self._decode(video, window)
+
+    def _checked(self, key: str, file: Path, window: range) -> StoredVideo:
+        """The file, after those of the frames `window` that were not used in this process yet were checked."""
+        found = file.stat()
+        status = (found.st_ino, found.st_size)
+        opened = self._opened.get(key)
+        if opened is None or opened.status != status:  # another run may have put another file in its place
+            stored = StoredVideo.open(file)
+            opened = _Opened(status=status, stored=stored, is_checked=np.zeros(len(stored.pts_seconds), bool))
+            self._opened[key] = opened
+        unchecked = [number for number in window if not opened.is_checked[number]]
+        if unchecked:
+            opened.stored.check(unchecked)
+            opened.is_checked[unchecked] = True
+        return opened.stored
+
+    def _open(self, key: str) -> StoredVideo | None:
+        """The file of a video; None where there is none, or where it was damaged, and is removed."""
+        try:
+            return StoredVideo.open(self._file(key))
+        except FileNotFoundError:
+            return None
+        except DamagedFileError as error:
+            self._discard(key, error)
+            return None
+
+    def _discard(self, key: str, problem: DamagedFileError) -> None:
+        file = self._file(key)
+        self._opened.pop(key, None)
+        with suppress(OSError):
+            file.unlink()
+        if self._folder.mark_damaged():
+            _logger.warning("%s: %s; it is made anew, and so are others that are damaged", file, problem)
 
     def _decode(self, video: Path, window: range) -> npt.NDArray[np.uint8]:
         # The first frame says at which size the video is stored.
@@ -155,7 +211,7 @@ class FrameCache:
         return self._folder.use(self._file_name(key))
 
     def _file_name(self, key: str) -> str:
-        return f"{key}-{self._short_side}-{_LAYOUT}.npy"
+        return f"{key}-{self._short_side}-{LAYOUT}{_SUFFIX}"
 
     def _store(self, reader: VideoReader, key: str, sinks: Sequence[FrameSink]) -> CachedVideo:
         writer = FrameWriter(self._folder, short_side=self._short_side)

@@ -9,12 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-import numpy as np
-
 from vidcls.video.frame_index import FrameIndex
 from vidcls.video.protocol import Picture
 from vidcls_train.data.cache_folder import CacheFolder
-from vidcls_train.data.stored_frames import fit, stored_size, write_header, write_times
+from vidcls_train.data.stored_frames import StoredFrames, file_bytes, fit, stored_size
 
 _logger = logging.getLogger("vidcls.train")
 
@@ -36,6 +34,7 @@ class FrameWriter:
         self._size = (0, 0)
         self._part: Path | None = None
         self._out: BinaryIO | None = None
+        self._stored: StoredFrames | None = None
 
     def restart(self, frame_index: FrameIndex) -> None:
         """Forget what was written."""
@@ -45,27 +44,31 @@ class FrameWriter:
 
     def add(self, number: int, picture: Picture) -> None:
         """Write the next frame."""
-        if number > 0 and self._out is None:
+        if number > 0 and self._stored is None:
             return
         frame = picture()
         with self._without_space():
             if number == 0:
                 self._size = stored_size(frame, short_side=self._short_side)
                 self._begin()
-            if self._out is not None:
-                self._out.write(np.ascontiguousarray(fit(frame, self._size)).data)
+            if self._stored is not None:
+                self._stored.add(fit(frame, self._size))
 
     def finish(self, file: Path) -> None:
-        """All frames were written: they become `file`."""
+        """All frames were written: they become `file`.
+
+        It is not forced onto the disk: what a power cut leaves of it does not fit its checksums, and is made anew.
+        """
         with self._without_space():
-            if self._out is None or self._part is None:
+            if self._stored is None or self._out is None or self._part is None:
                 return
-            write_times(self._out, self._times)
+            self._stored.end()
             self._out.close()
             self._part.replace(file)
 
     def discard(self) -> None:
         """Remove what was written, if it did not become a file."""
+        self._stored = None
         if self._out is not None:
             self._out.close()
             self._out = None
@@ -76,13 +79,13 @@ class FrameWriter:
     def _begin(self) -> None:
         if self._folder.is_full:
             return
-        size = len(self._times) * self._size[0] * self._size[1] * 3
+        size = file_bytes(len(self._times), self._size)
         self._part = self._folder.reserve(size)
         if self._part is None:
             self.left_out = size
             return
         self._out = self._part.open("r+b")
-        write_header(self._out, frames=len(self._times), size=self._size)
+        self._stored = StoredFrames(self._out, pts_seconds=self._times, size=self._size)
 
     @contextmanager
     def _without_space(self) -> Iterator[None]:

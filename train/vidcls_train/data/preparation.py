@@ -9,8 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from vidcls.clips import read_clips
 from vidcls.contract import Contract, Image
 from vidcls.progress import Track, untracked
@@ -27,7 +25,7 @@ _logger = logging.getLogger("vidcls.train")
 class PreparedClips:
     """Readable videos, opened.
 
-    val_views: .npy files for `ViewDataset`. unreadable: {"video", "message"} of each one left out.
+    val_views: files for `ViewDataset`. unreadable: {"video", "message"} of each one left out.
     """
 
     train: list[Clip]
@@ -67,8 +65,8 @@ def prepare(
     views_folder.mkdir(parents=True, exist_ok=True)
 
     def write_view(video: Path) -> Path:
-        file = views_folder / f"{hashlib.sha256(os.fsencode(video)).hexdigest()}.npy"
-        np.save(file, read_clips(video, contract).frames[0])
+        file = views_folder / f"{hashlib.sha256(os.fsencode(video)).hexdigest()}.rgb"
+        file.write_bytes(read_clips(video, contract).frames[0].tobytes())
         return file
 
     val = open_clips(splits.val, write_view, label="decoding val", track=track)

@@ -1,13 +1,20 @@
-"""What the user named as DATA -> labelled videos: a folder, a CSV, an archive, or a file on the hub."""
+"""What the user named as DATA -> labelled videos: a folder, a CSV, an archive, or a file on the hub.
+
+A CSV of the user's own may name videos anywhere on this machine, as a command line may. One that came in an archive or
+from the hub is somebody else's: it may name only what lies beside it. What either names is opened as a video, never as
+another list or a URL.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import os
 from pathlib import Path
 
 from huggingface_hub import hf_hub_download
 from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
+from vidcls.printable import printable
 from vidcls_train.data.archives import is_archive, unpack
 from vidcls_train.data.clip_list import ClipList, DataError
 from vidcls_train.data.csv_source import read_csv
@@ -30,11 +37,23 @@ def find_clips(data: str, *, unpack_to: Path) -> ClipList:
     """
     path = _local_path(data, unpack_to=unpack_to)
     found = read_csv(path) if path.is_file() else read_folder(path)
+    if path != Path(data):
+        _check_lies_within(found, path if path.is_dir() else path.parent, data=data)
     if not found.clips:
         raise DataError(f"{data}: holds no videos; expected one folder of videos per label")
     if len(found.labels) < 2:
         raise DataError(f"{data}: holds only the label '{found.labels[0]}'; a classifier needs at least two")
     return dataclasses.replace(found, name=data)
+
+
+def _check_lies_within(found: ClipList, folder: Path, *, data: str) -> None:
+    root = os.path.abspath(folder)  # noqa: PTH100 - without links: there are none in an archive, and on the hub all are
+    for clip in found.clips:
+        if not Path(os.path.abspath(clip.path)).is_relative_to(root):  # noqa: PTH100
+            raise DataError(
+                f"{data}: its list names '{printable(str(clip.path))}', which is not in it; pack the videos with the "
+                "list, and name them relative to it"
+            )
 
 
 def _local_path(data: str, *, unpack_to: Path) -> Path:

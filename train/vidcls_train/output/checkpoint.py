@@ -10,6 +10,7 @@ from pathlib import Path
 
 from transformers import Trainer
 
+from vidcls.atomic_file import whole_files, write_whole
 from vidcls.contract import CHECKPOINT_FILE, Accuracy, Contract, to_json
 from vidcls.evaluation.report import write_pictures
 from vidcls.prediction import softmax
@@ -36,8 +37,9 @@ def write_weights(output: Path, trainer: Trainer, contract: Contract, prepared: 
     Returns:
         the contract with both, its accuracy still missing.
     """
-    trainer.model.save_pretrained(output)
-    image_processor(contract.image).save_pretrained(output)
+    with whole_files(output) as scratch:
+        trainer.model.save_pretrained(scratch)
+        image_processor(contract.image).save_pretrained(scratch)
     counts = {split: len(getattr(prepared, split)) for split in SPLITS}
     weights = (output / "model.safetensors").read_bytes()
     source = dataclasses.replace(contract.source, checkpoint_sha256=hashlib.sha256(weights).hexdigest(), data=counts)
@@ -56,7 +58,7 @@ def write_results(output: Path, trainer: Trainer, contract: Contract, results: R
         results: as `measure` returned them.
     """
     metrics = results.metrics
-    (output / METRICS_FILE).write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
+    write_whole(output / METRICS_FILE, (json.dumps(metrics, indent=1) + "\n").encode())
     test = metrics["test"]
     accuracy = None
     if test is not None:
@@ -87,4 +89,4 @@ def _write_predictions(path: Path, results: Results, contract: Contract) -> None
 
 
 def _write_contract(output: Path, contract: Contract) -> None:
-    (output / CHECKPOINT_FILE).write_text(to_json(contract) + "\n", encoding="utf-8")
+    write_whole(output / CHECKPOINT_FILE, (to_json(contract) + "\n").encode())

@@ -12,6 +12,7 @@ from huggingface_hub import ModelCardData
 from matplotlib.figure import Figure
 from transformers import Trainer
 
+from vidcls.atomic_file import whole_files, write_whole
 from vidcls_train.config.settings import PretrainConfig
 from vidcls_train.data.datasets import ClipDataset
 from vidcls_train.data.masks import tube_mask
@@ -40,8 +41,9 @@ def write_pretraining(
     """
     trainer.keep_best()
     output = config.run.output
-    trainer.model.save_pretrained(output)
-    image_processor(start.image).save_pretrained(output)
+    with whole_files(output) as scratch:
+        trainer.model.save_pretrained(scratch)
+        image_processor(start.image).save_pretrained(scratch)
     losses = [(row["epoch"], row["loss"]) for row in trainer.state.log_history if "loss" in row]
     metrics: dict[str, Any] = {
         "videos": len(clips),
@@ -53,7 +55,7 @@ def write_pretraining(
         "last_loss": losses[-1][1],
         "history": trainer.state.log_history,
     }
-    (output / _METRICS_FILE).write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
+    write_whole(output / _METRICS_FILE, (json.dumps(metrics, indent=1) + "\n").encode())
     (output / "README.md").write_text(_card(config, start, metrics), encoding="utf-8")
     _write_curve(losses, output / "curve.png")
     _write_clips(config, trainer.model, start, clips, output / "reconstruction.png")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from vidcls_train.config.settings import SETTINGS_FILE, Config, began_with_pretraining, check_same_run
-from vidcls_train.trainer.steps import last_step
+from vidcls_train.trainer.steps import check_step, last_step
 
 
 def check_output(config: Config) -> None:
@@ -17,10 +19,18 @@ def check_output(config: Config) -> None:
 
 
 def check_resume(config: Config) -> None:
-    """Raise a ValueError where the run in the output folder cannot go on with these settings."""
+    """Refuse what cannot go on.
+
+    Raises:
+        ValueError: the run in the output folder was begun with other settings.
+        DamagedRunError: a file of it is damaged or missing; names it and what to do.
+    """
     check_same_run(config)
     output = config.run.output
-    if began_with_pretraining(output) and last_step(output) is None:
+    step = last_step(output)
+    if step is not None:
+        check_step(Path(step))
+    elif began_with_pretraining(output):
         raise ValueError(
             f"{output}: was stopped before its first epoch, after or in a masked pretraining that vidcls-train no "
             "longer does; begin anew, with 'vidcls-pretrain' and its folder as --base"

@@ -8,6 +8,7 @@ from typing import Any
 
 from transformers import TrainerCallback, TrainerState, TrainingArguments
 
+from vidcls.atomic_file import sync_file, sync_folder
 from vidcls.errors import VidclsError
 from vidcls_train.data.epoch_sampler import EpochSampler
 from vidcls_train.trainer.ema import EmaWeights
@@ -53,9 +54,14 @@ class KeepEma(TrainerCallback):  # type: ignore[misc]
             self._ema.save(Path(args.output_dir) / BEST_FILE)
 
     def on_save(self, args: TrainingArguments, state: TrainerState, _control: Any, **_: Any) -> None:
-        """Save the step's EMA, which makes it whole."""
+        """Save the step's EMA, which makes it whole: what the Trainer wrote reaches the disk before it."""
         if state.is_world_process_zero:
-            self._ema.save(step_folder(args.output_dir, state.global_step) / EMA_FILE)
+            step = step_folder(args.output_dir, state.global_step)
+            for file in step.iterdir():
+                if file.is_file():
+                    sync_file(file)
+            sync_folder(step.parent)
+            self._ema.save(step / EMA_FILE)
 
 
 class StopDiverged(TrainerCallback):  # type: ignore[misc]

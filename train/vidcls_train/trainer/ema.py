@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +9,8 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
+
+from vidcls.atomic_file import whole_file
 
 
 class EmaWeights:
@@ -39,14 +39,9 @@ class EmaWeights:
             self._assign(own)
 
     def save(self, file: Path) -> None:
-        """Write the average to `file`, which is there whole or not at all."""
-        handle, part = tempfile.mkstemp(dir=file.parent, suffix=".part")
-        os.close(handle)
-        try:
+        """Write the average to `file`, which is there whole or not at all, after a power cut too."""
+        with whole_file(file) as part:
             save_file({name: weight.contiguous() for name, weight in self._ema.items()}, part)
-            Path(part).replace(file)
-        finally:
-            Path(part).unlink(missing_ok=True)
 
     def load(self, file: Path) -> None:
         """Go on from an average that `save` has written."""
