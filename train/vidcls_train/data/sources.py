@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from pathlib import Path
 
 from huggingface_hub import hf_hub_download
 from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
+from vidcls.printable import printable
 from vidcls_train.data.archives import is_archive, unpack
 from vidcls_train.data.clip_list import ClipList, DataError
 from vidcls_train.data.csv_source import read_csv
 from vidcls_train.data.folder_source import read_folder
+from vidcls_train.data.hub_problem import hub_problem
 
 HUB_PREFIX = "hf:"
 
@@ -30,6 +33,8 @@ def find_clips(data: str, *, unpack_to: Path) -> ClipList:
     """
     path = _local_path(data, unpack_to=unpack_to)
     found = read_csv(path) if path.is_file() else read_folder(path)
+    if path == unpack_to:
+        _check_inside(found, unpack_to, data)
     if not found.clips:
         raise DataError(f"{data}: holds no videos; expected one folder of videos per label")
     if len(found.labels) < 2:
@@ -52,14 +57,24 @@ def _local_path(data: str, *, unpack_to: Path) -> Path:
     return path
 
 
+def _check_inside(found: ClipList, folder: Path, data: str) -> None:
+    """What others packed may list what they packed, and no other file of this machine."""
+    for clip in found.clips:
+        if not Path(os.path.abspath(clip.path)).is_relative_to(folder.absolute()):  # noqa: PTH100 - without links
+            raise DataError(
+                f"{data}: a list in it names the file '{printable(str(clip.path))}', which lies outside it; "
+                "unpack it and name its folder, if that is meant"
+            )
+
+
 def _download(name: str) -> Path:
     owner, dataset, file = [*name.split("/", 2), "", ""][:3]
-    if not (owner and dataset and file):
-        raise DataError(f"{HUB_PREFIX}{name}: expected hf:OWNER/DATASET/FILE.tar.gz")
+    if not (owner and dataset and is_archive(Path(file))):
+        raise DataError(f"{HUB_PREFIX}{name}: expected hf:OWNER/DATASET/FILE.tar.gz, or a .zip")
     try:
         return Path(hf_hub_download(f"{owner}/{dataset}", file, repo_type="dataset"))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
         raise DataError(
-            f"{HUB_PREFIX}{name}: cannot be fetched from the hub ({str(error).splitlines()[0]}); "
+            f"{HUB_PREFIX}{name}: cannot be fetched from the hub ({hub_problem(error)}); "
             "check the name, the network and your token ('hf auth login')"
         ) from error
