@@ -9,6 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -55,7 +56,8 @@ def map_ahead(work: Callable[[Item], Result], items: Iterable[Item], *, threads:
 def _work_off(work: Callable[[Item], Result], jobs: queue.SimpleQueue[tuple[Future[Result], Item] | None]) -> None:
     if hasattr(os, "setpriority"):
         # Threads of one inference wait for each other; what is only done ahead shall not hold one of them up.
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+        with suppress(OSError):  # macOS knows no priority of a single thread
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
     while (job := jobs.get()) is not None:
         future, item = job
         if future.set_running_or_notify_cancel():

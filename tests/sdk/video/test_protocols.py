@@ -13,7 +13,7 @@ import pytest
 from generated import write_clip
 from vidcls import VideoClassifier, VideoError
 from vidcls.live.readers import read_live
-from vidcls.video.protocols import PROTOCOLS, is_remote, is_url, protocol_whitelist
+from vidcls.video.protocols import PROTOCOLS, file_url_path, is_remote, is_url, protocol_of, protocol_whitelist
 from vidcls.video.reader import iter_frames, read_times
 from vidcls.video.source import is_live, openable, source_name
 
@@ -130,10 +130,35 @@ def test_the_case_of_a_protocol_does_not_matter(url: str, opened: str, live: boo
     assert is_remote(url)
 
 
-@pytest.mark.parametrize("name", ["/data/x://y.mp4", "folder/x://y.mp4", "x.mp4", "://x", "C:\\x.mp4"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("/data/x://y.mp4", "folder/x://y.mp4", "x.mp4", "://x"),
+        *(
+            "C:\\x.mp4",
+            "C:/x.mp4",
+            "c:x.mp4",
+            "C://x.mp4",
+            "\\\\host\\share\\x.mp4",
+            "\\\\?\\C:\\x.mp4",
+            "//host/share/x.mp4",
+        ),
+    ],
+)
 def test_paths_are_no_urls(name: str) -> None:
     assert not is_url(name)
+    assert protocol_of(name) is None
     assert source_name(name) == name
+    with pytest.raises(VideoError, match="there is no such file"):
+        openable(name)
+
+
+def test_a_file_url_of_windows_is_its_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert file_url_path("file:///C:/clips/a%20b.mp4") == "/C:/clips/a b.mp4"
+    with monkeypatch.context() as windows:
+        windows.setattr("os.name", "nt")
+        found = [file_url_path(url) for url in ("file:///C:/clips/a%20b.mp4", "file:///clips/a.mp4")]
+    assert found == ["C:/clips/a b.mp4", "/clips/a.mp4"]
 
 
 def test_ffmpeg_is_given_a_list_that_opens_what_it_should(tmp_path: Path) -> None:
