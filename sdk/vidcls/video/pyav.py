@@ -88,8 +88,8 @@ class PyAVVideo:
             raise
         self.is_first = is_first(self._container, self._stream)
         self.codec: str = self._codec.name
-        # FFmpeg's names of pixels and container; `pix_fmt` crashes PyAV 17.0.1 and 17.1.0 where no frame says it.
-        self.pixel_format: str = self._codec.format.name if self._codec.format else "unknown"
+        # FFmpeg's names for how pixels are stored, and for the container.
+        self.pixel_format: str = self._codec.pix_fmt or "unknown"
         self.container: str = self._container.format.name
         self.has_audio = bool(self._container.streams.audio)
         self.skips = self.codec in _SKIPPABLE
