@@ -42,6 +42,7 @@ lint: $(INSTALLED) ## Check format and style
 
 types: $(INSTALLED) ## Check types, of tests and examples too
 	@$(BIN)/mypy
+	@$(BIN)/mypy --python-version 3.10 sdk tests/sdk examples # the oldest Python that the SDK runs on
 
 docs: $(INSTALLED) ## Build the pages for people into site
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

@@ -44,15 +44,20 @@ def main(model: str, events: Path, source: str, ignore: tuple[str, ...], **optio
     quiet_decoders()  # a lost camera is reported once, not at every try
     number = source.isdecimal() and not Path(source).is_file()
     try:
-        stream = VideoClassifier(model).stream(int(source) if number else source)
-        for kind in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(kind, lambda *_: stream.stop())  # the stream then ends, and with it the last event
-        with stream, events.open("a", encoding="utf-8", buffering=1) as file:
+        classifier = VideoClassifier(model)
+        with (
+            classifier.stream(int(source) if number else source) as stream,
+            events.open("a", encoding="utf-8", buffering=1) as file,
+        ):
+            for kind in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(kind, lambda *_: stream.stop())  # the stream then ends, and with it the last event
             for event in steady_events(stream, **options):
                 if event.end is not None and event.end_time is not None and event.label not in ignore:
                     file.write(line(event, end=event.end, end_time=event.end_time))
     except VidclsError as error:
         raise click.ClickException(str(error)) from error
+    except OSError as error:
+        raise click.ClickException(f"{events}: cannot be written ({error.strerror})") from error
 
 
 if __name__ == "__main__":

@@ -138,7 +138,8 @@ def _coverage(shape: str, at: dict[str, float], *, size: int) -> np.ndarray:
     mask = np.zeros((fine, fine), np.uint8)
     # OpenCV puts whole numbers in the middle of pixels.
     cv2.fillConvexPoly(mask, np.rint((points * fine - 0.5) * 2**SHIFT).astype(np.int32), 255, shift=SHIFT)
-    return cv2.resize(mask, (size, size), interpolation=cv2.INTER_AREA) / np.float32(255)
+    coverage: np.ndarray = cv2.resize(mask, (size, size), interpolation=cv2.INTER_AREA) / np.float32(255)
+    return coverage
 
 
 @click.command()

@@ -15,11 +15,9 @@ import sys
 import threading
 import time
 from collections import deque
-from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 import click
 import cv2
@@ -27,6 +25,7 @@ import numpy as np
 
 from vidcls import Record, VidclsError, VideoClassifier
 from vidcls.video.opencv import quiet_decoders
+from vidcls.web.server import Content, PageServer, Parts
 
 WINDOW = "vidcls"
 WIDTH = 640  # least width of the picture shown, px
@@ -45,20 +44,29 @@ PAGE = b"""<!doctype html>
 </style>
 <img src="picture.mjpg" alt="what the camera sees">
 <p id="state" role="status">waiting for the first answer</p>
-<script>
-  const state = document.getElementById("state");
-  async function update() {
+<script src="page.js"></script>
+</html>
+"""
+
+# Labels come from whoever made the model: they are only ever set as text.
+SCRIPT = b"""
+const state = document.getElementById("state");
+async function update() {
+  try {
     const answer = await (await fetch("state.json")).json();
     if (answer.label !== null)
       state.textContent = `${answer.label} ${answer.score.toFixed(2)} (${answer.status})`;
-    if (answer.ended)
+    if (answer.ended) {
       state.textContent += ", ended";
-    else
-      setTimeout(update, 250);
+      return;
+    }
+    setTimeout(update, 250);
+  } catch {
+    state.textContent = "no answer from the program that watches";
+    setTimeout(update, 2000);
   }
-  update();
-</script>
-</html>
+}
+update();
 """
 
 
@@ -162,67 +170,47 @@ def show_window(watch: Watch, *, until: float) -> None:
     cv2.destroyAllWindows()
 
 
-class Page(BaseHTTPRequestHandler):
-    """Answers a browser: the page, what stands below the picture, and the pictures."""
+class Pictures:
+    """What the camera sees as JPEGs that replace each other; each is made once, for however many browsers."""
 
-    def __init__(self, watch: Watch, *connection: Any) -> None:
-        self.watch = watch
-        super().__init__(*connection)
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+        self._lock = threading.Lock()
+        self._part = b""
+        self._made = 0.0
 
-    def do_GET(self) -> None:
-        if self.path == "/":
-            self.answer("text/html; charset=utf-8", PAGE)
-        elif self.path == "/state.json":
-            self.answer("application/json", json.dumps(state(self.watch)).encode())
-        elif self.path == "/picture.mjpg":
-            self.send_pictures()
-        else:
-            self.send_error(404)
-
-    def answer(self, kind: str, content: bytes) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(content)))
-        self.send_header("Cache-Control", "no-store")
-        self.end_headers()
-        self.wfile.write(content)
-
-    def send_pictures(self) -> None:
-        """One JPEG after the other, each in place of the last."""
-        self.send_response(200)
-        self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=picture")
-        self.end_headers()
-        try:
-            while not self.watch.ended:
-                picture = self.watch.picture()
+    def next_part(self) -> bytes | None:
+        """The newest picture as a part of the answer; None at the end."""
+        if self._watch.ended:
+            return None
+        with self._lock:
+            if time.monotonic() - self._made >= 1 / PICTURES_PER_SECOND:
+                picture, self._made = self._watch.picture(), time.monotonic()
                 if picture is not None:
                     jpeg = cv2.imencode(".jpg", picture)[1].tobytes()
                     head = f"--picture\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
-                    self.wfile.write(head.encode() + jpeg + b"\r\n")
-                time.sleep(1 / PICTURES_PER_SECOND)
-        except OSError:
-            return  # the page was closed
-
-    def log_message(self, *_: object) -> None:
-        """Nobody reads it."""
+                    self._part = head.encode() + jpeg + b"\r\n"
+            return self._part
 
 
-def show_page(watch: Watch, *, host: str, port: int, until: float) -> None:
+def show_page(watch: Watch, *, host: str, port: int, names: tuple[str, ...], until: float) -> None:
     """Show the picture on a web page until it is over."""
+    kind, pictures = "multipart/x-mixed-replace; boundary=picture", Pictures(watch)
+    pages: dict[str, Callable[[], Content | Parts]] = {
+        "/": lambda: Content("text/html; charset=utf-8", PAGE),
+        "/page.js": lambda: Content("text/javascript", SCRIPT),
+        "/state.json": lambda: Content("application/json", json.dumps(state(watch)).encode()),
+        "/picture.mjpg": lambda: Parts(kind, pictures.next_part, pause_seconds=1 / PICTURES_PER_SECOND),
+    }
     try:
-        server = ThreadingHTTPServer((host, port), partial(Page, watch))
+        server = PageServer(pages, host=host, port=port, names=names)
     except OSError as error:
         raise click.ClickException(f"{host}:{port}: no page can be served there ({error.strerror})") from error
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    print(f"watch it at http://{host}:{server.server_port}/", flush=True)
-    try:
+    with server:
+        print(f"watch it at {server.url}", flush=True)
         while not watch.ended and time.monotonic() < until:
             time.sleep(0.1)
         time.sleep(0.5)  # so that an open page learns that it is over
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def state(watch: Watch) -> dict[str, object]:
@@ -259,12 +247,22 @@ def interrupted(*_: int | FrameType | None) -> None:
 @click.option("--source", default="0", show_default=True, help="A camera's number, a file or a URL.")
 @click.option("--show", type=click.Choice(["auto", "window", "page", "lines"]), default="auto", show_default=True)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where the page is served; 0.0.0.0 is everywhere.")
+@click.option("--name", "names", multiple=True, help="By which name browsers may call the page; an address always may.")
 @click.option("--port", default=8000, show_default=True, help="Of the page; 0 takes any that is free.")
 @click.option(
     "--step-seconds", type=click.FloatRange(min=0.01), default=0.2, show_default=True, help="Between answers."
 )
 @click.option("--seconds", type=click.FloatRange(min=0), default=float("inf"), help="Stop after this time.")
-def main(model: str, source: str, show: str, host: str, port: int, step_seconds: float, seconds: float) -> None:
+def main(
+    model: str,
+    source: str,
+    show: str,
+    host: str,
+    names: tuple[str, ...],
+    port: int,
+    step_seconds: float,
+    seconds: float,
+) -> None:
     """Classify what a camera sees with MODEL, live; end with q, Esc or Ctrl-C."""
     signal.signal(signal.SIGTERM, interrupted)
     quiet_decoders()  # a lost camera is reported once, not at every try
@@ -284,7 +282,7 @@ def main(model: str, source: str, show: str, host: str, port: int, step_seconds:
         if show == "window":
             show_window(watch, until=until)
         elif show == "page":
-            show_page(watch, host=host, port=port, until=until)
+            show_page(watch, host=host, port=port, names=names, until=until)
         else:
             print_lines(watch, until=until)
     except KeyboardInterrupt:

@@ -19,6 +19,8 @@ from transformers import AutoConfig, PretrainedConfig, PreTrainedModel
 from vidcls.contract import CHECKPOINT_FILE, Contract, read_checkpoint
 from vidcls.errors import ModelError
 from vidcls.huggingface import PREPROCESSOR_FILE, VIDEO_PREPROCESSOR_FILE
+from vidcls.printable import printable
+from vidcls.video.protocols import without_secrets
 from vidcls_export.architectures import Architecture, architecture_by_type
 from vidcls_export.huggingface import plain_contract
 from vidcls_export.quiet import quiet
@@ -86,7 +88,7 @@ def _locate(checkpoint: str | os.PathLike[str]) -> Path:
     except HFValidationError:
         raise ModelError(f"{checkpoint}: there is no such folder") from None
     except OSError as error:
-        reason = str(error).strip().partition("\n")[0]
+        reason = printable(without_secrets(str(error).strip().partition("\n")[0]))
         raise ModelError(
             f"{checkpoint}: there is no such folder, and the Hugging Face hub does not give a model of that name "
             f"({reason})"
@@ -177,7 +179,7 @@ def _load_model(folder: Path, architecture: Architecture) -> PreTrainedModel:
                 output_loading_info=True,
             )
     except (OSError, RuntimeError, ValueError, SafetensorError) as error:
-        reason = str(error).strip().partition("\n")[0]
+        reason = printable(without_secrets(str(error).strip().partition("\n")[0]))
         raise ModelError(f"{folder}: transformers cannot load the weights ({reason})") from None
     missing = sorted(loading["missing_keys"])
     if missing:

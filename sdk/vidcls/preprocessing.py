@@ -142,8 +142,8 @@ def normalise(frames: npt.NDArray[np.uint8], image: Image) -> npt.NDArray[np.flo
     # A plane at a time: it stays in the CPU's cache from the first operation to the last.
     for position in np.ndindex(*leading, channels):
         *frame, channel = position
-        plane = normalised[position]
-        np.divide(frames[(*frame, ..., channel)], np.float32(255), out=plane, dtype=np.float32)
+        plane, values = normalised[position], (*frame, ..., channel)
+        np.divide(frames[values], np.float32(255), out=plane, dtype=np.float32)
         plane -= mean[channel]
         plane /= std[channel]
     return normalised

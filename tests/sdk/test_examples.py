@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from contextlib import ExitStack, suppress
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -95,19 +97,27 @@ def decoded(jpeg: bytes) -> np.ndarray:
     return np.asarray(cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR))
 
 
-def fetch(url: str) -> http.client.HTTPResponse:
+def fetch(url: str | urllib.request.Request) -> http.client.HTTPResponse:
     answer: http.client.HTTPResponse = urllib.request.urlopen(url, timeout=20)  # noqa: S310 - of the test's own server
     return answer
 
 
 def test_webcam_without_a_display_serves_a_page_and_kill_ends_it_cleanly(model: Path, tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "clip.mp4", frames=900, rate=30)
-    process = start("webcam.py", model, "--source", clip, "--port", 0)
+    process = start("webcam.py", model, "--source", clip, "--port", 0, "--name", "camera.lan")
     try:
         assert process.stdout is not None
         url = process.stdout.readline().split()[-1]
         assert re.fullmatch(r"http://127\.0\.0\.1:\d+/", url)
         with fetch(url) as page:
+            assert b"picture.mjpg" in page.read()
+        with fetch(f"{url}page.js") as script:
+            assert b"innerHTML" not in script.read()  # a label is text, whatever it holds
+        for fields in ({"Host": "evil.example"}, {"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}):
+            for path in ("state.json", "picture.mjpg"):
+                with pytest.raises(urllib.error.HTTPError, match=r"421|403"):
+                    fetch(urllib.request.Request(url + path, headers=fields))  # noqa: S310
+        with fetch(urllib.request.Request(url, headers={"Host": "camera.lan"})) as page:  # noqa: S310
             assert b"picture.mjpg" in page.read()
         with fetch(f"{url}picture.mjpg") as stream:
             first, *_, last = (decoded(jpeg) for jpeg in pictures(stream, 10))
@@ -183,11 +193,69 @@ def test_webhook_is_called_at_starts_and_ends(film_of_two: tuple[Path, Path]) ->
         server.shutdown()
 
     assert result.returncode == 0, result.stderr
-    assert result.stderr == ""
+    name = f"http://127.0.0.1:{server.server_port}"
+    assert result.stderr.splitlines() == [f"{name}: answers 500", f"{name}: takes messages again"]
     assert bodies[0] == bodies[1]
     calls = [(body["event"], body["label"]) for body in bodies[1:]]
     assert calls == [("started", "right"), ("ended", "right"), ("started", "down"), ("ended", "down")]
     assert [body["end"] is None for body in bodies[1:]] == [True, False, True, False]
+
+
+def test_webcam_ends_in_two_seconds_beside_clients_that_are_stuck(model: Path, tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "clip.mp4", frames=900, rate=30)
+    process = start("webcam.py", model, "--source", clip, "--port", 0)
+    with ExitStack() as clients:
+        try:
+            assert process.stdout is not None
+            port = int(process.stdout.readline().rstrip("/\n").rpartition(":")[2])
+            for request in 10 * [b"GET /picture.mjpg HTTP/1.1\r\nHost: localhost\r\n\r\n", b"GET / HT", b""]:
+                client = clients.enter_context(socket.create_connection(("127.0.0.1", port)))
+                client.sendall(request)
+            time.sleep(0.5)
+            begun = time.monotonic()
+            process.send_signal(signal.SIGINT)
+            assert process.wait(timeout=20) == 0
+            assert time.monotonic() - begun < 2
+        finally:
+            process.kill()
+            _, complaints = process.communicate()
+    assert complaints == "ended\n"
+
+
+@pytest.mark.skipif(os.environ.get("VIDCLS_SLOW_TESTS") != "1", reason="takes its time; set VIDCLS_SLOW_TESTS=1")
+def test_webhook_ends_in_time_beside_a_server_that_drips_and_says_no_secret(film_of_two: tuple[Path, Path]) -> None:
+    model, video = film_of_two
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://me:s3cr3t@127.0.0.1:{silent.getsockname()[1]}/s3cr3t?key=s3cr3t"
+        process = start("webhook.py", model, url, "--source", video, "--token", "s3cr3t")
+        client, _ = silent.accept()  # of the first event
+        with client:
+            begun = time.monotonic()
+            process.terminate()
+            with suppress(OSError):
+                while time.monotonic() - begun < 20:
+                    client.sendall(b"H")
+                    time.sleep(0.1)
+        output, complaints = process.communicate(timeout=20)
+        assert time.monotonic() - begun < 2 + 5
+    assert (process.returncode, output) == (0, "")
+    assert "messages were not delivered" in complaints
+    assert "s3cr3t" not in complaints
+
+
+@pytest.mark.parametrize("url", ["file:///etc/passwd", "http://me:s3cr3t@hooks.example:99999/", "hooks.example"])
+def test_webhook_refuses_what_cannot_be_called_at_the_start(model: Path, url: str) -> None:
+    result = run("webhook.py", model, url, "--source", "missing.mp4")
+    assert result.returncode == 2
+    assert "cannot be called, expected http://HOST" in result.stderr
+    assert "s3cr3t" not in result.stderr
+
+
+def test_log_events_names_a_file_that_cannot_be_written(model: Path, tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "clip.mp4", frames=40)
+    result = run("log_events.py", model, tmp_path / "missing" / "events.jsonl", "--source", clip)
+    assert result.returncode == 1
+    assert result.stderr.endswith("events.jsonl: cannot be written (No such file or directory)\n")
 
 
 @pytest.mark.parametrize(

@@ -43,4 +43,5 @@ def bench(model: Path, video: str, runs: int, decoder: Decoder, device: str, eng
     click.echo(f"  {'load':16} {result.load_s:9.2f} s")
     click.echo(f"  {'first prediction':16} {result.first_prediction_s:9.2f} s, from the start of the process")
     click.echo(f"  {'many in a row':16} {result.videos_per_s:9.2f} videos/s")
-    click.echo(f"  {'peak memory':16} {result.peak_rss_mb:9.0f} MB")
+    if result.peak_rss_mb is not None:  # Windows does not say
+        click.echo(f"  {'peak memory':16} {result.peak_rss_mb:9.0f} MB")

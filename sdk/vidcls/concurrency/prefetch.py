@@ -14,7 +14,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent import futures
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Generic, TypeVar
 
 from vidcls.concurrency.cancellation import CancelledError, cancellable, is_cancellable, raise_if_cancelled
@@ -157,7 +157,8 @@ def _start(worker: threading.Thread) -> None:
 def _work_off(jobs: queue.SimpleQueue[_Job[Item, Result] | None], consumer: _Consumer, niceness: int) -> None:
     if niceness and hasattr(os, "setpriority"):
         # Threads of one inference wait for each other; what is only done ahead shall not hold one of them up.
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)
+        with suppress(OSError):  # macOS knows no priority of a single thread
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)
     with cancellable(consumer.is_gone):
         while not consumer.is_gone():
             try:

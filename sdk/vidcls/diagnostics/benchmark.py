@@ -42,7 +42,7 @@ class Benchmark:
         than "total".
     load_s: importing and opening, up to a classifier that can be asked.
     first_prediction_s: from the start of the process to its first answer, loading included.
-    peak_rss_mb: the most memory that the process held, in 10^6 bytes.
+    peak_rss_mb: the most memory that the process held, in 10^6 bytes; None where the system does not say.
     videos_per_s: the same video `runs` times through `predict_many`, which decodes during inference.
     """
 
@@ -52,7 +52,7 @@ class Benchmark:
     median_ms: dict[str, float]
     load_s: float
     first_prediction_s: float
-    peak_rss_mb: float
+    peak_rss_mb: float | None
     videos_per_s: float
 
 
@@ -163,6 +163,7 @@ def _measure(
         if isinstance(answer, VidclsError):
             raise answer
     seconds = time.perf_counter() - before
+    peak = peak_rss_mb()
     return Benchmark(
         device=classifier.device,
         provider=classifier.provider,
@@ -170,21 +171,23 @@ def _measure(
         median_ms={stage: round(statistics.median(one[stage] for one in timings), 3) for stage in STAGES},
         load_s=round(load_s, 3),
         first_prediction_s=round(first_prediction_s, 3),
-        peak_rss_mb=round(peak_rss_mb(), 1),
+        peak_rss_mb=None if peak is None else round(peak, 1),
         videos_per_s=round(runs / seconds, 3),
     )
 
 
-def peak_rss_mb() -> float:
-    """The most memory that this process has held, in 10^6 bytes."""
+def peak_rss_mb() -> float | None:
+    """The most memory that this process has held, in 10^6 bytes; None where the system does not say."""
     try:
         # getrusage() would count what the process that started this one held.
         status = Path("/proc/self/status").read_text(encoding="utf-8")
         (peak,) = (line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:"))
         return int(peak) * 1024 / 1e6
-    except OSError:
-        import resource  # noqa: PLC0415 - Windows has none
-
+    except (OSError, ValueError):
+        try:
+            import resource  # noqa: PLC0415 - Windows has none
+        except ImportError:
+            return None
         # macOS counts in bytes.
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 

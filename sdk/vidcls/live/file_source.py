@@ -7,7 +7,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, closing
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 
 import numpy as np
 import numpy.typing as npt
@@ -145,7 +145,7 @@ class FileSource:
                 yield Record(
                     prediction=classify(window.as_clips()),
                     window=(window.start, window.end),
-                    time=datetime.now(UTC),
+                    time=datetime.now(timezone.utc),
                     lag_seconds=0.0,
                     dropped_frames=0,
                     dropped_windows=0,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import weakref
 from collections.abc import Callable, Generator, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Literal, TypeAlias, get_args
 
 import numpy as np
@@ -149,7 +149,7 @@ class LiveSource:
                 yield Record(
                     prediction=prediction,
                     window=(captured.window.start, captured.window.end),
-                    time=datetime.now(UTC) - timedelta(seconds=lag),
+                    time=datetime.now(timezone.utc) - timedelta(seconds=lag),
                     lag_seconds=lag,
                     dropped_frames=captured.dropped_frames,
                     dropped_windows=captured.dropped_windows,

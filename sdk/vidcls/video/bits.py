@@ -14,7 +14,7 @@ class Bits:
     """Big-endian bits, read from the front."""
 
     def __init__(self, content: bytes) -> None:
-        self._bits = int.from_bytes(content)
+        self._bits = int.from_bytes(content, "big")
         self._left = 8 * len(content)
 
     def read(self, count: int) -> int:

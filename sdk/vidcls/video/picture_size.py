@@ -188,7 +188,7 @@ def _jpeg(packet: bytes) -> Size | None:
             bits = Bits(packet[place + 5 : place + 9])
             height = bits.read(16)
             return bits.read(16), height
-        place += 2 + int.from_bytes(packet[place + 2 : place + 4])
+        place += 2 + int.from_bytes(packet[place + 2 : place + 4], "big")
     return None
 
 

@@ -8,6 +8,7 @@ from elsewhere could so be made to read what it should not. What is not in this 
 from __future__ import annotations
 
 import io
+import os
 import re
 from typing import BinaryIO
 from urllib.parse import unquote
@@ -34,6 +35,8 @@ _WITHOUT_SLASHES = re.compile(
 )
 # Two letters at least: one is a drive. `subfile` takes options between its name and the colon.
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)(?:,[^:]*)?:")
+# What a file:// URL has on Windows between its third / and the path.
+_DRIVE = re.compile("/[A-Za-z]:")
 # As much of a refused name as a message shows; a data: URL may have megabytes.
 _SHOWN_CHARACTERS = 200
 
@@ -91,7 +94,8 @@ def file_url_path(url: str) -> str:
         path = path[len("localhost") :]
     if not path.startswith("/"):
         raise VideoError(url, "expected file:///, and after it a path of this machine; name the path itself")
-    return unquote(path, errors="surrogateescape")
+    path = unquote(path, errors="surrogateescape")
+    return path[1:] if os.name == "nt" and _DRIVE.match(path) else path
 
 
 def protocol_whitelist(source: str | io.BufferedIOBase | BinaryIO) -> str:

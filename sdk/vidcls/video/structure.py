@@ -74,7 +74,7 @@ def is_cut_off(file: BinaryIO) -> bool:
     head = opened.read(0, 12)
     if head[4:8] in _BOXES:
         return _is_cut_off_mp4(opened)
-    if head[:4] == _EBML.to_bytes(4):
+    if head[:4] == _EBML.to_bytes(4, "big"):
         return _is_cut_off_matroska(opened)
     return head[:4] == b"RIFF" and head[8:] == b"AVI " and _is_cut_off_avi(opened)
 
@@ -92,7 +92,7 @@ def video_tracks(file: BinaryIO) -> int | None:
     head = opened.read(0, 12)
     if head[4:8] in _BOXES:
         return _mp4_tracks(opened)
-    if head[:4] == _EBML.to_bytes(4):
+    if head[:4] == _EBML.to_bytes(4, "big"):
         return _matroska_tracks(opened)
     if head[:4] == b"RIFF":
         return _avi_tracks(opened)
@@ -115,7 +115,7 @@ def edited_seconds(file: BinaryIO) -> float | None:
     if header is None or edits is None:
         return None
     is_long = opened.read(header.start, 1) == b"\1"
-    clock = int.from_bytes(opened.read(header.start + (20 if is_long else 12), 4))
+    clock = int.from_bytes(opened.read(header.start + (20 if is_long else 12), 4), "big")
     durations = list(_shown_edits(opened, edits))
     # 0 stands for whatever there is, as in files of fragments.
     return sum(durations) / clock if clock and durations and all(durations) else None
@@ -125,11 +125,13 @@ def _shown_edits(file: _File, edits: _Part) -> Iterator[int]:
     """How long those entries of an edit list are that show something, in ticks of the movie's clock."""
     head = file.read(edits.start, 8)
     size, words = (20, 8) if head[:1] == b"\1" else (12, 4)
-    entries = file.read(edits.start + 8, min(int.from_bytes(head[4:]) * size, max(0, edits.end - edits.start - 8)))
+    entries = file.read(
+        edits.start + 8, min(int.from_bytes(head[4:], "big") * size, max(0, edits.end - edits.start - 8))
+    )
     for place in range(0, len(entries) - size + 1, size):
-        begin = int.from_bytes(entries[place + words : place + 2 * words], signed=True)
+        begin = int.from_bytes(entries[place + words : place + 2 * words], "big", signed=True)
         if begin >= 0:
-            yield int.from_bytes(entries[place : place + words])
+            yield int.from_bytes(entries[place : place + words], "big")
 
 
 def _boxes(file: _File, start: int, end: int) -> Iterator[_Part]:
@@ -137,9 +139,9 @@ def _boxes(file: _File, start: int, end: int) -> Iterator[_Part]:
         head = file.read(start, 16)
         if len(head) < 8:
             return
-        size, header = int.from_bytes(head[:4]), 8
+        size, header = int.from_bytes(head[:4], "big"), 8
         if size == 1:  # 64 bits follow; where they are cut off too, the box is longer than the file all the same
-            size, header = int.from_bytes(head[8:]) if len(head) == 16 else 16, 16
+            size, header = int.from_bytes(head[8:], "big") if len(head) == 16 else 16, 16
         elif size == 0:
             size = end - start
         if size < header:
@@ -206,16 +208,16 @@ def _elements(file: _File, start: int, end: int, *, entered: int | None = None) 
         if size_bytes > 8 or len(field) < size_bytes:
             return
         largest = (1 << 7 * size_bytes) - 1
-        size = int.from_bytes(field) & largest
+        size = int.from_bytes(field, "big") & largest
         yield _Part(head[:id_bytes], content, end if size == largest else content + size)
-        goes_on_inside = size == largest or head[:id_bytes] == (entered or 0).to_bytes(4)
+        goes_on_inside = size == largest or head[:id_bytes] == (entered or 0).to_bytes(4, "big")
         start = content if goes_on_inside else content + size
 
 
 def _is_cut_off_matroska(file: _File) -> bool:
     known = _AT_TOP
     for element in _elements(file, 0, file.size):
-        kind = int.from_bytes(element.kind)
+        kind = int.from_bytes(element.kind, "big")
         if kind not in known:
             return False
         if element.end > file.size:
@@ -227,14 +229,14 @@ def _is_cut_off_matroska(file: _File) -> bool:
 
 def _matroska_tracks(file: _File) -> int | None:
     everything = _elements(file, 0, file.size, entered=_SEGMENT)
-    tracks = next((element for element in everything if int.from_bytes(element.kind) == _TRACKS), None)
+    tracks = next((element for element in everything if int.from_bytes(element.kind, "big") == _TRACKS), None)
     if tracks is None:
         return None
     found = 0
     for entry in _elements(file, tracks.start, min(tracks.end, file.size)):
-        if int.from_bytes(entry.kind) == _TRACK_ENTRY:
+        if int.from_bytes(entry.kind, "big") == _TRACK_ENTRY:
             fields = _elements(file, entry.start, min(entry.end, file.size))
-            kinds = (field for field in fields if int.from_bytes(field.kind) == _TRACK_TYPE)
+            kinds = (field for field in fields if int.from_bytes(field.kind, "big") == _TRACK_TYPE)
             found += any(file.read(kind.end - 1, 1) == b"\x01" for kind in kinds)
     return found
 

@@ -31,7 +31,7 @@ def count_video_streams(file: BinaryIO) -> int | None:
     streams: dict[int, set[int]] = {}
     sections: dict[int, bytes] = {}
     for packet in _packets(file, *layout):
-        pid = int.from_bytes(packet[1:3]) & 0x1FFF
+        pid = int.from_bytes(packet[1:3], "big") & 0x1FFF
         if pid != 0 and (table_pids is None or pid not in table_pids or pid in streams):
             continue
         section = _add(sections, pid, packet)
@@ -80,24 +80,24 @@ def _add(sections: dict[int, bytes], pid: int, packet: bytes) -> bytes | None:
     elif pid in sections:
         sections[pid] += payload
     section = sections.get(pid, b"")
-    length = 3 + (int.from_bytes(section[1:3]) & 0xFFF)
+    length = 3 + (int.from_bytes(section[1:3], "big") & 0xFFF)
     return section[:length] if 12 <= length <= len(section) else None
 
 
 def _program_tables(section: bytes) -> set[int]:
     entries = (section[place : place + 4] for place in range(8, len(section) - 7, 4))
-    return {int.from_bytes(entry[2:]) & 0x1FFF for entry in entries if entry[:2] != b"\0\0"}
+    return {int.from_bytes(entry[2:], "big") & 0x1FFF for entry in entries if entry[:2] != b"\0\0"}
 
 
 def _video_pids(section: bytes) -> set[int]:
     found = set()
-    place = 12 + (int.from_bytes(section[10:12]) & 0xFFF)
+    place = 12 + (int.from_bytes(section[10:12], "big") & 0xFFF)
     while place + 5 <= len(section) - 4:
-        length = int.from_bytes(section[place + 3 : place + 5]) & 0xFFF
+        length = int.from_bytes(section[place + 3 : place + 5], "big") & 0xFFF
         descriptors = section[place + 5 : place + 5 + length]
         kind = section[place]
         if kind in _VIDEO_TYPES or (kind == _PRIVATE and _registration(descriptors) in _VIDEO_REGISTRATIONS):
-            found.add(int.from_bytes(section[place + 1 : place + 3]) & 0x1FFF)
+            found.add(int.from_bytes(section[place + 1 : place + 3], "big") & 0x1FFF)
         place += 5 + length
     return found
 

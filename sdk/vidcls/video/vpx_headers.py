@@ -20,7 +20,7 @@ def is_vp8_key_frame(packet: bytes) -> bool:
 
 def is_vp9_key_frame(packet: bytes) -> bool:
     """Whether a packet begins like a key frame of VP9, whose size may change at any later frame."""
-    bits = int.from_bytes(packet[:5].ljust(5, b"\0"))
+    bits = int.from_bytes(packet[:5].ljust(5, b"\0"), "big")
     first = bits >> 32
     if first >> 4 == 0b1011:  # profile 3 has one bit more
         return not first & 0b0110 and bits >> 7 & 0xFFFFFF == _VP9_CODE

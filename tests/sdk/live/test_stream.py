@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +97,9 @@ def test_a_file_at_its_own_pace_gives_the_same_answers_when_they_are_due(
             records.append(record)
             due = record.window[1] + record.lag_seconds
             assert time.monotonic() - started >= due - 0.05
-            assert abs(datetime.now(UTC) - record.time - timedelta(seconds=record.lag_seconds)) < timedelta(seconds=1)
+            assert abs(datetime.now(timezone.utc) - record.time - timedelta(seconds=record.lag_seconds)) < timedelta(
+                seconds=1
+            )
     assert time.monotonic() - started >= 2.4 - 0.1
     assert len(records) + sum(record.dropped_windows for record in records) == len(expected) == 5
     assert records[-1].window[1] == pytest.approx(2.4)
@@ -114,7 +116,7 @@ def test_when_the_model_is_too_slow_windows_are_dropped_and_the_lag_stays(
         records = []
         for record in stream:
             records.append(record)
-            ago = datetime.now(UTC) - record.time
+            ago = datetime.now(timezone.utc) - record.time
             assert ago.total_seconds() == pytest.approx(record.lag_seconds, abs=0.3)
     assert all(0.4 <= record.lag_seconds < 0.4 + 0.1 + HELD_UP_SECONDS for record in records)
     assert sum(record.dropped_windows for record in records) + len(records) == 43  # from 0.8 to 5 s every 0.1 s

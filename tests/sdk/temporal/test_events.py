@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import pytest
 from vidcls import Event, Prediction, Record, steady_events
 
 LABELS = ("nothing", "jump", "wave")
-BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
+BEGIN = datetime(2026, 1, 1, tzinfo=timezone.utc)
 STEP, CLIP = 0.5, 1.0
 
 # Sums of halves and exponentials.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import platform
 import shutil
-import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -193,6 +192,7 @@ def test_a_version_that_is_too_old_is_the_problem(monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_versions_are_those_of_the_project() -> None:
+    tomllib = pytest.importorskip("tomllib")  # Python 3.10 has none
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     wanted = [
         *project["dependencies"],

@@ -92,20 +92,21 @@ def test_a_real_cut(real_data: Path) -> None:
 
 def box(kind: bytes, *contents: bytes) -> bytes:
     content = b"".join(contents)
-    return (8 + len(content)).to_bytes(4) + kind + content
+    return (8 + len(content)).to_bytes(4, "big") + kind + content
 
 
 def movie(edits: list[tuple[int, int]], *, version: int = 0, clock: int = 1000, handler: bytes = b"vide") -> io.BytesIO:
     """As little of an .mp4 as an edit list needs: (duration, time at which the medium begins) of each entry."""
     size = 8 if version else 4
     entries = b"".join(
-        length.to_bytes(size) + begin.to_bytes(size, signed=True) + bytes([0, 1, 0, 0]) for length, begin in edits
+        length.to_bytes(size, "big") + begin.to_bytes(size, "big", signed=True) + bytes([0, 1, 0, 0])
+        for length, begin in edits
     )
     head = bytes([version, 0, 0, 0])
-    edit_list = box(b"edts", box(b"elst", head, len(edits).to_bytes(4), entries))
+    edit_list = box(b"edts", box(b"elst", head, len(edits).to_bytes(4, "big"), entries))
     media = box(b"mdia", box(b"hdlr", bytes(8), handler, bytes(12)))
-    header = box(b"mvhd", head, bytes(2 * size), clock.to_bytes(4), bytes(84))
-    sound = box(b"trak", box(b"edts", box(b"elst", bytes(4), (1).to_bytes(4), bytes(12))))
+    header = box(b"mvhd", head, bytes(2 * size), clock.to_bytes(4, "big"), bytes(84))
+    sound = box(b"trak", box(b"edts", box(b"elst", bytes(4), (1).to_bytes(4, "big"), bytes(12))))
     return io.BytesIO(box(b"ftyp", b"isom") + box(b"moov", header, sound, box(b"trak", edit_list, media)))
 
 

@@ -196,7 +196,7 @@ def test_a_real_size_change_is_refused(real_data: Path) -> None:
 
 def bits(text: str) -> bytes:
     text = text.replace(" ", "")
-    return int(text.ljust(256, "0"), 2).to_bytes(32)
+    return int(text.ljust(256, "0"), 2).to_bytes(32, "big")
 
 
 def test_vp9_may_change_its_size_between_key_frames() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -10,11 +12,11 @@ from urllib.parse import quote
 import av
 import pytest
 
-from generated import write_clip
+from generated import write_av_clip, write_clip
 from vidcls import VideoClassifier, VideoError
 from vidcls.live.readers import read_live
-from vidcls.video.protocols import PROTOCOLS, is_remote, is_url, protocol_whitelist
-from vidcls.video.reader import iter_frames, read_times
+from vidcls.video.protocols import PROTOCOLS, file_url_path, is_remote, is_url, protocol_of, protocol_whitelist
+from vidcls.video.reader import Decoder, iter_frames, read_times
 from vidcls.video.source import is_live, openable, source_name
 
 REFUSED = [
@@ -130,10 +132,35 @@ def test_the_case_of_a_protocol_does_not_matter(url: str, opened: str, live: boo
     assert is_remote(url)
 
 
-@pytest.mark.parametrize("name", ["/data/x://y.mp4", "folder/x://y.mp4", "x.mp4", "://x", "C:\\x.mp4"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("/data/x://y.mp4", "folder/x://y.mp4", "x.mp4", "://x"),
+        *(
+            "C:\\x.mp4",
+            "C:/x.mp4",
+            "c:x.mp4",
+            "C://x.mp4",
+            "\\\\host\\share\\x.mp4",
+            "\\\\?\\C:\\x.mp4",
+            "//host/share/x.mp4",
+        ),
+    ],
+)
 def test_paths_are_no_urls(name: str) -> None:
     assert not is_url(name)
+    assert protocol_of(name) is None
     assert source_name(name) == name
+    with pytest.raises(VideoError, match="there is no such file"):
+        openable(name)
+
+
+def test_a_file_url_of_windows_is_its_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert file_url_path("file:///C:/clips/a%20b.mp4") == "/C:/clips/a b.mp4"
+    with monkeypatch.context() as windows:
+        windows.setattr("os.name", "nt")
+        found = [file_url_path(url) for url in ("file:///C:/clips/a%20b.mp4", "file:///clips/a.mp4")]
+    assert found == ["C:/clips/a b.mp4", "/clips/a.mp4"]
 
 
 def test_ffmpeg_is_given_a_list_that_opens_what_it_should(tmp_path: Path) -> None:
@@ -147,3 +174,44 @@ def test_ffmpeg_is_given_a_list_that_opens_what_it_should(tmp_path: Path) -> Non
     assert {"http", "https", "tcp", "tls", "udp", "rtp"} <= set(listed)
     assert not {"file", "data", "concat", "subfile", "cache", "pipe"} & set(listed)
     assert protocol_whitelist(str(clip)).split(",") == ["file", "crypto"]
+
+
+def playlist(uri: str) -> bytes:
+    return f"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:1,\n{uri}\n#EXT-X-ENDLIST\n".encode()
+
+
+@pytest.mark.parametrize("decoder", ["opencv", "pyav"])
+@pytest.mark.parametrize("how", ["redirect", "playlist", "playlist through a pipe of protocols", "ffconcat"])
+def test_no_server_leads_ffmpeg_to_a_file_of_this_machine(how: str, decoder: Decoder, tmp_path: Path) -> None:
+    private = write_av_clip(tmp_path / "private.ts", frames=30, codec="mpeg2video")
+    assert next(iter_frames(private, [5])).any()
+    location = f"file://{private}" if how == "redirect" else None
+    bodies = {
+        "redirect": b"",
+        "playlist": playlist(f"file://{private}"),
+        "playlist through a pipe of protocols": playlist(f"concat:{private}|{private}"),
+        "ffconcat": f"ffconcat version 1.0\nfile 'file:{private}'\n".encode(),
+    }
+
+    class Hostile(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(302 if location else 200)
+            if location:
+                self.send_header("Location", location)
+            self.send_header("Content-Length", str(len(bodies[how])))
+            self.end_headers()
+            self.wfile.write(bodies[how])
+
+        def log_message(self, *_: object) -> None:
+            """Nobody reads it."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Hostile) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        url = f"http://127.0.0.1:{server.server_port}/list.{'ts' if how == 'redirect' else 'm3u8'}"
+        try:
+            with pytest.raises(VideoError):
+                next(iter_frames(url, [5], decoder=decoder))
+        finally:
+            server.shutdown()
+            thread.join()

@@ -75,7 +75,7 @@ def top_boxes(content: bytes) -> list[int]:
     """Where the boxes of an MP4 file end."""
     ends, place = [], 0
     while place < len(content):
-        place += int.from_bytes(content[place : place + 4])
+        place += int.from_bytes(content[place : place + 4], "big")
         ends.append(place)
     return ends
 
@@ -127,8 +127,8 @@ def test_tracks_are_found_in_a_last_box_without_a_length(films: dict[str, bytes]
 def test_lengths_of_64_bits_are_read(films: dict[str, bytes]) -> None:
     whole = films["faststart.mp4"]
     place = whole.index(b"mdat") - 4
-    size = int.from_bytes(whole[place : place + 4]) + 8
-    long = whole[:place] + b"\0\0\0\x01mdat" + size.to_bytes(8) + whole[place + 8 :]
+    size = int.from_bytes(whole[place : place + 4], "big") + 8
+    long = whole[:place] + b"\0\0\0\x01mdat" + size.to_bytes(8, "big") + whole[place + 8 :]
     assert not cut_off(long)
     assert cut_off(long[:-1])
     assert cut_off(long[: place + 12])

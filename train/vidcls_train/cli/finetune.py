@@ -128,7 +128,7 @@ def _check(*, output: Path | None, **chosen: Any) -> None:
             from vidcls_train.data.sources import find_clips
         with tempfile.TemporaryDirectory() as folder:
             checked = check_clips(
-                find_clips(config.data.data, unpack_to=Path(folder)),
+                find_clips(config.data.data, unpack_to=Path(folder) / "data"),
                 val_fraction=config.classification.val_fraction,
                 seed=config.run.seed,
                 clip_seconds=config.data.clip_seconds,

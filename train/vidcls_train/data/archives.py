@@ -1,39 +1,37 @@
-"""Archives of clips -> a folder, never writing outside it."""
+"""Archives of clips -> a folder, whole or not at all, never writing outside it."""
 
 from __future__ import annotations
 
 import gzip
 import lzma
-import re
 import shutil
-import stat
+import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, TypeAlias
+
+from vidcls.printable import printable
+from vidcls_train.data.archive_entries import Claims, Entry, RefusedEntryError, TooLargeError
+from vidcls_train.data.tar_entries import open_tar, tar_entries
+from vidcls_train.data.zip_entries import zip_entries
 
 ARCHIVE_ENDINGS = (".tar.gz", ".tgz", ".tar", ".zip")
 
-_GZIP_MAGIC = b"\x1f\x8b"
 _CHUNK_BYTES = 1 << 20
 _LEFT_FREE_BYTES = 1 << 30
 
-# What a Mac adds to its zips: a shadow file with the Finder's data for every real one.
-_MAC_SHADOWS = "__MACOSX"
-
 # What the standard library raises on bytes that are not those that were written.
-_DAMAGE = (tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, lzma.LZMAError, EOFError, UnicodeError)
+_DAMAGE = (
+    *(tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, lzma.LZMAError),
+    *(EOFError, ValueError, OverflowError, struct.error),
+)
 
-
-class _RefusedEntryError(Exception):
-    """The archive is whole, but an entry of it is not taken."""
-
-
-class _TooLargeError(Exception):
-    """Its files would fill the disk."""
+# Reads all entries from the first one on, and counts what they claim.
+_Entries: TypeAlias = Callable[[Claims], Iterator[Entry]]
 
 
 def is_archive(path: Path) -> bool:
@@ -47,11 +45,14 @@ def is_archive(path: Path) -> bool:
 
 
 def unpack(archive: Path, folder: Path) -> None:
-    """Unpack the plain files of a tar or zip archive into `folder`, which is made if missing.
+    """Unpack the plain files of a tar or zip archive, which become `folder` once all are there.
+
+    A folder that is there already is replaced. Names, kinds and sizes of all entries are checked before the first
+    one is written; rights, owners and times are not taken over, archives in the archive not unpacked.
 
     Raises:
         ValueError: damaged, encrypted, too large for the disk once unpacked, or it holds an entry that would land
-            outside the folder, or a link.
+            outside the folder, two of one name, a link, a device or a file with holes.
 
     Example:
         >>> import tempfile
@@ -63,52 +64,51 @@ def unpack(archive: Path, folder: Path) -> None:
         ...     (Path(folder) / "data" / "train" / "jump" / "1.mp4").read_bytes()
         b'video'
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        if archive.name.lower().endswith(".zip"):
-            _unpack_zip(archive, folder)
-        else:
-            _unpack_tar(archive, folder)
-    except _TooLargeError as error:
-        raise ValueError(f"{archive}: {error}; make room, or unpack it elsewhere and name its folder") from error
-    except (_RefusedEntryError, tarfile.FilterError) as error:
-        problem, remedy = error, "pack the clips as plain files below one folder"
-        raise ValueError(f"{archive}: cannot be unpacked ({problem}); {remedy}") from error
-    except _DAMAGE as error:
-        raise ValueError(f"{archive}: cannot be unpacked ({error}); check that the archive is complete") from error
-    except RuntimeError as error:  # encrypted, or (NotImplementedError) an unknown compression
-        raise ValueError(f"{archive}: cannot be unpacked ({error}); unpack it and name its folder instead") from error
-    except OSError as error:
-        raise ValueError(
-            f"{archive}: cannot be unpacked ({error}); check the space and the rights in {folder}"
-        ) from error
-
-
-def _unpack_tar(archive: Path, folder: Path) -> None:
-    with _tar_stream(archive, room=_room(folder)) as stream, tarfile.open(fileobj=stream, mode="r:") as tar:
-        tar.extractall(folder, filter=_plain_files)  # noqa: S202 - the filter keeps it inside
-        # tarfile takes a damaged header for the end; the real end is a block of zeros.
-        stream.seek(tar.offset)
-        if stream.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
-            raise tarfile.ReadError("it ends early")
+    partial = folder.with_name(f"{folder.name}.partial")
+    with _named_problems(archive, folder):
+        try:
+            shutil.rmtree(partial, ignore_errors=True)  # of a run that was killed
+            partial.mkdir(parents=True)
+            with _opened(archive) as entries:
+                for _ in entries(Claims(room_bytes=_room(partial))):
+                    pass  # all of them are checked before one is written
+                _write(entries(Claims(room_bytes=_room(partial))), partial)
+            if folder.exists():
+                shutil.rmtree(folder)
+            partial.rename(folder)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
 
 
 @contextmanager
-def _tar_stream(archive: Path, *, room: int) -> Iterator[IO[bytes]]:
-    """The bytes of the tar, out of its gzip if it is in one; at most `room` of them."""
-    with archive.open("rb") as file:
-        zipped = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
-        file.seek(0)
-        if not zipped:
-            _check_room(archive.stat().st_size, room)
-            yield file
-            return
-        with gzip.open(file) as stream:
-            # The checksum comes last, and tarfile never reads that far.
-            while stream.read(_CHUNK_BYTES):
-                _check_room(stream.tell(), room)
-            stream.seek(0)
-            yield stream  # type: ignore[misc]
+def _named_problems(archive: Path, folder: Path) -> Iterator[None]:
+    """A ValueError that names the archive, whatever of it is wrong."""
+    failed = f"{archive}: cannot be unpacked"
+    try:
+        yield
+    except TooLargeError as error:
+        raise ValueError(f"{archive}: {error}; make room, or unpack it elsewhere and name its folder") from error
+    except RefusedEntryError as error:
+        raise ValueError(f"{failed} ({error}); pack the clips as plain files below one folder") from error
+    except RecursionError as error:  # tarfile reads what belongs to one file by calling itself
+        raise ValueError(f"{failed} (headers upon headers); pack the clips anew") from error
+    except _DAMAGE as error:
+        problem = printable(str(error)) or type(error).__name__
+        raise ValueError(f"{failed} ({problem}); check that the archive is complete") from error
+    except RuntimeError as error:  # encrypted, or (NotImplementedError) an unknown compression
+        raise ValueError(f"{failed} ({printable(str(error))}); unpack it and name its folder instead") from error
+    except OSError as error:
+        raise ValueError(f"{failed} ({error}); check the space and the rights in {folder}") from error
+
+
+@contextmanager
+def _opened(archive: Path) -> Iterator[_Entries]:
+    if archive.name.lower().endswith(".zip"):
+        with zipfile.ZipFile(archive) as opened:
+            yield lambda claims: zip_entries(opened, claims)
+    else:
+        with open_tar(archive) as stream:
+            yield lambda claims: tar_entries(stream, claims)
 
 
 def _room(folder: Path) -> int:
@@ -116,33 +116,36 @@ def _room(folder: Path) -> int:
     return max(0, shutil.disk_usage(folder).free - _LEFT_FREE_BYTES)
 
 
-def _check_room(size: int, room: int) -> None:
-    if size > room:
-        raise _TooLargeError(f"unpacks to {size / 1e9:.1f} GB or more, where the disk has room for {room / 1e9:.1f} GB")
+def _write(entries: Iterator[Entry], folder: Path) -> None:
+    made = {PurePosixPath()}
+    for entry in entries:
+        try:
+            if entry.open is None:
+                _make_folders(entry.name, folder, made)
+                continue
+            _make_folders(entry.name.parent, folder, made)
+            with entry.open() as content, (folder / entry.name).open("xb") as file:
+                count = _copy(content, file)
+        except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+            # The disk knows best which names it takes for the same: of other case, or otherwise composed.
+            raise RefusedEntryError(
+                f"'{printable(str(entry.name))}' is there twice, or under two names that are one on this disk"
+            ) from error
+        if count != entry.size:
+            raise EOFError(f"'{printable(str(entry.name))}' has {count} bytes and claims {entry.size}")
 
 
-def _plain_files(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo | None:
-    if not (member.isfile() or member.isdir()):
-        raise tarfile.FilterError(f"'{member.name}' is a link or a device, only plain files are taken")
-    return tarfile.data_filter(member, folder)
+def _make_folders(name: PurePosixPath, folder: Path, made: set[PurePosixPath]) -> None:
+    for each in (*reversed(name.parents), name):
+        if each not in made:
+            (folder / each).mkdir()
+            made.add(each)
 
 
-def _unpack_zip(archive: Path, folder: Path) -> None:
-    with zipfile.ZipFile(archive) as opened:
-        members = [_inside(member) for member in opened.infolist()]
-        # A member is never unpacked beyond the size that it states.
-        _check_room(sum(member.file_size for member in members), _room(folder))
-        for member in members:
-            if PurePosixPath(member.filename).parts[:1] != (_MAC_SHADOWS,):
-                opened.extract(member, folder)
-
-
-def _inside(member: zipfile.ZipInfo) -> zipfile.ZipInfo:
-    """The entry with / between its folders, whatever the packer wrote."""
-    member.filename = member.filename.replace("\\", "/")
-    name = PurePosixPath(member.filename)
-    if name.is_absolute() or ".." in name.parts or re.match("[A-Za-z]:", member.filename):
-        raise _RefusedEntryError(f"'{member.filename}' would land outside the folder")
-    if stat.S_ISLNK(member.external_attr >> 16):
-        raise _RefusedEntryError(f"'{member.filename}' is a link, only plain files are taken")
-    return member
+def _copy(content: IO[bytes], file: IO[bytes]) -> int:
+    """How many bytes were copied."""
+    count = 0
+    while block := content.read(_CHUNK_BYTES):
+        file.write(block)
+        count += len(block)
+    return count

@@ -19,6 +19,7 @@ from vidcls_train.data.archives import is_archive, unpack
 from vidcls_train.data.clip_list import ClipList, DataError
 from vidcls_train.data.csv_source import read_csv
 from vidcls_train.data.folder_source import read_folder
+from vidcls_train.data.hub_problem import hub_problem
 
 HUB_PREFIX = "hf:"
 
@@ -73,12 +74,12 @@ def _local_path(data: str, *, unpack_to: Path) -> Path:
 
 def _download(name: str) -> Path:
     owner, dataset, file = [*name.split("/", 2), "", ""][:3]
-    if not (owner and dataset and file):
-        raise DataError(f"{HUB_PREFIX}{name}: expected hf:OWNER/DATASET/FILE.tar.gz")
+    if not (owner and dataset and is_archive(Path(file))):
+        raise DataError(f"{HUB_PREFIX}{name}: expected hf:OWNER/DATASET/FILE.tar.gz, or a .zip")
     try:
         return Path(hf_hub_download(f"{owner}/{dataset}", file, repo_type="dataset"))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
         raise DataError(
-            f"{HUB_PREFIX}{name}: cannot be fetched from the hub ({str(error).splitlines()[0]}); "
+            f"{HUB_PREFIX}{name}: cannot be fetched from the hub ({hub_problem(error)}); "
             "check the name, the network and your token ('hf auth login')"
         ) from error

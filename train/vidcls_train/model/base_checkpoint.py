@@ -14,6 +14,7 @@ from transformers.utils import logging
 from vidcls.contract import CHECKPOINT_FILE, Image, read_checkpoint
 from vidcls.errors import ModelError
 from vidcls.huggingface import PREPROCESSOR_FILE, read_image_section
+from vidcls_train.data.hub_problem import hub_problem
 from vidcls_train.model.image_section import IMAGENET_MEAN, IMAGENET_STD, image_section
 
 
@@ -50,8 +51,8 @@ def load_pretrained(base: str, kind: Any, **options: Any) -> Any:
         return kind.from_pretrained(base, **options)
     except (OSError, RuntimeError, ValueError, SafetensorError) as error:
         raise ModelError(
-            f"{base}: cannot be loaded as a VideoMAE checkpoint ({_reason(error)}); name a folder with config.json and "
-            "a whole model.safetensors, or a model on the hub"
+            f"{base}: cannot be loaded as a VideoMAE checkpoint ({hub_problem(error)}); name a folder with config.json "
+            "and a whole model.safetensors, or a model on the hub"
         ) from error
     finally:
         logging.set_verbosity(verbosity)
@@ -100,11 +101,6 @@ def origin(base: str) -> tuple[str, str | None]:
     return base, _card_license(base)
 
 
-def _reason(error: Exception) -> str:
-    """The first line of an error's text."""
-    return str(error).strip().partition("\n")[0]
-
-
 def _preprocessor_file(base: str) -> Path | None:
     """The base's preprocessor_config.json, fetched if it is on the hub; None where the base has none."""
     if Path(base).is_dir():
@@ -121,7 +117,7 @@ def _preprocessor_file(base: str) -> Path | None:
         if absent:
             return None
         raise ModelError(
-            f"{base}: the hub does not say whether it has a {PREPROCESSOR_FILE} ({_reason(error)}); try again, or "
+            f"{base}: the hub does not say whether it has a {PREPROCESSOR_FILE} ({hub_problem(error)}); try again, or "
             "download the model and name its folder"
         ) from error
 

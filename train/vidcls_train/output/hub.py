@@ -8,6 +8,7 @@ from huggingface_hub import HfApi, get_token
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
 from vidcls.errors import VidclsError
+from vidcls_train.data.hub_problem import hub_problem
 
 _PUSHED = [
     "README.md",
@@ -40,7 +41,7 @@ def check_push(repo: str) -> None:
         HfApi().create_repo(repo, exist_ok=True)
     except (HfHubHTTPError, HFValidationError, OSError) as error:
         raise HubError(
-            f"--push-to-hub {repo}: the hub does not accept it ({str(error).strip().splitlines()[0]}); "
+            f"--push-to-hub {repo}: the hub does not accept it ({hub_problem(error)}); "
             "check the name, the token's rights and the network"
         ) from error
 
@@ -55,6 +56,6 @@ def push(folder: Path, repo: str) -> None:
         HfApi().upload_folder(folder_path=folder, repo_id=repo, allow_patterns=_PUSHED)
     except (HfHubHTTPError, OSError) as error:
         raise HubError(
-            f"{folder} is complete, but pushing it to {repo} failed ({str(error).strip().splitlines()[0]}); "
+            f"{folder} is complete, but pushing it to {repo} failed ({hub_problem(error)}); "
             f"push it with 'hf upload {repo} {folder}'"
         ) from error
