@@ -8,6 +8,10 @@ MAX_CHARACTERS = 200
 
 # Control, formatting (which may turn the direction of what follows), surrogates, private, unassigned; line separators.
 _UNPRINTABLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+# Of these, what breaks a line, or changes how what stands around it is shown, anywhere: no text needs them. Emoji and
+# scripts are made of the others, and a new character is unassigned only until the next Unicode.
+_CONTROL = {"Cc", "Cs", "Zl", "Zp"}
+_TURNING = set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 # Formatting that scripts and emoji need, and that changes nothing around it: zero-width (non-)joiners.
 _HARMLESS = "\u200c\u200d"
 
@@ -27,6 +31,19 @@ def printable(text: str, *, limit: int = MAX_CHARACTERS) -> str:
     if len(text) > limit:  # before and after escaping, so that a text of megabytes costs nothing
         text = _shortened(text, limit)
     return _shortened("".join(_escaped(character) for character in text), limit)
+
+
+def has_control_characters(text: str) -> bool:
+    r"""Whether `text` holds a control character, which no name needs.
+
+    Control characters here are Unicode's (line feed, tab, escape), line and paragraph separators, lone surrogates, and
+    the marks that turn the direction of what follows.
+
+    Examples:
+        >>> [has_control_characters(name) for name in ["über 左へ 👨‍👩‍👧", "wave\njump", "wave\u202e"]]
+        [False, True, True]
+    """
+    return any(unicodedata.category(character) in _CONTROL or character in _TURNING for character in set(text))
 
 
 def _escaped(character: str) -> str:

@@ -80,7 +80,7 @@ def test_a_complete_contract_is_read_field_by_field() -> None:
 
 
 def test_a_contract_survives_writing_and_reading() -> None:
-    contract = read(changed(("labels",), ["été", "左", 'quo"te', "tab\t"]))
+    contract = read(changed(("labels",), ["été", "左", 'quo"te', "👨‍👩‍👧 ~\u200f"]))
     assert from_json(ModelContract, to_json(contract), where="again") == contract
 
 

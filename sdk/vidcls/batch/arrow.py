@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, BinaryIO
 
-from vidcls.errors import DependencyError
+from vidcls.errors import ArgumentError, DependencyError
 
 try:
     import pyarrow as pa
@@ -55,7 +55,7 @@ def read_paths(file: BinaryIO) -> tuple[dict[str, Any], list[str]]:
         settings = json.loads((table.schema_arrow.metadata or {}).get(_KEY, b"{}"))
         return settings, table.read(columns=["path"])["path"].to_pylist()
     except (pa.ArrowException, KeyError) as error:
-        raise ValueError(str(error)) from None
+        raise ArgumentError(str(error)) from None
 
 
 def read_column(content: bytes, *, names: Sequence[str], where: str) -> list[str]:
@@ -67,11 +67,11 @@ def read_column(content: bytes, *, names: Sequence[str], where: str) -> list[str
     try:
         file = parquet.ParquetFile(io.BytesIO(content))
     except pa.ArrowException as error:
-        raise ValueError(f"{where}: is no Parquet file ({error})") from None
+        raise ArgumentError(f"{where}: is no Parquet file ({error})") from None
     columns = file.schema_arrow.names
     column = next((name for name in names if name in columns), None)
     if column is None:
-        raise ValueError(f"{where}: has the columns {', '.join(columns)}, expected one named '{names[0]}'")
+        raise ArgumentError(f"{where}: has the columns {', '.join(columns)}, expected one named '{names[0]}'")
     return [str(text) for text in file.read(columns=[column])[column].to_pylist() if text]
 
 

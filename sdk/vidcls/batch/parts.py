@@ -10,6 +10,7 @@ from typing import Any
 
 from vidcls.batch.arrow import read_paths, to_parquet
 from vidcls.batch.remote import filesystem
+from vidcls.errors import ArgumentError
 from vidcls.video.source import is_url, source_name
 
 
@@ -30,7 +31,7 @@ class Parts:
             ValueError: OUT is not such a folder, or holds another model's answers.
         """
         if self._files.isfile(self._folder):
-            raise ValueError(f"{source_name(self.out)}: is a file; name a new folder for the answers")
+            raise ArgumentError(f"{source_name(self.out)}: is a file; name a new folder for the answers")
         found: set[str] = set()
         if not self._files.exists(self._folder):
             return found
@@ -62,10 +63,10 @@ class Parts:
             try:
                 settings, videos = read_paths(file)
             except ValueError as error:
-                raise ValueError(f"{path}: cannot be read ({error}); remove it and its videos are redone") from None
+                raise ArgumentError(f"{path}: cannot be read ({error}); remove it and its videos are redone") from None
         changed = [name for name in self.settings | settings if settings.get(name) != self.settings.get(name)]
         if changed:
-            raise ValueError(
+            raise ArgumentError(
                 f"{source_name(self.out)}: holds answers with another {' and '.join(changed)}; name a new folder"
             )
         return videos

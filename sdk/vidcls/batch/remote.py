@@ -14,7 +14,7 @@ from tempfile import NamedTemporaryFile
 from typing import Any
 
 from vidcls.batch.arrow import open_object_store
-from vidcls.errors import DependencyError, VideoError
+from vidcls.errors import ArgumentError, DependencyError, VideoError
 from vidcls.video.source import VideoSource, is_url, source_name
 
 try:
@@ -72,7 +72,7 @@ def filesystem(url: str) -> tuple[Any, str]:
     try:
         files, path = fsspec.core.url_to_fs(url if is_url(url) else str(Path(url).absolute()))
     except (ImportError, ValueError) as error:
-        raise ValueError(f"{source_name(url)}: cannot be opened ({_one_line(error)})") from None
+        raise ArgumentError(f"{source_name(url)}: cannot be opened ({_one_line(error)})") from None
     return files, path
 
 

@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from vidcls.errors import ArgumentError
+
 if TYPE_CHECKING:
     from vidcls.temporal.record import Record
 
@@ -54,7 +56,7 @@ class Segment:
 def check_change_odds(change_odds: float) -> None:
     """Raise ValueError unless it can be taken."""
     if not 1 <= change_odds < math.inf:
-        raise ValueError(f"change_odds is {change_odds}, expected at least 1")
+        raise ArgumentError(f"change_odds is {change_odds}, expected at least 1")
 
 
 def segments(records: Iterable[Record], *, duration: Callable[[], float], change_odds: float) -> Iterator[Segment]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vidcls.errors import ArgumentError
 from vidcls_train.config.settings import SETTINGS_FILE, Config, began_with_pretraining, check_same_run
 from vidcls_train.trainer.steps import last_step
 
@@ -11,9 +12,9 @@ def check_output(config: Config) -> None:
     output = config.run.output
     if config.run.resume:
         if not (output / SETTINGS_FILE).exists():
-            raise ValueError(f"{output}: holds no run to resume; start one without --resume")
+            raise ArgumentError(f"{output}: holds no run to resume; start one without --resume")
     elif output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise ValueError(f"{output}: exists and is not empty; name a new folder, or go on with its run by --resume")
+        raise ArgumentError(f"{output}: exists and is not empty; name a new folder, or go on with its run by --resume")
 
 
 def check_resume(config: Config) -> None:
@@ -21,7 +22,7 @@ def check_resume(config: Config) -> None:
     check_same_run(config)
     output = config.run.output
     if began_with_pretraining(output) and last_step(output) is None:
-        raise ValueError(
+        raise ArgumentError(
             f"{output}: was stopped before its first epoch, after or in a masked pretraining that vidcls-train no "
             "longer does; begin anew, with 'vidcls-pretrain' and its folder as --base"
         )
