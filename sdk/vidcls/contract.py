@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 from vidcls.errors import ModelError
+from vidcls.files import why_no_file
 from vidcls.schema import FieldError, check_fields, read_fields, read_json, shown
 from vidcls.schema.bounds import Above, Entries, HexDigits, Range, Text
 
@@ -223,9 +224,10 @@ def read_checkpoint(folder: Path) -> Contract:
         ModelError: there is none, or it is not a valid contract.
     """
     path = folder / CHECKPOINT_FILE
+    problem = why_no_file(path)
+    if problem is not None:
+        raise ModelError(f"{path}: cannot be read ({problem}); train the checkpoint with vidcls-train")
     try:
-        if path.exists() and not path.is_file():
-            raise ModelError(f"{path}: is not a file; train the checkpoint with vidcls-train")
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
         text = content.decode("utf-8")

@@ -1,4 +1,7 @@
-"""Text that others wrote - labels, file names, field names, what servers say - as it may stand in a line of ours."""
+"""Text that others wrote - labels, file names, field names, what servers say - as it may stand in a line of ours.
+
+In a line of a message or a result (`printable`), in a cell of a CSV file (`csv_cell`), in a Markdown page (`markdown`).
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,10 @@ _CONTROL = {"Cc", "Cs", "Zl", "Zp"}
 _TURNING = set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 # Formatting that scripts and emoji need, and that changes nothing around it: zero-width (non-)joiners.
 _HARMLESS = "\u200c\u200d"
+
+# How formulas begin in Excel, LibreOffice and Google Sheets, full-width signs included.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+_MARKDOWN = str.maketrans({mark: f"\\{mark}" for mark in "\\`*[]<>|&~"})
 
 
 def printable(text: str, *, limit: int = MAX_CHARACTERS) -> str:
@@ -31,6 +38,26 @@ def printable(text: str, *, limit: int = MAX_CHARACTERS) -> str:
     if len(text) > limit:  # before and after escaping, so that a text of megabytes costs nothing
         text = _shortened(text, limit)
     return _shortened("".join(_escaped(character) for character in text), limit)
+
+
+def csv_cell(value: object) -> object:
+    """`value` for a cell of a CSV file: a text that a spreadsheet would run as a formula gets an apostrophe before it.
+
+    Examples:
+        >>> csv_cell("=1+1"), csv_cell("@SUM(A1)"), csv_cell("jump"), csv_cell(-0.5)
+        ("'=1+1", "'@SUM(A1)", 'jump', -0.5)
+    """
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+
+def markdown(text: str) -> str:
+    r"""`text` as it may stand in a line or a table's cell of a Markdown page: its marks stay what they are.
+
+    Examples:
+        >>> print(markdown("a|b [c](d) <i>`"))
+        a\|b \[c\](d) \<i\>\`
+    """
+    return printable(text, limit=len(text) + 1).translate(_MARKDOWN)
 
 
 def has_control_characters(text: str) -> bool:
