@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 # What any run may take; a card also sets itself up in its first one.
-LEAST_SECONDS = {"cpu": 8.0, "cuda": 60.0}
+LEAST_SECONDS = {"cpu": 6.0, "cuda": 60.0}
 _INTERVAL_SECONDS = 0.25
 # Multiplications a second of a processor slower than any that a video model is put on.
 _SLOWEST = 1e8

@@ -9,7 +9,7 @@ from vidcls.contract import MAX_BYTES, METADATA_KEY, ModelContract, from_json
 from vidcls.errors import DeviceError, ModelError
 from vidcls.files import file_sha256, why_no_file
 from vidcls.runtime import onnx_file
-from vidcls.runtime.onnx_file import check_self_contained, read_text
+from vidcls.runtime.onnx_file import foreign_part, read_text
 from vidcls.runtime.onnxruntime_session import OnnxRuntimeSession
 from vidcls.runtime.openvino_session import OpenVinoSession
 from vidcls.runtime.session import ASKED_FOR, Device, Engine, Session
@@ -35,7 +35,7 @@ def open_model(path: Path, *, device: Device, engine: Engine) -> tuple[Session, 
 def read_contract(path: Path) -> ModelContract:
     """The contract in an exported model's metadata, once the file is found to be as it was exported.
 
-    No engine sees the file; its graph is only searched for tensors that lie in other files.
+    No engine sees the file; its graph is only searched for what an export never holds.
 
     Raises:
         ModelError: not a vidcls model, or damaged.
@@ -49,13 +49,15 @@ def read_contract(path: Path) -> ModelContract:
             raise ModelError(
                 f"{path}: the file was changed or damaged after it was exported; export it again, or copy it anew"
             )
-        check_self_contained(path)
+        part = foreign_part(path)
     except ValueError as error:
         raise ModelError(
             f"{path}: cannot be read as an ONNX model; the file is damaged, cut off, or of another kind ({error})"
         ) from None
     except OSError as error:
         raise ModelError(f"{path}: cannot be read ({error.strerror})") from None
+    if part is not None:
+        raise ModelError(f"{path}: holds {part}, which vidcls-export never writes; export the model again")
     return contract
 
 

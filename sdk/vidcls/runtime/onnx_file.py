@@ -13,10 +13,8 @@ from typing import BinaryIO, NamedTuple
 
 # An ONNX file is one protobuf message, and protobuf's have at most so many bytes.
 MAX_BYTES = 2**31 - 1
-# Far more than the largest export has; a file of nothing but fields would take minutes.
-MAX_FIELDS = 1_000_000
-# As many as protobuf itself reads.
-MAX_DEPTH = 100
+# Several times what the largest export has; a file of nothing but fields would take minutes.
+MAX_FIELDS = 300_000
 
 # Protobuf's wire types.
 _VARINT, _LENGTH_DELIMITED = 0, 2
@@ -27,16 +25,21 @@ _LONGEST_HEADER = 20  # two numbers of ten bytes
 _METADATA_PROPS = 14
 _KEY, _VALUE = 1, 2
 _EXTERNAL_DATA, _DATA_LOCATION = 13, 14
-# Which fields of a message are messages that tensors may stand in: {message: {field number: message}}.
-_NESTED: dict[str, dict[int, str]] = {
-    "model": {7: "graph", 20: "training", 25: "function"},
-    "graph": {1: "node", 5: "tensor", 15: "sparse"},
+# The messages that an export is made of, by the numbers of the fields they stand in.
+_PARTS: dict[str, dict[int, str]] = {
+    "model": {7: "graph"},
+    "graph": {1: "node", 5: "tensor"},
     "node": {5: "attribute"},
-    "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse"},
+    "attribute": {5: "tensor", 10: "tensor"},
     "tensor": {},
-    "sparse": {1: "tensor", 2: "tensor"},
-    "function": {7: "node", 11: "attribute"},
-    "training": {1: "graph", 2: "graph"},
+}
+# What no export holds. A graph that is a straight line ends, takes as long as its size says, and names no other file.
+_FOREIGN: dict[str, dict[int, str]] = {
+    "model": {20: "a part for training", 25: "a function"},
+    "graph": {15: "a sparse tensor"},
+    "node": {},
+    "attribute": {6: "a loop or a branch", 11: "a loop or a branch", 22: "a sparse tensor", 23: "a sparse tensor"},
+    "tensor": {_EXTERNAL_DATA: "a tensor whose values are in another file"},
 }
 
 
@@ -118,28 +121,31 @@ def read_text(path: Path, key: str, *, limit: int) -> str | None:
     return found[0] if found else None
 
 
-def check_self_contained(path: Path) -> None:
-    """Raise ValueError where a tensor, anywhere in the file, has its values in another file, or cannot be reached.
+def foreign_part(path: Path) -> str | None:
+    """What the file holds that no export does, for messages; None if there is nothing.
+
+    That is a tensor whose values are in another file, a loop, a branch, a function of its own: wherever it stands.
 
     Raises:
-        ValueError: as said; or not one whole protobuf message.
+        ValueError: not one whole protobuf message.
         OSError: the file cannot be read.
     """
     with path.open("rb") as file:
-        _check_message(_Reader(file), "model", 0, path.stat().st_size, depth=0)
+        return _foreign_part(_Reader(file), "model", 0, path.stat().st_size)
 
 
-def _check_message(reader: _Reader, message: str, start: int, end: int, *, depth: int) -> None:
-    if depth > MAX_DEPTH:
-        raise ValueError("nested too deeply")
-    nested = _NESTED[message]
+def _foreign_part(reader: _Reader, message: str, start: int, end: int) -> str | None:
+    parts, foreign = _PARTS[message], _FOREIGN[message]
     for field in reader.fields(start, end):
-        if message == "tensor" and (
-            field.number == _EXTERNAL_DATA or (field.number == _DATA_LOCATION and field.value != 0)
-        ):
-            raise ValueError("a tensor has its values in another file")
-        if field.number in nested and field.kind == _LENGTH_DELIMITED:
-            _check_message(reader, nested[field.number], field.start, field.end, depth=depth + 1)
+        if message == "tensor" and field.number == _DATA_LOCATION and field.value != 0:
+            return foreign[_EXTERNAL_DATA]
+        if field.number in foreign:
+            return foreign[field.number]
+        if field.number in parts and field.kind == _LENGTH_DELIMITED:
+            found = _foreign_part(reader, parts[field.number], field.start, field.end)
+            if found is not None:
+                return found
+    return None
 
 
 def _varint(header: bytes, start: int, *, at: int) -> tuple[int, int]:

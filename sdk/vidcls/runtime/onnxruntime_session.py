@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from collections import Counter
 from pathlib import Path
@@ -15,13 +16,18 @@ import numpy.typing as npt
 from vidcls.cpus import usable_cpus
 from vidcls.errors import DependencyError, DeviceError, ModelError
 from vidcls.files import why_no_file
+from vidcls.printable import printable
 from vidcls.runtime import cuda
 from vidcls.runtime.deadline import ended_after, longest_run
 from vidcls.runtime.session import ASKED_FOR, Device
 from vidcls.schema import check_choice
 
 _CPU = "CPUExecutionProvider"
+_QUOTED = 300  # characters of its messages
+_NO_MEMORY = re.compile("allocate memory|bad_?alloc|bad allocation|requested bytes|MemoryError")
 _ERROR, _FATAL = 3, 4  # onnxruntime's severities of what it logs
+# The largest constant that is worked out when a file is opened: so many bytes, and so many times the file's.
+_FOLDED_BYTES, _FOLDED_SHARE = 16 << 20, 4
 # Views in one run on CUDA: enough to fill a card, and a few hundred MB of ViT-B's activations in fp16.
 _CUDA_BATCH = 8
 _ELEMENTS = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(uint8)": np.uint8}
@@ -101,6 +107,11 @@ class OnnxRuntimeSession:
                 raise ModelError(
                     f"{self.path}: the graph ran for {seconds:.0f} s, longer than its size allows, and was ended; "
                     "export the model again"
+                ) from None
+            if self.device == "cpu" and _NO_MEMORY.search(str(error)):
+                raise ModelError(
+                    f"{self.path}: running the graph takes more memory than there is ({_shortened(error)}); free some, "
+                    "or export the model again"
                 ) from None
             if self.device == "cpu":
                 raise ModelError(
@@ -251,6 +262,9 @@ def _open_on(runtime: ModuleType, path: Path, providers: list[Any], *, entries: 
     # It would print texts of the file as they are. Errors are raised too; only why a provider does not start is not.
     options.log_severity_level = _FATAL if providers == [_CPU] else _ERROR
     options.add_session_config_entry("session.load_model_format", "ONNX")  # whatever the file's name
+    # Weights turned into another type or order, but nothing made large out of nothing.
+    folded = _FOLDED_BYTES + _FOLDED_SHARE * path.stat().st_size
+    options.add_session_config_entry("optimization.constant_folding_max_output_size_in_bytes", str(folded))
     for name, value in entries.items():
         options.add_session_config_entry(name, value)
     # Its own fallback would move a session to the CPU when a run fails, and print so on stdout.
@@ -266,4 +280,9 @@ def _errors(runtime: ModuleType) -> tuple[type[Exception], ...]:
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]
+    return printable(str(error).partition("\n")[0], limit=_QUOTED)
+
+
+def _shortened(error: Exception) -> str:
+    """Which node it was; not where in onnxruntime's source."""
+    return printable(str(error).partition("Status Message")[0].removeprefix("[ONNXRuntimeError] : ").strip(), limit=100)

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from vidcls.cpus import usable_cpus
 from vidcls.errors import DependencyError, ModelError
 from vidcls.files import why_no_file
+from vidcls.printable import printable
 
 # OpenVINO's names of element types, in onnxruntime's words, as the contract is compared with them.
 _TYPES = {"f32": "tensor(float)", "u8": "tensor(uint8)"}
@@ -136,4 +137,4 @@ def _errors(openvino: ModuleType) -> tuple[type[Exception], ...]:
 def _last_line(error: Exception) -> str:
     """The line that says what is wrong; those before it say where in OpenVINO's source."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1] if lines else type(error).__name__
+    return printable(lines[-1] if lines else type(error).__name__, limit=300)
