@@ -165,12 +165,12 @@ def _squared(times: int) -> onnx.ModelProto:
 
 
 def _slow(times: int) -> onnx.ModelProto:
-    """Little memory, and hours of work."""
+    """Little memory, and minutes of work."""
     products = [node("MatMul", [f"m{n}", "m"], [f"m{n + 1}"]) for n in range(times)]
     start = [node("ConstantOfShape", ["shape"], ["ones"]), node("Mul", ["ones", "first"], ["m"])]
     start += [node("ReduceMax", ["right"], ["first"], keepdims=0), node("Identity", ["m"], ["m0"])]
     ordered = [start[2], start[0], start[1], start[3]]
-    return _summed([*ordered, *products, node("Identity", [f"m{times}"], ["much"])], shape=ints(3000, 3000))
+    return _summed([*ordered, *products, node("Identity", [f"m{times}"], ["much"])], shape=ints(1500, 1500))
 
 
 def _cast(element: int, *, declared: int) -> onnx.ModelProto:
@@ -243,7 +243,7 @@ GRAPHS: dict[str, Callable[[], onnx.ModelProto]] = {
     "padding by 10^11": lambda: _summed([node("Pad", ["one", "n"], ["much"])], one=ONE, n=ints(0, 10**11)),
     "the outer product of the input": lambda: _squared(0),
     "products of products": lambda: _squared(300),
-    "hours of work": lambda: _slow(3000),
+    "minutes of work": lambda: _slow(5000),
     "an operator of an unknown domain": lambda: _of_domain("Evil", "com.evil"),
     "an operator that does not exist": lambda: graph([node("Evil", ["right"])]),
     "an operator with an escape": lambda: graph([node("Evil\x1b[2J\nError: forged", ["right"])]),

@@ -16,7 +16,7 @@ from generated import write_model
 
 # What takes seconds, on purpose.
 SLOW = (
-    "hours of work",
+    "minutes of work",
     "empty lists",
     "many keys",
     "among many",

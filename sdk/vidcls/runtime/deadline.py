@@ -10,8 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 # What any run may take; a card also sets itself up in its first one.
-LEAST_SECONDS = {"cpu": 6.0, "cuda": 60.0}
+LEAST_SECONDS = {"cpu": 5.0, "cuda": 60.0}
 _INTERVAL_SECONDS = 0.25
+# A process that has computed for less than this share of the time was stopped, or starved by others.
+_BUSY_SHARE = 0.1
 # Multiplications a second of a processor slower than any that a video model is put on.
 _SLOWEST = 1e8
 # A network uses each weight about once for every patch of 16 x 16 pixels of 3 channels; a weight has a byte or more.
@@ -38,7 +40,7 @@ def ended_after(seconds: float, end: Callable[[], None]) -> Iterator[None]:
     One thread watches all runs of the process. It costs a run nothing, and ends itself when there is none.
     """
     watched = _watched  # the same at the end, in a child that was forked inside too
-    run = _Run(until=time.monotonic() + seconds, busy_until=time.process_time() + seconds / 2, end=end)
+    run = _Run(until=time.monotonic() + seconds, busy_until=time.process_time() + _BUSY_SHARE * seconds, end=end)
     with watched.lock:
         watched.runs.append(run)
         if not watched.has_watcher:

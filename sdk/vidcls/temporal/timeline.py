@@ -136,8 +136,8 @@ def _segment(start: float, end: float, label: str, scores: list[float]) -> Segme
 def csv_line(values: Iterable[object]) -> str:
     """One line of a CSV file, of which a spreadsheet runs nothing as a formula."""
     text = io.StringIO()
-    csv.writer(text, lineterminator="").writerow(map(csv_cell, values))
-    return text.getvalue()
+    csv.writer(text).writerow(map(csv_cell, values))
+    return text.getvalue().removesuffix("\r\n")
 
 
 def srt_entry(segment: Segment, number: int) -> str:
