@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from transformers import AutoConfig, PretrainedConfig, PreTrainedModel
 
 from vidcls.contract import CHECKPOINT_FILE, Contract, read_checkpoint
-from vidcls.errors import ModelError
+from vidcls.errors import ArgumentError, ModelError
 from vidcls.huggingface import PREPROCESSOR_FILE, VIDEO_PREPROCESSOR_FILE
 from vidcls.printable import printable
 from vidcls.video.protocols import without_secrets
@@ -65,7 +65,7 @@ def _own_contract(folder: Path, *, sha256: str, clip_seconds: float | None) -> C
     """The contract in the checkpoint, which has to be that of the weights with this SHA-256."""
     contract = read_checkpoint(folder)
     if clip_seconds is not None:
-        raise ValueError(
+        raise ArgumentError(
             f"clip seconds are {clip_seconds:g}, but {folder / CHECKPOINT_FILE} already says "
             f"{contract.sampling.clip_seconds:g}, which the model was trained with; leave them out"
         )

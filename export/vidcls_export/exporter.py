@@ -16,6 +16,7 @@ import onnxruntime
 
 from vidcls.atomic_file import publish
 from vidcls.contract import Contract, ModelContract
+from vidcls.errors import ArgumentError
 from vidcls.progress import Track, untracked
 from vidcls.schema import check_choice
 from vidcls.selftest import Verification
@@ -117,14 +118,16 @@ def _check_arguments(
     check_choice("precision", precision, get_args(Precision))
     check_choice("graph", graph, get_args(Graph))
     if not 0 <= min_agreement <= 1:
-        raise ValueError(f"min_agreement is {min_agreement}, expected a share from 0 to 1")
+        raise ArgumentError(f"min_agreement is {min_agreement}, expected a share from 0 to 1")
     check_calibration(precision, graph, clips=check)
     path = Path(output)
     if path.is_dir():
-        raise ValueError(f"{path}: is a folder; name the ONNX file to write")
+        raise ArgumentError(f"{path}: is a folder; name the ONNX file to write")
     page = path.with_suffix(".html") if report is None else Path(report)
     if page.is_dir() or page == path:
-        raise ValueError(f"{page}: is {'a folder' if page.is_dir() else 'the model'}; name an HTML file for the report")
+        raise ArgumentError(
+            f"{page}: is {'a folder' if page.is_dir() else 'the model'}; name an HTML file for the report"
+        )
     return _Target(path=path, page=page, precision=precision, graph=graph)
 
 

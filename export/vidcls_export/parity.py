@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from vidcls.clips import read_clips
 from vidcls.contract import Contract, Parity
-from vidcls.errors import ModelError, VideoError
+from vidcls.errors import ArgumentError, ModelError, VideoError
 from vidcls.evaluation.metrics import score_logits
 from vidcls.progress import Track, untracked
 from vidcls.video.folders import label_folders, list_videos
@@ -71,10 +71,10 @@ def find_videos(folder: Path, labels: Sequence[str]) -> Videos:
         ValueError: not a folder, or no videos in it.
     """
     if not folder.is_dir():
-        raise ValueError(f"{folder}: is not a folder; name a folder of videos to check the export on")
+        raise ArgumentError(f"{folder}: is not a folder; name a folder of videos to check the export on")
     paths = list_videos(folder)
     if not paths:
-        raise ValueError(f"{folder}: holds no videos; name a folder of videos to check the export on")
+        raise ArgumentError(f"{folder}: holds no videos; name a folder of videos to check the export on")
     known = {label: index for index, label in enumerate(labels)}
     class_ids = {
         video: known[label] for label, found in label_folders(folder).items() if label in known for video in found

@@ -12,6 +12,7 @@ import shutil
 from pathlib import Path
 
 from vidcls.contract import ModelContract, to_json
+from vidcls.errors import ArgumentError
 
 _MAX_BATCH = 32
 # How long a request waits for others to share a batch with: little beside what one clip takes.
@@ -103,11 +104,11 @@ def write_repository(model: Path, contract: ModelContract, folder: Path) -> Path
     """
     for label in contract.labels:
         if len(label.splitlines()) != 1:
-            raise ValueError(f"the label {label!r} is not one line of text, as Triton's labels.txt needs; rename it")
+            raise ArgumentError(f"the label {label!r} is not one line of text, as Triton's labels.txt needs; rename it")
     target = folder / model.stem
     if target.exists():
         if not (target / "config.pbtxt").is_file():
-            raise ValueError(f"{target}: is there already and is no model of Triton's; name another folder")
+            raise ArgumentError(f"{target}: is there already and is no model of Triton's; name another folder")
         shutil.rmtree(target)
     (target / "1").mkdir(parents=True)
     shutil.copyfile(model, target / "1" / "model.onnx")

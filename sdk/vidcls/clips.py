@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vidcls.contract import Contract, Image
+from vidcls.errors import ArgumentError
 from vidcls.preprocessing import crop_frames
 from vidcls.video.protocol import Picture
 from vidcls.video.reader import Decoder, open_video
@@ -44,11 +45,11 @@ class SampledClips:
 def check_views(contract: Contract, *, views: int, crops: int) -> None:
     """Raise ValueError unless `views` and `crops` can be taken with this contract."""
     if views < 1:
-        raise ValueError(f"views is {views}, expected at least 1")
+        raise ArgumentError(f"views is {views}, expected at least 1")
     if crops not in (1, 3):
-        raise ValueError(f"crops is {crops}, expected 1 or 3")
+        raise ArgumentError(f"crops is {crops}, expected 1 or 3")
     if crops == 3 and contract.image.resize == "stretch":
-        raise ValueError("crops is 3, but this model stretches the whole frame to a square, so there is only 1 crop")
+        raise ArgumentError("crops is 3, but this model stretches the whole frame to a square, so there is only 1 crop")
 
 
 def read_clips(
@@ -132,9 +133,9 @@ def _check_frames(frames: npt.NDArray[np.uint8], *, expected: int) -> None:
         kind = f"{frames.dtype} array" if isinstance(frames, np.ndarray) else type(frames).__name__
         raise TypeError(f"frames is a {kind}, expected a uint8 numpy array [T, H, W, 3], RGB")
     if frames.ndim != 4 or frames.shape[-1] != 3 or 0 in frames.shape:
-        raise ValueError(f"frames has shape {list(frames.shape)}, expected [{expected}, H, W, 3]")
+        raise ArgumentError(f"frames has shape {list(frames.shape)}, expected [{expected}, H, W, 3]")
     if len(frames) != expected:
-        raise ValueError(f"frames holds {len(frames)} frames, expected {expected}, the number this model takes")
+        raise ArgumentError(f"frames holds {len(frames)} frames, expected {expected}, the number this model takes")
 
 
 class _Timed:

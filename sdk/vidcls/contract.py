@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 from vidcls.errors import ModelError
-from vidcls.schema import Above, FieldError, Range, check_fields, read_fields, read_json
+from vidcls.files import why_no_file
+from vidcls.schema import FieldError, check_fields, read_fields, read_json, shown
+from vidcls.schema.bounds import Above, Entries, HexDigits, Range, Text
 
 FORMAT = 1
 METADATA_KEY = "vidcls"
@@ -22,11 +24,24 @@ CHECKPOINT_FILE = "vidcls.json"
 
 AnyContract = TypeVar("AnyContract", bound="Contract")
 
-# What fields of several sections hold.
-Count = Annotated[int, Range(1)]
+# 10,000 labels of 256 characters, in UTF-8, and room for the rest: a longer text is not read at all.
+MAX_BYTES = 12 << 20
+# What a clip and the self-test's may hold altogether, frames x height x width: 1,024 frames of 256 x 256, and 1,024 of
+# more than 320 x 240. The fields' own ranges alone would allow clips of 50 GB.
+MAX_CLIP_PIXELS = 1 << 26
+MAX_SELF_TEST_PIXELS = 1 << 27
+
+# The table of ranges: what fields of several sections hold; those of one stand beside it.
+Label = Annotated[str, Text(1, 256)]
+Name = Annotated[str, Text(1, 256)]
+Place = Annotated[str, Text(1, 4096)]  # a path, or a name on a hub
+Sha256 = Annotated[str, HexDigits(64)]
+Count = Annotated[int, Range(1, 1_000_000_000)]
+Pixels = Annotated[int, Range(16, 4096)]
 Share = Annotated[float, Range(0, 1)]
-Positive = Annotated[float, Above(0)]
-Difference = Annotated[float, Range(0)]
+Scale = Annotated[float, Range(0.001, 100)]
+Logit = Annotated[float, Range(-1e9, 1e9)]
+Difference = Annotated[float, Range(0, 1e9)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,47 +49,47 @@ class Sampling:
     """Which frames of a video the model is given; see `vidcls.sampling`."""
 
     rule: Literal["uniform"]
-    frames: Count
-    clip_seconds: Positive
+    frames: Annotated[int, Range(1, 1024)]
+    clip_seconds: Annotated[float, Range(0.01, 3600)]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Image:
     """How an upright uint8 RGB frame becomes model input; see `vidcls.preprocessing`.
 
-    Sizes are pixels; `mean` and `std` are of values 0..1, in RGB order.
+    Sizes are pixels; `mean` and `std` are of values 0..1, in RGB order. A std of 1/255 feeds values 0..255.
     """
 
     resize: Literal["shortest_edge", "stretch"]
-    resize_size: Count
-    crop_size: Count
+    resize_size: Pixels
+    crop_size: Pixels
     interpolation: Literal["bilinear"]
     antialias: Literal[True]
     channels: Literal["rgb"]
-    mean: tuple[float, float, float]
-    std: tuple[Positive, Positive, Positive]
+    mean: tuple[Share, Share, Share]
+    std: tuple[Scale, Scale, Scale]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
     """Where the weights come from. `base` is null for a model trained from scratch."""
 
-    architecture: str
-    base: str | None
-    base_license: str | None
-    checkpoint_sha256: str
-    data: dict[str, Annotated[int, Range(0)]] | None
-    versions: dict[str, str]
-    created: str
+    architecture: Name
+    base: Place | None
+    base_license: Name | None
+    checkpoint_sha256: Sha256
+    data: Annotated[dict[Name, Annotated[int, Range(0, 1_000_000_000)]], Entries(0, 100)] | None
+    versions: Annotated[dict[Name, Name], Entries(0, 100)]
+    created: Name
 
 
 @dataclass(frozen=True, kw_only=True)
 class Accuracy:
     """Accuracy measured after training, over whole videos."""
 
-    split: str
+    split: Name
     videos: Count
-    views: Count
+    views: Annotated[int, Range(1, 10_000)]
     crops: Literal[1, 3]
     top1: Share
     top5: Share
@@ -84,7 +99,7 @@ class Accuracy:
 class Input:
     """The graph's input: float32 is normalised BTCHW, uint8 is raw RGB BTHWC."""
 
-    name: str
+    name: Name
     dtype: Literal["float32", "uint8"]
     layout: Literal["BTCHW", "BTHWC"]
     normalised: bool
@@ -94,7 +109,7 @@ class Input:
 class Output:
     """The graph's output: logits [batch, labels]."""
 
-    name: str
+    name: Name
     dtype: Literal["float32"]
 
 
@@ -104,10 +119,10 @@ class Model:
 
     precision: Literal["fp32", "fp16", "int8"]
     graph: Literal["onnxruntime", "portable"]
-    opset: Count
+    opset: Annotated[int, Range(1, 1000)]
     input: Input
     output: Output
-    file_sha256: str
+    file_sha256: Sha256
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,10 +142,10 @@ class SelfTest:
     """PyTorch's logits for a generated clip; see `vidcls.selftest`."""
 
     input: Literal["pattern-1"]
-    height: Count
-    width: Count
-    logits: tuple[float, ...]
-    tolerance: Positive
+    height: Annotated[int, Range(1, 4096)]
+    width: Annotated[int, Range(1, 4096)]
+    logits: Annotated[tuple[Logit, ...], Entries(1, 10_000)]
+    tolerance: Annotated[float, Above(0), Range(0, 1e9)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,7 +153,7 @@ class Contract:
     """What a trained checkpoint says of itself (`vidcls.json`)."""
 
     format: int
-    labels: tuple[str, ...]
+    labels: Annotated[tuple[Label, ...], Entries(1, 10_000)]
     sampling: Sampling
     image: Image
     source: Source
@@ -183,7 +198,7 @@ def from_json(kind: type[AnyContract], text: str, *, where: str) -> AnyContract:
 
     Raises:
         ModelError: the text is not JSON, is of another format version, lacks a field, has a field
-            too many, or has a value outside its range.
+            too many, or has a number or a text outside its range.
     """
     try:
         fields = read_json(text)
@@ -193,7 +208,7 @@ def from_json(kind: type[AnyContract], text: str, *, where: str) -> AnyContract:
         raise ModelError(f"{where}: the vidcls contract has no field 'format'; export the model again")
     if fields["format"] != FORMAT or isinstance(fields["format"], bool):
         raise ModelError(
-            f"{where}: the vidcls contract has format {fields['format']!r}, this vidcls reads format {FORMAT}; "
+            f"{where}: the vidcls contract has format {shown(fields['format'])}, this vidcls reads format {FORMAT}; "
             "upgrade vidcls (pip install -U vidcls)"
         )
     try:
@@ -209,18 +224,27 @@ def read_checkpoint(folder: Path) -> Contract:
         ModelError: there is none, or it is not a valid contract.
     """
     path = folder / CHECKPOINT_FILE
+    problem = why_no_file(path)
+    if problem is not None:
+        raise ModelError(f"{path}: cannot be read ({problem}); train the checkpoint with vidcls-train")
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+        text = content.decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ModelError(f"{path}: cannot be read ({error}); train the checkpoint with vidcls-train") from None
+    if len(content) > MAX_BYTES:
+        raise ModelError(
+            f"{path}: has more than {MAX_BYTES:,} bytes, which no contract has; train the checkpoint again"
+        )
     return from_json(Contract, text, where=str(path))
 
 
 def _check_sections(contract: Contract) -> None:
     """What no field alone can say."""
     labels, image = contract.labels, contract.image
+    pixels = contract.sampling.frames * image.crop_size**2
     _require(contract.format == FORMAT, f"'format' is {contract.format!r}, expected {FORMAT}")
-    _require(len(labels) > 0, "'labels' is empty, expected one name per class")
     _require(len(set(labels)) == len(labels), "'labels' holds the same name twice")
     if image.resize == "stretch":
         _require(
@@ -231,7 +255,10 @@ def _check_sections(contract: Contract) -> None:
         image.resize_size >= image.crop_size,
         f"'image.resize_size' is {image.resize_size}, expected at least crop_size {image.crop_size}",
     )
-    _require_sha256(contract.source.checkpoint_sha256, name="source.checkpoint_sha256")
+    _require(
+        pixels <= MAX_CLIP_PIXELS,
+        f"'sampling.frames' times 'image.crop_size' squared is {pixels:,}, expected at most {MAX_CLIP_PIXELS:,} pixels",
+    )
 
 
 def _check_model_sections(contract: ModelContract) -> None:
@@ -242,7 +269,12 @@ def _check_model_sections(contract: ModelContract) -> None:
         f"'model.input' of dtype {graph_input.dtype} has layout {graph_input.layout!r} and normalised "
         f"{graph_input.normalised}, expected {expected[0]!r} and {expected[1]}",
     )
-    _require_sha256(contract.model.file_sha256, name="model.file_sha256")
+    pixels = contract.sampling.frames * self_test.height * self_test.width
+    _require(
+        pixels <= MAX_SELF_TEST_PIXELS,
+        f"'self_test.height' times 'self_test.width' times 'sampling.frames' is {pixels:,}, expected at most "
+        f"{MAX_SELF_TEST_PIXELS:,} pixels",
+    )
     _require(
         len(self_test.logits) == len(contract.labels),
         f"'labels' names {len(contract.labels)} classes but 'self_test.logits' holds {len(self_test.logits)} values",
@@ -252,8 +284,3 @@ def _check_model_sections(contract: ModelContract) -> None:
 def _require(condition: bool, problem: str) -> None:
     if not condition:
         raise FieldError(problem)
-
-
-def _require_sha256(value: str, *, name: str) -> None:
-    ok = len(value) == 64 and set(value) <= set("0123456789abcdef")
-    _require(ok, f"'{name}' is {value!r}, expected 64 lower-case hex digits")

@@ -6,14 +6,23 @@
     ├── DeviceError      the device asked for cannot be used; says what is missing
     └── DependencyError  an optional package is not installed; gives the pip line
 
-Wrong arguments raise Python's own ValueError and TypeError.
+Wrong arguments raise ValueError and TypeError; a ValueError of ours is an ArgumentError, so that the command lines can
+distinguish what the user typed from what went wrong in a library.
 """
 
 from __future__ import annotations
 
+from vidcls.printable import printable
+
+# Longer than any sentence of ours. What was quoted from elsewhere is cut in its middle.
+MAX_SENTENCE = 1000
+
 
 class VidclsError(Exception):
     """Base of every error that vidcls raises on purpose; its text is one sentence for the user.
+
+    Whatever a file, a server or a library contributed to the sentence, it is one line of at most 1,000 characters, and
+    none of them is a control character.
 
     Examples:
         >>> try:
@@ -22,6 +31,16 @@ class VidclsError(Exception):
         ...     print(error)
         gone.onnx: there is no such file; export a model with vidcls-export
     """
+
+    def __str__(self) -> str:
+        return printable(super().__str__(), limit=MAX_SENTENCE)
+
+
+class ArgumentError(ValueError):
+    """An argument or a setting is not what it may be: the ValueError that the command lines call wrong usage."""
+
+    def __str__(self) -> str:
+        return printable(super().__str__(), limit=MAX_SENTENCE)
 
 
 class ModelError(VidclsError):
@@ -55,7 +74,7 @@ class VideoError(VidclsError):
         self._problem = problem
 
     def __str__(self) -> str:
-        return f"{self.path}: {self._problem}"
+        return printable(f"{self.path}: {self._problem}", limit=MAX_SENTENCE)
 
 
 class DeviceError(VidclsError):

@@ -8,8 +8,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from vidcls.contract import Image
+from vidcls.contract import MAX_BYTES, Image
 from vidcls.errors import ModelError
+from vidcls.files import why_no_file
+from vidcls.printable import printable
 
 # 16 frames, every 4th, at 30 frames a second: what VideoMAE's authors and the fine-tuning guide train with.
 DEFAULT_CLIP_SECONDS = 64 / 30
@@ -71,12 +73,15 @@ def read_image_section(path: Path) -> Image:
 
 def _read_fields(path: Path) -> tuple[str, dict[str, Any]]:
     """The processor's name, and the file's keys, with the value that transformers takes for each one left out."""
-    if not path.is_file():
+    problem = why_no_file(path)
+    if problem is not None:
         raise ModelError(
-            f"{path}: there is no such file; it says how frames become the model's input, so copy it from the model "
+            f"{path}: {problem}; it says how frames become the model's input, so copy it from the model "
             "that the weights were made from"
         )
     try:
+        if path.stat().st_size > MAX_BYTES:
+            raise ValueError(f"it has more than {MAX_BYTES:,} bytes")
         fields = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{path}: cannot be read ({error}); expected JSON, so copy the file again") from None
@@ -84,9 +89,10 @@ def _read_fields(path: Path) -> tuple[str, dict[str, Any]]:
         raise ModelError(f"{path}: holds {_shown(fields)}, expected a JSON object; copy the file again")
     names = ("video_processor_type", "image_processor_type", "feature_extractor_type")
     kind = next((fields[name] for name in names if name in fields), "VideoMAEImageProcessor")
-    if kind not in _PROCESSORS:
+    if not isinstance(kind, str) or kind not in _PROCESSORS:
+        name = printable(str(kind))
         raise ModelError(
-            f"{path}: is for {kind}, expected one of {', '.join(_PROCESSORS)}; take the file of one of these models"
+            f"{path}: is for {name}, expected one of {', '.join(_PROCESSORS)}; take the file of one of these models"
         )
     given = {name: value for name, value in fields.items() if value is not None or name not in _NULL_MEANS_DEFAULT}
     return kind, {**_PROCESSORS[kind], **given}
@@ -188,5 +194,5 @@ def _is_number(value: Any) -> bool:
 
 
 def _shown(value: Any) -> str:
-    """A value as the file has it."""
-    return json.dumps(value)
+    """A value as the file has it, of bounded length."""
+    return printable(json.dumps(value))

@@ -13,11 +13,11 @@ from vidcls.clips import SampledClips, check_views, read_clips
 from vidcls.concurrency.prefetch import map_ahead
 from vidcls.contract import Contract, ModelContract
 from vidcls.cpus import usable_cpus
-from vidcls.errors import ModelError, VideoError
+from vidcls.errors import ArgumentError, VideoError
 from vidcls.live.snapshot import capture_clip
 from vidcls.prediction import Prediction
 from vidcls.preprocessing import normalise
-from vidcls.runtime.session import Session
+from vidcls.runtime.session import Session, run_checked
 from vidcls.video.reader import Decoder, EndlessError
 from vidcls.video.source import VideoSource, is_live
 
@@ -42,7 +42,7 @@ def read_source(
             source = error.url
     check_views(contract, views=views, crops=crops)
     if (views, crops, decoder) != (1, 1, "auto"):
-        raise ValueError(
+        raise ArgumentError(
             f"views is {views}, crops is {crops} and decoder {decoder!r}; a live source can have only 1, 1 and 'auto'"
         )
     return capture_clip(source, contract)
@@ -55,7 +55,7 @@ def predict_clips(session: Session, contract: ModelContract, clips: SampledClips
     needs several at once to be busy.
 
     Raises:
-        ModelError: the logits are not finite, or the graph cannot be run.
+        ModelError: the graph cannot be run, or its answer is not what the contract says.
     """
     logits, preprocess_seconds, inference_seconds = [], 0.0, 0.0
     for start in range(0, len(clips.frames), session.batch):
@@ -63,11 +63,9 @@ def predict_clips(session: Session, contract: ModelContract, clips: SampledClips
         started = time.perf_counter()
         pixel_values = normalise(frames, contract.image) if contract.model.input.normalised else frames
         normalised = time.perf_counter()
-        logits.append(session.run(pixel_values))
+        logits.append(run_checked(session, pixel_values, labels=len(contract.labels)))
         preprocess_seconds += normalised - started
         inference_seconds += time.perf_counter() - normalised
-    if not all(np.isfinite(part).all() for part in logits):
-        raise ModelError(f"{session.path}: the model's logits are not finite on {session.device}; export it as fp32")
     return Prediction.from_logits(
         np.concatenate(logits).mean(axis=0),
         labels=contract.labels,

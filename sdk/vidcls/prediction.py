@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vidcls.clips import SampledClips
+from vidcls.errors import ArgumentError
 
 
 def softmax(logits: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
@@ -114,6 +115,6 @@ class Prediction:
             True
         """
         if k < 1:
-            raise ValueError(f"k is {k}, expected at least 1")
+            raise ArgumentError(f"k is {k}, expected at least 1")
         best = np.argsort(-self.logits, kind="stable")[:k]
         return [(self.labels[index], float(self.probabilities[index])) for index in best]

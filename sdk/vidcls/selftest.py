@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy.typing as npt
 
 from vidcls.contract import ModelContract
 from vidcls.errors import ModelError
+from vidcls.files import file_sha256
 from vidcls.video.decoder_check import DecoderCheck
 
 
@@ -49,15 +49,10 @@ def pattern_1(*, frames: int, height: int, width: int) -> npt.NDArray[np.uint8]:
 
     The value at (t, y, x, c) is (37t + 5y + 3x + 71c + ((x * y) >> 4)) mod 256.
     """
-    t, y, x, c = np.ogrid[:frames, :height, :width, :3]
-    values = (37 * t + 5 * y + 3 * x + 71 * c + ((x * y) >> 4)) % 256
-    return np.asarray(values, np.uint8)
-
-
-def file_sha256(path: Path, *, recorded: str) -> str:
-    """SHA-256 of the file, with its own recorded hash (64 characters) read as zeros."""
-    content = path.read_bytes()
-    return hashlib.sha256(content.replace(recorded.encode("ascii"), b"0" * 64)).hexdigest()
+    y, x, c = np.ogrid[:height, :width, :3]
+    first = ((5 * y + 3 * x + 71 * c + ((x * y) >> 4)) % 256).astype(np.uint8)
+    later = np.array([37 * t % 256 for t in range(frames)], np.uint8)
+    return np.asarray(first + later[:, None, None, None], np.uint8)  # the sum of uint8 is one modulo 256
 
 
 def verify(

@@ -51,8 +51,8 @@ BAD = ("crashed", "too slow", "other error")
 class Worker:
     """One child process; a new one for the mutant after which it died."""
 
-    def __init__(self, model: Path) -> None:
-        self._model = model
+    def __init__(self, model: Path, *, script: Path | None = None) -> None:
+        self._command = [sys.executable, str(script or WORKER), str(model)]
         self._process: subprocess.Popen[bytes] | None = None
         self._grace = 0.0
 
@@ -103,7 +103,7 @@ class Worker:
         if self._process is None:
             quiet = os.environ | {"OPENCV_FFMPEG_LOGLEVEL": "-8", "OMP_NUM_THREADS": "1"}
             self._process = subprocess.Popen(
-                [sys.executable, str(WORKER), str(self._model)],
+                self._command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,

@@ -80,7 +80,7 @@ def test_a_complete_contract_is_read_field_by_field() -> None:
 
 
 def test_a_contract_survives_writing_and_reading() -> None:
-    contract = read(changed(("labels",), ["été", "左", 'quo"te', "tab\t"]))
+    contract = read(changed(("labels",), ["été", "左", 'quo"te', "👨‍👩‍👧 ~\u200f"]))
     assert from_json(ModelContract, to_json(contract), where="again") == contract
 
 
@@ -201,6 +201,121 @@ def test_a_value_out_of_range_is_named(path: tuple[str, ...], value: Any) -> Non
     assert f"'{name_of(path)}" in refusal(changed(path, value))
 
 
+# Of every number: the field, the smallest and largest values that are read, and those that are not any more.
+EDGES: list[tuple[tuple[str, ...], list[Any], list[Any]]] = [
+    (("sampling", "frames"), [1, 1024], [0, 1025, 10**30]),
+    (("sampling", "clip_seconds"), [0.01, 3600], [0.0099, 3600.1, 1e-9, 1e30]),
+    (("image", "resize_size"), [32, 4096], [15, 4097, 10**30]),
+    (("image", "crop_size"), [16, 32], [15, 4097]),
+    (("image", "mean"), [[0, 0, 0], [1, 1, 1]], [[-0.01, 0, 0], [0, 0, 1.01], [1e30, 0, 0]]),
+    (("image", "std"), [[1 / 255] * 3, [1, 1, 1]], [[1e-9, 1, 1], [1, 1, 101]]),
+    (("source", "data"), [{}, {"train": 0, "x": 10**9}], [{"train": 10**9 + 1}, {str(n): 1 for n in range(101)}]),
+    (("source", "versions"), [{}, {"x" * 256: "y"}], [{str(n): "1" for n in range(101)}, {"x" * 257: "y"}, {"x": ""}]),
+    (("source", "architecture"), ["x", "x" * 256], ["", "x" * 257, "a\nb"]),
+    (("source", "base"), ["x" * 4096], ["", "x" * 4097, "a\u2028b"]),
+    (("source", "base_license"), ["x" * 256], ["", "x" * 257]),
+    (("source", "created"), ["x" * 256], ["", "x" * 257]),
+    (("accuracy", "split"), ["x" * 256], ["", "x" * 257]),
+    (("accuracy", "videos"), [1, 10**9], [0, 10**9 + 1]),
+    (("accuracy", "views"), [1, 10_000], [0, 10_001]),
+    (("accuracy", "top1"), [0, 1], [-1e-9, 1 + 1e-9]),
+    (("model", "opset"), [1, 1000], [0, 1001]),
+    (("model", "input", "name"), ["x" * 256], ["", "x" * 257]),
+    (("model", "output", "name"), ["x" * 256], ["", "x" * 257]),
+    (("parity", "videos"), [1, 10**9], [0, 10**9 + 1]),
+    (("parity", "max_abs_logit_diff"), [0, 1e9], [-1e-9, 1.1e9]),
+    (("parity", "accuracy_onnx"), [0, 1], [-0.1, 1.1]),
+    (("self_test", "height"), [1, 4096], [0, 4097]),
+    (("self_test", "width"), [1, 4096], [0, 4097]),
+    (("self_test", "logits"), [[1e9] * 4, [-1e9] * 4], [[1.1e9] * 4, [0.5] * 10_001]),
+    (("self_test", "tolerance"), [1e-9, 1e9], [0, 1.1e9]),
+]
+
+
+@pytest.mark.parametrize(
+    ("path", "read_values", "refused"), EDGES, ids=lambda value: name_of(value) if isinstance(value, tuple) else ""
+)
+def test_every_number_and_text_has_its_range(path: tuple[str, ...], read_values: list[Any], refused: list[Any]) -> None:
+    for value in read_values:
+        read(changed(path, value))
+    for value in refused:
+        message = refusal(changed(path, value))
+        assert path[-1] in message
+        assert "expected" in message
+        assert len(message) < 600
+
+
+def labelled(labels: list[str]) -> dict[str, Any]:
+    fields = complete_fields()
+    fields.update(labels=labels)
+    fields["self_test"]["logits"] = [0.5] * len(labels)
+    return fields
+
+
+def test_labels_have_a_number_and_a_length() -> None:
+    assert len(read(labelled([str(number) for number in range(10_000)])).labels) == 10_000
+    assert "'labels' has 10,001 entries, expected 1 to 10,000" in refusal(labelled([str(n) for n in range(10_001)]))
+    assert read(labelled(["左" * 256])).labels == ("左" * 256,)
+    assert "'labels[0]' has 257 characters ('左左" in refusal(labelled(["左" * 257]))
+    assert "'labels[1]' is ''" in refusal(labelled(["a", ""]))
+
+
+@pytest.mark.parametrize(
+    "label", ["été", "左へ", "שמאלה", "नमस्ते", "👨‍👩‍👧", "🏳️‍🌈", "a\u200fb", 'quo"te', "=1+1", "--> <b>|`"]
+)
+def test_every_script_and_emoji_is_a_label(label: str) -> None:
+    assert read(labelled([label])).labels == (label,)
+
+
+@pytest.mark.parametrize(
+    "part", ["\n", "\r", "\t", "\0", "\x1b[2J", "\x7f", "\x85", "\u2028", "\u202e", "\u2066", "\ud800"]
+)
+def test_no_text_holds_a_control_character(part: str) -> None:
+    expected = "expected 1 to 256 characters, no control character among them"
+    assert expected in refusal(labelled([f"a{part}b"]))
+    for path in [("source", "created"), ("accuracy", "split"), ("model", "input", "name")]:
+        assert expected in refusal(changed(path, f"a{part}b"))
+    assert "a key of source.versions" in refusal(changed(("source", "versions"), {f"a{part}": "1"}))
+
+
+@pytest.mark.parametrize("path", ALL_FIELDS, ids=name_of)
+def test_whatever_a_field_holds_it_is_refused_in_one_bounded_sentence(path: tuple[str, ...]) -> None:
+    for value in ["x" * 100_000, ["x"] * 20_000, {"x" * 100_000: "\x1b[2J"}, 10**900, [[[["\n"]]]] * 1000]:
+        message = refusal(changed(path, value))
+        assert len(message) < 1000
+        assert message.isprintable()
+
+
+def test_a_clip_of_gigabytes_is_refused() -> None:
+    fields = complete_fields()
+    fields["sampling"]["frames"] = 1024
+    fields["image"].update(resize_size=256, crop_size=256)
+    fields["self_test"].update(height=240, width=320)
+    assert read(fields).sampling.frames == 1024
+    fields["image"].update(resize_size=257, crop_size=257)
+    assert "'sampling.frames' times 'image.crop_size' squared is 67,634,176, expected at most 67,108,864" in refusal(
+        fields
+    )
+    fields["image"].update(resize_size=32, crop_size=32)
+    fields["self_test"].update(height=4096, width=4096)
+    assert "'self_test.height' times 'self_test.width' times 'sampling.frames' is 17,179,869,184" in refusal(fields)
+
+
+@pytest.mark.parametrize("digits", [1001, 5_000_000])
+def test_a_number_of_many_digits_is_not_worked_out(digits: int) -> None:
+    text = json.dumps(changed(("model", "opset"), "HUGE")).replace('"HUGE"', "9" * digits)
+    with pytest.raises(ModelError, match=rf"^m\.onnx: .*not valid JSON \(a number has {digits:,} digits\)"):
+        from_json(ModelContract, text, where="m.onnx")
+
+
+@pytest.mark.parametrize("before", [0, 100_000])
+def test_a_key_that_stands_twice_is_named_at_once(before: int) -> None:
+    many = "".join(f'"{number}":0,' for number in range(before))
+    text = json.dumps(complete_fields()).replace('"rule"', f'{many}"a\\n": 1, "a\\n": 2, "rule"')
+    with pytest.raises(ModelError, match=r'^m\.onnx: .*the key "a\\n" stands twice in one object'):
+        from_json(ModelContract, text, where="m.onnx")
+
+
 @pytest.mark.parametrize("field", ["height", "width"])
 def test_a_self_test_without_pixels_is_refused(field: str) -> None:
     assert f"'self_test.{field}'" in refusal(changed(("self_test", field), 0))
@@ -286,6 +401,12 @@ def test_a_checkpoint_with_sections_of_an_exported_file_is_refused(tmp_path: Pat
 
 def test_a_folder_without_a_contract_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"vidcls\.json: cannot be read"):
+        read_checkpoint(tmp_path)
+
+
+def test_a_contract_of_megabytes_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "vidcls.json").write_text(json.dumps(complete_fields()) + " " * (12 << 20), encoding="utf-8")
+    with pytest.raises(ModelError, match=r"vidcls\.json: has more than 12,582,912 bytes"):
         read_checkpoint(tmp_path)
 
 

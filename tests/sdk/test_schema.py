@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal
 
 import pytest
 
-from vidcls.schema import Above, FieldError, Range, check_choice, check_fields, read_fields, read_json
+from vidcls.schema import FieldError, check_choice, check_fields, read_fields, read_json
+from vidcls.schema.bounds import Above, Range
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

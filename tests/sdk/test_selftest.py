@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vidcls.selftest import file_sha256, pattern_1
+from vidcls.files import file_sha256
+from vidcls.selftest import pattern_1
 
 
 def test_the_pattern_is_the_designs_formula() -> None:

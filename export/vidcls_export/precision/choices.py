@@ -6,7 +6,7 @@ from typing import Literal
 
 from transformers import PreTrainedModel
 
-from vidcls.errors import ModelError
+from vidcls.errors import ArgumentError, ModelError
 from vidcls_export.graph.trace import Graph
 
 Precision = Literal["fp32", "fp16", "int8"]
@@ -29,7 +29,7 @@ def needs_calibration(precision: Precision, graph: Graph) -> bool:
 def check_calibration(precision: Precision, graph: Graph, *, clips: object) -> None:
     """Raise ValueError where the ranges of static int8 cannot be found because `clips` is None."""
     if is_static_int8(precision, graph) and clips is None:
-        raise ValueError(
+        raise ArgumentError(
             "int8 with the portable graph needs real clips for its calibration; name a folder of them to check on "
             "(--check DATA_DIR), or take the graph 'onnxruntime'"
         )

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
-from vidcls.errors import DependencyError
+from vidcls.errors import ArgumentError, DependencyError
 from vidcls.printable import printable
 
 try:
@@ -111,9 +111,9 @@ def read_column(content: bytes, *, names: Sequence[str], where: str) -> list[str
             column = next((name for name in names if name in columns), None)
             texts = [] if column is None else file.read(columns=[column])[column].to_pylist()
     except ValueError as error:
-        raise ValueError(f"{where}: is no Parquet file ({error})") from None
+        raise ArgumentError(f"{where}: is no Parquet file ({error})") from None
     if column is None:
-        raise ValueError(f"{where}: has the columns {printable(', '.join(columns))}, expected one named '{names[0]}'")
+        raise ArgumentError(f"{where}: has the columns {printable(', '.join(columns))}, expected '{names[0]}'")
     return [str(text) for text in texts if text]
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from vidcls.batch.arrow import read_column
 from vidcls.batch.remote import filesystem, is_fetched
+from vidcls.errors import ArgumentError
 from vidcls.printable import printable
 from vidcls.video.folders import VIDEO_EXTENSIONS
 from vidcls.video.source import is_url, source_name
@@ -40,9 +41,10 @@ def list_source(source: str) -> list[str]:
     try:
         names = _names(files, path, source)
     except OSError as error:
-        raise ValueError(f"{source_name(source)}: cannot be read ({printable(' '.join(str(error).split()))})") from None
+        problem = printable(" ".join(str(error).split()))
+        raise ArgumentError(f"{source_name(source)}: cannot be read ({problem})") from None
     if not names:
-        raise ValueError(f"{source_name(source)}: holds no videos; name a folder, a pattern, a list or a video")
+        raise ArgumentError(f"{source_name(source)}: holds no videos; name a folder, a pattern, a list or a video")
     return names
 
 
@@ -62,9 +64,9 @@ def _names(files: Any, path: str, source: str) -> list[str]:
     if files.isdir(path):
         return named(found for found in files.find(path) if _is_visible_video(found, path))
     if not files.exists(path):
-        raise ValueError(f"{source_name(source)}: there is no such file or folder")
+        raise ArgumentError(f"{source_name(source)}: there is no such file or folder")
     if not files.isfile(path):
-        raise ValueError(f"{source_name(source)}: is neither a file nor a folder")
+        raise ArgumentError(f"{source_name(source)}: is neither a file nor a folder")
     if PurePosixPath(path).suffix.lower() not in _LISTS:
         return [source if is_url(source) else path]
     with files.open(path, "rb") as file:
@@ -90,7 +92,7 @@ def _read_list(content: bytes, path: str, source: str) -> list[str]:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ValueError(f"{source_name(source)}: is not UTF-8 text ({error}); save it as UTF-8") from None
+        raise ArgumentError(f"{source_name(source)}: is not UTF-8 text ({error}); save it as UTF-8") from None
     if kind == ".txt":
         return [line.strip() for line in text.splitlines() if line.strip()]
     rows = [row for row in csv.reader(io.StringIO(text, newline="")) if row]

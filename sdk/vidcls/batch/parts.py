@@ -18,7 +18,7 @@ from vidcls.atomic_file import make_folder, remove_abandoned, write_whole
 from vidcls.batch.answers import source_sha256
 from vidcls.batch.arrow import read_rows, to_parquet, with_rows
 from vidcls.batch.remote import filesystem, is_on_this_machine
-from vidcls.errors import VidclsError
+from vidcls.errors import ArgumentError, VidclsError
 from vidcls.printable import printable
 from vidcls.video.source import is_url, source_name
 
@@ -68,7 +68,7 @@ class Parts:
         """
         self._files.invalidate_cache()
         if self._files.isfile(self._folder):
-            raise ValueError(f"{source_name(self.out)}: is a file; name a new folder for the answers")
+            raise ArgumentError(f"{source_name(self.out)}: is a file; name a new folder for the answers")
         if not self._files.exists(self._folder):
             return set()
         names = {PurePosixPath(path).name for path in self._files.find(self._folder, maxdepth=1)}
@@ -148,7 +148,7 @@ class Parts:
             raise PartsError(f"{path}: cannot be read ({error}); remove it and its videos are redone") from None
         changed = [name for name in self.settings | settings if settings.get(name) != self.settings.get(name)]
         if changed:
-            raise ValueError(
+            raise ArgumentError(
                 f"{source_name(self.out)}: holds answers with another {printable(' and '.join(changed))}; name a new "
                 "folder"
             )

@@ -14,7 +14,7 @@ from tempfile import NamedTemporaryFile
 from typing import Any
 
 from vidcls.batch.arrow import open_object_store
-from vidcls.errors import DependencyError, VideoError
+from vidcls.errors import ArgumentError, DependencyError, VideoError
 from vidcls.printable import printable
 from vidcls.video.source import VideoSource, is_url, source_name
 
@@ -71,14 +71,14 @@ def filesystem(url: str) -> tuple[Any, str]:
         ValueError: there is nothing that opens such a URL.
     """
     if is_url(url) and any(link.startswith(_NAMES_OTHERS) for link in url.lower().split("::")):
-        raise ValueError(f"{source_name(url)}: is a list of other files; name the files themselves")
+        raise ArgumentError(f"{source_name(url)}: is a list of other files; name the files themselves")
     if url.startswith(_OPENED_BY_ARROW):
         files, path = open_object_store(url)
         return ArrowFSWrapper(files), path
     try:
         files, path = fsspec.core.url_to_fs(url if is_url(url) else str(Path(url).absolute()))
     except (ImportError, ValueError) as error:
-        raise ValueError(f"{source_name(url)}: cannot be opened ({_one_line(error)})") from None
+        raise ArgumentError(f"{source_name(url)}: cannot be opened ({_one_line(error)})") from None
     return files, path
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from vidcls.cli import options, terminal
+from vidcls.printable import printable
 
 if TYPE_CHECKING:
     from vidcls.video.reader import Decoder
@@ -37,7 +38,7 @@ def bench(model: Path, video: str, runs: int, decoder: Decoder, device: str, eng
     if as_json:
         terminal.print_json(dataclasses.asdict(result))
         return
-    click.echo(f"{model} on {result.device} ({result.provider}), {result.runs} runs")
+    click.echo(f"{printable(str(model))} on {result.device} ({result.provider}), {result.runs} runs")
     for stage, milliseconds in result.median_ms.items():
         click.echo(f"  {stage:16} {milliseconds:9.1f} ms, median")
     click.echo(f"  {'load':16} {result.load_s:9.2f} s")

@@ -7,6 +7,9 @@ from typing import Any
 import click
 
 from vidcls.cli import options, terminal
+from vidcls.printable import printable
+
+MAX_LINE = 2000  # characters: names of cards, folders of libraries, what a broken package says
 
 
 @click.command()
@@ -31,7 +34,7 @@ def doctor(device: str, as_json: bool) -> None:
         terminal.print_json(report)
     else:
         for line in _lines(report):
-            click.echo(line)
+            click.echo(printable(line, limit=MAX_LINE))
     if not report["ok"]:
         raise SystemExit(1)
 

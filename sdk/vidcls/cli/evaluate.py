@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vidcls.cli import options, terminal
+from vidcls.printable import csv_cell, printable
 
 if TYPE_CHECKING:
     from vidcls import Prediction, VideoClassifier, VideoError
@@ -47,6 +48,7 @@ def evaluate(
     with terminal.exit_codes():
         import numpy as np
 
+        from vidcls.errors import VideoError
         from vidcls.evaluation.metrics import score_logits
         from vidcls.evaluation.report import write_pictures
 
@@ -57,7 +59,7 @@ def evaluate(
             terminal.note(f"Error: {problem}")
         read = [(path, id_, answer) for path, id_, answer in answers if not isinstance(answer, Exception)]
         if not read:
-            raise click.ClickException(f"{data_dir}: not one of its {len(problems)} videos could be read")
+            raise VideoError(str(data_dir), f"not one of its {len(problems)} videos could be read")
         videos, class_ids, predictions = zip(*read, strict=True)
         logits = np.stack([prediction.logits for prediction in predictions])
         scores = score_logits(logits, class_ids, classifier.labels)
@@ -119,10 +121,10 @@ def _report_fields(scores: Scores, *, views: int, crops: int) -> dict[str, Any]:
 def _print_scores(scores: Scores, *, failed: int) -> None:
     click.echo(f"top-1 {scores.top1:.4f}, top-5 {scores.top5:.4f} on {scores.videos} videos, {failed} failed")
     click.echo(scores.reliability)
-    width = max(len(label) for label in scores.per_class)
+    width = max(len(printable(label)) for label in scores.per_class)
     for label, row in scores.per_class.items():
         top1 = "     -" if row["top1"] is None else f"{row['top1']:.4f}"
-        click.echo(f"  {label:<{width}}  {top1}  {row['videos']:4} videos")
+        click.echo(f"  {printable(label):<{width}}  {top1}  {row['videos']:4} videos")
 
 
 def _row(path: Path, class_id: int, answer: Prediction | VideoError, *, labels: Sequence[str]) -> list[str]:
@@ -138,4 +140,8 @@ def _write_report(folder: Path, fields: dict[str, Any], rows: Sequence[Sequence[
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "report.json").write_text(json.dumps(fields, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     with (folder / "predictions.csv").open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([["video", "label", "predicted", "score", "error"], *rows])
+        csv.writer(file).writerows([["video", "label", "predicted", "score", "error"], *map(_cells, rows)])
+
+
+def _cells(row: Sequence[str]) -> list[object]:
+    return [csv_cell(value) for value in row]

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vidcls.cli import options, terminal
+from vidcls.printable import printable
 
 if TYPE_CHECKING:
     from vidcls import Prediction, VideoError
     from vidcls.video.reader import Decoder
 
+# Of a printed path or URL, in characters: longer than any path that opens.
+MAX_NAME = 5000
 # A few frames at the end are no news; where more is missing, the file was cut off or is damaged.
 WHOLE_SHARE = 0.9
 
@@ -75,9 +78,9 @@ def _print_prediction(video: str, prediction: Prediction, *, top_k: int, as_json
     if as_json:
         terminal.print_json({"video": video, **_prediction_fields(prediction, top_k=top_k)})
         return
-    click.echo(video)
+    click.echo(printable(video, limit=MAX_NAME))
     for label, score in prediction.top(top_k):
-        click.echo(f"  {score:.4f}  {label}")
+        click.echo(f"  {score:.4f}  {printable(label)}")
 
 
 def _prediction_fields(prediction: Prediction, *, top_k: int) -> dict[str, Any]:

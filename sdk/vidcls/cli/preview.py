@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from vidcls.cli import options, terminal
+from vidcls.printable import printable
 
 if TYPE_CHECKING:
     from vidcls.video.reader import Decoder
@@ -35,4 +36,5 @@ def preview(model: Path, video: str, output: Path, decoder: Decoder) -> None:
         write_animation(clips.frames[0], output, seconds=contract.sampling.clip_seconds)
         start, end = clips.windows[0]
     size = contract.image.crop_size
-    click.echo(f"{output}: {contract.sampling.frames} frames, {size} x {size}, from {start:.2f} s to {end:.2f} s")
+    name, frames = printable(str(output)), contract.sampling.frames
+    click.echo(f"{name}: {frames} frames, {size} x {size}, from {start:.2f} s to {end:.2f} s")

@@ -18,7 +18,8 @@ from typing import Any, TypeVar
 
 import click
 
-from vidcls.errors import VidclsError
+from vidcls.errors import MAX_SENTENCE, ArgumentError, VidclsError
+from vidcls.printable import printable
 
 T = TypeVar("T")
 
@@ -73,6 +74,11 @@ def _ended_by_signals() -> Iterator[None]:
 
 @contextmanager
 def _named_errors() -> Iterator[None]:
+    """Make one sentence of an error.
+
+    Wrong usage is what our own code refuses as an argument; a ValueError of a library's making says nothing
+    of what the user typed.
+    """
     _show_log()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a name that stdout's encoding lacks is no reason to stop
@@ -81,20 +87,25 @@ def _named_errors() -> Iterator[None]:
 
         quiet_decoders()
         yield
-    except VidclsError as error:
-        raise click.ClickException(str(error)) from error
-    except UnicodeError as error:  # a ValueError, but of a library's making
-        raise click.ClickException(str(error)) from error
-    except ValueError as error:
+    except ArgumentError as error:
         raise click.UsageError(str(error)) from error
     except OSError as error:
         if error.errno == errno.EPIPE:  # the reader of a pipe has gone: click knows what to do
             raise
-        raise click.ClickException(str(error)) from error
+        raise click.ClickException(_sentence(error)) from error
+    except (VidclsError, ValueError) as error:
+        raise click.ClickException(_sentence(error)) from error
+
+
+def _sentence(error: Exception) -> str:
+    return printable(str(error), limit=MAX_SENTENCE)
 
 
 class _LogFormat(logging.Formatter):
-    """Warnings and errors by name; what is merely said, as it is."""
+    """Warnings and errors by name; what is merely said, as it is. A message stays one line, whatever it quotes."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        return printable(super().formatMessage(record), limit=MAX_SENTENCE)
 
     def format(self, record: logging.LogRecord) -> str:
         text = super().format(record)
@@ -152,8 +163,8 @@ def clear_progress() -> None:
 
 
 def note(message: str) -> None:
-    """Print what is not the result: on stderr, so that results pipe cleanly."""
-    click.echo(message, err=True)
+    """Print what is not the result, as one line: on stderr, so that results pipe cleanly."""
+    click.echo(printable(message, limit=MAX_SENTENCE), err=True)
 
 
 def print_json(fields: dict[str, Any]) -> None:

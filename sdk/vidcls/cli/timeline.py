@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from vidcls.cli import options, terminal
+from vidcls.printable import printable
 
 if TYPE_CHECKING:
     from vidcls.figures.timeline import Thumbnails
@@ -92,7 +93,7 @@ def _printed(segment: Segment, *, form: str | None, number: int) -> str:
     if form == "srt":
         return srt_entry(segment, number)
     start, end = clock(segment.start, digits=2), clock(segment.end, digits=2)
-    return f"{start:>10} - {end:>10}  {segment.score:.4f}  {segment.label}"
+    return f"{start:>10} - {end:>10}  {segment.score:.4f}  {printable(segment.label)}"
 
 
 def _collected(records: Iterable[Record], thumbnails: Thumbnails) -> Iterator[Record]:

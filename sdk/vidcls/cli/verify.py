@@ -6,29 +6,53 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from vidcls.cli import options, terminal
+from vidcls.printable import printable
 
 if TYPE_CHECKING:
+    from vidcls import ModelError, Verification
     from vidcls.video.decoder_check import DecoderCheck
+
+# With a limit of memory alone: nothing waits without an end.
+_SECONDS = 600.0
 
 
 @click.command()
 @options.model
 @options.device
 @options.engine
+@click.option(
+    "--max-seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Verify in a process of its own, and give the file up after so long.",
+)
+@click.option(
+    "--max-memory-mb",
+    type=click.IntRange(min=1),
+    help="Verify in a process of its own, which may hold so much memory (Linux; not for CUDA).",
+)
 @options.as_json
-def verify(model: Path, device: str, engine: str, as_json: bool) -> None:
+def verify(
+    model: Path, device: str, engine: str, max_seconds: float | None, max_memory_mb: int | None, as_json: bool
+) -> None:
     """Prove that MODEL's answers on this device are still the trained model's.
 
-    Runs the self-test embedded in the file, checks the file's bytes, and decodes small reference clips; exit code 1
-    if one of these fails.
+    Checks the file's bytes, runs the self-test embedded in it, and decodes small reference clips; exit code 1 if one
+    of these fails. For a file that you do not trust, set the limits.
     """
     with terminal.exit_codes():
-        result = options.open_classifier(model, device, engine=engine).verify()
+        from vidcls import ModelError
+
+        try:
+            result = _verify(model, device, engine, max_seconds=max_seconds, max_memory_mb=max_memory_mb)
+        except ModelError as error:
+            if as_json:
+                terminal.print_json(_refusal(error))
+            raise
     if as_json:
         fields = dataclasses.asdict(result)
         del fields["problem"]
@@ -37,12 +61,35 @@ def verify(model: Path, device: str, engine: str, as_json: bool) -> None:
         terminal.print_json(fields)
     elif result.ok:
         click.echo(
-            f"{model}: ok on {result.device}, {result.precision}; logits within {result.max_abs_diff:.2g} "
-            f"of PyTorch's (allowed: {result.tolerance:g})"
+            f"{printable(str(model))}: ok on {result.device}, {result.precision}; logits within "
+            f"{result.max_abs_diff:.2g} of PyTorch's (allowed: {result.tolerance:g})"
         )
         click.echo(_decoding(result.decoders))
     if not result.ok:
-        raise click.ClickException(f"{model}: on {result.device}, {result.problem}")
+        raise click.ClickException(printable(f"{model}: on {result.device}, {result.problem}", limit=1000))
+
+
+def _verify(
+    model: Path, device: str, engine: str, *, max_seconds: float | None, max_memory_mb: int | None
+) -> Verification:
+    if max_seconds is None and max_memory_mb is None:
+        return options.open_classifier(model, device, engine=engine).verify()
+    from vidcls.diagnostics.guarded import verify_guarded
+
+    return verify_guarded(
+        model, max_seconds=max_seconds or _SECONDS, max_memory_mb=max_memory_mb, device=device, engine=engine
+    )
+
+
+def _refusal(error: ModelError) -> dict[str, Any]:
+    """The answer for a file that does not open."""
+    unknown = dict.fromkeys(("max_abs_diff", "tolerance", "device", "precision"))
+    return {
+        "ok": False,
+        **unknown,
+        "decoders": [],
+        "error": {"type": type(error).__name__, "message": str(error)},
+    }
 
 
 def _decoding(decoders: Sequence[DecoderCheck]) -> str:

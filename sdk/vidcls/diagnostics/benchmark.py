@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from vidcls.concurrency import child_process
 from vidcls.concurrency.owned_process import end_with_owner, owned
-from vidcls.errors import VidclsError
+from vidcls.errors import ArgumentError, VidclsError
 from vidcls.progress import Track, untracked
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def benchmark(
     ('CPUExecutionProvider', 2, True)
     """
     if runs < 1:
-        raise ValueError(f"runs is {runs}, expected at least 1")
+        raise ArgumentError(f"runs is {runs}, expected at least 1")
     arguments = [str(model), str(video), str(runs), decoder, device, engine, repr(time.time())]
     with owned("vidcls.diagnostics.benchmark", arguments, stderr=None) as process:
         messages = _messages(process)

@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from vidcls.errors import ArgumentError
+
 # How Pillow writes each ending. GIF has 256 colours a frame; the other two keep every pixel's value.
 _OPTIONS: dict[str, dict[str, Any]] = {".gif": {}, ".webp": {"lossless": True}, ".png": {}}
 
@@ -26,7 +28,7 @@ def write_animation(frames: npt.NDArray[np.uint8], path: Path, *, seconds: float
     """
     ending = path.suffix.lower()
     if ending not in _OPTIONS:
-        raise ValueError(f"{path}: a preview is written as {', '.join(sorted(_OPTIONS))}, not as '{path.suffix}'")
+        raise ArgumentError(f"{path}: a preview is written as {', '.join(sorted(_OPTIONS))}, not as '{path.suffix}'")
     first, *rest = [Image.fromarray(frame) for frame in frames]
     # Programs that show GIFs slow down frames shorter than 20 ms, the format counts in 10 ms.
     frame_ms = max(20, round(seconds * 1000 / len(frames)))

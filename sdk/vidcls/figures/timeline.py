@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
+from vidcls.errors import ArgumentError
 from vidcls.figures.fonts import font
 from vidcls.temporal.record import Record
 from vidcls.temporal.timeline import Segment, clock
@@ -59,7 +60,7 @@ class Thumbnails:
 def check_format(path: Path) -> None:
     """Raise ValueError unless a picture can be written under this name."""
     if path.suffix.lower() not in Image.registered_extensions():
-        raise ValueError(f"{path}: no format of pictures has this ending; end the name in .png")
+        raise ArgumentError(f"{path}: no format of pictures has this ending; end the name in .png")
 
 
 def write_timeline(

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from vidcls.clips import SampledClips
 from vidcls.contract import Contract
+from vidcls.errors import ArgumentError
 from vidcls.live.capture import Capture, Reader
 from vidcls.live.file_source import FileSource, FileWindows
 from vidcls.live.readers import read_live, read_paced
@@ -99,12 +100,12 @@ def open_stream(
     step = contract.sampling.clip_seconds / 2 if step_seconds is None else step_seconds
     for name, seconds in (("step_seconds", step), ("timeout_seconds", timeout_seconds)):
         if not seconds > 0:
-            raise ValueError(f"{name} is {seconds}, expected more than 0 seconds")
+            raise ArgumentError(f"{name} is {seconds}, expected more than 0 seconds")
     if isinstance(source, bool):
         raise TypeError(f"source is {source!r}, expected a camera's number, a path or a URL")
     if pace == "fastest":
         if isinstance(source, int):
-            raise ValueError(f"pace is 'fastest', but camera {source} has a pace of its own; take 'realtime'")
+            raise ArgumentError(f"pace is 'fastest', but camera {source} has a pace of its own; take 'realtime'")
         return Stream(FileSource(FileWindows(source, contract, step_seconds=step, decoder=decoder)), classify)
     reader = _reader(source, timeout_seconds=timeout_seconds, decoder=decoder)
     return Stream(LiveSource(Capture(reader, contract, step_seconds=step)), classify)
@@ -117,7 +118,7 @@ def _reader(source: int | VideoSource, *, timeout_seconds: float, decoder: Decod
         except EndlessError as endless:
             source = endless.url
     if decoder != "auto":
-        raise ValueError(f"decoder is {decoder!r}; a live source can have only 'auto', which is OpenCV there")
+        raise ArgumentError(f"decoder is {decoder!r}; a live source can have only 'auto', which is OpenCV there")
     return read_live(source, timeout_seconds=timeout_seconds)
 
 

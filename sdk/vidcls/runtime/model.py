@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import get_args
 
-from vidcls.contract import METADATA_KEY, ModelContract, from_json
+from vidcls.contract import MAX_BYTES, METADATA_KEY, ModelContract, from_json
 from vidcls.errors import DeviceError, ModelError
+from vidcls.files import file_sha256, why_no_file
+from vidcls.runtime import onnx_file
 from vidcls.runtime.inherited import ProcessSession
-from vidcls.runtime.onnx_file import read_metadata
+from vidcls.runtime.onnx_file import foreign_part, read_text
 from vidcls.runtime.onnxruntime_session import OnnxRuntimeSession
 from vidcls.runtime.openvino_session import OpenVinoSession
 from vidcls.runtime.session import ASKED_FOR, Device, Engine, Session
@@ -32,24 +34,42 @@ def open_model(path: Path, *, device: Device, engine: Engine) -> tuple[Session, 
 
 
 def read_contract(path: Path) -> ModelContract:
-    """The contract in an exported model's metadata; the model is not opened.
+    """The contract in an exported model's metadata, once the file is found to be as it was exported.
+
+    No engine sees the file; its graph is only searched for what an export never holds.
 
     Raises:
         ModelError: not a vidcls model, or damaged.
     """
-    if not path.is_file():
-        raise ModelError(f"{path}: there is no such file; export a model with vidcls-export")
+    problem = why_no_file(path)
+    if problem is not None:
+        raise ModelError(f"{path}: {problem}; export a model with vidcls-export")
     try:
-        metadata = read_metadata(path)
+        contract = _read(path)
+        if file_sha256(path, recorded=contract.model.file_sha256) != contract.model.file_sha256:
+            raise ModelError(
+                f"{path}: the file was changed or damaged after it was exported; export it again, or copy it anew"
+            )
+        part = foreign_part(path)
     except ValueError as error:
         raise ModelError(
             f"{path}: cannot be read as an ONNX model; the file is damaged, cut off, or of another kind ({error})"
         ) from None
     except OSError as error:
         raise ModelError(f"{path}: cannot be read ({error.strerror})") from None
-    if METADATA_KEY not in metadata:
+    if part is not None:
+        raise ModelError(f"{path}: holds {part}, which vidcls-export never writes; export the model again")
+    return contract
+
+
+def _read(path: Path) -> ModelContract:
+    size = path.stat().st_size
+    if size > onnx_file.MAX_BYTES:
+        raise ValueError(f"it has {size:,} bytes, and no ONNX file has more than {onnx_file.MAX_BYTES:,}")
+    text = read_text(path, METADATA_KEY, limit=MAX_BYTES)
+    if text is None:
         raise ModelError(f"{path}: not a vidcls model; export it with vidcls-export")
-    return from_json(ModelContract, metadata[METADATA_KEY], where=str(path))
+    return from_json(ModelContract, text, where=str(path))
 
 
 def _open_session(path: Path, contract: ModelContract, *, device: Device, engine: Engine) -> Session:
@@ -81,6 +101,7 @@ def _check_graph(path: Path, contract: ModelContract, session: Session) -> None:
         ("output name", contract.model.output.name, session.output_name),
         ("output type", "tensor(float)", session.output_type),
         ("number of labels", labels, session.output_shape[-1] if session.output_shape else None),
+        ("dimensions of the output", 2, len(session.output_shape)),
     ]
     for name, stated, found in facts:
         if stated != found:

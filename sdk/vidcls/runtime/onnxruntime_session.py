@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import threading
 from collections import Counter
 from pathlib import Path
@@ -15,11 +16,19 @@ import numpy.typing as npt
 
 from vidcls.cpus import usable_cpus
 from vidcls.errors import DependencyError, DeviceError, ModelError
+from vidcls.files import why_no_file
+from vidcls.printable import printable
 from vidcls.runtime import cuda
+from vidcls.runtime.deadline import ended_after, longest_run
 from vidcls.runtime.session import ASKED_FOR, Device
 from vidcls.schema import check_choice
 
 _CPU = "CPUExecutionProvider"
+_QUOTED = 300  # characters of its messages
+_NO_MEMORY = re.compile("allocate memory|bad_?alloc|bad allocation|requested bytes|MemoryError")
+_ERROR, _FATAL = 3, 4  # onnxruntime's severities of what it logs
+# The largest constant that is worked out when a file is opened: so many bytes, and so many times the file's.
+_FOLDED_BYTES, _FOLDED_SHARE = 16 << 20, 4
 # Views in one run on CUDA: enough to fill a card, and a few hundred MB of ViT-B's activations in fp16.
 _CUDA_BATCH = 8
 _ELEMENTS = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(uint8)": np.uint8}
@@ -46,8 +55,9 @@ class OnnxRuntimeSession:
             DependencyError: onnxruntime is not installed.
         """
         check_choice("device", device, get_args(Device))
-        if not path.is_file():
-            raise ModelError(f"{path}: there is no such file; export a model with vidcls-export")
+        problem = why_no_file(path)
+        if problem is not None:
+            raise ModelError(f"{path}: {problem}; export a model with vidcls-export")
         runtime = import_onnxruntime()
         self.path, self._errors = path, _errors(runtime)
         self.device, self.device_reason, self._session = _open(runtime, path, device=device)
@@ -68,27 +78,49 @@ class OnnxRuntimeSession:
             self.output_shape: list[int | str | None] = outputs[0].shape
         except UnicodeDecodeError as error:
             raise ModelError(f"{path}: a text in it is not UTF-8, the file is damaged ({error})") from None
+        self._longest_run = longest_run(
+            file_bytes=path.stat().st_size, input_shape=self.input_shape, device=self.device
+        )
+        self._options = runtime.RunOptions
         self._bound = BoundRuns(runtime, self._session, device=self.device) if self.device == "cuda" else None
 
-    def run(self, pixel_values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-        """Logits float32 [batch, labels] of a batch in the contract's input layout.
+    def run(self, pixel_values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """What the graph returns for a batch in the contract's input layout.
 
         Raises:
-            ModelError: the graph cannot be run, on the CPU.
+            ModelError: the graph cannot be run on the CPU, or does not end.
             DeviceError: the graph cannot be run on another device.
         """
+        options = self._options()
+        options.log_severity_level = _FATAL
+        seconds = self._longest_run * len(pixel_values)
+
+        def end() -> None:
+            options.terminate = True
+
         try:
-            if self._bound is not None:
-                return self._bound.run(pixel_values)
-            (logits,) = self._session.run([self.output_name], {self.input_name: pixel_values})
+            with ended_after(seconds, end):
+                if self._bound is not None:
+                    return self._bound.run(pixel_values, options)
+                (logits,) = self._session.run([self.output_name], {self.input_name: pixel_values}, options)
         except self._errors as error:
+            if options.terminate:
+                raise ModelError(
+                    f"{self.path}: the graph ran for {seconds:.0f} s, longer than its size allows, and was ended; "
+                    "export the model again"
+                ) from None
+            if self.device == "cpu" and _NO_MEMORY.search(str(error)):
+                raise ModelError(
+                    f"{self.path}: running the graph takes more memory than there is ({_shortened(error)}); free some, "
+                    "or export the model again"
+                ) from None
             if self.device == "cpu":
                 raise ModelError(
                     f"{self.path}: onnxruntime cannot run it on device 'cpu' ({_first_line(error)}); the file is "
                     "damaged, or needs another onnxruntime"
                 ) from None
             raise DeviceError(f"{self.path}: on device 'cuda', {cuda.explain(str(error))}") from None
-        return np.asarray(logits, np.float32)
+        return logits  # type: ignore[no-any-return]
 
 
 class BoundRuns:
@@ -103,8 +135,8 @@ class BoundRuns:
         self._buffers: dict[int, tuple[Any, Any, Any]] = {}
         self._lock = threading.Lock()  # the buffers hold one run at a time
 
-    def run(self, values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-        """Outputs float32 of a batch of inputs."""
+    def run(self, values: npt.NDArray[Any], options: Any = None) -> npt.NDArray[Any]:
+        """Outputs of a batch of inputs. options: onnxruntime's, of this run."""
         element = _ELEMENTS[self._input.type]
         if values.dtype != element or list(values.shape[1:]) != self._input.shape[1:]:
             # onnxruntime would copy as many bytes and not look at what they are.
@@ -114,8 +146,8 @@ class BoundRuns:
         with self._lock:
             source, target, binding = self._buffers.get(len(values)) or self._bind(len(values))
             source.update_inplace(values)
-            self._session.run_with_iobinding(binding)
-            return np.array(target.numpy(), np.float32)  # a copy: on the CPU numpy() shows the buffer itself
+            self._session.run_with_iobinding(binding, options)
+            return np.array(target.numpy())  # a copy: on the CPU numpy() shows the buffer itself
 
     def _bind(self, batch: int) -> tuple[Any, Any, Any]:
         value = self._runtime.OrtValue.ortvalue_from_shape_and_type
@@ -230,7 +262,12 @@ def _open_on(runtime: ModuleType, path: Path, providers: list[Any], *, entries: 
     options = runtime.SessionOptions()
     options.intra_op_num_threads = usable_cpus()
     options.inter_op_num_threads = 1
-    options.log_severity_level = 3  # errors only; its warnings are about graph internals
+    # It would print texts of the file as they are. Errors are raised too; only why a provider does not start is not.
+    options.log_severity_level = _FATAL if providers == [_CPU] else _ERROR
+    options.add_session_config_entry("session.load_model_format", "ONNX")  # whatever the file's name
+    # Weights turned into another type or order, but nothing made large out of nothing.
+    folded = _FOLDED_BYTES + _FOLDED_SHARE * path.stat().st_size
+    options.add_session_config_entry("optimization.constant_folding_max_output_size_in_bytes", str(folded))
     for name, value in entries.items():
         options.add_session_config_entry(name, value)
     # Its own fallback would move a session to the CPU when a run fails, and print so on stdout.
@@ -242,8 +279,13 @@ def _errors(runtime: ModuleType) -> tuple[type[Exception], ...]:
     found = vars(runtime.capi.onnxruntime_pybind11_state).values()
     own = [kind for kind in found if isinstance(kind, type) and issubclass(kind, Exception)]
     # RuntimeError comes from CUDA's calls, UnicodeDecodeError from quoting damaged bytes.
-    return (*own, RuntimeError, UnicodeDecodeError)
+    return (*own, RuntimeError, UnicodeDecodeError, MemoryError)
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]
+    return printable(str(error).partition("\n")[0], limit=_QUOTED)
+
+
+def _shortened(error: Exception) -> str:
+    """Which node it was; not where in onnxruntime's source."""
+    return printable(str(error).partition("Status Message")[0].removeprefix("[ONNXRuntimeError] : ").strip(), limit=100)

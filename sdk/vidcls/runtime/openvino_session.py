@@ -15,6 +15,8 @@ import numpy.typing as npt
 
 from vidcls.cpus import usable_cpus
 from vidcls.errors import DependencyError, ModelError
+from vidcls.files import why_no_file
+from vidcls.printable import printable
 
 # OpenVINO's names of element types, in onnxruntime's words, as the contract is compared with them.
 _TYPES = {"f32": "tensor(float)", "u8": "tensor(uint8)"}
@@ -43,8 +45,9 @@ class OpenVinoSession:
             ModelError: not an ONNX file that OpenVINO can load.
             DependencyError: openvino is not installed.
         """
-        if not path.is_file():
-            raise ModelError(f"{path}: there is no such file; export a model with vidcls-export")
+        problem = why_no_file(path)
+        if problem is not None:
+            raise ModelError(f"{path}: {problem}; export a model with vidcls-export")
         openvino = import_openvino()
         self.path, self._errors = path, _errors(openvino)
         self.provider = f"OpenVINO {openvino.__version__.partition('-')[0]}"
@@ -70,8 +73,8 @@ class OpenVinoSession:
                 f"'onnxruntime' ({_last_line(error)})"
             ) from None
 
-    def run(self, pixel_values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-        """Logits float32 [batch, labels] of a batch in the contract's input layout.
+    def run(self, pixel_values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """What the graph returns for a batch in the contract's input layout.
 
         Raises:
             ModelError: the graph cannot be run.
@@ -79,9 +82,15 @@ class OpenVinoSession:
         try:
             # A request of its own for every call, so that threads may call at once.
             request = self._compiled.create_infer_request()
-            return np.concatenate([np.array(request.infer([one[None]])[0], np.float32) for one in pixel_values])
+            answers = [np.array(request.infer([one[None]])[0]) for one in pixel_values]
         except self._errors as error:
             raise ModelError(f"{self.path}: OpenVINO cannot run it ({_last_line(error)})") from None
+        shapes = {answer.shape for answer in answers}
+        if len(shapes) > 1 or () in shapes:
+            raise ModelError(
+                f"{self.path}: the graph returned arrays of shapes {sorted(shapes)}; export the model again"
+            )
+        return np.concatenate(answers)
 
 
 def import_openvino() -> ModuleType:
@@ -133,10 +142,10 @@ def _shape(port: Any) -> list[int | str | None]:
 def _errors(openvino: ModuleType) -> tuple[type[Exception], ...]:
     """What OpenVINO raises for a file it cannot use; its own classes have no common base."""
     own = [kind for name, kind in vars(openvino.frontend).items() if name.endswith("Failure")]
-    return (*own, RuntimeError, UnicodeDecodeError)
+    return (*own, RuntimeError, UnicodeDecodeError, MemoryError)
 
 
 def _last_line(error: Exception) -> str:
     """The line that says what is wrong; those before it say where in OpenVINO's source."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1] if lines else type(error).__name__
+    return printable(lines[-1] if lines else type(error).__name__, limit=300)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from vidcls.errors import ArgumentError
 from vidcls.temporal.record import Record
 
 
@@ -71,12 +72,12 @@ def steady_events(
         ValueError: a score or a time is out of its range.
     """
     if not 0 <= leave_score <= enter_score <= 1:
-        raise ValueError(
+        raise ArgumentError(
             f"leave_score is {leave_score} and enter_score {enter_score}, expected 0 <= leave_score <= enter_score <= 1"
         )
     for name, seconds in (("smoothing_seconds", smoothing_seconds), ("least_seconds", least_seconds)):
         if not 0 <= seconds < math.inf:
-            raise ValueError(f"{name} is {seconds}, expected 0 seconds or more")
+            raise ArgumentError(f"{name} is {seconds}, expected 0 seconds or more")
     return _steady_events(
         records, smoothing=smoothing_seconds, enter=enter_score, leave=leave_score, least_seconds=least_seconds
     )

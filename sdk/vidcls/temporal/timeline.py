@@ -21,6 +21,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from vidcls.errors import ArgumentError
+from vidcls.printable import csv_cell
+
 if TYPE_CHECKING:
     from vidcls.temporal.record import Record
 
@@ -54,7 +57,7 @@ class Segment:
 def check_change_odds(change_odds: float) -> None:
     """Raise ValueError unless it can be taken."""
     if not 1 <= change_odds < math.inf:
-        raise ValueError(f"change_odds is {change_odds}, expected at least 1")
+        raise ArgumentError(f"change_odds is {change_odds}, expected at least 1")
 
 
 def segments(records: Iterable[Record], *, duration: Callable[[], float], change_odds: float) -> Iterator[Segment]:
@@ -131,15 +134,15 @@ def _segment(start: float, end: float, label: str, scores: list[float]) -> Segme
 
 
 def csv_line(values: Iterable[object]) -> str:
-    """One line of a CSV file."""
+    """One line of a CSV file, of which a spreadsheet runs nothing as a formula."""
     text = io.StringIO()
-    csv.writer(text, lineterminator="").writerow(values)
-    return text.getvalue()
+    csv.writer(text).writerow(map(csv_cell, values))
+    return text.getvalue().removesuffix("\r\n")
 
 
 def srt_entry(segment: Segment, number: int) -> str:
     """The segment as the `number`-th subtitle of an .srt file, counted from 1."""
-    text = " ".join(segment.label.split())
+    text = " ".join(segment.label.split()).replace("-->", "->")  # which would begin another subtitle
     return f"{number}\n{_srt_time(segment.start)} --> {_srt_time(segment.end)}\n{text} ({segment.score:.2f})\n"
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from vidcls.errors import ArgumentError
+
 # What counts as a video in a folder. A file named on a command line is opened whatever its ending.
 VIDEO_EXTENSIONS = frozenset(
     [
@@ -71,13 +73,13 @@ def labelled_videos(folder: Path, labels: Iterable[str]) -> list[tuple[Path, int
     """
     known = {label: index for index, label in enumerate(labels)}
     if not folder.is_dir():
-        raise ValueError(f"{folder}: is not a folder; name a folder that holds one folder of videos per label")
+        raise ArgumentError(f"{folder}: is not a folder; name a folder that holds one folder of videos per label")
     found = {label: videos for label, videos in label_folders(folder).items() if videos}
     if not found:
-        raise ValueError(f"{folder}: holds no videos; expected one folder of videos per label")
+        raise ArgumentError(f"{folder}: holds no videos; expected one folder of videos per label")
     unknown = sorted(set(found) - set(known))
     if unknown:
-        raise ValueError(
+        raise ArgumentError(
             f"{folder}: the folder '{unknown[0]}' is not one of the model's labels ({_shortened(list(known))}); "
             "rename or remove it"
         )

@@ -12,6 +12,7 @@ from typing import BinaryIO, TypeAlias, TypeGuard, TypeVar, cast, overload
 from PIL import Image as PillowImage
 
 from vidcls.errors import VideoError
+from vidcls.files import why_no_file
 from vidcls.video.playlist import check_is_no_playlist, check_leads_nowhere
 from vidcls.video.protocols import (
     LIVE_PROTOCOLS,
@@ -147,16 +148,12 @@ def check_size(name: str, width: int, height: int, *, limit: int = MAX_PIXELS) -
 
 def _check_file(path: Path, name: str) -> None:
     try:
-        found = path.exists()
         str(path).encode()
-    except OSError as error:  # a folder that may not be entered, a name that is too long
-        raise VideoError(name, f"cannot be looked for ({error.strerror})") from None
     except UnicodeEncodeError:
         raise VideoError(name, "OpenCV opens only files whose names are valid UTF-8; rename it") from None
-    if not found:
-        raise VideoError(name, "there is no such file")
-    if not path.is_file():
-        raise VideoError(name, "is not a file; name one video file")
+    problem = why_no_file(path)
+    if problem is not None:
+        raise VideoError(name, problem)
     if not os.access(path, os.R_OK):
         raise VideoError(name, "the file may not be read by this user")
     try:

@@ -18,6 +18,8 @@ from functools import cache
 from typing import Literal
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
+from vidcls.errors import ArgumentError
+
 # What a URL may hold as it is; the rest is escaped.
 _ALLOWED_IN_URL = "%/:=&?~+!$,;'@()*[]"
 _PORTS = {"http": 80, "https": 443}
@@ -113,13 +115,13 @@ def _parts(url: str) -> SplitResult:
             return parts
     except ValueError:  # whose text may hold a password; UnicodeError is one
         pass
-    raise ValueError("the web hook's address cannot be called, expected http://HOST[:PORT]/PATH or https://...")
+    raise ArgumentError("the web hook's address cannot be called, expected http://HOST[:PORT]/PATH or https://...")
 
 
 def _authorization(parts: SplitResult, token: str | None) -> str | None:
     if token is not None:
         if not re.fullmatch(r"[\x21-\x7e]+", token):
-            raise ValueError("the web hook's token cannot be sent, expected letters, digits and signs without spaces")
+            raise ArgumentError("the web hook's token cannot be sent, expected letters, digits and signs")
         return f"Bearer {token}"
     if parts.username is None:
         return None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import pytest
 
 from commands import json_lines, run
 from generated import contract_fields, model_weights, self_test_logits, write_model
+from vidcls.runtime.model import read_contract
 from vidcls.video import decoder_check, versions
 from vidcls.video.protocol import Frame
 from vidcls.video.reader import default_decoder, iter_frames
@@ -50,10 +53,36 @@ def test_verify_of_a_model_without_finite_answers_is_still_json(tmp_path: Path) 
     model = write_model(tmp_path / "model.onnx")
     content = model.read_bytes()
     first = model_weights(contract_fields()).tobytes()[:16]
-    model.write_bytes(content.replace(first, np.float32(np.nan).tobytes() + first[4:]))
+    content = content.replace(first, np.float32(np.nan).tobytes() + first[4:])
+    recorded = read_contract(model).model.file_sha256.encode()
+    zeros = content.replace(recorded, b"0" * 64)
+    model.write_bytes(zeros.replace(b"0" * 64, hashlib.sha256(zeros).hexdigest().encode()))
     (answer,) = json_lines(run("verify", model, "--json", code=1).stdout)
     assert answer["ok"] is False
     assert answer["max_abs_diff"] is None
+
+
+def test_verify_of_a_file_that_was_changed_is_json_and_a_sentence(tmp_path: Path) -> None:
+    model = write_model(tmp_path / "model.onnx")
+    model.write_bytes(model.read_bytes() + b"\x9a\x06\x01x")
+    result = run("verify", model, "--json", code=1)
+    (answer,) = json_lines(result.stdout)
+    assert answer["ok"] is False
+    assert answer["error"] == {"type": "ModelError", "message": result.stderr.removeprefix("Error: ").rstrip()}
+    assert "changed or damaged after it was exported" in result.stderr
+
+
+def test_limits_verify_in_a_process_of_its_own(model: Path, tmp_path: Path) -> None:
+    (answer,) = json_lines(run("verify", model, "--max-seconds", 60, "--json").stdout)
+    assert (answer["ok"], answer["precision"]) == (True, "fp32")
+    too_short = run("verify", model, "--max-seconds", 0.01, code=1).stderr
+    assert too_short == f"Error: {model}: opening and running it takes more than 0.01 s; given up\n"
+    if sys.platform.startswith("linux"):
+        too_little = run("verify", model, "--max-memory-mb", 50, code=1).stderr
+        assert too_little.startswith(f"Error: {model}: ")
+        assert too_little.count("\n") == 1
+    gone = run("verify", tmp_path / "gone.onnx", "--max-seconds", 60, code=1).stderr
+    assert gone == f"Error: {tmp_path / 'gone.onnx'}: there is no such file; export a model with vidcls-export\n"
 
 
 @pytest.mark.parametrize("spoilt", ["opencv", "pyav"])

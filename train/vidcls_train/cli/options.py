@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import click
 
 from vidcls.errors import DependencyError
-from vidcls.schema import Above
+from vidcls.schema.bounds import Above
 from vidcls_train.config.settings import Config, setting_kinds
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from vidcls import huggingface
-from vidcls.schema import Above, Range
+from vidcls.errors import ArgumentError
+from vidcls.schema.bounds import Above, Range
 
 DEFAULT_CLIP_SECONDS = huggingface.DEFAULT_CLIP_SECONDS
 
@@ -74,7 +75,7 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         if (self.base is None) == (self.preset is None):
-            raise ValueError("give --base or --preset, not both")
+            raise ArgumentError("give --base or --preset, not both")
 
 
 @dataclass(frozen=True, kw_only=True)

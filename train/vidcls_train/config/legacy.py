@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from vidcls.errors import ArgumentError
+
 _LOG = logging.getLogger("vidcls.train")
 
 RENAMED = {
@@ -33,7 +35,7 @@ def with_new_names(fields: Mapping[str, Any], *, file: Path) -> dict[str, Any]:
     old = [name for name in fields if name in RENAMED]
     for name in old:
         if RENAMED[name] in fields:
-            raise ValueError(f"{file}: holds '{name}' and '{RENAMED[name]}', which is its new name; take one out")
+            raise ArgumentError(f"{file}: holds '{name}' and '{RENAMED[name]}', which is its new name; take one out")
     if old:
         _LOG.warning("%s: %s", file, ", ".join(f"'{name}' is now called '{RENAMED[name]}'" for name in old))
     return {RENAMED.get(name, name): value for name, value in fields.items() if name not in _REMOVED}

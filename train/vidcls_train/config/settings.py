@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from vidcls.atomic_file import write_whole
-from vidcls.errors import VidclsError
+from vidcls.errors import ArgumentError, VidclsError
 from vidcls.schema import FieldError, read_fields, read_json
 from vidcls_train.config.groups import (
     AugmentationConfig,
@@ -70,7 +70,7 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         if self.model.preset is not None and self.classification.head_only:
-            raise ValueError("--head-only needs a pretrained --base: a fresh encoder has no features to learn on")
+            raise ArgumentError("--head-only needs a pretrained --base: a fresh encoder has no features to learn on")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,7 +132,7 @@ def read_settings(file: Path) -> dict[str, Any]:
     try:
         train_config({**given, "data": "", "output": ""})
     except ValueError as error:
-        raise ValueError(f"{file}: {error}") from None
+        raise ArgumentError(f"{file}: {error}") from None
     return {name: value for name, value in given.items() if value is not None}
 
 
@@ -157,10 +157,10 @@ def check_same_run(config: Config) -> None:
     try:
         before = settings_of(_nested(type(config), fields))
     except ValueError as error:
-        raise ValueError(f"{file}: {error}") from None
+        raise ArgumentError(f"{file}: {error}") from None
     for name, value in settings_of(config).items():
         if name not in _FREE_ON_RESUME and before[name] != value:
-            raise ValueError(
+            raise ArgumentError(
                 f"--resume goes on with the settings of {file}, where {name} is {before[name]!r}, not {value!r}"
             )
 
@@ -219,7 +219,7 @@ def _read_file(file: Path) -> dict[str, Any]:
     try:
         fields = read_json(file.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ValueError(f"{file}: is not JSON ({error})") from None
+        raise ArgumentError(f"{file}: is not JSON ({error})") from None
     if not isinstance(fields, dict):
-        raise ValueError(f"{file}: holds a {type(fields).__name__}, expected an object of settings")
+        raise ArgumentError(f"{file}: holds a {type(fields).__name__}, expected an object of settings")
     return fields

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sized
 import numpy as np
 from torch.utils.data import Sampler
 
+from vidcls.errors import ArgumentError
+
 Key = tuple[int, int]  # (epoch, video index)
 
 
@@ -16,7 +18,7 @@ def _check_parts(videos: int, *, batch_size: int, processes: int, accumulation_s
     smallest = videos // math.ceil(videos / batch_size)
     parts = processes * accumulation_steps
     if parts > max(1, math.ceil(smallest / 2)):
-        raise ValueError(
+        raise ArgumentError(
             f"batches of {smallest} clips cannot be shared by {processes} processes in {accumulation_steps} "
             f"accumulated parts each, of two clips where it can; raise --batch-size to {2 * parts} or more"
         )

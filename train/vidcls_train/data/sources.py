@@ -14,6 +14,7 @@ from pathlib import Path
 from huggingface_hub import hf_hub_download
 from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
+from vidcls.files import why_no_file
 from vidcls.printable import printable
 from vidcls_train.data.archives import is_archive, unpack
 from vidcls_train.data.clip_list import ClipList, DataError
@@ -61,6 +62,9 @@ def _local_path(data: str, *, unpack_to: Path) -> Path:
     path = _download(data.removeprefix(HUB_PREFIX)) if data.startswith(HUB_PREFIX) else Path(data)
     if not path.exists():
         raise DataError(f"{data}: there is no such file or folder")
+    problem = None if path.is_dir() else why_no_file(path)
+    if problem is not None:  # a named pipe would be waited for
+        raise DataError(f"{data}: {problem} or a folder")
     if path.is_file() and is_archive(path):
         try:
             unpack(path, unpack_to)

@@ -8,6 +8,7 @@ from typing import Any
 from transformers import VideoMAEConfig, VideoMAEForPreTraining, VideoMAEForVideoClassification
 
 from vidcls.contract import Image
+from vidcls.errors import ArgumentError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +60,6 @@ def check_shape(config: VideoMAEConfig) -> None:
         ValueError: image size 100 is not a multiple of the patch size 16
     """
     if config.image_size % config.patch_size:
-        raise ValueError(f"image size {config.image_size} is not a multiple of the patch size {config.patch_size}")
+        raise ArgumentError(f"image size {config.image_size} is not a multiple of the patch size {config.patch_size}")
     if config.num_frames % config.tubelet_size:
-        raise ValueError(f"{config.num_frames} frames are not a multiple of the tubelet size {config.tubelet_size}")
+        raise ArgumentError(f"{config.num_frames} frames are not a multiple of the tubelet size {config.tubelet_size}")

@@ -14,6 +14,7 @@ from vidcls.atomic_file import whole_files, write_whole
 from vidcls.contract import CHECKPOINT_FILE, Accuracy, Contract, to_json
 from vidcls.evaluation.report import write_pictures
 from vidcls.prediction import softmax
+from vidcls.printable import csv_cell
 from vidcls.video.source import source_name
 from vidcls_train.data.clip_list import SPLITS
 from vidcls_train.data.preparation import PreparedClips
@@ -85,7 +86,8 @@ def _write_predictions(path: Path, results: Results, contract: Contract) -> None
         for clip, row in zip(results.clips, probabilities, strict=True)
     ]
     with path.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([["split", "video", "label", "predicted", "score"], *rows])
+        header = ["split", "video", "label", "predicted", "score"]
+        csv.writer(file).writerows([header, *([csv_cell(value) for value in row] for row in rows)])
 
 
 def _write_contract(output: Path, contract: Contract) -> None:

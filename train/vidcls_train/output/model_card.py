@@ -7,6 +7,7 @@ from typing import Any
 from huggingface_hub import ModelCardData
 
 from vidcls.contract import Contract
+from vidcls.printable import markdown
 
 
 def model_card(contract: Contract, metrics: dict[str, Any], *, name: str) -> str:
@@ -65,7 +66,7 @@ def _introduction(contract: Contract, metrics: dict[str, Any], *, name: str) -> 
         f"# {name}",
         "",
         f"A VideoMAE video classifier, {origin} with vidcls, for {len(contract.labels)} labels: "
-        f"{', '.join(contract.labels)}.",
+        f"{', '.join(map(markdown, contract.labels))}.",
         "",
         f"It looks at {sampling.frames} frames spread over {sampling.clip_seconds:.3f} s, at {image.crop_size} x "
         f"{image.crop_size} pixels. `vidcls.json` states this exactly.",
@@ -90,7 +91,7 @@ def _data(contract: Contract, metrics: dict[str, Any]) -> list[str]:
         f"there are {metrics['data']['groups']} recordings, as far as names and pictures tell.",
     ]
     if found:
-        lines += ["", "What the data check found:", "", *(f"- {what}." for what in found)]
+        lines += ["", "What the data check found:", "", *(f"- {markdown(what)}." for what in found)]
     return lines
 
 
@@ -140,15 +141,11 @@ def _per_label(metrics: dict[str, Any]) -> list[str]:
         f"| label | {split} videos | top-1 |",
         "|---|---:|---:|",
         *(
-            f"| {_cell(label)} | {row['videos']} | {'' if row['top1'] is None else format(row['top1'], '.3f')} |"
+            f"| {markdown(label)} | {row['videos']} | {'' if row['top1'] is None else format(row['top1'], '.3f')} |"
             for label, row in metrics[split]["per_class"].items()
         ),
         "",
     ]
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
 
 
 def _licence(contract: Contract) -> str:

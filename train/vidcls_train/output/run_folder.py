@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from vidcls.errors import ArgumentError
 from vidcls_train.config.settings import SETTINGS_FILE, Config, began_with_pretraining, check_same_run
 from vidcls_train.trainer.steps import check_step, last_step
 
@@ -13,9 +14,9 @@ def check_output(config: Config) -> None:
     output = config.run.output
     if config.run.resume:
         if not (output / SETTINGS_FILE).exists():
-            raise ValueError(f"{output}: holds no run to resume; start one without --resume")
+            raise ArgumentError(f"{output}: holds no run to resume; start one without --resume")
     elif output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise ValueError(f"{output}: exists and is not empty; name a new folder, or go on with its run by --resume")
+        raise ArgumentError(f"{output}: exists and is not empty; name a new folder, or go on with its run by --resume")
 
 
 def check_resume(config: Config) -> None:
@@ -31,7 +32,7 @@ def check_resume(config: Config) -> None:
     if step is not None:
         check_step(Path(step))
     elif began_with_pretraining(output):
-        raise ValueError(
+        raise ArgumentError(
             f"{output}: was stopped before its first epoch, after or in a masked pretraining that vidcls-train no "
             "longer does; begin anew, with 'vidcls-pretrain' and its folder as --base"
         )

@@ -19,45 +19,26 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import reprlib
 import types
 import typing
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
+
+from vidcls.errors import ArgumentError
+from vidcls.printable import MAX_CHARACTERS, printable
+from vidcls.schema.bounds import Bound, Entries, Text
 
 T = TypeVar("T")
 
-
-class Range(NamedTuple):
-    """Bounds of a number, both included: `Annotated[int, Range(1)]`."""
-
-    low: float
-    high: float = math.inf
-
-    def __contains__(self, value: object) -> bool:
-        return isinstance(value, int | float) and self.low <= value <= self.high
-
-    @property
-    def expected(self) -> str:
-        """For messages: "from 0 to 1"."""
-        return f"at least {self.low:g}" if self.high == math.inf else f"from {self.low:g} to {self.high:g}"
+# More than any number of a contract has; reading one takes time that grows with the square of its digits.
+_MAX_DIGITS = 1000
+_SHOWN = reprlib.Repr()
+_SHOWN.maxlevel, _SHOWN.maxstring, _SHOWN.maxother, _SHOWN.maxlong = 2, MAX_CHARACTERS, MAX_CHARACTERS, 40
 
 
-class Above(NamedTuple):
-    """A bound that is excluded: `Annotated[float, Above(0)]`."""
-
-    low: float
-
-    def __contains__(self, value: object) -> bool:
-        return isinstance(value, int | float) and value > self.low
-
-    @property
-    def expected(self) -> str:
-        """For messages: "more than 0"."""
-        return f"more than {self.low:g}"
-
-
-class FieldError(ValueError):
+class FieldError(ArgumentError):
     """A field does not hold what its annotation says; the text names it by its dotted path."""
 
 
@@ -68,7 +49,7 @@ def read_json(text: str) -> Any:
         ValueError: not JSON.
     """
     try:
-        return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_unique)
+        return json.loads(text, parse_constant=_refuse_constant, parse_int=_whole_number, object_pairs_hook=_unique)
     except RecursionError:
         raise ValueError("nested too deeply") from None
 
@@ -78,7 +59,7 @@ def read_fields(kind: type[T], fields: Mapping[str, Any], *, prefix: str = "") -
 
     Args:
         kind: fields may be annotated bool, int, float, str, Path, Literal, X | None, tuple, dict[str, X], another
-            dataclass, or Annotated with a Range or Above. A field with a default may be left out.
+            dataclass, or Annotated with bounds. A field with a default may be left out.
         fields: a JSON object.
         prefix: stands before field names in messages.
 
@@ -86,7 +67,7 @@ def read_fields(kind: type[T], fields: Mapping[str, Any], *, prefix: str = "") -
         FieldError: a field is missing, unknown, of another type or out of range.
     """
     if not isinstance(fields, Mapping):
-        raise FieldError(f"'{prefix.rstrip('.')}' is {fields!r}, expected an object")
+        raise FieldError(f"'{prefix.rstrip('.')}' is {shown(fields)}, expected an object")
     annotations = typing.get_type_hints(kind, include_extras=True)
     for field in dataclasses.fields(kind):  # type: ignore[arg-type]
         has_default = field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
@@ -94,7 +75,7 @@ def read_fields(kind: type[T], fields: Mapping[str, Any], *, prefix: str = "") -
             raise FieldError(f"the field '{prefix}{field.name}' is missing")
     for name in fields:
         if name not in annotations:
-            raise FieldError(f"the field '{prefix}{name}' is unknown")
+            raise FieldError(f"the field '{prefix}{printable(str(name))}' is unknown")
     return kind(**{name: _read(annotations[name], value, name=f"{prefix}{name}") for name, value in fields.items()})
 
 
@@ -119,19 +100,30 @@ def check_choice(name: str, value: object, choices: Iterable[object]) -> None:
     """
     choices = tuple(choices)
     if not any(value == choice and type(value) is type(choice) for choice in choices):
-        raise ValueError(f"{name} is {value!r}, expected one of {', '.join(map(repr, choices))}")
+        raise ArgumentError(f"{name} is {shown(value)}, expected one of {', '.join(map(repr, choices))}")
+
+
+def shown(value: object) -> str:
+    """A value as a message quotes it: as Python writes it, on one line of bounded length, whatever it is."""
+    return printable(_SHOWN.repr(value))
 
 
 def _refuse_constant(text: str) -> None:
     raise ValueError(f"{text} is not a JSON number")
 
 
+def _whole_number(digits: str) -> int:
+    if len(digits) > _MAX_DIGITS:
+        raise ValueError(f"a number has {len(digits):,} digits")
+    return int(digits)
+
+
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {json.dumps(twice)} stands twice in one object")
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise ValueError(f"the key {printable(json.dumps(name))} stands twice in one object")
+        found[name] = value
     return found
 
 
@@ -139,6 +131,8 @@ def _read(kind: Any, value: Any, *, name: str) -> Any:
     """`value`, as parsed from JSON, turned into what the annotation `kind` says."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin is Annotated:
+        if isinstance(value, list | dict):  # before a million entries are read one by one
+            _check_bounds((bound for bound in arguments[1:] if isinstance(bound, Entries)), value, name=name)
         found = _read(arguments[0], value, name=name)
         _check_bounds(arguments[1:], found, name=name)
         return found
@@ -153,14 +147,19 @@ def _read(kind: Any, value: Any, *, name: str) -> Any:
         return _read_tuple(arguments, value, name=name)
     if origin is dict:
         if not isinstance(value, dict):
-            raise FieldError(f"'{name}' is {value!r}, expected an object")
-        return {key: _read(arguments[1], item, name=f"{name}.{key}") for key, item in value.items()}
+            raise FieldError(f"'{name}' is {shown(value)}, expected an object")
+        return {
+            _read(arguments[0], key, name=f"a key of {name}"): _read(
+                arguments[1], item, name=f"{name}.{printable(key)}"
+            )
+            for key, item in value.items()
+        }
     return _read_scalar(kind, value, name=name)
 
 
 def _read_tuple(kinds: tuple[Any, ...], value: Any, *, name: str) -> tuple[Any, ...]:
     if not isinstance(value, list):
-        raise FieldError(f"'{name}' is {value!r}, expected a list")
+        raise FieldError(f"'{name}' is {shown(value)}, expected a list")
     if kinds[-1] is not Ellipsis and len(value) != len(kinds):
         raise FieldError(f"'{name}' has {len(value)} entries, expected {len(kinds)}")
     return tuple(_read(kinds[0], item, name=f"{name}[{index}]") for index, item in enumerate(value))
@@ -171,11 +170,11 @@ def _read_scalar(kind: Any, value: Any, *, name: str) -> Any:
         try:
             value = float(value)
         except OverflowError:
-            raise FieldError(f"'{name}' is a number of {len(str(value))} digits, too large") from None
+            raise FieldError(f"'{name}' is {shown(value)}, too large a number") from None
     if kind is Path and type(value) is str:
         return Path(value)
     if type(value) is not kind:
-        raise FieldError(f"'{name}' is {value!r}, expected {_DESCRIBED.get(kind, kind.__name__)}")
+        raise FieldError(f"'{name}' is {shown(value)}, expected {_DESCRIBED.get(kind, kind.__name__)}")
     _check_finite(value, name=name)
     return value
 
@@ -198,21 +197,30 @@ def _check(kind: Any, value: Any, *, name: str) -> None:
             _check(arguments[0], item, name=f"{name}[{index}]")
     elif origin is dict:
         for key, item in value.items():
-            _check(arguments[1], item, name=f"{name}.{key}")
+            _check(arguments[0], key, name=f"a key of {name}")
+            _check(arguments[1], item, name=f"{name}.{printable(key)}")
     else:
         _check_finite(value, name=name)
 
 
-def _check_bounds(bounds: Iterable[Range | Above], value: Any, *, name: str) -> None:
+def _check_bounds(bounds: Iterable[Bound], value: Any, *, name: str) -> None:
     for bound in bounds:
         if value is not None and value not in bound:
-            raise FieldError(f"'{name}' is {value!r}, expected {bound.expected}")
+            raise FieldError(f"'{name}' {_amount(bound, value)}, expected {bound.expected}")
+
+
+def _amount(bound: Bound, value: Any) -> str:
+    if isinstance(bound, Entries):
+        return f"has {len(value):,} entries"
+    if isinstance(bound, Text) and isinstance(value, str) and len(value) > bound.high:
+        return f"has {len(value):,} characters ({shown(value)})"
+    return f"is {shown(value)}"
 
 
 def _check_literal(choices: tuple[Any, ...], value: Any, *, name: str) -> None:
     if not any(value == choice and type(value) is type(choice) for choice in choices):
         expected = ", ".join(json.dumps(choice) for choice in choices)
-        raise FieldError(f"'{name}' is {value!r}, expected one of: {expected}")
+        raise FieldError(f"'{name}' is {shown(value)}, expected one of: {expected}")
 
 
 def _check_finite(value: Any, *, name: str) -> None:
