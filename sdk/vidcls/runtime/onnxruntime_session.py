@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from vidcls.cpus import usable_cpus
 from vidcls.errors import DependencyError, DeviceError, ModelError
-from vidcls.runtime import cuda
+from vidcls.runtime import cuda, lacking
 from vidcls.runtime.session import ASKED_FOR, Device
 from vidcls.schema import check_choice
 
@@ -217,6 +217,9 @@ def _open_on_cpu(runtime: ModuleType, path: Path) -> Any:
     try:
         return _open_on(runtime, path, [_CPU], entries={})
     except _errors(runtime) as error:
+        lacks = lacking.sentence(runtime, str(error))
+        if lacks is not None:
+            raise ModelError(f"{path}: {lacks}") from None
         raise ModelError(
             f"{path}: onnxruntime cannot load it as an ONNX model; the file is damaged, cut off, or of another kind "
             f"({_first_line(error)})"

@@ -6,11 +6,10 @@ levels, and 10-bit video otherwise too, by up to 90. Newer ones are compared fra
 
 from __future__ import annotations
 
-import re
-from importlib import metadata
 from typing import Literal, TypeAlias
 
 from vidcls.errors import DependencyError
+from vidcls.versions import package_version, release
 
 InstalledDecoder: TypeAlias = Literal["opencv", "pyav"]
 
@@ -37,7 +36,7 @@ def check_version(decoder: InstalledDecoder, version: str) -> None:
     Raises:
         DependencyError: with the pip line that brings one that is new enough.
     """
-    if _numbers(version) < _numbers(OLDEST[decoder]):
+    if release(version) < release(OLDEST[decoder]):
         raise DependencyError(
             f"{NAMES[decoder]} {version} decodes other pixels than {OLDEST[decoder]} and later (BT.709 video by up to "
             f"37 grey levels, 10-bit video by up to 90); {upgrade_line(decoder)}"
@@ -56,19 +55,6 @@ def reinstall_line(decoder: InstalledDecoder) -> str:
     return f"run 'pip install --force-reinstall {wanted}'"
 
 
-def package_version(package: str) -> str | None:
-    """The installed version of a package; None where there is none."""
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
-
-
 def _installed(decoder: InstalledDecoder) -> list[str]:
     packages = _PACKAGES[decoder]
     return [package for package in packages if package_version(package) is not None] or [packages[0]]
-
-
-def _numbers(version: str) -> list[int]:
-    """The first two numbers: "5.0.0-dev" -> [5, 0], "17" -> [17, 0]."""
-    return [*(int(number) for number in re.findall(r"\d+", version)[:2]), 0][:2]
