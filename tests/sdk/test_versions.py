@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import tomllib
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ BROKEN = ["5.0.0", "5.5.1", "5.8.0", "5.17.0"]
 
 @pytest.fixture(scope="module")
 def project() -> dict[str, Any]:
+    tomllib = pytest.importorskip("tomllib")  # Python 3.10 has none
     return dict(tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"])
 
 
