@@ -14,7 +14,7 @@ tests=(
 )
 wheels=(dist/*.whl)
 
-[ -x "$environment/bin/python" ] || "$python" -m venv "$environment"
+"$environment/bin/python" -m pip --version >/dev/null 2>&1 || "$python" -m venv --clear "$environment"
 pip="$environment/bin/python -m pip --disable-pip-version-check -qq"
 $pip install "${wheels[0]}[cpu,av]" onnx pytest
 $pip install --force-reinstall --no-deps "${wheels[0]}"
