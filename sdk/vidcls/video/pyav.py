@@ -88,8 +88,7 @@ class PyAVVideo:
             raise
         self.is_first = is_first(self._container, self._stream)
         self.codec: str = self._codec.name
-        # FFmpeg's names for how pixels are stored, and for the container.
-        # (Asked for pix_fmt where there is none, PyAV 17 ends the process.)
+        # FFmpeg's names for how pixels are stored, and the container's. PyAV 17's pix_fmt crashes where there is none.
         self.pixel_format: str = self._codec.format.name if self._codec.format else "unknown"
         self.container: str = self._container.format.name
         self.has_audio = bool(self._container.streams.audio)
