@@ -112,7 +112,7 @@ class BoundRuns:
             )
         with self._lock:
             source, target, binding = self._buffers.get(len(values)) or self._bind(len(values))
-            source.update_inplace(values)
+            source.update_inplace(np.ascontiguousarray(values))  # before 1.24 it takes no heed of strides
             self._session.run_with_iobinding(binding)
             return np.array(target.numpy(), np.float32)  # a copy: on the CPU numpy() shows the buffer itself
 
