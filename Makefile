@@ -19,10 +19,19 @@ SLOW := fuzz parity \
 	train/audit train/cli train/model train/test_finetune.py train/test_motion_dataset.py \
 	train/test_pretrain.py train/trainer/test_distributed.py
 
-.PHONY: help demo check quick format lint types docs test coverage dist bench hooks clean
+# Environments of other versions, beside .venv, each with PyTorch's CUDA libraries: remove them when they have served.
+LOWEST := .venv-lowest
+NEWEST := .venv-newest
+# Any number of interpreters for test-pythons: make test-pythons PYTHONS="/opt/python3.10/bin/python python3.13"
+PYTHONS ?= python3.10 python3.11 python3.12 python3.13
+# Where test-arm64 keeps its Debian, between runs too.
+export ARM64_ROOT ?= .arm64
+
+.PHONY: help demo check quick format lint types docs test test-lowest test-newest test-pythons test-arm64 lean coverage \
+	dist bench hooks clean
 
 help: ## Print the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
 
 demo: $(INSTALLED) ## Make a motion dataset, train on it, export, verify and predict, in .demo (minutes on 2 cores)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" examples/demo.sh
@@ -52,6 +61,30 @@ test: $(INSTALLED) ## Run the tests; with VIDCLS_REQUIRE_CUDA=1 those that need 
 	@$(BIN)/python -m pytest -m clock
 	@$(BIN)/python -m pytest -m 'not clock' -n auto --dist worksteal
 
+# Warnings are errors with the tested versions only: others deprecate other things.
+test-lowest: $(LOWEST)/.installed ## Run the tests with the lowest versions that pyproject.toml allows, in .venv-lowest
+	@$(LOWEST)/bin/python -m pytest -W default -m clock
+	@$(LOWEST)/bin/python -m pytest -W default -m 'not clock' -n auto --dist worksteal
+
+# Optimum, which exports, holds transformers below 4.58: what does not export is tested with the newest first.
+test-newest: $(BIN)/python ## Run the tests with the newest versions that there are, in .venv-newest
+	@$(PYTHON) -m venv --clear $(NEWEST)
+	@$(NEWEST)/bin/python -m pip install -qq --upgrade -e '.[cpu,av,openvino,train,ray,test]' onnx
+	@.ci/headless.sh $(NEWEST)
+	@$(NEWEST)/bin/python -m pytest -W default -n auto --dist worksteal tests/sdk tests/train tests/parity
+	@$(NEWEST)/bin/python -m pip install -qq --upgrade -e '.[cpu,av,openvino,train,export,ray,test]'
+	@$(NEWEST)/bin/python -m pytest -W default -n auto --dist worksteal tests/export tests/sdk tests/parity
+
+test-pythons: dist lean ## Install the wheel with each of PYTHONS, without PyTorch, and compare its answers
+	@set -e; for python in $(PYTHONS); do \
+		.ci/lean.sh $$python .venv-$$($$python -c 'import platform; print(platform.python_version())'); done
+
+test-arm64: dist lean ## The same on a Debian for ARM64, emulated; needs root, debootstrap and qemu-user-static
+	@.ci/arm64.sh
+
+lean: $(INSTALLED) ## Make the models and answers that test-pythons and test-arm64 compare with, in .lean
+	@$(BIN)/python .ci/lean.py make .lean
+
 coverage: $(INSTALLED) ## Run the tests and print how much of each room they run
 	@$(BIN)/python -m pytest -m clock --cov --cov-report=
 	@$(BIN)/python -m pytest -m 'not clock' -n auto --dist worksteal --cov --cov-append --cov-report=
@@ -70,7 +103,7 @@ hooks: $(INSTALLED) ## Let git check format, style and types before each commit
 	@$(BIN)/pre-commit install
 
 clean: ## Remove what the other targets leave, but for .venv
-	@rm -rf .demo build dist site .coverage .pytest_cache .ruff_cache .mypy_cache
+	@rm -rf .demo .lean build dist site .coverage .pytest_cache .ruff_cache .mypy_cache
 	@find examples export sdk tests train -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # PyTorch for Linux brings its CUDA libraries: .venv takes 7.2 GB, and pip tells of a full disk only after minutes.
@@ -85,16 +118,18 @@ $(BIN)/python:
 		$(PYTHON) -m pip -qq --disable-pip-version-check --python .venv install pip; \
 	} || { rm -rf .venv; exit 1; }
 
+$(LOWEST)/.installed: pyproject.toml .ci/constraints-lowest.txt
+	@$(PYTHON) -m venv --clear $(LOWEST)
+	@$(LOWEST)/bin/python -m pip --disable-pip-version-check install -qq -c .ci/constraints-lowest.txt \
+		-e '.[cpu,av,openvino,train,export,ray,test]'
+	@.ci/headless.sh $(LOWEST) -c .ci/constraints-lowest.txt
+	@touch $@
+
 # opencv-python needs libGL and X libraries, which servers lack and a user cannot install; its headless twin does not.
 $(INSTALLED): pyproject.toml .ci/constraints.txt | $(BIN)/python
 	@echo "installing what vidcls needs into .venv (PyTorch is large: this can take minutes)"
 	@$(PIP) uninstall -qq --yes $(OTHER_RUNTIME)
 	@$(PIP) install -qq -c .ci/constraints.txt -e '.[$(RUNTIME),train,export,dev]'
-	@$(BIN)/python -c 'import cv2' 2>/dev/null || { \
-		echo "no libGL here: opencv-python-headless takes the place of opencv-python" && \
-		$(PIP) uninstall -qq --yes opencv-python && \
-		$(PIP) install -qq -c .ci/constraints.txt opencv-python-headless && \
-		$(BIN)/python -c 'import cv2'; \
-	}
+	@.ci/headless.sh .venv -c .ci/constraints.txt
 	@rm -f .venv/.installed*
 	@touch $@

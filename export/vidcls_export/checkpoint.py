@@ -20,6 +20,7 @@ from vidcls.contract import CHECKPOINT_FILE, Contract, read_checkpoint
 from vidcls.errors import ArgumentError, ModelError
 from vidcls.huggingface import PREPROCESSOR_FILE, VIDEO_PREPROCESSOR_FILE
 from vidcls.printable import printable
+from vidcls.versions import check_exporting
 from vidcls.video.protocols import without_secrets
 from vidcls_export.architectures import Architecture, architecture_by_type
 from vidcls_export.huggingface import plain_contract
@@ -44,9 +45,11 @@ def open_checkpoint(
         clip_seconds: seconds that a plain checkpoint's frames are spread over; None for its default.
 
     Raises:
+        DependencyError: this Python or this transformers is known not to work.
         ModelError: there is no such checkpoint, it is incomplete, or it contradicts its contract.
         ValueError: clip_seconds, and the checkpoint already states its own.
     """
+    check_exporting()
     folder = _locate(checkpoint)
     weights = _weights_file(folder)
     config, architecture = _read_config(folder)

@@ -14,6 +14,7 @@ from click.core import ParameterSource
 from vidcls.cli import terminal
 from vidcls.errors import DependencyError
 from vidcls.huggingface import is_non_commercial
+from vidcls.versions import check_exporting
 
 if TYPE_CHECKING:
     from vidcls_export.report import Report
@@ -114,6 +115,7 @@ def _is_given(option: str) -> bool:
 
 
 def _export(checkpoint: str, output: Path, **options: Any) -> Report:
+    check_exporting()
     try:
         from vidcls_export.exporter import export
     except ImportError as error:

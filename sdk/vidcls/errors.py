@@ -4,7 +4,7 @@
     ├── ModelError       the file is not a vidcls model, or it is damaged
     ├── VideoError       the video cannot be opened or has no usable frame; names the path
     ├── DeviceError      the device asked for cannot be used; says what is missing
-    └── DependencyError  an optional package is not installed; gives the pip line
+    └── DependencyError  a package is missing, or of a version that does not work; gives the pip line
 
 Wrong arguments raise ValueError and TypeError; a ValueError of ours is an ArgumentError, so that the command lines can
 distinguish what the user typed from what went wrong in a library.

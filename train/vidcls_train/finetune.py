@@ -20,6 +20,7 @@ from transformers import TrainerCallback, VideoMAEForVideoClassification, set_se
 import vidcls
 from vidcls.contract import FORMAT, Contract, Sampling, Source
 from vidcls.progress import Track, untracked
+from vidcls.versions import check_training
 from vidcls_train.audit.check import DataCheck, check_clips
 from vidcls_train.audit.findings import refuse_worthless
 from vidcls_train.audit.report import write_data_report
@@ -82,6 +83,7 @@ def train(
         track: shows the progress of what comes before and after the epochs.
 
     Raises:
+        DependencyError: this Python or this transformers is known not to work.
         DataError: DATA cannot be trained on.
         ModelError: the base checkpoint cannot be loaded.
         DeviceError: the device is not there.
@@ -91,6 +93,7 @@ def train(
         DamagedRunError: a file of the run to resume is damaged or missing.
         ValueError: a setting is wrong, settings do not fit together, or the output folder is taken.
     """
+    check_training("training")
     join_processes(train_config(settings).run.device)
     plan = by_first_process(lambda: _plan(settings, track))
     trainer = _trainer(plan)

@@ -12,6 +12,7 @@ from transformers import TrainerCallback, set_seed
 
 from vidcls.contract import Image
 from vidcls.progress import Track, untracked
+from vidcls.versions import check_training
 from vidcls.video.folders import list_videos
 from vidcls_train.config.recipes import PRESETS
 from vidcls_train.config.settings import PretrainConfig, pretrain_config, save_settings
@@ -59,6 +60,7 @@ def pretrain(
         What metrics.json holds; None but in the first process.
 
     Raises:
+        DependencyError: this Python or this transformers is known not to work.
         DataError: there is no readable video.
         ModelError: the base checkpoint cannot be loaded.
         DeviceError: the device is not there.
@@ -67,6 +69,7 @@ def pretrain(
         DamagedRunError: a file of the run to resume is damaged or missing.
         ValueError: a setting is wrong, settings do not fit together, or the output folder is taken.
     """
+    check_training("pretraining")
     config = pretrain_config(settings)
     join_processes(config.run.device)
     plan = by_first_process(lambda: _plan(config, track))

@@ -75,10 +75,10 @@ def check_run(device: str) -> dict[str, Any]:
 def check_video() -> dict[str, Any]:
     """OpenCV and PyAV: how they are built, which codecs they decode, and whether to the right frames."""
     try:
+        from vidcls.versions import package_version
         from vidcls.video.decoder_check import check_decoders
         from vidcls.video.opencv import quiet_decoders
         from vidcls.video.reader import read_times
-        from vidcls.video.versions import package_version
     except DependencyError as error:
         return {"problem": _problem(error)}
     import cv2

@@ -18,7 +18,7 @@ from vidcls.cpus import usable_cpus
 from vidcls.errors import DependencyError, DeviceError, ModelError
 from vidcls.files import why_no_file
 from vidcls.printable import printable
-from vidcls.runtime import cuda
+from vidcls.runtime import cuda, lacking
 from vidcls.runtime.deadline import ended_after, longest_run
 from vidcls.runtime.session import ASKED_FOR, Device
 from vidcls.schema import check_choice
@@ -145,7 +145,7 @@ class BoundRuns:
             )
         with self._lock:
             source, target, binding = self._buffers.get(len(values)) or self._bind(len(values))
-            source.update_inplace(values)
+            source.update_inplace(np.ascontiguousarray(values))  # before 1.24 it takes no heed of strides
             self._session.run_with_iobinding(binding, options)
             return np.array(target.numpy())  # a copy: on the CPU numpy() shows the buffer itself
 
@@ -252,6 +252,9 @@ def _open_on_cpu(runtime: ModuleType, path: Path) -> Any:
     try:
         return _open_on(runtime, path, [_CPU], entries={})
     except _errors(runtime) as error:
+        lacks = lacking.sentence(runtime, str(error))
+        if lacks is not None:
+            raise ModelError(f"{path}: {lacks}") from None
         raise ModelError(
             f"{path}: onnxruntime cannot load it as an ONNX model; the file is damaged, cut off, or of another kind "
             f"({_first_line(error)})"

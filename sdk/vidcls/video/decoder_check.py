@@ -19,10 +19,11 @@ import numpy as np
 import numpy.typing as npt
 
 from vidcls.errors import DependencyError, VideoError
+from vidcls.versions import package_version
 from vidcls.video import opencv
 from vidcls.video.protocol import Frame
 from vidcls.video.reader import default_decoder, iter_frames, read_times
-from vidcls.video.versions import NAMES, InstalledDecoder, package_version, reinstall_line
+from vidcls.video.versions import NAMES, InstalledDecoder, reinstall_line
 
 CLIPS = Path(__file__).with_name("reference_clips")
 # One time reckoned in two ways, in floats; the finest clock of the clips ticks every 65 us.

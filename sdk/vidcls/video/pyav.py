@@ -92,8 +92,8 @@ class PyAVVideo:
             raise
         self.is_first = is_first(self._container, self._stream)
         self.codec: str = self._codec.name
-        # FFmpeg's names for how pixels are stored, and for the container.
-        self.pixel_format: str = self._codec.pix_fmt or "unknown"
+        # FFmpeg's names for how pixels are stored, and the container's. PyAV 17's pix_fmt crashes where there is none.
+        self.pixel_format: str = self._codec.format.name if self._codec.format else "unknown"
         self.container: str = self._container.format.name
         self.has_audio = bool(self._container.streams.audio)
         self.skips = self.codec in _SKIPPABLE

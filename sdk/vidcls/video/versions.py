@@ -6,17 +6,18 @@ levels, and 10-bit video otherwise too, by up to 90. Newer ones are compared fra
 
 from __future__ import annotations
 
-import re
-from importlib import metadata
 from typing import Literal, TypeAlias
 
 from vidcls.errors import DependencyError
+from vidcls.versions import package_version, release
 
 InstalledDecoder: TypeAlias = Literal["opencv", "pyav"]
 
 NAMES: dict[InstalledDecoder, str] = {"opencv": "OpenCV", "pyav": "PyAV"}
 # As in pyproject.toml.
 OLDEST: dict[InstalledDecoder, str] = {"opencv": "4.13", "pyav": "17"}
+# PyAV 19 opens videos by other arguments, and gives other kinds of numbers for their times.
+_TOO_NEW: dict[InstalledDecoder, str] = {"pyav": "19"}
 # As in .ci/constraints.txt.
 TESTED: dict[InstalledDecoder, str] = {"opencv": "5.0.0.93", "pyav": "18.1.0"}
 _PACKAGES: dict[InstalledDecoder, tuple[str, ...]] = {
@@ -32,22 +33,33 @@ _PACKAGES: dict[InstalledDecoder, tuple[str, ...]] = {
 
 
 def check_version(decoder: InstalledDecoder, version: str) -> None:
-    """Refuse a version of which it is known that it decodes other pixels.
+    """Refuse a version of which it is known that it decodes other pixels, or that it cannot be asked.
 
     Raises:
-        DependencyError: with the pip line that brings one that is new enough.
+        DependencyError: with the pip line that brings a right one.
     """
-    if _numbers(version) < _numbers(OLDEST[decoder]):
+    if release(version) < release(OLDEST[decoder]):
         raise DependencyError(
             f"{NAMES[decoder]} {version} decodes other pixels than {OLDEST[decoder]} and later (BT.709 video by up to "
             f"37 grey levels, 10-bit video by up to 90); {upgrade_line(decoder)}"
         )
+    too_new = _TOO_NEW.get(decoder)
+    if too_new is not None and release(version) >= release(too_new):
+        raise DependencyError(
+            f"{NAMES[decoder]} {version} has another interface than those before {too_new}, which vidcls works with; "
+            f"{upgrade_line(decoder)}"
+        )
 
 
 def upgrade_line(decoder: InstalledDecoder) -> str:
-    """The command that brings a version that is new enough, whichever of its packages is installed."""
-    wanted = " ".join(f'"{package}>={OLDEST[decoder]}"' for package in _installed(decoder))
+    """The command that brings a right version, whichever of its packages is installed."""
+    wanted = " ".join(f'"{package}{required(decoder)}"' for package in _installed(decoder))
     return f"run 'pip install --upgrade {wanted}'"
+
+
+def required(decoder: InstalledDecoder) -> str:
+    """The versions that are taken, as pip writes them: ">=17,<19"."""
+    return f">={OLDEST[decoder]}" + (f",<{_TOO_NEW[decoder]}" if decoder in _TOO_NEW else "")
 
 
 def reinstall_line(decoder: InstalledDecoder) -> str:
@@ -56,19 +68,6 @@ def reinstall_line(decoder: InstalledDecoder) -> str:
     return f"run 'pip install --force-reinstall {wanted}'"
 
 
-def package_version(package: str) -> str | None:
-    """The installed version of a package; None where there is none."""
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
-
-
 def _installed(decoder: InstalledDecoder) -> list[str]:
     packages = _PACKAGES[decoder]
     return [package for package in packages if package_version(package) is not None] or [packages[0]]
-
-
-def _numbers(version: str) -> list[int]:
-    """The first two numbers: "5.0.0-dev" -> [5, 0], "17" -> [17, 0]."""
-    return [*(int(number) for number in re.findall(r"\d+", version)[:2]), 0][:2]

@@ -199,7 +199,7 @@ def test_the_versions_are_those_of_the_project() -> None:
         *(line for extra in project["optional-dependencies"].values() for line in extra),
     ]
     assert f"opencv-python>={versions.OLDEST['opencv']}" in wanted
-    assert {line for line in wanted if line.startswith("av>")} == {f"av>={versions.OLDEST['pyav']}"}
+    assert {line for line in wanted if line.startswith("av>")} == {f"av{versions.required('pyav')}"}
     tested = (ROOT / ".ci/constraints.txt").read_text(encoding="utf-8").splitlines()
     for package, decoder in (("opencv-python", "opencv"), ("opencv-python-headless", "opencv"), ("av", "pyav")):
         assert f"{package}=={versions.TESTED[decoder]}" in tested  # type: ignore[index]

@@ -81,9 +81,14 @@ def test_an_old_opencv_decodes_nothing_but_the_model_runs(
     assert result.max_abs_diff <= result.tolerance
 
 
+def test_a_pyav_with_another_interface_is_refused_too() -> None:
+    with pytest.raises(DependencyError, match=r"^PyAV 19\.0\.2 has another interface than those before 19, .*,<19\"'$"):
+        check_version("pyav", "19.0.2")
+
+
 def test_an_old_pyav_counts_as_missing_and_says_why() -> None:
     program = "import av\nav.__version__ = '16.1.0'\ntry:\n    import vidcls.video.pyav\nexcept ImportError as error:\n"
     program += "    print(repr(error))"
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert result.stdout.startswith("DependencyError('PyAV 16.1.0 decodes other pixels than 17 and later (")
-    assert 'pip install --upgrade "av>=17"' in result.stdout
+    assert 'pip install --upgrade "av>=17,<19"' in result.stdout

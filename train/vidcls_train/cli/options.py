@@ -13,6 +13,7 @@ import click
 
 from vidcls.errors import DependencyError
 from vidcls.schema.bounds import Above
+from vidcls.versions import check_training
 from vidcls_train.config.settings import Config, setting_kinds
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -102,7 +103,8 @@ def no_pretraining() -> Callable[[F], F]:
 
 @contextmanager
 def named_missing_packages(what: str) -> Iterator[None]:
-    """Where an import fails, say which packages `what` needs."""
+    """Where an import fails, or a version is known not to work, say which packages `what` needs."""
+    check_training(what)
     try:
         yield
     except ImportError as error:
