@@ -14,9 +14,9 @@ from typing import get_args
 
 import onnxruntime
 
-from vidcls.atomic_file import publish
 from vidcls.contract import Contract, ModelContract
 from vidcls.errors import ArgumentError
+from vidcls.files.atomic import publish
 from vidcls.progress import Track, untracked
 from vidcls.schema import check_choice
 from vidcls.selftest import Verification

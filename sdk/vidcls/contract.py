@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 from vidcls.errors import ModelError
-from vidcls.files import why_no_file
+from vidcls.files.kinds import why_no_file
 from vidcls.schema import FieldError, check_fields, read_fields, read_json, shown
 from vidcls.schema.bounds import Above, Entries, HexDigits, Range, Text
 

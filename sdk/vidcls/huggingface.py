@@ -10,7 +10,7 @@ from typing import Any
 
 from vidcls.contract import MAX_BYTES, Image
 from vidcls.errors import ModelError
-from vidcls.files import why_no_file
+from vidcls.files.kinds import why_no_file
 from vidcls.printable import printable
 
 # 16 frames, every 4th, at 30 frames a second: what VideoMAE's authors and the fine-tuning guide train with.

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from vidcls.contract import ModelContract
 from vidcls.errors import ModelError
-from vidcls.files import file_sha256
+from vidcls.files.kinds import file_sha256
 from vidcls.video.decoder_check import DecoderCheck
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vidcls.files import file_sha256
+from vidcls.files.kinds import file_sha256
 from vidcls.selftest import pattern_1
 
 

@@ -14,11 +14,11 @@ from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
-from vidcls.atomic_file import make_folder, remove_abandoned, write_whole
 from vidcls.batch.answers import source_sha256
 from vidcls.batch.arrow import read_rows, to_parquet, with_rows
 from vidcls.batch.remote import filesystem, is_on_this_machine
 from vidcls.errors import ArgumentError, VidclsError
+from vidcls.files.atomic import make_folder, remove_abandoned, write_whole
 from vidcls.printable import printable
 from vidcls.video.source import is_url, source_name
 

@@ -7,7 +7,7 @@ from typing import get_args
 
 from vidcls.contract import MAX_BYTES, METADATA_KEY, ModelContract, from_json
 from vidcls.errors import DeviceError, ModelError
-from vidcls.files import file_sha256, why_no_file
+from vidcls.files.kinds import file_sha256, why_no_file
 from vidcls.runtime import onnx_file
 from vidcls.runtime.inherited import ProcessSession
 from vidcls.runtime.onnx_file import foreign_part, read_text

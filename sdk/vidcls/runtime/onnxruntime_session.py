@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from vidcls.cpus import usable_cpus
 from vidcls.errors import DependencyError, DeviceError, ModelError
-from vidcls.files import why_no_file
+from vidcls.files.kinds import why_no_file
 from vidcls.printable import printable
 from vidcls.runtime import cuda, lacking
 from vidcls.runtime.deadline import ended_after, longest_run

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from vidcls.cpus import usable_cpus
 from vidcls.errors import DependencyError, ModelError
-from vidcls.files import why_no_file
+from vidcls.files.kinds import why_no_file
 from vidcls.printable import printable
 
 # OpenVINO's names of element types, in onnxruntime's words, as the contract is compared with them.

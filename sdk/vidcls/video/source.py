@@ -12,7 +12,7 @@ from typing import BinaryIO, TypeAlias, TypeGuard, TypeVar, cast, overload
 from PIL import Image as PillowImage
 
 from vidcls.errors import VideoError
-from vidcls.files import why_no_file
+from vidcls.files.kinds import why_no_file
 from vidcls.video.playlist import check_is_no_playlist, check_leads_nowhere
 from vidcls.video.protocols import (
     LIVE_PROTOCOLS,

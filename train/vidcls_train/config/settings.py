@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from vidcls.atomic_file import write_whole
 from vidcls.errors import ArgumentError, VidclsError
+from vidcls.files.atomic import write_whole
 from vidcls.schema import FieldError, read_fields, read_json
 from vidcls_train.config.groups import (
     AugmentationConfig,

@@ -14,7 +14,7 @@ from pathlib import Path
 from huggingface_hub import hf_hub_download
 from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
-from vidcls.files import why_no_file
+from vidcls.files.kinds import why_no_file
 from vidcls.printable import printable
 from vidcls_train.data.archives import is_archive, unpack
 from vidcls_train.data.clip_list import ClipList, DataError

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from transformers import Trainer
 
-from vidcls.atomic_file import whole_files, write_whole
 from vidcls.contract import CHECKPOINT_FILE, Accuracy, Contract, to_json
 from vidcls.evaluation.report import write_pictures
+from vidcls.files.atomic import whole_files, write_whole
 from vidcls.prediction import softmax
 from vidcls.printable import csv_cell
 from vidcls.video.source import source_name

@@ -12,7 +12,7 @@ from huggingface_hub import ModelCardData
 from matplotlib.figure import Figure
 from transformers import Trainer
 
-from vidcls.atomic_file import whole_files, write_whole
+from vidcls.files.atomic import whole_files, write_whole
 from vidcls_train.config.settings import PretrainConfig
 from vidcls_train.data.datasets import ClipDataset
 from vidcls_train.data.masks import tube_mask

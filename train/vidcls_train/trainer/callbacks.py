@@ -8,8 +8,8 @@ from typing import Any
 
 from transformers import TrainerCallback, TrainerState, TrainingArguments
 
-from vidcls.atomic_file import sync_file, sync_folder
 from vidcls.errors import VidclsError
+from vidcls.files.atomic import sync_file, sync_folder
 from vidcls_train.data.epoch_sampler import EpochSampler
 from vidcls_train.trainer.ema import EmaWeights
 from vidcls_train.trainer.selection import best_row, epochs_without_progress

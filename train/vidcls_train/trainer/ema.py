@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from vidcls.atomic_file import whole_file
+from vidcls.files.atomic import whole_file
 
 
 class EmaWeights:

@@ -13,7 +13,7 @@ import pytest
 
 from commands import run
 from vidcls import ModelError, VideoClassifier, VideoError
-from vidcls.files import why_no_file
+from vidcls.files.kinds import why_no_file
 from vidcls.video.reader import read_times
 
 ENDS_SECONDS = 20.0

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from power_cut import recorded
-from vidcls import atomic_file
-from vidcls.atomic_file import is_unfinished, make_folder, remove_abandoned, whole_file, whole_files, write_whole
+from vidcls.files import atomic
+from vidcls.files.atomic import is_unfinished, make_folder, remove_abandoned, whole_file, whole_files, write_whole
 
 
 def test_content_reaches_the_disk_before_its_name_does(tmp_path: Path) -> None:
@@ -47,7 +47,7 @@ def test_the_recording_finds_what_a_power_cut_would_destroy(tmp_path: Path) -> N
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 def test_the_system_calls_come_in_that_order(tmp_path: Path) -> None:
-    code = "import sys; from pathlib import Path; from vidcls.atomic_file import write_whole\n"
+    code = "import sys; from pathlib import Path; from vidcls.files.atomic import write_whole\n"
     code += "write_whole(Path(sys.argv[1]), b'x' * 3_000_000)"
     trace = tmp_path / "trace"
     calls = "trace=write,fsync,fdatasync,rename,renameat,renameat2"
@@ -96,7 +96,7 @@ def test_filesystems_that_cannot_force_are_written_to_all_the_same(
 
 def test_where_folders_cannot_be_opened_files_are_forced_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As on Windows."""
-    monkeypatch.setattr(atomic_file, "sync_folder", lambda _folder: None)
+    monkeypatch.setattr(atomic, "sync_folder", lambda _folder: None)
     write_whole(tmp_path / "file", b"new")
     assert (tmp_path / "file").read_bytes() == b"new"
 
@@ -111,7 +111,7 @@ def test_a_killed_writer_leaves_the_old_or_the_new_file(tmp_path: Path) -> None:
     code = """
 import sys
 from pathlib import Path
-from vidcls.atomic_file import write_whole
+from vidcls.files.atomic import write_whole
 while True:
     for letter in b"ab":
         write_whole(Path(sys.argv[1]), bytes([letter]) * 2_000_000)
@@ -149,7 +149,7 @@ def test_what_killed_writers_left_is_removed_once_nobody_can_be_writing_it(tmp_p
 
 def test_the_names_of_new_folders_reach_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[Path] = []
-    monkeypatch.setattr(atomic_file, "sync_folder", synced.append)
+    monkeypatch.setattr(atomic, "sync_folder", synced.append)
     make_folder(tmp_path / "a" / "b")
     assert (tmp_path / "a" / "b").is_dir()
     assert synced == [tmp_path, tmp_path / "a"]
