@@ -3,9 +3,9 @@
 The pipe is the child's standard output. In the child, `answers` (lines of JSON) and `take_over_stdout` (raw bytes) take
 it over and send to standard error what libraries print, also those in C, so that nothing but answers comes through.
 
-`DependentProcess` is for work that may get stuck in native code: its standard input is the owner's hand, and once that
-is closed, because the owner let go or is gone, the child ends itself (`end_with_owner`), however stuck its other
-threads are.
+A child ends with its owner: its standard input is the owner's hand, and once that is closed, because the owner let go
+or is gone, the child ends itself (`end_with_owner`), however stuck its other threads are. `owned` is for work that
+answers in lines of JSON, `DependentProcess` for work that goes on, and may get stuck in native code.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, cast
 
 STDIN, STDOUT, STDERR = 0, 1, 2
@@ -44,6 +45,32 @@ def command(module: str, arguments: Sequence[str]) -> list[str]:
     if not sys.executable or getattr(sys, "frozen", False):
         raise OSError(f"a Python interpreter is needed for it, and sys.executable is {sys.executable!r}")
     return [sys.executable, "-c", _RUN.format(path=sys.path, module=module), *arguments]
+
+
+@contextmanager
+def owned(module: str, arguments: Sequence[str], *, stderr: int | None) -> Iterator[subprocess.Popen[bytes]]:
+    """Run one of our modules in a fresh process, whose `stdout` gives its answers, for as long as the block lasts.
+
+    A block that is left by an error, an interrupt among them, kills the process; else its end is waited for.
+
+    stderr: as for `subprocess.Popen`.
+
+    Raises:
+        OSError: no process can be started here.
+    """
+    process = subprocess.Popen(  # noqa: S603 - our own module
+        command(module, arguments), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, **_apart()
+    )
+    hand, process.stdin = process.stdin, None  # communicate() would close it
+    try:
+        yield process
+        process.wait()
+    finally:
+        process.kill()  # nothing, where it has ended
+        process.wait()
+        for pipe in (hand, process.stdout, process.stderr):
+            if pipe is not None:
+                pipe.close()
 
 
 class DependentProcess:
@@ -157,8 +184,8 @@ def write_all(pipe: io.FileIO, content: bytes | memoryview) -> None:
         view = view[pipe.write(view) :]
 
 
-def end_with_owner(let_go: Callable[[], None], *, grace_seconds: float) -> None:
-    """In a dependent child: call `let_go` once the owner closes standard input or is gone; then end the process.
+def end_with_owner(let_go: Callable[[], None] = lambda: None, *, grace_seconds: float = 0.0) -> None:
+    """In the child: call `let_go` once the owner closes standard input or is gone; then end the process.
 
     From a thread, which does not need any other to do its part. What `let_go` brings about has `grace_seconds`.
     """

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from vidcls.concurrency import child_process
-from vidcls.concurrency.owned_process import end_with_owner, owned
 from vidcls.errors import ArgumentError, VidclsError
 from vidcls.progress import Track, untracked
 
@@ -87,7 +86,7 @@ def benchmark(
     if runs < 1:
         raise ArgumentError(f"runs is {runs}, expected at least 1")
     arguments = [str(model), str(video), str(runs), decoder, device, engine, repr(time.time())]
-    with owned("vidcls.diagnostics.benchmark", arguments, stderr=None) as process:
+    with child_process.owned("vidcls.diagnostics.benchmark", arguments, stderr=None) as process:
         messages = _messages(process)
         next(messages, None)  # the first prediction
         for label in _LOOPS:
@@ -111,7 +110,7 @@ def _messages(process: subprocess.Popen[bytes]) -> Iterator[dict[str, Any]]:
 def main(arguments: Sequence[str]) -> None:
     """Measure: send a message after each prediction, and last a Benchmark's fields, or an error."""
     model, video, runs, decoder, device, engine, started = arguments
-    end_with_owner()
+    child_process.end_with_owner()
     send = child_process.answers()
     try:
         result = _measure(

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from vidcls.concurrency import child_process
-from vidcls.concurrency.owned_process import end_with_owner
 from vidcls.errors import DependencyError, VidclsError
 
 SAMPLES = Path(__file__).with_name("samples")
@@ -129,7 +128,7 @@ _CHECKS: dict[str, Callable[[], dict[str, Any]]] = {
 
 def main(names: Sequence[str]) -> None:
     """Send what each check found; without onnxruntime, none of those that need it."""
-    end_with_owner()
+    child_process.end_with_owner()
     send = child_process.answers()
     for name in names:
         found = _CHECKS[name]()

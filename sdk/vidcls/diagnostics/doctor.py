@@ -17,7 +17,7 @@ from typing import Any
 
 import vidcls
 from vidcls import cpus
-from vidcls.concurrency.owned_process import owned
+from vidcls.concurrency.child_process import owned
 
 
 def examine(*, device: str = "auto") -> dict[str, Any]:

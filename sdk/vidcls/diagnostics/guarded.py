@@ -16,7 +16,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vidcls.concurrency import child_process
-from vidcls.concurrency.owned_process import end_with_owner, owned
 from vidcls.errors import ArgumentError, ModelError, VidclsError
 from vidcls.selftest import Verification
 from vidcls.video.decoder_check import DecoderCheck
@@ -55,7 +54,7 @@ def verify_guarded(
     limit = "none" if max_memory_mb is None else str(max_memory_mb)
     arguments = [str(model), limit, device, engine]
     try:
-        with owned(_MODULE, arguments, stderr=subprocess.DEVNULL) as process:
+        with child_process.owned(_MODULE, arguments, stderr=subprocess.DEVNULL) as process:
             output, _ = process.communicate(timeout=max_seconds)
     except subprocess.TimeoutExpired:
         raise ModelError(f"{model}: opening and running it takes more than {max_seconds:g} s; given up") from None
@@ -80,7 +79,7 @@ def _result(fields: dict[str, object]) -> Verification:
 
 def main(arguments: Sequence[str]) -> None:
     """Verify: send the Verification's fields, or an error's class and text."""
-    end_with_owner()
+    child_process.end_with_owner()
     model, limit, device, engine = arguments
     send = child_process.answers()
     if limit != "none":
