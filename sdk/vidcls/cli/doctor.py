@@ -26,7 +26,7 @@ def doctor(device: str, as_json: bool) -> None:
 
     Exit code 1 if something that was asked for cannot work.
     """
-    with terminal.exit_codes():
+    with terminal.interruptible():  # and not exit_codes, which needs an OpenCV that works
         from vidcls.diagnostics.doctor import examine
 
         report = examine(device=device)

@@ -30,15 +30,20 @@ INTERRUPTED = 130
 
 @contextmanager
 def exit_codes() -> Iterator[None]:
-    """Turn what the user can mend into one sentence: wrong usage exits with 2, all else with 1.
+    """Turn what the user can mend into one sentence: wrong usage exits with 2, all else with 1; as `interruptible`."""
+    with interruptible(), _named_errors():
+        yield
 
-    What asks the process to end, a Ctrl-C or a SIGTERM, unwinds the block like an error, so that what it opened is
-    closed and its temporary files are removed; the exit code is then 130 or 143.
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let what asks the process to end, a Ctrl-C or a SIGTERM, unwind the block like an error.
+
+    So what it opened is closed and its temporary files are removed; the exit code is then 130 or 143.
     """
     with _ended_by_signals():
         try:
-            with _named_errors():
-                yield
+            yield
         except KeyboardInterrupt:
             click.echo("\nAborted!", err=True)
             raise SystemExit(INTERRUPTED) from None
