@@ -18,10 +18,7 @@ DAMAGE_BYTES = 2000
 
 @contextmanager
 def made_files(folder: Path, ways: Iterable[Way]) -> Iterator[dict[str, str]]:
-    """model, checkpoint: tiny, the second only where one of the ways needs it.
-
-    clip: 2 s. long, damaged: minutes. whole, stalls, drips, silent: URLs of the clip.
-    """
+    """model: tiny. checkpoint: where a way needs it. clip: 2 s. long, damaged: minutes. Others: URLs of the clip."""
     clip = write_clip(folder / "clip.avi", frames=50, rate=25)
     second = write_clip(folder / "second.avi", frames=25, rate=25, width=960, height=720)
     long = write_long(folder / "long.avi", second, times=TIMES)

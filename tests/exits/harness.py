@@ -48,9 +48,10 @@ classifier = VideoClassifier(FILES["model"], device="cpu")
 class Way:
     """A way to leave.
 
-    name: of the test. script: runs after PROLOGUE. command: runs instead of a script, in the folder; words in braces
-        are the files' names. code: the exit code; minus a signal's number where that ends it. kind: the signal that is
-        sent once it says `leaving`, or for a command after `after` seconds. stderr: what may stand on stderr, whole.
+    name: of the test. script: runs after PROLOGUE. command: runs instead of a script, in a folder of its own; words in
+        braces are the files' names. code: the exit code; minus a signal's number where that ends it.
+    kind, after: the signal that is sent so many seconds after the script says `leaving`, or after the command has begun
+        to take care of signals. stderr: what may stand on stderr, whole.
     step: seconds that pass at most until the program can notice: by default a frame's decoding.
     is_quick: whether it belongs to the default tests, and not only to the repeated ones.
     """
@@ -75,6 +76,12 @@ class Outcome:
     stderr: str = ""
     left: list[str] = field(default_factory=list)  # processes and files
     problems: list[str] = field(default_factory=list)
+
+
+def take_interrupts() -> None:
+    """Let programs that are started from here get interrupts, also where a shell runs this in the background."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def run(way: Way, files: Mapping[str, str], folder: Path, *, spread: float = 0.0) -> Outcome:
@@ -103,13 +110,13 @@ def run(way: Way, files: Mapping[str, str], folder: Path, *, spread: float = 0.0
     assert process.stdout is not None
     outcome = Outcome()
     try:
-        if not way.command and not _reads_leaving(process.stdout):
+        if not (_handles_signals(process.pid) if way.command else _reads_leaving(process.stdout)):
             outcome.problems.append("it ended before it left")
         if way.kind is not None:
             time.sleep(way.after + spread)
             process.send_signal(way.kind)
         left = time.monotonic()
-        limit = ENDING_SECONDS + way.step + (0 if way.kind or not way.command else START_SECONDS)
+        limit = ENDING_SECONDS + way.step
         try:
             _, errors = process.communicate(timeout=3 * limit)
         except subprocess.TimeoutExpired:
@@ -146,6 +153,19 @@ def _command(way: Way, files: Mapping[str, str], folder: Path) -> list[str]:
     script = folder / "way.py"
     script.write_text(PROLOGUE + way.script, encoding="utf-8")
     return [sys.executable, str(script)]
+
+
+def _handles_signals(pid: int) -> bool:
+    """Wait until a command has begun to take care of SIGTERM."""
+    until = time.monotonic() + START_SECONDS
+    while time.monotonic() < until:
+        with contextlib.suppress(OSError):
+            status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+            found = re.search(r"^SigCgt:\s*(\w+)$", status, re.MULTILINE)
+            if found and int(found[1], 16) >> (signal.SIGTERM - 1) & 1:
+                return True
+        time.sleep(0.02)
+    return False
 
 
 def _reads_leaving(stdout: IO[bytes]) -> bool:

@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import click
 
 from exits.files import made_files
-from exits.harness import Outcome, Way, run
+from exits.harness import Outcome, Way, run, take_interrupts
 from exits.ways import WAYS
 
 # Seconds by which the last repetition's signal comes later than the first one's.
@@ -28,6 +28,7 @@ SPREAD_SECONDS = 0.5
 @click.option("--jobs", type=int, default=2, show_default=True, help="Programs at a time.")
 @click.argument("names", nargs=-1, metavar="[WAY]...")
 def main(names: tuple[str, ...], repetitions: int, jobs: int) -> None:
+    take_interrupts()
     ways = [way for way in WAYS if not names or way.name in names]
     runs = [(way, number / repetitions) for number in range(repetitions) for way in ways]
     found: dict[str, list[Outcome]] = {way.name: [] for way in ways}

@@ -9,10 +9,14 @@ from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+_STUCK = ("stalls", "drips", "silent")
+# Whose server gives no parts of files.
+_PARTLESS = ("partless", "stalls")
+
 
 @contextmanager
 def stuck_server(content: bytes) -> Iterator[dict[str, str]]:
-    """The URLs of one video at a server that gets stuck: whole, stalls, drips, silent."""
+    """The URLs of one video at a server: whole, partless; and stuck: stalls, drips, silent."""
     is_over = threading.Event()
     half = len(content) // 2
 
@@ -29,17 +33,17 @@ def stuck_server(content: bytes) -> Iterator[dict[str, str]]:
                 is_over.wait()
                 return
             # Without ranges a decoder does not ask for the end first, and gets stuck in the middle.
-            asked = re.match(r"bytes=(\d+)-", self.headers.get("Range", "")) if how != "stalls" else None
+            asked = re.match(r"bytes=(\d+)-", self.headers.get("Range", "")) if how not in _PARTLESS else None
             start = int(asked[1]) if asked else 0
             self.send_response(206 if asked else 200)
             self.send_header("Content-Length", str(len(content) - start))
-            self.send_header("Accept-Ranges", "none" if how == "stalls" else "bytes")
+            self.send_header("Accept-Ranges", "none" if how in _PARTLESS else "bytes")
             if asked:
                 self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
             self.end_headers()
-            self.wfile.write(content[start:] if how == "whole" else content[start:half])
+            self.wfile.write(content[start:half] if how in _STUCK else content[start:])
             for place in range(max(start, half), len(content)):
-                if how == "whole" or is_over.wait(0.2 if how == "drips" else None):
+                if how not in _STUCK or is_over.wait(0.2 if how == "drips" else None):
                     return
                 self.wfile.write(content[place : place + 1])
 
@@ -52,7 +56,7 @@ def stuck_server(content: bytes) -> Iterator[dict[str, str]]:
         thread.start()
         try:
             address = f"http://127.0.0.1:{server.server_port}"
-            yield {how: f"{address}/{how}.avi" for how in ("whole", "stalls", "drips", "silent")}
+            yield {how: f"{address}/{how}.avi" for how in ("whole", "partless", *_STUCK)}
         finally:
             is_over.set()
             server.shutdown()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from exits.files import made_files
-from exits.harness import Way, run
+from exits.harness import Way, run, take_interrupts
 from exits.ways import WAYS
 
 IS_SLOW = os.environ.get("VIDCLS_SLOW_TESTS") == "1"
@@ -24,6 +24,7 @@ pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="wh
 
 @pytest.fixture(scope="session")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    take_interrupts()
     with made_files(tmp_path_factory.mktemp("exits"), CHOSEN) as made:
         yield made
 

@@ -43,7 +43,7 @@ MANY = (
         stderr=_raised("RuntimeError: mine"),
     ),
     Way(name="many-sys-exit", script=_MANY + "for answer in answers:\n    leaving()\n    sys.exit(3)\n", code=3),
-    Way(name="many-open-at-the-end", script=_MANY + "next(answers)\nleaving()\n", code=0, is_quick=True),
+    Way(name="many-open-at-the-end", script=_MANY + "next(answers)\nleaving()\n", code=0),
     Way(
         name="many-interrupted",
         script=_MANY + "next(answers)\nleaving()\nfor answer in answers:\n    pass\n",
@@ -151,7 +151,7 @@ ONE = tuple(
         kind=signal.SIGINT,
         code=-signal.SIGINT,
         stderr=INTERRUPTED,
-        is_quick=how == "drips",
+        is_quick=decoder == "opencv",
     )
     for decoder, how in (("pyav", "damaged"), ("pyav", "drips"), ("pyav", "stalls"), ("opencv", "drips"))
 )
@@ -229,10 +229,10 @@ COMMANDS = (
             name=f"{command[1]}-command-{kind.name}",
             command=command,
             kind=kind,
-            after=2.0,
+            after=1.0,
             code=code,
             stderr=stderr,
-            is_quick=command is _BENCH,
+            is_quick=command is _BENCH and kind is signal.SIGTERM,
         )
         for command in (_PREDICT, _BENCH, _TIMELINE)
         for kind, code, stderr in ((signal.SIGTERM, 143, ""), (signal.SIGINT, 130, "\n?Aborted!\n"))
@@ -241,16 +241,16 @@ COMMANDS = (
         name="bench-command-SIGKILL",
         command=_BENCH,
         kind=signal.SIGKILL,
-        after=2.0,
+        after=1.0,
         code=-signal.SIGKILL,
         is_quick=True,
     ),
-    Way(name="doctor-command-SIGTERM", command=("vidcls.cli", "doctor"), kind=signal.SIGTERM, after=0.7, code=143),
+    Way(name="doctor-command-SIGTERM", command=("vidcls.cli", "doctor"), kind=signal.SIGTERM, after=0.5, code=143),
     Way(
         name="doctor-command-SIGKILL",
         command=("vidcls.cli", "doctor"),
         kind=signal.SIGKILL,
-        after=0.7,
+        after=0.5,
         code=-signal.SIGKILL,
     ),
     Way(

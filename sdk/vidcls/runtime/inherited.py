@@ -6,23 +6,18 @@ gives the same answers; other engines' are refused, since their libraries hang i
 
 from __future__ import annotations
 
-import ctypes
 import os
-import weakref
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from vidcls.concurrency.forks import keep_in_children
 from vidcls.runtime.onnxruntime_session import OnnxRuntimeSession
 from vidcls.runtime.session import Session
 
 FORKED = "start the process by multiprocessing's 'spawn', and open the model in it"
-
-# Sessions of the parent: to destroy one would be to wait for threads that are not there.
-_left_behind: list[Session] = []
-_kept: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
 class ProcessSession:
@@ -36,8 +31,7 @@ class ProcessSession:
         self.input_name, self.input_type, self.input_shape = session.input_name, session.input_type, session.input_shape
         self.output_name, self.output_type = session.output_name, session.output_type
         self.output_shape = session.output_shape
-        if not _can_be_opened_again(session):
-            _kept.add(session)
+        keep_in_children(session)
 
     def run(self, pixel_values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """Logits float32 [batch, labels] of a batch in the contract's input layout.
@@ -59,8 +53,8 @@ class ProcessSession:
             )
         if _identity(self.path) != self._file:
             raise RuntimeError(f"{self.path}: has changed since it was opened; open it again in this process")
-        _left_behind.append(self._session)
         self._session, self._process = OnnxRuntimeSession(self.path, device="cpu"), os.getpid()
+        keep_in_children(self._session)
 
 
 def _can_be_opened_again(session: Session) -> bool:
@@ -74,13 +68,3 @@ def _identity(path: Path) -> tuple[int, int, int] | None:
     except OSError:
         return None
     return found.st_ino, found.st_size, found.st_mtime_ns
-
-
-def _keep() -> None:
-    """In a forked child: let nothing destroy what its parent has opened, not even the end of the interpreter."""
-    for session in list(_kept):
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(session))
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_keep)

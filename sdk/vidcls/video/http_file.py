@@ -17,6 +17,8 @@ from vidcls.video.source import READ_SECONDS, cannot_be_opened
 # What lies so shortly ahead is read and thrown away, which takes less time than another request.
 _SKIPPED_BYTES = 1 << 18
 _BLOCK_BYTES = 1 << 16
+# A file of a server that gives no parts is kept as it comes, up to this size: decoders go back in it.
+_KEPT_BYTES = 64 << 20
 _PLAYLIST = b"#EXTM3U"
 
 
@@ -51,6 +53,8 @@ class HttpFile(io.BufferedIOBase):
         self._patience.renew(read_seconds)
         self._beginning = answer.read(len(_PLAYLIST))
         self._at = len(self._beginning)
+        is_kept = not self._ranges and self._length is not None and self._length <= _KEPT_BYTES
+        self._kept = bytearray(self._beginning) if is_kept else None
 
     @property
     def is_playlist(self) -> bool:
@@ -62,8 +66,8 @@ class HttpFile(io.BufferedIOBase):
         return True
 
     def seekable(self) -> bool:
-        """Whether the server gives parts, and says how long the whole is."""
-        return self._ranges and self._length is not None
+        """Whether the server says how long it is, and gives parts of it, or it is small enough to be kept."""
+        return self._length is not None and (self._ranges or self._kept is not None)
 
     def tell(self) -> int:
         """The number of the next byte."""
@@ -93,6 +97,8 @@ class HttpFile(io.BufferedIOBase):
     def _fetch(self, size: int) -> bytes:
         if self._length is not None and self._position >= self._length:
             return b""
+        if self._kept is not None:
+            return self._fetch_kept(self._kept, size)
         if self._answer is None or not 0 <= self._position - self._at <= _SKIPPED_BYTES:
             self._begin(self._position)
         answer = self._answer
@@ -107,6 +113,17 @@ class HttpFile(io.BufferedIOBase):
         found = answer.read1(size)
         self._at += len(found)
         return found
+
+    def _fetch_kept(self, kept: bytearray, size: int) -> bytes:
+        answer = self._answer
+        assert answer is not None  # noqa: S101 - it is asked only once
+        while len(kept) <= self._position:
+            self._patience.renew(self._read_seconds)
+            more = answer.read1(_BLOCK_BYTES)
+            if not more:
+                return b""
+            kept += more
+        return bytes(kept[self._position : self._position + size])
 
     def _begin(self, position: int) -> None:
         self._hang_up()

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Generic, TypeVar
 
+from vidcls.concurrency.forks import keep_in_children
 from vidcls.concurrency.prefetch import in_thread
 from vidcls.errors import VideoError
 from vidcls.sampling import View, sample_views
@@ -163,8 +164,12 @@ class VideoReader:
         self._completeness.check_end()
         return found
 
+    def is_in_its_process(self) -> bool:
+        """Whether this process is the one that opened the video, and none that was forked since."""
+        return self._process == os.getpid()
+
     def _check_process(self) -> None:
-        if self._process != os.getpid():
+        if not self.is_in_its_process():
             # Its decoder's threads are not here, and its place in the file is the parent's too.
             raise RuntimeError(
                 f"{self.name}: was opened before this process was forked, and is its parent's; open it in this process"
@@ -210,10 +215,13 @@ def open_video(
     """
     opening = partial(open_decoder, source, decoder=decoder, timeout_seconds=timeout_seconds)
     video = _broken_off_by_signals(source, opening)
+    reader = VideoReader(video, source)
+    keep_in_children(video)
     try:
-        yield VideoReader(video, source)
+        yield reader
     finally:
-        video.close()
+        if reader.is_in_its_process():
+            video.close()
 
 
 def _broken_off_by_signals(source: VideoSource, work: Callable[[], Result]) -> Result:
