@@ -35,6 +35,9 @@ KILL_SECONDS = 0.5
 # not searched before them, as it would be with `-m`.
 _RUN = "import sys; sys.path[:] = {path!r}; import runpy; runpy.run_module({module!r}, run_name='__main__')"
 
+# What keeps an interpreter from the environment's and the user's own modules keeps its children from them too.
+_FLAGS = {"isolated": "-I", "ignore_environment": "-E", "no_user_site": "-s"}
+
 
 def command(module: str, arguments: Sequence[str]) -> list[str]:
     """What runs one of our modules in a fresh interpreter.
@@ -44,7 +47,8 @@ def command(module: str, arguments: Sequence[str]) -> list[str]:
     """
     if not sys.executable or getattr(sys, "frozen", False):
         raise OSError(f"a Python interpreter is needed for it, and sys.executable is {sys.executable!r}")
-    return [sys.executable, "-c", _RUN.format(path=sys.path, module=module), *arguments]
+    flags = [flag for name, flag in _FLAGS.items() if getattr(sys.flags, name)]
+    return [sys.executable, *flags, "-c", _RUN.format(path=sys.path, module=module), *arguments]
 
 
 @contextmanager

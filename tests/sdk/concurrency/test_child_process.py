@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import subprocess
 import sys
 import threading
 import time
@@ -21,7 +22,7 @@ from vidcls.concurrency import child_process
 pipe = child_process.take_over_stdout()
 line = sys.stdin.buffer.readline()
 child_process.end_with_owner(lambda: None, grace_seconds=0)
-print("not for the owner")
+print("not for the owner", flush=True)
 child_process.write_all(pipe, line * 100_000)
 pipe.close()
 while True:
@@ -107,6 +108,22 @@ def test_where_there_is_no_interpreter_no_process_is_started(monkeypatch: pytest
     monkeypatch.setattr(sys, "frozen", True, raising=False)
     with pytest.raises(OSError, match="a Python interpreter is needed for it"):
         child_process.command("vidcls.live.camera_process", ())
+
+
+def test_an_interpreter_that_is_kept_from_the_environments_modules_starts_such_ones(child: str, tmp_path: Path) -> None:
+    (tmp_path / "modules" / "sitecustomize.py").write_text("raise SystemExit('taken from PYTHONPATH')")
+    script = f"""
+import sys
+sys.path[:] = {sys.path!r}
+from vidcls.concurrency.child_process import DependentProcess
+process = DependentProcess({child!r})
+process.ask("abc")
+print(process.read_into(memoryview(bytearray(400_000)), is_over=lambda: False), process.end(grace_seconds=5))
+"""
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "modules")}
+    command = [sys.executable, "-I", "-c", script]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (result.stdout, result.stderr) == ("True True\n", "not for the owner\n")
 
 
 def test_ending_does_not_wait_for_a_child_that_was_killed() -> None:
