@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from generated import LABELS, write_clip
+from power_cut import Recording, recorded
 
 # A machine without the export extra, or with transformers 5, which Optimum does not know yet, runs the other tests.
 if find_spec("optimum") is None or version("transformers").startswith("5."):
@@ -29,18 +30,28 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def exports(checkpoint: Path, clips: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Any]:
-    """{(precision, graph): report} of an export of each kind, checked on `clips`."""
+def recorded_exports(
+    checkpoint: Path, clips: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[dict[tuple[str, str], Any], Recording]:
+    """An export of each kind, and what of them reached the disk when."""
     from vidcls_export.exporter import export
 
     folder = tmp_path_factory.mktemp("exports")
-    return {
-        (precision, graph): export(
-            checkpoint, folder / f"{precision}-{graph}.onnx", precision=precision, graph=graph, check=clips
-        )
-        for precision in ("fp32", "fp16", "int8")
-        for graph in ("onnxruntime", "portable")
-    }
+    with recorded() as recording:
+        reports = {
+            (precision, graph): export(
+                checkpoint, folder / f"{precision}-{graph}.onnx", precision=precision, graph=graph, check=clips
+            )
+            for precision in ("fp32", "fp16", "int8")
+            for graph in ("onnxruntime", "portable")
+        }
+    return reports, recording
+
+
+@pytest.fixture(scope="session")
+def exports(recorded_exports: tuple[dict[tuple[str, str], Any], Recording]) -> dict[tuple[str, str], Any]:
+    """{(precision, graph): report} of an export of each kind, checked on `clips`."""
+    return recorded_exports[0]
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ import pytest
 import torch
 
 from generated import LABELS, write_checkpoint
+from power_cut import Recording
 from pytorch_answers import normalised, pattern, pytorch, random_clips, transformers_pixels
 from vidcls import ModelError, VideoClassifier
 from vidcls.contract import Contract, from_json
@@ -34,6 +35,13 @@ def test_answers_are_pytorchs(exports: dict[Any, Any], checkpoint: Path, kind: t
     found = VideoClassifier(exports[kind].path, device="cpu").predict_frames(clip).logits
     assert np.ptp(expected) > 0.5, "logits this close together would prove nothing"
     np.testing.assert_allclose(found, expected, rtol=0, atol=TOLERANCE[kind[0]])
+
+
+def test_a_model_is_on_the_disk_before_it_has_its_name(recorded_exports: tuple[dict[Any, Any], Recording]) -> None:
+    reports, recording = recorded_exports
+    paths = {report.path for report in reports.values()}
+    assert paths <= set(recording.renamed)
+    assert not [problem for problem in recording.problems if any(str(path) in problem for path in paths)]
 
 
 @pytest.mark.parametrize("kind", KINDS)

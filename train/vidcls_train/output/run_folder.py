@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from vidcls.errors import ArgumentError
+from vidcls.files.atomic import remove_abandoned
 from vidcls_train.config.settings import SETTINGS_FILE, Config, began_with_pretraining, check_same_run
 from vidcls_train.trainer.steps import check_step, last_step
 
@@ -28,6 +29,7 @@ def check_resume(config: Config) -> None:
     """
     check_same_run(config)
     output = config.run.output
+    remove_abandoned(output)
     step = last_step(output)
     if step is not None:
         check_step(Path(step))
