@@ -272,7 +272,9 @@ def test_there_are_never_more_clients_than_it_says(pages: PageServer, monkeypatc
     wait_until(lambda: status(ask(pages)) == 200)
 
 
-def test_closing_waits_for_nobody() -> None:
+def test_closing_waits_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "REQUEST_SECONDS", 60.0)
+    monkeypatch.setattr(server, "ANSWER_SECONDS", 60.0)
     before = threading.active_count()
     routes = {"/stream": lambda: Parts("text/plain", lambda: PART, pause_seconds=60.0)}
     with ExitStack() as clients:
