@@ -264,7 +264,8 @@ def main(
     seconds: float,
 ) -> None:
     """Classify what a camera sees with MODEL, live; end with q, Esc or Ctrl-C."""
-    signal.signal(signal.SIGTERM, interrupted)
+    for kind in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(kind, interrupted)
     quiet_decoders()  # a lost camera is reported once, not at every try
     number = source.isdecimal() and not Path(source).is_file()
     if show in ("auto", "window"):

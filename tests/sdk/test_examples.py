@@ -201,6 +201,7 @@ def test_webhook_is_called_at_starts_and_ends(film_of_two: tuple[Path, Path]) ->
     assert [body["end"] is None for body in bodies[1:]] == [True, False, True, False]
 
 
+@pytest.mark.clock
 def test_webcam_ends_in_two_seconds_beside_clients_that_are_stuck(model: Path, tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "clip.mp4", frames=900, rate=30)
     process = start("webcam.py", model, "--source", clip, "--port", 0)

