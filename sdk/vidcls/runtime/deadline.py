@@ -25,7 +25,7 @@ def longest_run(*, file_bytes: int, input_shape: Sequence[object], device: str) 
 
     Examples:
         >>> round(longest_run(file_bytes=345_000_000, input_shape=["batch", 16, 224, 224, 3], device="cpu"))
-        10830
+        10824
     """
     values = 1
     for size in input_shape[1:]:

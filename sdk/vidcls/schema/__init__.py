@@ -3,15 +3,12 @@
 A dataclass is the schema: its annotations say what each field may hold, and what is out of range stands beside the
 field it bounds:
 
-    >>> @dataclasses.dataclass(frozen=True, kw_only=True)
-    ... class Crop:
-    ...     size: Annotated[int, Range(1, 4096)]
-    ...     mode: Literal["centre", "random"] = "centre"
-    >>> read_fields(Crop, {"size": 224})
-    Crop(size=224, mode='centre')
-    >>> read_fields(Crop, {"size": 0})
+    >>> from vidcls.contract import Sampling  # whose `frames` is an Annotated[int, Range(1, 1024)]
+    >>> read_fields(Sampling, {"rule": "uniform", "frames": 16, "clip_seconds": 2})
+    Sampling(rule='uniform', frames=16, clip_seconds=2.0)
+    >>> read_fields(Sampling, {"rule": "uniform", "frames": 0, "clip_seconds": 2})
     Traceback (most recent call last):
-    vidcls.schema.FieldError: 'size' is 0, expected from 1 to 4096
+    vidcls.schema.FieldError: 'frames' is 0, expected from 1 to 1024
 """
 
 from __future__ import annotations
@@ -96,7 +93,7 @@ def check_choice(name: str, value: object, choices: Iterable[object]) -> None:
     Examples:
         >>> check_choice("device", "gpu", ["cpu", "cuda"])
         Traceback (most recent call last):
-        ValueError: device is 'gpu', expected one of 'cpu', 'cuda'
+        vidcls.errors.ArgumentError: device is 'gpu', expected one of 'cpu', 'cuda'
     """
     choices = tuple(choices)
     if not any(value == choice and type(value) is type(choice) for choice in choices):

@@ -214,7 +214,7 @@ def cut_off(path: Path) -> Path:
     ("make", "problem"),
     [
         (lambda path: path, "no such file"),
-        (folder, "not a file"),
+        (folder, "is a folder, expected a file"),
         (empty_file, "empty"),
         (text_file, "cannot be opened as a video"),
         (write_audio, "cannot be opened as a video|no pictures"),

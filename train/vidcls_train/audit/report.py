@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from vidcls.printable import markdown
 from vidcls_train.audit.data_report import DataReport, worst_first
 from vidcls_train.audit.report_picture import write_data_picture
 from vidcls_train.data.clip_list import SPLITS
@@ -30,11 +31,11 @@ def write_data_report(report: DataReport, folder: Path) -> None:
 
 def report_text(report: DataReport) -> str:
     """The report as Markdown."""
-    lines = [f"# {report.data}", ""]
+    lines = [f"# {markdown(report.data)}", ""]
     for level, title in (("stop", "Stops"), ("warning", "Warnings"), ("note", "Notes")):
         found = [finding for finding in report.findings if finding.level == level]
         if found:
-            lines += [f"## {title}", "", *(f"- {finding.what}. *{finding.mend}.*" for finding in found), ""]
+            lines += [f"## {title}", "", *(f"- {markdown(finding.what)}. *{finding.mend}.*" for finding in found), ""]
     if not report.findings:
         lines += ["Nothing to remark.", ""]
     how = "made here, by groups of footage" if report.split_here else "those of the data"
@@ -70,7 +71,7 @@ def report_text(report: DataReport) -> str:
         ]
     for title, videos in (("Shorter than the window", report.short), ("End early", report.truncated)):
         lines += _list(title, [place(video) for video in videos])
-    lines += _list("Unreadable", [_cell(row["message"]) for row in report.unreadable], listed=len(report.unreadable))
+    lines += _list("Unreadable", [markdown(row["message"]) for row in report.unreadable], listed=len(report.unreadable))
     return "\n".join(lines)
 
 
@@ -82,7 +83,7 @@ def _label_rows(report: DataReport) -> Iterable[str]:
         shown = ", ".join(sizes[:2]) + (f", {len(sizes) - 2} more" if len(sizes) > 2 else "")
         counts = " | ".join(str(by_split[split]) for split in SPLITS)
         rates = _span([row.kbit_per_second for row in rows])
-        yield f"| {_cell(label)} | {counts} | {' | '.join(ranges)} | {shown} | {rates} |"
+        yield f"| {markdown(label)} | {counts} | {' | '.join(ranges)} | {shown} | {rates} |"
 
 
 def _span(values: Sequence[float]) -> str:
@@ -100,10 +101,6 @@ def _list(title: str, items: Sequence[str], *, listed: int = _LISTED) -> list[st
     return [f"## {title}", "", *(f"- {item}" for item in items[:listed]), *more, ""]
 
 
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
-
-
 class _Shortener:
     """Paths without what all of them begin with, fit for a table."""
 
@@ -115,4 +112,4 @@ class _Shortener:
             self._start = ""
 
     def __call__(self, video: str) -> str:
-        return _cell(os.path.relpath(video, self._start) if self._start else video)
+        return markdown(os.path.relpath(video, self._start) if self._start else video)

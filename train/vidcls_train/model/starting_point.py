@@ -57,7 +57,7 @@ def check_shape(config: VideoMAEConfig) -> None:
     Example:
         >>> check_shape(VideoMAEConfig(image_size=100, patch_size=16))
         Traceback (most recent call last):
-        ValueError: image size 100 is not a multiple of the patch size 16
+        vidcls.errors.ArgumentError: image size 100 is not a multiple of the patch size 16
     """
     if config.image_size % config.patch_size:
         raise ArgumentError(f"image size {config.image_size} is not a multiple of the patch size {config.patch_size}")
