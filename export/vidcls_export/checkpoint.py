@@ -30,6 +30,8 @@ CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
 
 _SHARDS_FILE = "model.safetensors.index.json"
+# What transformers before 5.5.1 calls them, and those from 5.18 on save them as.
+_BIASES = ("attention.q_bias", "attention.v_bias")
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 _WANTED = [CONFIG_FILE, WEIGHTS_FILE, CHECKPOINT_FILE, PREPROCESSOR_FILE, VIDEO_PREPROCESSOR_FILE, "README.md"]
 
@@ -185,6 +187,12 @@ def _load_model(folder: Path, architecture: Architecture) -> PreTrainedModel:
         reason = printable(without_secrets(str(error).strip().partition("\n")[0]))
         raise ModelError(f"{folder}: transformers cannot load the weights ({reason})") from None
     missing = sorted(loading["missing_keys"])
+    if missing and all(name.endswith(_BIASES) for name in missing):
+        raise ModelError(
+            f"{folder}: transformers {model.config.transformers_version} saved VideoMAE's biases in {WEIGHTS_FILE} "
+            f"under names that only those from 5.5.1 on read ('{missing[0]}' is not there); load it with transformers "
+            "5.18 or newer and save_pretrained it again"
+        )
     if missing:
         raise ModelError(
             f"{folder}: {WEIGHTS_FILE} lacks {len(missing)} of the model's weights ('{missing[0]}' first), which would "

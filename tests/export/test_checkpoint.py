@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -157,3 +158,14 @@ def test_neither_a_folder_nor_a_hub_id() -> None:
 def test_hub_id_that_cannot_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     refused("vidcls-tests/no-such-model", "there is no such folder, and the Hugging Face hub does not give")
+
+
+def test_biases_that_another_transformers_renamed_are_blamed_on_it(plain: Path) -> None:
+    weights = {
+        name.replace("q_bias", "query.bias").replace("v_bias", "value.bias"): weight
+        for name, weight in load_file(plain / "model.safetensors").items()
+    }
+    save_file(weights, plain / "model.safetensors", metadata={"format": "pt"})
+    config = json.loads((plain / "config.json").read_text(encoding="utf-8"))
+    (plain / "config.json").write_text(json.dumps({**config, "transformers_version": "5.17.0"}), encoding="utf-8")
+    refused(plain, r"transformers 5\.17\.0 saved VideoMAE's biases .*; load it with transformers 5\.18 or newer")

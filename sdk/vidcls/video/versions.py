@@ -14,10 +14,10 @@ from vidcls.versions import package_version, release
 InstalledDecoder: TypeAlias = Literal["opencv", "pyav"]
 
 NAMES: dict[InstalledDecoder, str] = {"opencv": "OpenCV", "pyav": "PyAV"}
-# As in pyproject.toml.
-OLDEST: dict[InstalledDecoder, str] = {"opencv": "4.13", "pyav": "17"}
-# PyAV 19 opens videos by other arguments, and gives other kinds of numbers for their times.
+# As in pyproject.toml. PyAV 19 opens videos by other arguments, 17.0 says otherwise which stream is a cover picture.
+OLDEST: dict[InstalledDecoder, str] = {"opencv": "4.13", "pyav": "17.1"}
 _TOO_NEW: dict[InstalledDecoder, str] = {"pyav": "19"}
+_RIGHT_PIXELS: dict[InstalledDecoder, str] = {"opencv": "4.13", "pyav": "17"}
 # As in .ci/constraints.txt.
 TESTED: dict[InstalledDecoder, str] = {"opencv": "5.0.0.93", "pyav": "18.1.0"}
 _PACKAGES: dict[InstalledDecoder, tuple[str, ...]] = {
@@ -38,16 +38,17 @@ def check_version(decoder: InstalledDecoder, version: str) -> None:
     Raises:
         DependencyError: with the pip line that brings a right one.
     """
-    if release(version) < release(OLDEST[decoder]):
+    pixels = _RIGHT_PIXELS[decoder]
+    if release(version) < release(pixels):
         raise DependencyError(
-            f"{NAMES[decoder]} {version} decodes other pixels than {OLDEST[decoder]} and later (BT.709 video by up to "
+            f"{NAMES[decoder]} {version} decodes other pixels than {pixels} and later (BT.709 video by up to "
             f"37 grey levels, 10-bit video by up to 90); {upgrade_line(decoder)}"
         )
     too_new = _TOO_NEW.get(decoder)
-    if too_new is not None and release(version) >= release(too_new):
+    if release(version) < release(OLDEST[decoder]) or (too_new and release(version) >= release(too_new)):
         raise DependencyError(
-            f"{NAMES[decoder]} {version} has another interface than those before {too_new}, which vidcls works with; "
-            f"{upgrade_line(decoder)}"
+            f"{NAMES[decoder]} {version} has another interface than those from {OLDEST[decoder]} until {too_new}, "
+            f"which vidcls works with; {upgrade_line(decoder)}"
         )
 
 
@@ -58,7 +59,7 @@ def upgrade_line(decoder: InstalledDecoder) -> str:
 
 
 def required(decoder: InstalledDecoder) -> str:
-    """The versions that are taken, as pip writes them: ">=17,<19"."""
+    """The versions that are taken, as pip writes them: ">=17.1,<19"."""
     return f">={OLDEST[decoder]}" + (f",<{_TOO_NEW[decoder]}" if decoder in _TOO_NEW else "")
 
 
