@@ -31,6 +31,7 @@ def owned(module: str, arguments: Sequence[str], *, stderr: int | None) -> Itera
         stdout=subprocess.PIPE,
         stderr=stderr,
         start_new_session=True,
+        creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # and so on Windows
     )
     hand, process.stdin = process.stdin, None  # communicate() would close it
     try:
