@@ -13,7 +13,7 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 from typing import Generic, NoReturn, TypeVar
 
@@ -136,9 +136,8 @@ class _Job(Generic[Item, Result]):
 
     def wait(self, workers: Iterable[threading.Thread]) -> Result:
         while True:
-            try:
-                outcome = self._outcome.get(timeout=POLL_SECONDS)
-            except queue.Empty:
+            outcome = self._outcome_so_far()
+            if outcome is None:
                 raise_if_cancelled()
                 stay_if_over()
                 if not any(worker.is_alive() for worker in workers):
@@ -150,10 +149,20 @@ class _Job(Generic[Item, Result]):
                 raise_if_cancelled()
                 stay_if_over()
                 raise RuntimeError("the program is ending") from None
+            finally:
+                del outcome  # its traceback leads here
+
+    def _outcome_so_far(self) -> Callable[[], Result] | None:
+        with suppress(queue.Empty):
+            return self._outcome.get(timeout=POLL_SECONDS)
+        return None
 
 
 def _raise(error: BaseException) -> NoReturn:
-    raise error
+    try:
+        raise error
+    finally:
+        del error
 
 
 def _start(worker: threading.Thread) -> None:
