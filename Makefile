@@ -11,10 +11,10 @@ INSTALLED := .venv/.installed-$(RUNTIME)
 export VIDCLS_REQUIRE_CUDA
 
 # `quick` leaves these out: they train, export, wait for clocks, start processes or go through many real videos.
-SLOW := fuzz parity \
+SLOW := exits fuzz parity \
 	export/graph export/test_architectures.py export/test_cli.py export/test_corruption.py export/test_exporter.py \
 	export/test_huggingface.py export/test_parity.py export/test_triton.py export/precision \
-	sdk/batch sdk/diagnostics sdk/live sdk/runtime/test_cuda.py sdk/test_examples.py sdk/test_huggingface.py \
+	sdk/batch sdk/concurrency/test_forks.py sdk/diagnostics sdk/live sdk/runtime/test_cuda.py sdk/test_examples.py sdk/test_huggingface.py \
 	sdk/video/test_matrix.py sdk/video/test_odd_videos.py sdk/video/test_source.py \
 	train/audit train/cli train/model train/test_finetune.py train/test_motion_dataset.py \
 	train/test_pretrain.py train/trainer/test_distributed.py
@@ -56,7 +56,7 @@ types: $(INSTALLED) ## Check types, of tests and examples too
 docs: $(INSTALLED) ## Build the pages for people into site
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-# VIDCLS_FULL_MATRIX=1 adds every codec in every container, VIDCLS_SLOW_TESTS=1 soaks a stream for two minutes.
+# VIDCLS_FULL_MATRIX=1 adds every codec in every container, VIDCLS_SLOW_TESTS=1 long waits and many repetitions.
 test: $(INSTALLED) ## Run the tests; with VIDCLS_REQUIRE_CUDA=1 those that need a card must run too
 	@$(BIN)/python -m pytest -m clock
 	@$(BIN)/python -m pytest -m 'not clock' -n auto --dist worksteal

@@ -26,7 +26,7 @@ def doctor(device: str, as_json: bool) -> None:
 
     Exit code 1 if something that was asked for cannot work.
     """
-    with terminal.interruptible():  # and not exit_codes, which needs an OpenCV that works
+    with terminal.ended_by_signals():  # no more: it reports what cannot be imported
         from vidcls.diagnostics.doctor import examine
 
         report = examine(device=device)

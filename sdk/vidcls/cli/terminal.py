@@ -30,28 +30,32 @@ INTERRUPTED = 130
 
 @contextmanager
 def exit_codes() -> Iterator[None]:
-    """Turn what the user can mend into one sentence: wrong usage exits with 2, all else with 1; as `interruptible`."""
-    with interruptible(), _named_errors():
+    """Turn what the user can mend into one sentence: wrong usage exits with 2, all else with 1.
+
+    Signals end it as in `ended_by_signals`.
+    """
+    with ended_by_signals(), _named_errors():
         yield
 
 
 @contextmanager
-def interruptible() -> Iterator[None]:
+def ended_by_signals() -> Iterator[None]:
     """Let what asks the process to end, a Ctrl-C or a SIGTERM, unwind the block like an error.
 
-    So what it opened is closed and its temporary files are removed; the exit code is then 130 or 143.
+    So what it opened is closed, and its temporary files are removed; the exit code is 130, or 143. Where it comes while
+    native code runs, that ends first.
     """
-    with _ended_by_signals():
-        try:
+    try:
+        with _raising_signals():
             yield
-        except KeyboardInterrupt:
-            click.echo("\nAborted!", err=True)
-            raise SystemExit(INTERRUPTED) from None
+    except KeyboardInterrupt:
+        click.echo("\nAborted!", err=True)
+        raise SystemExit(INTERRUPTED) from None
 
 
 @contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """Let the first signal that asks the process to end raise SystemExit, in the main thread; others then wait."""
+def _raising_signals() -> Iterator[None]:
+    """Let the first signal that asks the process to end raise SystemExit, in the main thread; others do nothing."""
     process = os.getpid()
     kinds = [getattr(signal, name) for name in _ENDING if hasattr(signal, name)]
 

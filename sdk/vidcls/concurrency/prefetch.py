@@ -13,9 +13,9 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
-from concurrent import futures
 from contextlib import closing, suppress
-from typing import Generic, TypeVar
+from functools import partial
+from typing import Generic, NoReturn, TypeVar
 
 from vidcls.concurrency.cancellation import CancelledError, cancellable, is_cancellable, raise_if_cancelled
 from vidcls.concurrency.daemons import stay_if_over
@@ -116,32 +116,53 @@ class _Consumer:
 
 
 class _Job(Generic[Item, Result]):
+    """One item's work.
+
+    Its outcome comes through a queue in C. A signal's handler may raise at any point of the consumer's Python code; one
+    that did so inside a lock written in Python, such as a Future's, would leave it locked, and its thread waiting.
+    """
+
     def __init__(self, work: Callable[[Item], Result], item: Item) -> None:
         self._work, self._item = work, item
-        self._future: futures.Future[Result] = futures.Future()
+        self._outcome: queue.SimpleQueue[Callable[[], Result]] = queue.SimpleQueue()
 
     def do(self) -> None:
-        if self._future.set_running_or_notify_cancel():
-            try:
-                self._future.set_result(self._work(self._item))
-            except BaseException as error:  # noqa: BLE001 - not swallowed: raised where the result is asked for
-                self._future.set_exception(error)
+        try:
+            result = self._work(self._item)
+        except BaseException as error:  # noqa: BLE001 - not swallowed: raised where the result is asked for
+            self._outcome.put(partial(_raise, error))
+        else:
+            self._outcome.put(lambda: result)
 
     def wait(self, workers: Iterable[threading.Thread]) -> Result:
         while True:
+            outcome = self._outcome_so_far()
+            if outcome is None:
+                raise_if_cancelled()
+                stay_if_over()
+                if not any(worker.is_alive() for worker in workers):
+                    self.do()
+                continue
             try:
-                return self._future.result(timeout=POLL_SECONDS)
-            except futures.TimeoutError:
-                if self._future.done():  # since then; or it is the work's own error
-                    return self._future.result()
+                return outcome()
             except CancelledError:  # the program is over
                 raise_if_cancelled()
                 stay_if_over()
                 raise RuntimeError("the program is ending") from None
-            raise_if_cancelled()
-            stay_if_over()
-            if not any(worker.is_alive() for worker in workers):
-                self.do()
+            finally:
+                del outcome  # its traceback leads here
+
+    def _outcome_so_far(self) -> Callable[[], Result] | None:
+        with suppress(queue.Empty):
+            return self._outcome.get(timeout=POLL_SECONDS)
+        return None
+
+
+def _raise(error: BaseException) -> NoReturn:
+    try:
+        raise error
+    finally:
+        del error
 
 
 def _start(worker: threading.Thread) -> None:

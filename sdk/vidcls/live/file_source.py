@@ -123,7 +123,7 @@ class FileSource:
         self._stopping = True
 
     def close(self) -> None:
-        """Let go of the file. The thread has ended with `records`: after one frame, and 0.1 s."""
+        """Let go of the file; its thread has ended with `records`, in 0.1 s and as long as decoding one frame takes."""
         self._windows.close()
 
     def _next(self, decoded: Generator[Window | None, None, None]) -> Window | None:

@@ -58,7 +58,8 @@ def request(url: str, *, start: int = 0) -> Request:
     """The request for the bytes of `url` from `start` on, as FFmpeg asks for them."""
     parts = urlsplit(quote(normalised_url(url), safe=_ALLOWED_IN_URL))
     credentials, _, host = parts.netloc.rpartition("@")
-    headers = {"Range": f"bytes={start}-", "Accept": "*/*"}
+    # Some servers refuse Python's own name, which they know from robots.
+    headers = {"Range": f"bytes={start}-", "Accept": "*/*", "User-Agent": "vidcls"}
     asked = Request(urlunsplit(parts._replace(netloc=host)), headers=headers)  # noqa: S310 - checked: see protocols
     if credentials:
         encoded = base64.b64encode(unquote(credentials).encode()).decode("ascii")
@@ -184,5 +185,9 @@ def _tls(connected: _PatientSocket, host: str, patience: Patience) -> ssl.SSLSoc
     secured = context.wrap_socket(connected, server_hostname=host, do_handshake_on_connect=False)
     assert isinstance(secured, _PatientTLS)  # noqa: S101 - it was asked for
     secured.patience = patience
-    patience.wait_for(secured.do_handshake)
+    try:
+        patience.wait_for(secured.do_handshake)
+    except BaseException:
+        secured.close()
+        raise
     return secured

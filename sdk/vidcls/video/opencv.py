@@ -261,6 +261,7 @@ class OpenCVVideo:
         capture = cv2.VideoCapture(opened, cv2.CAP_FFMPEG, options)  # type: ignore[arg-type]
         if not capture.isOpened():
             capture.release()
+            close_http(opened)
             raise VideoError(self.name, cannot_be_opened(self.source))
         return capture
 

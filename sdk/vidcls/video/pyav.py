@@ -208,11 +208,13 @@ class PyAVVideo:
                 options={"protocol_whitelist": protocol_whitelist(self.source)},
             )
         except (av.FFmpegError, OSError):  # whose text may hold a password
+            close_http(self._opened)
             raise VideoError(self.name, cannot_be_opened(self.source)) from None
         try:
             self._stream = choose_film(self._container, self.name)
         except VideoError:
             self._container.close()
+            close_http(self._opened)
             raise
         self._codec = self._stream.codec_context
         self._codec.thread_type = "FRAME"

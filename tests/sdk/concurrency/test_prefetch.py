@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import signal
 import subprocess
 import sys
 import threading
@@ -149,3 +150,33 @@ def test_a_generator_may_be_thrown_away_in_one_of_its_own_threads() -> None:
     while threading.active_count() > before and time.monotonic() < until:
         time.sleep(0.01)
     assert threading.active_count() == before
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timer interrupts here")
+def test_a_signal_at_any_moment_leaves_no_thread_waiting() -> None:
+    found = run("""
+import signal
+from contextlib import closing
+
+
+class Interrupted(Exception):
+    pass
+
+
+def interrupt(*_):
+    raise Interrupted
+
+
+signal.signal(signal.SIGALRM, interrupt)
+for number in range(600):
+    with closing(map_ahead(bool, itertools.count(), threads=1)) as results:
+        next(results)
+        try:
+            signal.setitimer(signal.ITIMER_REAL, 0.0003 + number % 50 * 0.00001)
+            for _ in results:
+                pass
+        except Interrupted:
+            pass
+print(threading.active_count())
+""")
+    assert (found.stdout, found.returncode, found.stderr) == ("1\n", 0, "")
