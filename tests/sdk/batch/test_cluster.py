@@ -112,11 +112,6 @@ def test_every_video_has_its_row_whatever_happens_to_its_neighbours(model: Path,
     assert found["deadly://it"]["error_type"] == "WorkerDied"
     assert "processes died" in found["deadly://it"]["error"]
 
-    summary, messages = batch(model, whole, "-o", out, *options, code=1)
-    assert (summary["videos"], summary["before"], summary["failed"]) == (0, 25, {})
-    assert summary["failed_before"] == {"VideoError": 4, "WorkerDied": 1}
-    assert "5 of them failed before (4 VideoError, 1 WorkerDied); --retry-failed tries them again" in messages
-
 
 @pytest.mark.parametrize(
     ("arguments", "problem"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import itertools
 import os
 import subprocess
 import sys
@@ -190,11 +189,9 @@ def test_trainings_start_on_a_filled_cache(clips: Path, tmp_path: Path) -> None:
     environment = with_refusal(tmp_path / "python")
     options = ["--preset", "tiny", "--max-steps", "1", "--image-size", "32", "--frames", "4", "--clip-seconds", "0.5"]
     options += ["--device", "cpu", "--allow-duplicates", "--workers", "2", "--batch-size", "4"]
-    for number in itertools.count():
+    for number in range(3):
         output = tmp_path / f"checkpoint-{number}"
         command = [sys.executable, "-m", "vidcls_train.cli", str(clips), "-o", str(output), *options]
         result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         assert result.returncode == 1, result  # two clips are broken
         assert (output / "vidcls.json").exists(), result
-        if number == int(os.environ.get("VIDCLS_STARTS", "3")):
-            break
