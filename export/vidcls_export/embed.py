@@ -11,6 +11,7 @@ import onnx
 from vidcls import Verification, VideoClassifier
 from vidcls.contract import METADATA_KEY, Contract, Input, Model, ModelContract, Output, Parity, SelfTest, to_json
 from vidcls.errors import ModelError
+from vidcls.schema import FieldError
 from vidcls_export.graph.trace import INPUT, OPSET, OUTPUT, Graph
 from vidcls_export.precision.choices import Precision
 
@@ -20,20 +21,24 @@ NO_HASH = "0" * 64
 def complete_contract(
     contract: Contract, *, precision: Precision, graph: Graph, parity: Parity | None, self_test: SelfTest
 ) -> ModelContract:
-    """The checkpoint's contract with what only an exported file has, its hash still left out."""
-    return ModelContract(
-        **{field.name: getattr(contract, field.name) for field in dataclasses.fields(contract)},
-        model=Model(
-            precision=precision,
-            graph=graph,
-            opset=OPSET,
-            input=Input(name=INPUT, dtype="uint8", layout="BTHWC", normalised=False),
-            output=Output(name=OUTPUT, dtype="float32"),
-            file_sha256=NO_HASH,
-        ),
-        parity=parity,
-        self_test=self_test,
+    """The checkpoint's contract with what only an exported file has, its hash still left out.
+
+    Raises:
+        ModelError: what was found when the model was exported is outside the contract's ranges.
+    """
+    model = Model(
+        precision=precision,
+        graph=graph,
+        opset=OPSET,
+        input=Input(name=INPUT, dtype="uint8", layout="BTHWC", normalised=False),
+        output=Output(name=OUTPUT, dtype="float32"),
+        file_sha256=NO_HASH,
     )
+    fields = {field.name: getattr(contract, field.name) for field in dataclasses.fields(contract)}
+    try:
+        return ModelContract(**fields, model=model, parity=parity, self_test=self_test)
+    except FieldError as error:
+        raise ModelError(f"the model cannot be exported: {error}; train it again") from None
 
 
 def embed(proto: onnx.ModelProto, contract: ModelContract, path: Path) -> ModelContract:

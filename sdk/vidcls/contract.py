@@ -32,7 +32,7 @@ MAX_CLIP_PIXELS = 1 << 26
 MAX_SELF_TEST_PIXELS = 1 << 27
 
 # The table of ranges: what fields of several sections hold; those of one stand beside it.
-Label = Annotated[str, Text(1, 256)]
+LABEL, LABELS = Text(1, 256), Entries(1, 10_000)
 Name = Annotated[str, Text(1, 256)]
 Place = Annotated[str, Text(1, 4096)]  # a path, or a name on a hub
 Sha256 = Annotated[str, HexDigits(64)]
@@ -144,7 +144,7 @@ class SelfTest:
     input: Literal["pattern-1"]
     height: Annotated[int, Range(1, 4096)]
     width: Annotated[int, Range(1, 4096)]
-    logits: Annotated[tuple[Logit, ...], Entries(1, 10_000)]
+    logits: Annotated[tuple[Logit, ...], LABELS]
     tolerance: Annotated[float, Above(0), Range(0, 1e9)]
 
 
@@ -153,7 +153,7 @@ class Contract:
     """What a trained checkpoint says of itself (`vidcls.json`)."""
 
     format: int
-    labels: Annotated[tuple[Label, ...], Entries(1, 10_000)]
+    labels: Annotated[tuple[Annotated[str, LABEL], ...], LABELS]
     sampling: Sampling
     image: Image
     source: Source

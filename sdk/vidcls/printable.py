@@ -57,7 +57,7 @@ def markdown(text: str) -> str:
         >>> print(markdown("a|b [c](d) <i>`"))
         a\|b \[c\](d) \<i\>\`
     """
-    return printable(text, limit=len(text) + 1).translate(_MARKDOWN)
+    return printable(text, limit=10 * len(text) + 1).translate(_MARKDOWN)  # as long as escapes may make it
 
 
 def has_control_characters(text: str) -> bool:

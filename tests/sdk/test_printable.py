@@ -72,6 +72,7 @@ def test_marks_of_markdown_are_texts() -> None:
     escaped = markdown(f"{label}\n# h")
     assert re.findall(r"(?<!\\)(?:\\\\)*[`*\[\]<>|&~]", escaped) == []
     assert "\n" not in escaped
+    assert markdown("\U000e0001" * 1000) == r"\\U000e0001" * 1000  # nothing is cut off
     assert re.sub(r"\\(.)", r"\1", escaped) == f"{label}\\n# h"
 
 

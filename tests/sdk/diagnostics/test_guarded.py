@@ -28,14 +28,13 @@ def test_a_graph_that_asks_for_gigabytes_is_refused_within_its_limit(tmp_path: P
     assert not result.ok
     assert result.problem is not None
     assert "running the graph takes more memory than there is (1 : FAIL" in result.problem
-    assert verify_guarded(write_graph(tmp_path / "m.onnx", "10 MB"), max_seconds=60, max_memory_mb=1000).ok
 
 
 def test_a_graph_that_computes_for_minutes_is_given_up(tmp_path: Path) -> None:
     path = write_graph(tmp_path / "m.onnx", "minutes of work")
     started = time.monotonic()
-    with pytest.raises(ModelError, match=r"m\.onnx: opening and running it takes more than 3 s; given up"):
-        verify_guarded(path, max_seconds=3)
+    with pytest.raises(ModelError, match=r"m\.onnx: opening and running it takes more than 2 s; given up"):
+        verify_guarded(path, max_seconds=2)
     assert time.monotonic() - started < 10
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import os
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from empty_clips import SPLIT_FILES, SPLIT_NAMES, find, names, touch
 from vidcls_train.data.clip_list import DataError
+from vidcls_train.data.sources import find_clips
 
 
 def test_class_ids_come_from_the_union_of_the_splits(tmp_path: Path) -> None:
@@ -77,3 +79,20 @@ def test_data_that_is_not_there_is_named(tmp_path: Path) -> None:
         find("hf:owner/dataset", tmp_path)
     with pytest.raises(DataError, match=r"a \.csv"):
         find(touch(tmp_path, "one.mp4") / "one.mp4", tmp_path)
+
+
+@pytest.mark.parametrize("label", ["a\nb", "x" * 257, "\u202ea"])
+def test_a_label_that_no_contract_holds_is_named_before_training(label: str, tmp_path: Path) -> None:
+    table = tmp_path / "clips.csv"
+    with table.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([["path", "label"], ["a.mp4", label], ["b.mp4", "other"]])
+    for name in ("a.mp4", "b.mp4"):
+        (tmp_path / name).write_bytes(b"x")
+    with pytest.raises(DataError, match=r"holds the label .*, expected 1 to 256 characters, no control character"):
+        find_clips(str(table), unpack_to=tmp_path / "unpacked")
+
+
+def test_a_named_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(DataError, match="pipe: is a named pipe, expected a file or a folder"):
+        find_clips(str(tmp_path / "pipe"), unpack_to=tmp_path / "unpacked")

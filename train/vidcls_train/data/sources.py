@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from huggingface_hub import hf_hub_download
 from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
+from vidcls.contract import LABEL, LABELS
 from vidcls.files.kinds import why_no_file
 from vidcls.printable import printable
+from vidcls.schema import shown
 from vidcls_train.data.archives import is_archive, unpack
 from vidcls_train.data.clip_list import ClipList, DataError
 from vidcls_train.data.csv_source import read_csv
@@ -45,6 +48,7 @@ def find_clips(data: str, *, unpack_to: Path) -> ClipList:
         raise DataError(f"{data}: holds no videos; expected one folder of videos per label")
     if len(found.labels) < 2:
         raise DataError(f"{data}: holds only the label '{found.labels[0]}'; a classifier needs at least two")
+    _check_labels(found.labels, data=data)
     return dataclasses.replace(found, name=data)
 
 
@@ -56,6 +60,15 @@ def _check_lies_within(found: ClipList, folder: Path, *, data: str) -> None:
                 f"{data}: its list names '{printable(str(clip.path))}', which is not in it; pack the videos with the "
                 "list, and name them relative to it"
             )
+
+
+def _check_labels(labels: Sequence[object], *, data: str) -> None:
+    """What no contract could hold is better said before the training than after it."""
+    if len(labels) > LABELS.high:
+        raise DataError(f"{data}: holds {len(labels):,} labels, expected {LABELS.expected}")
+    for label in labels:
+        if label not in LABEL:
+            raise DataError(f"{data}: holds the label {shown(label)}, expected {LABEL.expected}; rename it")
 
 
 def _local_path(data: str, *, unpack_to: Path) -> Path:
