@@ -132,6 +132,14 @@ def test_an_onnxruntime_that_lacks_what_a_model_needs_is_named(
     assert "\n" not in sentence
 
 
+def test_an_openvino_that_lacks_an_operator_is_named(model: Path, tmp_path: Path) -> None:
+    pytest.importorskip("openvino")
+    path = tmp_path / "newer.onnx"
+    path.write_bytes(newer_model(model, operator="Unheard", domain="com.microsoft"))
+    with pytest.raises(ModelError, match=r"newer\.onnx: OpenVINO .* lacks operators that the model needs .*Unheard"):
+        VideoClassifier(path, engine="openvino")
+
+
 def newer_model(
     path: Path, *, ir_version: int = 8, operator_set: int = 18, operator: str = "Identity", domain: str = ""
 ) -> bytes:

@@ -68,6 +68,11 @@ class OpenVinoSession:
                 settings["INFERENCE_PRECISION_HINT"] = "f32"
             self._compiled = openvino.Core().compile_model(model, "CPU", settings)
         except self._errors as error:
+            if "No conversion rule" in str(error):
+                raise ModelError(
+                    f"{path}: {self.provider} lacks operators that the model needs ({_last_line(error)}); run "
+                    "'pip install --upgrade openvino', or take engine 'onnxruntime'"
+                ) from None
             raise ModelError(
                 f"{path}: {self.provider} cannot load it as an ONNX model; the file is damaged, or needs engine "
                 f"'onnxruntime' ({_last_line(error)})"
