@@ -11,7 +11,7 @@ from exits.harness import Way
 
 # What Python prints where nobody takes an interrupt: one traceback, and nothing beside it.
 _ONE_TRACEBACK = r"Traceback \(most recent call last\):\n(?:  [^\n]*\n|[ ^~]+\n)+"
-INTERRUPTED = _ONE_TRACEBACK + r"(?:    \S[^\n]*\n)*KeyboardInterrupt\n"
+INTERRUPTED = r"Traceback(?:(?!Traceback|Exception ignored).)*KeyboardInterrupt\n"
 
 _MANY = """
 videos = itertools.cycle([FILES["clip"], FILES["long"], FILES["damaged"]])

@@ -13,9 +13,8 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
-from contextlib import closing, suppress
-from functools import partial
-from typing import Generic, NoReturn, TypeVar
+from contextlib import closing
+from typing import Generic, TypeVar
 
 from vidcls.concurrency.cancellation import CancelledError, cancellable, is_cancellable, raise_if_cancelled
 from vidcls.concurrency.daemons import stay_if_over
@@ -118,51 +117,40 @@ class _Consumer:
 class _Job(Generic[Item, Result]):
     """One item's work.
 
-    Its outcome comes through a queue in C. A signal's handler may raise at any point of the consumer's Python code; one
-    that did so inside a lock written in Python, such as a Future's, would leave it locked, and its thread waiting.
+    Waiting for it takes a lock of C's and no other. A signal's handler may raise at any point of the consumer's Python
+    code; inside a lock that is written in Python, such as a Future's, it would leave that locked, and a thread waiting.
     """
 
     def __init__(self, work: Callable[[Item], Result], item: Item) -> None:
         self._work, self._item = work, item
-        self._outcome: queue.SimpleQueue[Callable[[], Result]] = queue.SimpleQueue()
+        self._error: BaseException | None = None
+        self._is_done = threading.Lock()
+        self._is_done.acquire()
 
     def do(self) -> None:
         try:
-            result = self._work(self._item)
+            self._result = self._work(self._item)
         except BaseException as error:  # noqa: BLE001 - not swallowed: raised where the result is asked for
-            self._outcome.put(partial(_raise, error))
-        else:
-            self._outcome.put(lambda: result)
+            self._error = error
+        self._is_done.release()
 
     def wait(self, workers: Iterable[threading.Thread]) -> Result:
-        while True:
-            outcome = self._outcome_so_far()
-            if outcome is None:
-                raise_if_cancelled()
-                stay_if_over()
-                if not any(worker.is_alive() for worker in workers):
-                    self.do()
-                continue
-            try:
-                return outcome()
-            except CancelledError:  # the program is over
-                raise_if_cancelled()
-                stay_if_over()
-                raise RuntimeError("the program is ending") from None
-            finally:
-                del outcome  # its traceback leads here
-
-    def _outcome_so_far(self) -> Callable[[], Result] | None:
-        with suppress(queue.Empty):
-            return self._outcome.get(timeout=POLL_SECONDS)
-        return None
-
-
-def _raise(error: BaseException) -> NoReturn:
-    try:
-        raise error
-    finally:
-        del error
+        while not self._is_done.acquire(timeout=POLL_SECONDS):
+            raise_if_cancelled()
+            stay_if_over()
+            if not any(worker.is_alive() for worker in workers):
+                self.do()
+        error, self._error = self._error, None
+        if isinstance(error, CancelledError):  # the program is over
+            raise_if_cancelled()
+            stay_if_over()
+            error = RuntimeError("the program is ending")
+        try:
+            if error is not None:
+                raise error
+        finally:
+            del error  # its traceback leads here
+        return self._result
 
 
 def _start(worker: threading.Thread) -> None:
