@@ -171,6 +171,8 @@ def import_onnxruntime() -> ModuleType:
     try:
         import onnxruntime  # noqa: PLC0415 - only when a model is opened
     except ImportError as error:
+        if isinstance(error.__cause__, KeyboardInterrupt | SystemExit):
+            raise error.__cause__ from None  # a signal came while its C++ code was being imported
         raise DependencyError(
             f"onnxruntime cannot be imported ({error}); install it with 'pip install \"vidcls[cpu]\"', "
             "or with 'pip install \"vidcls[gpu]\"' for an NVIDIA card"

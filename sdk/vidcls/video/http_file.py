@@ -147,7 +147,8 @@ def opened_for_reading(source: str | io.BufferedIOBase, *, name: str, open_secon
     """What a decoder is to read of what `vidcls.video.source.openable` gave: a name, or an open file at its beginning.
 
     An HttpFile in place of an http or https URL; but where FFmpeg has to ask in ways of its own, the URL itself: for
-    playlists, and of servers that ask for a password by digest. Its waits then last as long as their limits.
+    playlists, for what states no length, and of servers that ask for a password by digest. Its waits then last as long
+    as their limits.
 
     Raises:
         VideoError: of the video `name`: its server does not give it.
@@ -166,7 +167,7 @@ def opened_for_reading(source: str | io.BufferedIOBase, *, name: str, open_secon
         raise VideoError(name, cannot_be_opened(source)) from None
     except (OSError, HTTPException, ValueError):  # whose text may hold a password
         raise VideoError(name, cannot_be_opened(source)) from None
-    if opened.is_playlist:
+    if opened.is_playlist or not opened.seekable():
         opened.close()
         return source
     return opened

@@ -12,7 +12,7 @@ from typing import BinaryIO
 from vidcls.concurrency.cancellation import raise_if_cancelled
 from vidcls.errors import DependencyError, VideoError
 from vidcls.video.frame_index import REORDERED_PACKETS, Packet
-from vidcls.video.http_file import HttpFile, close_http, opened_for_reading
+from vidcls.video.http_file import close_http, opened_for_reading
 from vidcls.video.packet_contents import MPEG4_FRAME
 from vidcls.video.picture_size import HEADER_BYTES, PictureSizes
 from vidcls.video.protocol import Frame, Picture
@@ -247,9 +247,6 @@ class OpenCVVideo:
 
     def _open(self, options: list[int]) -> cv2.VideoCapture:
         opened = opened_for_reading(self.source, name=self.name, open_seconds=self._timeout_seconds)
-        if isinstance(opened, HttpFile) and not opened.seekable():  # OpenCV moves about in every file
-            opened.close()
-            opened = self.source
         self._opened.append(opened)
         if isinstance(opened, str) and is_url(opened):
             options = [
