@@ -67,7 +67,7 @@ test-lowest: $(LOWEST)/.installed ## Run the tests with the lowest versions that
 	@$(LOWEST)/bin/python -m pytest -W default -m 'not clock' -n auto --dist worksteal
 
 # Optimum, which exports, holds transformers below 4.58: what does not export is tested with the newest first.
-test-newest: $(BIN)/python ## Run the tests with the newest versions that there are, in .venv-newest
+test-newest: ## Run the tests with the newest versions that there are, in .venv-newest
 	@$(PYTHON) -m venv --clear $(NEWEST)
 	@$(NEWEST)/bin/python -m pip install -qq --upgrade -e '.[cpu,av,openvino,train,ray,test]' onnx
 	@.ci/headless.sh $(NEWEST)

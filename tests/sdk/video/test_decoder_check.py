@@ -70,11 +70,16 @@ def test_the_decoders_here_give_the_stored_frames() -> None:
         assert found.exact or not ON_X86
 
 
+# Elsewhere FFmpeg rounds colours otherwise, which counts as a fault where this machine is said to be an x86-64.
+on_x86 = pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="frames are exact on x86-64 alone")
+
+
 def test_the_default_decoder_is_what_auto_takes() -> None:
     with open_video(CLIPS / "h264.mp4", decoder="auto") as video:
         assert isinstance(video.video, OpenCVVideo) == (default_decoder() == "opencv")
 
 
+@on_x86
 def test_one_flipped_hash_is_another_decoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     flip_hash(tmp_path / "clips", "ten_bit.mp4", monkeypatch)
     monkeypatch.setattr(platform, "machine", lambda: "x86_64")
@@ -103,7 +108,7 @@ def test_other_processors_may_round_otherwise_by_a_few_levels(
 
 
 # What OpenCV 4.12 does: the matrix of BT.601 whatever the file says. On any processor that is no rounding.
-@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+@pytest.mark.parametrize("machine", [pytest.param("x86_64", marks=on_x86), "aarch64"])
 def test_colours_by_another_matrix_are_named(machine: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def by_bt601(source: Path, indices: range, *, decoder: str) -> Iterator[Frame]:
         if "709" not in source.name:

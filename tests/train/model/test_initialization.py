@@ -50,7 +50,7 @@ def test_by_position_alone_heads_attend_to_their_neighbours(preset: str, masked:
 
 def test_whatever_the_clip_shows_neighbours_are_attended_to() -> None:
     model = _fresh("tiny", masked=False)
-    model.set_attn_implementation("eager")
+    model.config._attn_implementation = "eager"  # set_attn_implementation is newer than the oldest transformers
     clips = torch.randn(2, 8, 3, 56, 56, generator=torch.Generator().manual_seed(1))
     with torch.inference_mode():
         attention = model(clips, output_attentions=True).attentions[0].mean(dim=0)

@@ -49,6 +49,7 @@ def _groups(model: torch.nn.Module) -> list[dict[str, Any]]:
     ]
 
 
+@pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="this PyTorch has no Muon to compare with")
 def test_matrices_move_as_by_torchs_muon_and_vectors_as_by_adamw() -> None:
     start, ours, theirs = _model(), _model(), _model()
     _take_steps(ours, Muon(_groups(ours), betas=(0.9, 0.99)))
