@@ -13,7 +13,7 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Generic, TypeVar
 
 from vidcls.concurrency.cancellation import CancelledError, cancellable, is_cancellable, raise_if_cancelled

@@ -36,7 +36,8 @@ class Capture:
 
     def __init__(self, reader: Reader, contract: Contract, *, step_seconds: float) -> None:
         self._image = contract.image
-        self._changed = threading.Condition()
+        # Plain locks: a Ctrl-C inside of threading.Condition, which is written in Python, would leave it locked.
+        self._lock, self._news = threading.Lock(), threading.Lock()
         self._buffer = WindowBuffer(contract, step_seconds=step_seconds)
         self._has_ended = self._is_stopped = False
         self._error: BaseException | None = None
@@ -82,17 +83,18 @@ class Capture:
                 "this stream was opened before os.fork, in the parent process, which alone can read it; "
                 "open one in this process"
             )
-        with self._changed:
-            while not self._is_stopped and time.monotonic() < until:
+        while not self._is_stopped and time.monotonic() < until:
+            has_ended = self._has_ended  # asked first: what came before the end is handed out before it
+            with self._lock:
                 captured = self._buffer.take()
-                if captured is not None:
-                    return captured
+            if captured is not None:
+                return captured
+            if has_ended:
                 if self._error is not None:
                     raise self._error
-                if self._has_ended:
-                    return None
-                self._changed.wait(POLL_SECONDS)
-                raise_if_cancelled()
+                return None
+            self._news.acquire(timeout=POLL_SECONDS)
+            raise_if_cancelled()
         return None
 
     # What readers call, in the thread: see WindowBuffer.
@@ -104,19 +106,19 @@ class Capture:
     def add(self, at: float, picture: Frame, *, dropped: int) -> None:
         """Keep a frame, uint8 RGB [H, W, 3], `at` seconds after the first; so many before it could not be kept."""
         crop = crop_frame(picture, self._image, crops=1)[0]
-        with self._changed:
+        with self._lock:
             self._buffer.lose(dropped)
             self._buffer.add(at, picture, crop=crop)
-            self._changed.notify_all()
+        self._wake()
 
     def begin_again(self, at: float) -> None:
         """Forget what was before a gap that ends `at` seconds after the first frame."""
-        with self._changed:
+        with self._lock:
             self._buffer.begin_again(at)
 
     def end(self, *, duration: float) -> None:
         """Say that the video is over, and make its last window end with it."""
-        with self._changed:
+        with self._lock:
             self._buffer.end(duration=duration)
 
     def _run(self, reader: Reader) -> None:
@@ -128,6 +130,10 @@ class Capture:
         except BaseException as error:  # noqa: BLE001 - not swallowed: raised where windows are asked for
             self._error = error
         finally:
-            with self._changed:
-                self._has_ended = True
-                self._changed.notify_all()
+            self._has_ended = True
+            self._wake()
+
+    def _wake(self) -> None:
+        """Let `next_window` ask again. Only the one thread that reads opens this lock, and others only close it."""
+        if self._news.locked():
+            self._news.release()
