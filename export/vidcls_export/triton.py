@@ -100,11 +100,8 @@ def write_repository(model: Path, contract: ModelContract, folder: Path) -> Path
         The model's folder: config.pbtxt, labels.txt, contract.json, README.md and 1/model.onnx.
 
     Raises:
-        ValueError: a label cannot stand in a line of its own, or the model's folder is something else.
+        ValueError: the model's folder is something else.
     """
-    for label in contract.labels:
-        if len(label.splitlines()) != 1:
-            raise ArgumentError(f"the label {label!r} is not one line of text, as Triton's labels.txt needs; rename it")
     target = folder / model.stem
     if target.exists():
         if not (target / "config.pbtxt").is_file():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import re
 import sys
@@ -81,16 +80,6 @@ def test_only_a_model_of_tritons_is_replaced(tmp_path: Path) -> None:
     assert not stale.exists()
 
 
-def test_label_of_two_lines_is_refused(tmp_path: Path) -> None:
-    """Every label after it would be another's."""
-    model = write_model(tmp_path / "model.onnx")
-    contract = VideoClassifier(model, device="cpu").contract
-    broken = dataclasses.replace(contract, labels=("turn\nleft", *contract.labels[1:]))
-    with pytest.raises(ValueError, match=r"the label 'turn\\nleft' is not one line of text"):
-        write_repository(model, broken, tmp_path / "models")
-    assert not (tmp_path / "models").exists()
-
-
 def test_the_client_of_the_readme_gives_the_answer_of_predict(
     repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -152,10 +141,3 @@ def test_a_folder_that_is_something_else_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="is there already and is no model of Triton's"):
         write_repository(model, VideoClassifier(model, device="cpu").contract, tmp_path)
     assert (tmp_path / "one" / "work.txt").exists()
-
-
-def test_a_label_of_two_lines_is_refused(tmp_path: Path) -> None:
-    model = write_model(tmp_path / "one.onnx", labels=("a\nb", "c"))
-    with pytest.raises(ValueError, match="is not one line of text"):
-        write_repository(model, VideoClassifier(model, device="cpu").contract, tmp_path / "models")
-    assert not (tmp_path / "models").exists()

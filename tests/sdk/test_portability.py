@@ -23,7 +23,12 @@ WITH_A_WAY_ROUND = {
     ("cpus.py", "os.sched_getaffinity"),
     ("concurrency/prefetch.py", "os.setpriority"),
     ("concurrency/prefetch.py", "os.PRIO_PROCESS"),
+    ("concurrency/child_process.py", "fcntl"),
+    ("concurrency/child_process.py", "select.poll"),
+    ("concurrency/forks.py", "os.register_at_fork"),
     ("diagnostics/benchmark.py", "resource"),
+    ("diagnostics/guarded.py", "resource"),
+    ("runtime/deadline.py", "os.register_at_fork"),
 }
 PROGRAM = """
 import importlib, json, pkgutil, sys

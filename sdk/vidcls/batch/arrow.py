@@ -113,7 +113,8 @@ def read_column(content: bytes, *, names: Sequence[str], where: str) -> list[str
     except ValueError as error:
         raise ArgumentError(f"{where}: is no Parquet file ({error})") from None
     if column is None:
-        raise ArgumentError(f"{where}: has the columns {printable(', '.join(columns))}, expected '{names[0]}'")
+        found = printable(", ".join(columns))
+        raise ArgumentError(f"{where}: has the columns {found}, expected one named '{names[0]}'")
     return [str(text) for text in texts if text]
 
 

@@ -11,7 +11,7 @@ from vidcls.concurrency.cancellation import raise_if_cancelled
 from vidcls.errors import VideoError
 from vidcls.live.camera import Camera
 from vidcls.live.capture import POLL_SECONDS, Capture, Reader
-from vidcls.video.opencv import VERSION
+from vidcls.video import opencv
 from vidcls.video.reader import Decoder, VideoReader, open_video
 from vidcls.video.source import VideoSource
 from vidcls.video.versions import check_version
@@ -74,7 +74,7 @@ def read_live(source: int | str, *, timeout_seconds: float) -> Reader:
         VideoError: it cannot be opened the first time.
         DependencyError: this OpenCV decodes other pixels than models are trained with.
     """
-    check_version("opencv", VERSION)
+    check_version("opencv", opencv.VERSION)
     camera = Camera(source, timeout_seconds=timeout_seconds)
     camera.open(is_cancelled=_is_cancelled)
 

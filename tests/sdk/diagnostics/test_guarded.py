@@ -50,7 +50,7 @@ def test_whatever_becomes_of_the_process_is_one_sentence(
     program: str, kind: type[Exception], problem: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "hostile.py").write_text(f"import os, sys\n{program}\n", encoding="utf-8")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setattr(guarded, "_MODULE", "hostile")
     with pytest.raises(kind, match=problem):
         verify_guarded("m.onnx", max_seconds=60)

@@ -147,7 +147,10 @@ def test_libraries_from_pip_are_found_without_a_search_path(model: Path, tmp_pat
     assert hidden in content
     at_hand = f'sys.modules["torch"] = None; sys.path.insert(0, {str(tmp_path / "site")!r})'
     customize.write_text(content.replace(hidden, at_hand), encoding="utf-8")
-    found = json.loads(run(["-m", "vidcls.diagnostics.checks", "runtime"], environment).stdout)["cuda"]
+    check = [sys.executable, "-m", "vidcls.diagnostics.checks", "runtime"]
+    with subprocess.Popen(check, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None  # it ends with whoever holds its standard input
+        found = json.loads(process.stdout.readline())["cuda"]
     places = {name: str(tmp_path / "site/nvidia/cu99/lib" / name) for name in LIBRARIES}
     assert {name: found["libraries"][name] for name in LIBRARIES} == places
     assert found["cards"] == [{"name": "Simulated Card", "memory_mb": 8192, "capability": "9.0"}]

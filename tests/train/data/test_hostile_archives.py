@@ -334,7 +334,7 @@ def test_a_list_in_an_archive_names_no_other_file_of_this_machine(tmp_path: Path
         with zipfile.ZipFile(tmp_path / "data.zip", "w") as archive:
             archive.writestr("clips.csv", f"path,label\na/1.mp4,jump\n{path},wave\n")
             archive.writestr("a/1.mp4", CONTENT)
-        with pytest.raises(DataError, match=r"data\.zip: a list in it names the file '.*private\.mp4', which lies out"):
+        with pytest.raises(DataError, match=r"data\.zip: its list names '.*private\.mp4', which is not in it"):
             find(tmp_path / "data.zip", tmp_path)
     with zipfile.ZipFile(tmp_path / "data.zip", "w") as archive:
         archive.writestr("clips.csv", "path,label,split\na/1.mp4,jump,train\na/../b/2.mp4,wave,val\n")
