@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
 import shutil
 import signal
 import subprocess
@@ -255,7 +256,10 @@ def test_a_run_that_began_with_pretraining_goes_on_if_it_got_past_that(
     [
         ["torch.distributed.run", "--standalone", "--nproc-per-node", "2"],  # torchrun
         # --multi_gpu: where there are none it starts the same processes, and with --cpu it would need MPI.
-        ["accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", *ACCELERATE_DEFAULTS],
+        pytest.param(
+            ["accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", *ACCELERATE_DEFAULTS],
+            marks=pytest.mark.skipif(os.environ.get("VIDCLS_SLOW_TESTS") != "1", reason="VIDCLS_SLOW_TESTS=1 runs it"),
+        ),
     ],
     ids=["torchrun", "accelerate"],
 )

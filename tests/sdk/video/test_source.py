@@ -26,6 +26,7 @@ from generated import contract_fields, painted_number, write_av_clip, write_clip
 from vidcls import VideoClassifier, VideoError
 from vidcls.clips import read_clips
 from vidcls.contract import Contract, from_json
+from vidcls.video import remote
 from vidcls.video.reader import Decoder, EndlessError, iter_frames, open_video, read_times
 from vidcls.video.source import source_name
 
@@ -95,7 +96,8 @@ def test_a_server_that_never_answers_is_given_up(decoder: Decoder) -> None:
     assert time.monotonic() - started < 10  # without a limit of ours OpenCV waits for 30 s
 
 
-def test_a_live_camera_is_watched_for_one_clip(model: Path) -> None:
+def test_a_live_camera_is_watched_for_one_clip(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote, "END_SECONDS", 0.5)  # for which it is read to see whether it ends, each time
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     camera = live_server.start(port)
