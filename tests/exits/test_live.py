@@ -97,7 +97,7 @@ def ways() -> list[Watching]:
             camera,
             STREAM
             + "leaving()\nstarted = time.monotonic()\nstream.close()\n"
-            + "sys.exit(0 if threading.active_count() == 1 and time.monotonic() - started < 2 else 9)\n",
+            + "sys.exit(0 if threads() == 1 and time.monotonic() - started < 2 else 9)\n",
             code=0,
         )
         for kind, stderr in ((signal.SIGINT, INTERRUPTED), (signal.SIGTERM, ""), (signal.SIGKILL, "")):

@@ -71,12 +71,12 @@ for answer in classifier.predict_many(videos()):
         name="many-closed",
         script=_MANY
         + """
-before = threading.active_count()
+before = threads()
 next(answers)
 leaving()
 started = time.monotonic()
 answers.close()
-sys.exit(0 if threading.active_count() == before == 1 and time.monotonic() - started < 2 else 9)
+sys.exit(0 if threads() == before == 1 and time.monotonic() - started < 2 else 9)
 """,
         code=0,
     ),
@@ -157,7 +157,7 @@ ONE = tuple(
 )
 
 _STREAM = 'stream = classifier.stream(FILES["{how}"], pace="{pace}")\nnext(stream)\n'
-_CHECKED = "sys.exit(0 if threading.active_count() == 1 else 9)\n"
+_CHECKED = "sys.exit(0 if threads() == 1 else 9)\n"
 _STREAMS = (("fastest", "long"), ("realtime", "long"))
 
 STREAM = (
@@ -257,7 +257,7 @@ COMMANDS = (
         name="export-command-SIGTERM",
         command=("vidcls_export.cli", "{checkpoint}", "-o", "model.onnx"),
         kind=signal.SIGTERM,
-        after=8.0,
+        after=4.0,
         code=143,
         step=10.0,  # of PyTorch's and onnxruntime's work on the graph
     ),
