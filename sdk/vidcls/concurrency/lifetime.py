@@ -8,10 +8,16 @@ themselves. A thread of the program's own that still runs is a part of it: it ma
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from typing import Any
 
 
 class HelperThread(threading.Thread):
     """A thread that ends soon after `program_is_over`, because it asks; the interpreter then joins it."""
+
+    def __init__(self, *, target: Callable[..., None], args: tuple[Any, ...] = (), name: str) -> None:
+        # Said here, since a thread that a daemon starts is a daemon too.
+        super().__init__(target=target, args=args, name=name, daemon=False)
 
 
 def program_is_over() -> bool:

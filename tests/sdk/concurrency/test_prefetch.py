@@ -47,6 +47,20 @@ def test_no_thread_is_a_daemon() -> None:
         assert list(itertools.islice(results, 5)) == [False] * 5
 
 
+def test_no_thread_is_a_daemon_where_a_daemon_starts_it() -> None:
+    """It would inherit that from its starter."""
+    found: list[list[bool]] = []
+
+    def ask() -> None:
+        with closing(map_ahead(lambda _: threading.current_thread().daemon, [1, 2], threads=2)) as results:
+            found.append(list(results))
+
+    starter = threading.Thread(target=ask, daemon=True)
+    starter.start()
+    starter.join(timeout=10)
+    assert found == [[False, False]]
+
+
 def test_waiting_for_results_can_itself_be_broken_off() -> None:
     over = threading.Event()
     threading.Timer(0.2, over.set).start()
