@@ -30,6 +30,7 @@ def test_a_graph_that_asks_for_gigabytes_is_refused_within_its_limit(tmp_path: P
     assert "running the graph takes more memory than there is (1 : FAIL" in result.problem
 
 
+@pytest.mark.clock
 def test_a_graph_that_computes_for_minutes_is_given_up(tmp_path: Path) -> None:
     path = write_graph(tmp_path / "m.onnx", "minutes of work")
     started = time.monotonic()
