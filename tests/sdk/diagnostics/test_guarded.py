@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -33,10 +32,9 @@ def test_a_graph_that_asks_for_gigabytes_is_refused_within_its_limit(tmp_path: P
 @pytest.mark.clock
 def test_a_graph_that_computes_for_minutes_is_given_up(tmp_path: Path) -> None:
     path = write_graph(tmp_path / "m.onnx", "minutes of work")
-    started = time.monotonic()
+    # The sentence says which limit ended it: the one of every run would come after five seconds.
     with pytest.raises(ModelError, match=r"m\.onnx: opening and running it takes more than 2 s; given up"):
         verify_guarded(path, max_seconds=2)
-    assert time.monotonic() - started < 10
 
 
 @pytest.mark.parametrize(
