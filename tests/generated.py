@@ -10,6 +10,9 @@ import numpy as np
 
 LABELS = ("clap", "jump", "turn left", "wave")
 
+# What a checkpoint's contract holds of an exported file's.
+CHECKPOINT_SECTIONS = ("format", "labels", "sampling", "image", "source", "accuracy", "decision", "tokens")
+
 
 def painted_frame(number: int, *, width: int, height: int) -> np.ndarray:
     """BGR [H, W, 3]: `number` as 8 black or white bars (most significant bit first) over a moving gradient."""
@@ -61,7 +64,17 @@ def write_checkpoint(
     import torch
     from transformers import VideoMAEConfig, VideoMAEForVideoClassification, VideoMAEImageProcessor
 
-    from vidcls.contract import CHECKPOINT_FILE, Contract, Image, Sampling, Source, to_json
+    from vidcls.contract import (
+        CHECKPOINT_FILE,
+        FORMAT,
+        NEUTRAL,
+        Contract,
+        Image,
+        Sampling,
+        Source,
+        Tokens,
+        to_json,
+    )
 
     config = VideoMAEConfig(
         image_size=size,
@@ -85,7 +98,7 @@ def write_checkpoint(
         crop_size={"height": size, "width": size},
     ).save_pretrained(folder)
     contract = Contract(
-        format=1,
+        format=FORMAT,
         labels=labels,
         sampling=Sampling(rule="uniform", frames=frames, clip_seconds=0.8),
         image=Image(
@@ -104,10 +117,13 @@ def write_checkpoint(
             base_license=None,
             checkpoint_sha256=hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest(),
             data=None,
+            clips=None,
             versions={"vidcls": "0.1.0", "torch": torch.__version__},
             created="2026-01-01T00:00:00Z",
         ),
         accuracy=None,
+        decision=NEUTRAL,
+        tokens=Tokens(rule="all"),
     )
     (folder / CHECKPOINT_FILE).write_text(to_json(contract), encoding="utf-8")
     return folder
@@ -130,7 +146,7 @@ def contract_fields(
 ) -> dict[str, Any]:
     """A complete contract as plain JSON values, for a model of that kind; `file_sha256` is all zeros."""
     return {
-        "format": 1,
+        "format": 2,
         "labels": list(labels),
         "sampling": {"rule": "uniform", "frames": frames, "clip_seconds": clip_seconds},
         "image": {
@@ -149,10 +165,21 @@ def contract_fields(
             "base_license": "cc-by-nc-4.0",
             "checkpoint_sha256": "ab" * 32,
             "data": {"train": 4, "val": 2, "test": 2},
+            "clips": None,
             "versions": {"vidcls": "0.1.0", "torch": "2.14.1", "transformers": "4.57.6"},
             "created": "2026-01-01T00:00:00Z",
         },
         "accuracy": {"split": "test", "videos": 2, "views": 1, "crops": 1, "top1": 0.5, "top5": 1.0},
+        "decision": {
+            "activation": "softmax",
+            "temperature": 1.0,
+            "none_label": None,
+            "reject": None,
+            "operating_points": None,
+            "events": None,
+            "fitted_on": None,
+        },
+        "tokens": {"rule": "all"},
         "model": {
             "precision": "fp32",
             "graph": "portable",

@@ -23,7 +23,7 @@ from vidcls.printable import printable
 from vidcls.versions import check_exporting
 from vidcls.video.protocols import without_secrets
 from vidcls_export.architectures import Architecture, architecture_by_type
-from vidcls_export.huggingface import plain_contract
+from vidcls_export.huggingface import activation_of, plain_contract
 from vidcls_export.quiet import quiet
 
 CONFIG_FILE = "config.json"
@@ -168,6 +168,7 @@ def _check_config(folder: Path, config: PretrainedConfig, architecture: Architec
         ("frames", contract.sampling.frames, getattr(config, architecture.frames)),
         ("crop size", contract.image.crop_size, getattr(config, architecture.image_size)),
         ("channels", 3, getattr(config, architecture.channels)),
+        ("activation", contract.decision.activation, activation_of(config)),
     ]
     for name, stated, found in facts:
         if stated != found:

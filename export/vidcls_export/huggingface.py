@@ -5,8 +5,10 @@ transformers has no word for how frames are taken from a video, so that has to b
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 import torch
 import transformers
@@ -14,7 +16,7 @@ from huggingface_hub import ModelCard
 from transformers import PretrainedConfig
 
 import vidcls
-from vidcls.contract import FORMAT, Contract, Sampling, Source
+from vidcls.contract import FORMAT, NEUTRAL, Contract, Sampling, Source, Tokens
 from vidcls.errors import ModelError
 from vidcls.huggingface import DEFAULT_CLIP_SECONDS, PREPROCESSOR_FILE, VIDEO_PREPROCESSOR_FILE, read_image_section
 from vidcls_export.architectures import Architecture
@@ -59,17 +61,25 @@ def plain_contract(
                 base_license=licence,
                 checkpoint_sha256=sha256,
                 data=None,
-                versions={
-                    "vidcls": vidcls.__version__,
-                    "torch": torch.__version__,
-                    "transformers": transformers.__version__,
-                },
+                clips=None,
+                versions=_versions(),
                 created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             ),
             accuracy=None,
+            decision=dataclasses.replace(NEUTRAL, activation=activation_of(config)),
+            tokens=Tokens(rule="all"),
         )
     except ValueError as error:
         raise ModelError(f"{folder}: {error}") from None
+
+
+def _versions() -> dict[str, str]:
+    return {"vidcls": vidcls.__version__, "torch": torch.__version__, "transformers": transformers.__version__}
+
+
+def activation_of(config: PretrainedConfig) -> Literal["softmax", "sigmoid"]:
+    """What makes probabilities of the model's logits, as transformers' problem_type says."""
+    return "sigmoid" if config.problem_type == "multi_label_classification" else "softmax"
 
 
 def _preprocessor_file(folder: Path) -> Path:

@@ -112,7 +112,7 @@ def compare(
     if not readable:
         raise ModelError(f"not one of the {len(videos.paths)} videos to check the export on could be read")
     class_ids = None if videos.class_ids is None else [videos.class_ids[index] for index in readable]
-    parity = _parity(np.stack(expected), np.stack(found), class_ids, labels=contract.labels)
+    parity = _parity(np.stack(expected), np.stack(found), class_ids, contract)
     return Comparison(parity=parity, disagreements=disagreements, failed=len(videos.paths) - len(readable))
 
 
@@ -133,8 +133,7 @@ def _parity(
     expected: npt.NDArray[np.float32],
     found: npt.NDArray[np.float32],
     class_ids: list[int] | None,
-    *,
-    labels: Sequence[str],
+    contract: Contract,
 ) -> Parity:
     """How far PyTorch's logits [videos, labels] and the export's are apart; accuracies where class ids are known."""
     differences = np.abs(expected.astype(np.float64) - found)
@@ -143,9 +142,13 @@ def _parity(
         top1_agreement=float((expected.argmax(axis=1) == found.argmax(axis=1)).mean()),
         max_abs_logit_diff=float(differences.max()),
         mean_abs_logit_diff=float(differences.mean()),
-        accuracy_pytorch=None if class_ids is None else score_logits(expected, class_ids, labels).top1,
-        accuracy_onnx=None if class_ids is None else score_logits(found, class_ids, labels).top1,
+        accuracy_pytorch=None if class_ids is None else _accuracy(expected, class_ids, contract),
+        accuracy_onnx=None if class_ids is None else _accuracy(found, class_ids, contract),
     )
+
+
+def _accuracy(logits: npt.NDArray[np.float32], class_ids: list[int], contract: Contract) -> float:
+    return score_logits(logits, class_ids, contract.labels, contract.decision).top1
 
 
 def _disagreement(

@@ -64,7 +64,7 @@ import numpy as np
 import tritonclient.http as triton
 
 from vidcls.contract import ModelContract, from_json
-from vidcls.prediction import softmax
+from vidcls.decision import probabilities
 from vidcls.preprocessing import normalise
 from vidcls.clips import read_clips
 
@@ -76,7 +76,7 @@ tensor = triton.InferInput({input_name}, list(values.shape), {wire_type})
 tensor.set_data_from_numpy(values)
 answer = triton.InferenceServerClient("localhost:8000").infer({name_text}, [tensor])
 logits = answer.as_numpy({output_name}).mean(axis=0)
-print(contract.labels[int(logits.argmax())], float(softmax(logits).max()))
+print(contract.labels[int(logits.argmax())], float(probabilities(logits, contract.decision).max()))
 ```
 
 What the client must keep to is `contract.json`, the text that the ONNX file carries under the key `vidcls`:

@@ -69,6 +69,7 @@ def predict_clips(session: Session, contract: ModelContract, clips: SampledClips
     return Prediction.from_logits(
         np.concatenate(logits).mean(axis=0),
         labels=contract.labels,
+        decision=contract.decision,
         clips=clips,
         device=session.device,
         preprocess_ms=preprocess_seconds * 1000,

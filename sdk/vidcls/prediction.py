@@ -1,24 +1,23 @@
-"""Logits and labels -> a prediction."""
+"""Logits and a decision -> a prediction."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from vidcls import decision as deciding
 from vidcls.clips import SampledClips
+from vidcls.contract import Decision
 from vidcls.errors import ArgumentError
 
-
-def softmax(logits: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
-    """exp(x) / sum(exp(x)) over the last axis, shifted by the maximum so that it cannot overflow."""
-    exponentials = np.exp(logits.astype(np.float64) - logits.max(axis=-1, keepdims=True))
-    return np.asarray(exponentials / exponentials.sum(axis=-1, keepdims=True))
+TOP = 5
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Prediction:
     """What the model says of one video.
 
@@ -30,8 +29,9 @@ class Prediction:
         1.0
 
     Attributes:
-        labels: class names in class-id order.
-        logits: float32 [labels], the mean over views and crops.
+        labels: class names in class-id order, a class for "none of them" among them if the model has one.
+        logits: float32 [labels], the model's own, the mean over views and crops.
+        decision: what follows from them, as the contract states it.
         windows: (start, end) in seconds of each view; empty if frames were given instead of a video.
         timestamps: float64 [views, T], seconds of every frame used; [0, T] if frames were given.
         decoded_share: how much of the video could be decoded, 0 to 1: what came out compared with what its packets
@@ -42,6 +42,7 @@ class Prediction:
 
     labels: tuple[str, ...]
     logits: npt.NDArray[np.float32]
+    decision: Decision
     windows: list[tuple[float, float]]
     timestamps: npt.NDArray[np.float64]
     decoded_share: float | None
@@ -54,6 +55,7 @@ class Prediction:
         logits: npt.NDArray[np.float32],
         *,
         labels: tuple[str, ...],
+        decision: Decision,
         clips: SampledClips,
         device: str,
         preprocess_ms: float,
@@ -64,6 +66,7 @@ class Prediction:
         return cls(
             labels=labels,
             logits=logits,
+            decision=decision,
             windows=clips.windows,
             timestamps=clips.timestamps,
             decoded_share=clips.decoded_share,
@@ -78,23 +81,23 @@ class Prediction:
 
     @cached_property
     def probabilities(self) -> npt.NDArray[np.float64]:
-        """float64 [labels], softmax of the logits, in label order.
+        """float64 [labels], calibrated, in label order: softmax of logits / temperature, or their sigmoid.
 
         Examples:
             >>> VideoClassifier("model.onnx").predict("clip.avi").probabilities.shape
             (4,)
         """
-        return softmax(self.logits)
+        return deciding.probabilities(self.logits, self.decision)
 
     @property
     def label(self) -> str:
-        """The top-1 label.
+        """The top-1 label: of the largest logit, the class for "none of them" left out.
 
         Examples:
             >>> VideoClassifier("model.onnx").predict("clip.avi").label in VideoClassifier("model.onnx").labels
             True
         """
-        return self.labels[int(self.logits.argmax())]
+        return self.labels[self._top]
 
     @property
     def score(self) -> float:
@@ -104,10 +107,41 @@ class Prediction:
             >>> 0.25 <= VideoClassifier("model.onnx").predict("clip.avi").score <= 1
             True
         """
-        return float(self.probabilities.max())
+        return float(self.probabilities[self._top])
+
+    @property
+    def known(self) -> bool:
+        """False where the model's own rule says that the video shows none of the labels; True where it has no rule.
+
+        Examples:
+            >>> VideoClassifier("model.onnx").predict("clip.avi").known
+            True
+        """
+        return bool(deciding.known(self.logits, self.labels, self.decision))
+
+    @property
+    def labels_present(self) -> tuple[str, ...]:
+        """What the video shows: the top-1 label, or nothing where it is not known.
+
+        Of a model whose labels may hold together, those that reach their operating point, or 0.5 where they have none;
+        nothing where the answer is not known.
+
+        Examples:
+            >>> prediction = VideoClassifier("model.onnx").predict("clip.avi")
+            >>> prediction.labels_present == (prediction.label,)
+            True
+        """
+        if not self.known:
+            return ()
+        if self.decision.activation == "softmax":
+            return (self.label,)
+        present = self.probabilities >= deciding.thresholds(self.labels, self.decision)
+        return tuple(label for label, is_present in zip(self.labels, present, strict=True) if is_present)
 
     def top(self, k: int) -> list[tuple[str, float]]:
         """The k most probable (label, probability), best first; all of them if there are fewer.
+
+        The class for "none of them", where the model has one, is not a label and not among them.
 
         Examples:
             >>> prediction = VideoClassifier("model.onnx").predict("clip.avi")
@@ -116,5 +150,36 @@ class Prediction:
         """
         if k < 1:
             raise ArgumentError(f"k is {k}, expected at least 1")
-        best = np.argsort(-self.logits, kind="stable")[:k]
+        columns = deciding.label_columns(self.labels, self.decision)
+        best = columns[np.argsort(-self.logits[columns], kind="stable")[:k]]
         return [(self.labels[index], float(self.probabilities[index])) for index in best]
+
+    def to_dict(self, *, top_k: int = TOP) -> dict[str, Any]:
+        """What `vidcls predict --json` prints of it, ready for JSON.
+
+        Examples:
+            >>> list(VideoClassifier("model.onnx").predict("clip.avi").to_dict())[:4]
+            ['label', 'score', 'known', 'labels_present']
+        """
+        return {
+            "label": self.label,
+            "score": self.score,
+            "known": self.known,
+            "labels_present": list(self.labels_present),
+            "top": [{"label": label, "score": score} for label, score in self.top(top_k)],
+            "logits": self.logits.tolist(),
+            "probabilities": self.probabilities.tolist(),
+            "labels": list(self.labels),
+            "windows": [list(window) for window in self.windows],
+            "timestamps": self.timestamps.tolist(),
+            "decoded_share": self.decoded_share,
+            "device": self.device,
+            "timing_ms": self.timing_ms,
+        }
+
+    def __repr__(self) -> str:
+        return f"Prediction(label={self.label!r}, score={self.score:.4f}, known={self.known})"
+
+    @cached_property
+    def _top(self) -> int:
+        return int(deciding.top_class(self.logits, self.labels, self.decision))

@@ -30,7 +30,7 @@ import PIL
 from benchmarks.decoding_rows import CLIP_SECONDS, FRAMES, VIDEOS, Row
 from benchmarks.machine import warn_if_busy
 from benchmarks.rivals import FROM_START, Reader, Wanted, installed
-from generated import contract_fields
+from generated import CHECKPOINT_SECTIONS, contract_fields
 from vidcls.clips import read_clips
 from vidcls.contract import Contract, from_json
 from vidcls.cpus import cpu_name, usable_cpus
@@ -51,7 +51,7 @@ Verdict = Literal["same", "other", "fails"]  # frames; or none at all
 def checkpoint_contract() -> Contract:
     """Of a model of 16 frames in 2.13 s, of 224 x 224 pixels."""
     fields = contract_fields(frames=FRAMES, clip_seconds=CLIP_SECONDS, size=224)
-    kept = {name: fields[name] for name in ("format", "labels", "sampling", "image", "source", "accuracy")}
+    kept = {name: fields[name] for name in CHECKPOINT_SECTIONS}
     return from_json(Contract, json.dumps(kept), where="benchmark")
 
 

@@ -26,7 +26,7 @@ import cv2
 
 from benchmarks.footage import encode, repeat, steady
 from benchmarks.machine import warn_if_busy
-from generated import contract_fields
+from generated import CHECKPOINT_SECTIONS, contract_fields
 from vidcls.cpus import cpu_name, usable_cpus
 
 RATE, KEY_SECONDS = 30, 2
@@ -60,7 +60,7 @@ class Cost:
 def read_once(path: Path, *, decoder: str) -> tuple[float, float, float]:
     """Seconds, peak MB and the last window's end, in a process of its own."""
     fields = contract_fields(frames=16, clip_seconds=64 / 30, size=224)
-    checkpoint = {name: fields[name] for name in ("format", "labels", "sampling", "image", "source", "accuracy")}
+    checkpoint = {name: fields[name] for name in CHECKPOINT_SECTIONS}
     command = [sys.executable, "-c", READ, str(path), json.dumps(checkpoint), decoder]
     seconds, megabytes, end = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     return seconds, megabytes, end

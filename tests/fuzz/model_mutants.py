@@ -105,7 +105,7 @@ def text_mutants() -> Iterator[Mutant]:
         "nested lists": "[" * 1_000_000,
         "nested objects": '{"a":' * 1_000_000,
         "a deep field": changed('"labels": ', f'"deep": {"[" * 900 + "]" * 900}, "labels": '),
-        "a field twice": changed('"labels": ', '"format": 1, "labels": '),
+        "a field twice": changed('"labels": ', '"format": 2, "labels": '),
         "many keys": changed('"labels": ', f'"more": {{{keys}}}, "labels": '),
         "a key twice among many": changed('"labels": ', f'"more": {{{keys},"0":0}}, "labels": '),
         "a long number": changed('"clip_seconds": 0.8', f'"clip_seconds": {"9" * 5_000_000}'),
@@ -129,8 +129,8 @@ def text_mutants() -> Iterator[Mutant]:
         "a label of 256 characters": changed("clap", "x" * 256),
         "an unknown field of 5 MB": changed('"labels": ', f'"{"x" * 5_000_000}": 0, "labels": '),
         "a field with an escape": changed('"labels": ', '"\\u001b[2J\\n": 0, "labels": '),
-        "another format": changed('"format": 1', '"format": [' + "1," * 100_000 + "1]"),
-        "format 2": changed('"format": 1', '"format": 2'),
+        "another format": changed('"format": 2', '"format": [' + "1," * 100_000 + "1]"),
+        "format 3": changed('"format": 2', '"format": 3'),
         "a comment": changed('"labels"', '/* */ "labels"'),
     }  # fmt: skip
     for name, broken in texts.items():

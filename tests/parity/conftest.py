@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from generated import contract_fields, turn_mp4, write_av_clip, write_clip
+from generated import CHECKPOINT_SECTIONS, contract_fields, turn_mp4, write_av_clip, write_clip
 
 CLIPS: dict[str, Callable[[Path], Path]] = {
     "mp4 at 25 fps": lambda folder: write_clip(folder / "clip.mp4", frames=60, rate=25),
@@ -59,7 +59,7 @@ CONTRACTS: dict[str, dict[str, Any]] = {
 def checkpoint_fields(**kind: Any) -> dict[str, Any]:
     """A checkpoint's contract as plain JSON values."""
     fields = contract_fields(**kind)
-    return {name: fields[name] for name in ("format", "labels", "sampling", "image", "source", "accuracy")}
+    return {name: fields[name] for name in CHECKPOINT_SECTIONS}
 
 
 @pytest.fixture(params=CONTRACTS)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image as PillowImage
 
-from generated import contract_fields, painted_number, write_clip
+from generated import CHECKPOINT_SECTIONS, contract_fields, painted_number, write_clip
 from vidcls.clips import SampledClips, check_views, read_clips
 from vidcls.contract import Contract, from_json
 
@@ -20,7 +20,7 @@ SECONDS = 1e-6
 
 def contract(**kind: object) -> Contract:
     fields = contract_fields(**kind)  # type: ignore[arg-type]
-    checkpoint = {name: fields[name] for name in ("format", "labels", "sampling", "image", "source", "accuracy")}
+    checkpoint = {name: fields[name] for name in CHECKPOINT_SECTIONS}
     return from_json(Contract, json.dumps(checkpoint), where="test")
 
 

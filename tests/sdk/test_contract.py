@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import json
 from collections.abc import Iterator
@@ -10,13 +11,20 @@ from typing import Any
 
 import pytest
 
-from generated import contract_fields
+from generated import CHECKPOINT_SECTIONS, contract_fields
 from vidcls import ModelContract, ModelError
-from vidcls.contract import Contract, from_json, read_checkpoint, to_json
+from vidcls.contract import NEUTRAL, Contract, Reject, from_json, read_checkpoint, to_json
 
-CHECKPOINT_SECTIONS = ("format", "labels", "sampling", "image", "source", "accuracy")
-# The design: "only base, base_license, data, accuracy, parity and its two accuracies may be null".
+# What is unknown, was not measured or was not fitted is null; nothing else is.
 NULLABLE = {
+    ("source", "clips"),
+    ("decision", "none_label"),
+    ("decision", "reject"),
+    ("decision", "reject", "false_accepted"),
+    ("decision", "operating_points"),
+    ("decision", "events"),
+    ("decision", "events", "false_alarms_per_hour"),
+    ("decision", "fitted_on"),
     ("source", "base"),
     ("source", "base_license"),
     ("source", "data"),
@@ -25,12 +33,27 @@ NULLABLE = {
     ("parity", "accuracy_pytorch"),
     ("parity", "accuracy_onnx"),
 }
-FREE_OBJECTS = {("source", "data"), ("source", "versions")}  # their keys are names, not fields
+FREE_OBJECTS = {
+    ("source", "data"),
+    ("source", "versions"),
+    ("decision", "operating_points"),
+}  # their keys are names, not fields
 
 
 def complete_fields() -> dict[str, Any]:
     fields = contract_fields()
     fields["self_test"]["logits"] = [0.5, -1.25, 3.0, 0.0]
+    train, val = (base64.b64encode(bytes(range(16 * count))).decode() for count in (4, 2))
+    fields["source"]["clips"] = {"algorithm": "dct-1", "train": train, "val": val}
+    fields["decision"] = {
+        "activation": "softmax",
+        "temperature": 1.37,
+        "none_label": "wave",
+        "reject": {"score": "max_probability", "threshold": 0.41, "accepted": 0.95, "false_accepted": 0.11},
+        "operating_points": {"jump": {"probability": 0.71, "precision": 0.93, "recall": 0.81}, "clap": None},
+        "events": {"on": 0.6, "off": 0.4, "min_seconds": 1.0, "change_cost": 5.0, "false_alarms_per_hour": 0.4},
+        "fitted_on": {"split": "val", "videos": 31, "views": 1, "crops": 1, "precision": "fp32"},
+    }
     return fields
 
 
@@ -41,7 +64,7 @@ def field_paths(section: dict[str, Any], parents: tuple[str, ...] = ()) -> Itera
             yield from field_paths(value, (*parents, name))
 
 
-ALL_FIELDS = sorted(field_paths(contract_fields()))
+ALL_FIELDS = sorted(field_paths(complete_fields()))
 SECTIONS = [(), *(path for path in ALL_FIELDS if path in {parent[:-1] for parent in ALL_FIELDS})]
 
 
@@ -80,7 +103,7 @@ def test_a_complete_contract_is_read_field_by_field() -> None:
 
 
 def test_a_contract_survives_writing_and_reading() -> None:
-    contract = read(changed(("labels",), ["été", "左", 'quo"te', "👨‍👩‍👧 ~\u200f"]))
+    contract = read(labelled(["été", "左", 'quo"te', "👨‍👩‍👧 ~\u200f"]))
     assert from_json(ModelContract, to_json(contract), where="again") == contract
 
 
@@ -246,8 +269,9 @@ def test_every_number_and_text_has_its_range(path: tuple[str, ...], read_values:
 
 
 def labelled(labels: list[str]) -> dict[str, Any]:
+    """Of other labels, which nothing was decided for."""
     fields = complete_fields()
-    fields.update(labels=labels)
+    fields.update(labels=labels, decision=contract_fields()["decision"])
     fields["self_test"]["logits"] = [0.5] * len(labels)
     return fields
 
@@ -352,7 +376,7 @@ def test_numbers_too_large_for_a_float_are_refused(path: tuple[str, ...]) -> Non
         from_json(ModelContract, text, where="m.onnx")
 
 
-@pytest.mark.parametrize("version", [0, 2, "1", 1.5, True, [1], None])
+@pytest.mark.parametrize("version", [0, 3, "1", "2", 1.0, 1.5, True, [1], None])
 def test_another_format_asks_to_upgrade(version: Any) -> None:
     message = refusal(changed(("format",), version))
     assert repr(version) in message
@@ -360,7 +384,7 @@ def test_another_format_asks_to_upgrade(version: Any) -> None:
 
 
 def test_a_newer_format_asks_to_upgrade_whatever_else_it_holds() -> None:
-    assert "upgrade vidcls" in refusal({"format": 2, "something": "new"})
+    assert "upgrade vidcls" in refusal({"format": 3, "something": "new"})
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '"text"', "[" * 100_000, "{'format': 1}", "{}"])
@@ -399,14 +423,66 @@ def test_a_checkpoint_with_sections_of_an_exported_file_is_refused(tmp_path: Pat
         read_checkpoint(write_checkpoint_contract(tmp_path, fields))
 
 
+def format_1(fields: dict[str, Any]) -> dict[str, Any]:
+    """As earlier versions wrote it."""
+    source = {name: value for name, value in fields["source"].items() if name != "clips"}
+    kept = {name: value for name, value in fields.items() if name not in ("decision", "tokens")}
+    return {**kept, "format": 1, "source": source}
+
+
+def test_format_1_is_read_as_a_model_that_decides_nothing() -> None:
+    contract = read(format_1(complete_fields()))
+    assert contract == read({**contract_fields(), "self_test": complete_fields()["self_test"]})
+    assert (contract.decision, contract.source.clips) == (NEUTRAL, None)
+
+
+@pytest.mark.parametrize("path", [("decision",), ("tokens",), ("source", "clips")], ids=name_of)
+def test_format_1_with_what_it_did_not_have_is_refused(path: tuple[str, ...]) -> None:
+    fields = format_1(complete_fields())
+    section_of(fields, path[:-1])[path[-1]] = section_of(complete_fields(), path)
+    assert f"'{name_of(path)}' is unknown in format 1" in refusal(fields)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "named"),
+    [
+        (("decision", "none_label"), "nobody", "decision.none_label"),
+        (("decision", "activation"), "sigmoid", "decision.none_label"),
+        (("decision", "activation"), "tanh", "decision.activation"),
+        (("decision", "temperature"), 0.04, "decision.temperature"),
+        (("decision", "temperature"), 21, "decision.temperature"),
+        (("decision", "reject", "threshold"), 1.5, "decision.reject.threshold"),
+        (("decision", "reject", "threshold"), -0.1, "decision.reject.threshold"),
+        (("decision", "reject", "score"), "margin", "decision.reject.score"),
+        (("decision", "operating_points", "nobody"), None, "decision.operating_points"),
+        (("decision", "operating_points", "wave"), None, "decision.operating_points"),
+        (("decision", "operating_points", "jump"), {"probability": 0.5}, "decision.operating_points.jump.precision"),
+        (("decision", "events", "off"), 0.7, "decision.events.off"),
+        (("decision", "events", "change_cost"), 0.5, "decision.events.change_cost"),
+        (("source", "clips", "train"), "AAAA", "source.clips.train"),
+        (("source", "clips", "train"), "not base64", "source.clips.train"),
+        (("source", "clips", "val"), "QUFBQUFBQUFBQUFBQUFBQR==", "source.clips.val"),
+        (("tokens", "rule"), "lattice", "tokens.rule"),
+    ],
+)
+def test_a_decision_that_contradicts_itself_is_refused(path: tuple[str, ...], value: Any, named: str) -> None:
+    assert f"'{named}'" in refusal(changed(path, value))
+
+
+def test_an_energy_may_be_any_number() -> None:
+    fields = changed(("decision", "reject", "threshold"), -3.5)
+    fields["decision"]["reject"]["score"] = "energy"
+    assert read(fields).decision.reject == Reject(score="energy", threshold=-3.5, accepted=0.95, false_accepted=0.11)
+
+
 def test_a_folder_without_a_contract_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"vidcls\.json: cannot be read"):
         read_checkpoint(tmp_path)
 
 
 def test_a_contract_of_megabytes_is_not_read(tmp_path: Path) -> None:
-    (tmp_path / "vidcls.json").write_text(json.dumps(complete_fields()) + " " * (12 << 20), encoding="utf-8")
-    with pytest.raises(ModelError, match=r"vidcls\.json: has more than 12,582,912 bytes"):
+    (tmp_path / "vidcls.json").write_text(json.dumps(complete_fields()) + " " * (32 << 20), encoding="utf-8")
+    with pytest.raises(ModelError, match=r"vidcls\.json: has more than 33,554,432 bytes"):
         read_checkpoint(tmp_path)
 
 

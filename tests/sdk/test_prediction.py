@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from vidcls import Prediction
-from vidcls.prediction import softmax
+from vidcls.contract import NEUTRAL
+from vidcls.decision import softmax
 
 LABELS = tuple("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 # exp and a division in float64, in another order.
@@ -17,6 +18,7 @@ def prediction(*logits: float) -> Prediction:
     return Prediction(
         labels=LABELS[: len(logits)],
         logits=np.array(logits, np.float32),
+        decision=NEUTRAL,
         windows=[(0.0, 1.0)],
         timestamps=np.zeros((1, 2)),
         decoded_share=1.0,

@@ -18,7 +18,7 @@ import transformers
 from transformers import TrainerCallback, VideoMAEForVideoClassification, set_seed
 
 import vidcls
-from vidcls.contract import FORMAT, Contract, Sampling, Source
+from vidcls.contract import FORMAT, NEUTRAL, Contract, Sampling, Source, Tokens
 from vidcls.progress import Track, untracked
 from vidcls.versions import check_training
 from vidcls_train.audit.check import DataCheck, check_clips
@@ -238,6 +238,7 @@ def _draft_contract(config: TrainConfig, labels: tuple[str, ...], start: Startin
             base_license=start.base_license,
             checkpoint_sha256="0" * 64,
             data=None,
+            clips=None,
             versions={
                 "vidcls": vidcls.__version__,
                 "torch": torch.__version__,
@@ -246,6 +247,8 @@ def _draft_contract(config: TrainConfig, labels: tuple[str, ...], start: Startin
             created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         ),
         accuracy=None,
+        decision=NEUTRAL,
+        tokens=Tokens(rule="all"),
     )
 
 

@@ -32,6 +32,9 @@ SCHEMA = pa.schema(
         ("error_type", pa.string()),
         ("seconds", pa.float64()),
         ("source_sha256", pa.string()),
+        ("probabilities", pa.list_(pa.float64())),
+        ("known", pa.bool_()),
+        ("labels_present", pa.list_(pa.string())),
     ]
 )
 _KEY = b"vidcls"

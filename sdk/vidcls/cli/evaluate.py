@@ -62,7 +62,7 @@ def evaluate(
             raise VideoError(str(data_dir), f"not one of its {len(problems)} videos could be read")
         videos, class_ids, predictions = zip(*read, strict=True)
         logits = np.stack([prediction.logits for prediction in predictions])
-        scores = score_logits(logits, class_ids, classifier.labels)
+        scores = score_logits(logits, class_ids, classifier.labels, classifier.contract.decision)
         fields = _score_fields(scores, failed=len(problems), labels=classifier.labels)
         if as_json:
             terminal.print_json(fields)

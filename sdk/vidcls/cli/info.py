@@ -43,6 +43,8 @@ def info(model: Path, as_json: bool) -> None:
             "precision": contract.model.precision,
             "input": {"name": contract.model.input.name, "shape": shape, "dtype": contract.model.input.dtype},
             "source": dataclasses.asdict(contract.source),
+            "decision": dataclasses.asdict(contract.decision),
+            "tokens": dataclasses.asdict(contract.tokens),
             "file_mb": file_mb,
         }
     if as_json:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -76,24 +76,8 @@ def _print_prediction(video: str, prediction: Prediction, *, top_k: int, as_json
         share = f"only {prediction.decoded_share:.0%} of it could be decoded"
         terminal.note(f"Warning: {video}: {share}; check that the file is complete")
     if as_json:
-        terminal.print_json({"video": video, **_prediction_fields(prediction, top_k=top_k)})
+        terminal.print_json({"video": video, **prediction.to_dict(top_k=top_k)})
         return
-    click.echo(printable(video, limit=MAX_NAME))
+    click.echo(printable(video, limit=MAX_NAME) + ("" if prediction.known else ": none of the labels"))
     for label, score in prediction.top(top_k):
         click.echo(f"  {score:.4f}  {printable(label)}")
-
-
-def _prediction_fields(prediction: Prediction, *, top_k: int) -> dict[str, Any]:
-    return {
-        "label": prediction.label,
-        "score": prediction.score,
-        "top": [{"label": label, "score": score} for label, score in prediction.top(top_k)],
-        "logits": prediction.logits.tolist(),
-        "probabilities": prediction.probabilities.tolist(),
-        "labels": prediction.labels,
-        "windows": prediction.windows,
-        "timestamps": prediction.timestamps.tolist(),
-        "decoded_share": prediction.decoded_share,
-        "device": prediction.device,
-        "timing_ms": prediction.timing_ms,
-    }

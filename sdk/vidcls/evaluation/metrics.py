@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vidcls.prediction import softmax
+from vidcls.contract import Decision
+from vidcls.decision import probabilities as calibrated
 
 CONFIDENCE = 0.95
 CALIBRATION_BINS = 15
@@ -46,15 +47,18 @@ class Scores:
         )
 
 
-def score_logits(logits: npt.NDArray[np.floating], class_ids: Sequence[int], labels: Sequence[str]) -> Scores:
+def score_logits(
+    logits: npt.NDArray[np.floating], class_ids: Sequence[int], labels: Sequence[str], decision: Decision
+) -> Scores:
     """Score logits [videos, labels] against the true class ids; at least one video.
 
     top5 counts a video as right if fewer than five labels score above the true one (with five
     labels or fewer it is therefore 1).
 
     >>> import numpy as np
+    >>> from vidcls.contract import NEUTRAL
     >>> from vidcls.evaluation.metrics import score_logits
-    >>> scores = score_logits(np.array([[2.0, 0.0], [1.0, 0.5], [0.0, 3.0]]), [0, 1, 1], ["clap", "wave"])
+    >>> scores = score_logits(np.array([[2.0, 0.0], [1.0, 0.5], [0.0, 3.0]]), [0, 1, 1], ["clap", "wave"], NEUTRAL)
     >>> scores.confusion
     [[1, 0], [1, 1]]
     >>> print(f"{scores.top1:.2f}")
@@ -63,7 +67,7 @@ def score_logits(logits: npt.NDArray[np.floating], class_ids: Sequence[int], lab
     truth = np.asarray(class_ids)
     predicted = logits.argmax(axis=1)
     above = (logits > logits[np.arange(len(truth)), truth][:, None]).sum(axis=1)
-    probabilities = softmax(logits)
+    probabilities = calibrated(logits, decision)
     confusion = np.zeros((len(labels), len(labels)), np.int64)
     np.add.at(confusion, (truth, predicted), 1)
     totals, right = confusion.sum(axis=1), confusion.diagonal()

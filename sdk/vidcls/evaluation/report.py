@@ -10,10 +10,10 @@ import numpy.typing as npt
 
 from vidcls.clips import read_clips
 from vidcls.contract import Contract
+from vidcls.decision import probabilities
 from vidcls.evaluation.metrics import score_logits
 from vidcls.figures.confusion import write_confusion
 from vidcls.figures.contact_sheet import Strip, write_contact_sheet
-from vidcls.prediction import softmax
 from vidcls.video.source import source_name
 
 CONFUSION_FILE = "confusion.png"
@@ -51,11 +51,11 @@ def write_pictures(
     >>> Path("confusion.png").is_file(), Path("mistakes.png").is_file()
     (True, True)
     """
-    scores = score_logits(logits, class_ids, contract.labels)
+    scores = score_logits(logits, class_ids, contract.labels, contract.decision)
     low, high = scores.top1_interval
     title = f"{name}: top-1 {scores.top1:.3f} (95 % interval {low:.2f} to {high:.2f}) on {scores.videos} videos"
     write_confusion(scores.confusion, contract.labels, folder / CONFUSION_FILE, title=title)
-    _write_mistakes(folder / MISTAKES_FILE, name, videos, softmax(logits), class_ids, contract)
+    _write_mistakes(folder / MISTAKES_FILE, name, videos, probabilities(logits, contract.decision), class_ids, contract)
 
 
 def _write_mistakes(

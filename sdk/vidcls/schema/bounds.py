@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import math
 from collections.abc import Sized
 from typing import NamedTuple, TypeAlias
@@ -82,4 +83,25 @@ class HexDigits(NamedTuple):
         return f"{self.digits} lower-case hex digits"
 
 
-Bound: TypeAlias = Range | Above | Text | Entries | HexDigits
+class Base64(NamedTuple):
+    """Bytes in standard base64 with its padding, a whole number of pieces of `piece` bytes: `Base64(16, 1000)`."""
+
+    piece: int
+    most: int
+
+    def __contains__(self, value: object) -> bool:
+        if not isinstance(value, str) or len(value) > 4 * -(-self.piece * self.most // 3):
+            return False
+        try:
+            content = base64.b64decode(value, validate=True)
+        except ValueError:
+            return False
+        return len(content) % self.piece == 0 and base64.b64encode(content).decode() == value
+
+    @property
+    def expected(self) -> str:
+        """For messages: "base64 of at most 1,000 times 16 bytes"."""
+        return f"base64 of at most {self.most:,} times {self.piece} bytes"
+
+
+Bound: TypeAlias = Range | Above | Text | Entries | HexDigits | Base64

@@ -9,12 +9,14 @@ import pytest
 
 from vidcls import Prediction
 from vidcls.batch.answers import Summary, counts, failed_row, predicted_row, source_sha256
+from vidcls.contract import NEUTRAL
 
 
 def prediction(milliseconds: float) -> Prediction:
     return Prediction(
         labels=("clap", "wave"),
         logits=np.array([0.0, 2.0], np.float32),
+        decision=NEUTRAL,
         windows=[(0.5, 1.25)],
         timestamps=np.array([[0.5, 1.0]]),
         decoded_share=None,

@@ -27,6 +27,8 @@ def test_info_answers_in_json_with_the_promised_fields(dtype: str, tmp_path: Pat
             "dtype": dtype,
         },
         "source": fields["source"],
+        "decision": fields["decision"],
+        "tokens": fields["tokens"],
         "file_mb": pytest.approx(model.stat().st_size / 1e6, abs=0.001),
     }
 

@@ -28,6 +28,8 @@ def test_predict_answers_in_json_with_the_promised_fields(model: Path, clip: Pat
         "logits": expected.logits.tolist(),
         "probabilities": expected.probabilities.tolist(),
         "decoded_share": expected.decoded_share,
+        "known": True,
+        "labels_present": [expected.label],
         "labels": list(LABELS),
         "windows": [list(window) for window in expected.windows],
         "timestamps": expected.timestamps.tolist(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from vidcls.contract import NEUTRAL
 from vidcls.evaluation.metrics import calibration_error, score_logits, wilson_interval
 
 # Divisions of small counts.
@@ -13,7 +14,7 @@ SHARE = 1e-12
 
 def test_a_case_counted_by_hand() -> None:
     logits = np.array([[9, 1, 0], [8, 9, 0], [0, 9, 8], [9, 0, 1], [0, 1, 2]], np.float32)
-    scores = score_logits(logits, [0, 0, 1, 1, 0], ["cat", "dog", "eel"])
+    scores = score_logits(logits, [0, 0, 1, 1, 0], ["cat", "dog", "eel"], NEUTRAL)
     assert scores.videos == 5
     assert scores.top1 == pytest.approx(2 / 5, abs=SHARE)
     assert scores.top5 == 1
@@ -27,7 +28,7 @@ def test_a_case_counted_by_hand() -> None:
 
 def test_top5_needs_fewer_than_five_better_labels() -> None:
     logits = np.arange(7, dtype=np.float32)[::-1].copy()[None].repeat(7, axis=0)  # label 0 best, 6 worst
-    assert score_logits(logits, range(7), "abcdefg").top5 == pytest.approx(5 / 7, abs=SHARE)
+    assert score_logits(logits, range(7), "abcdefg", NEUTRAL).top5 == pytest.approx(5 / 7, abs=SHARE)
 
 
 def test_random_scores_are_scikit_learns() -> None:
@@ -39,7 +40,7 @@ def test_random_scores_are_scikit_learns() -> None:
         logits = rng.standard_normal((60, 9)).astype(np.float32)
         logits[np.arange(60), truth] += 1
         predicted = logits.argmax(axis=1)
-        scores = score_logits(logits, truth.tolist(), labels)
+        scores = score_logits(logits, truth.tolist(), labels, NEUTRAL)
         assert scores.confusion == metrics.confusion_matrix(truth, predicted, labels=range(9)).tolist()
         assert scores.top1 == pytest.approx(metrics.accuracy_score(truth, predicted), abs=SHARE)
         expected = metrics.top_k_accuracy_score(truth, logits, k=5, labels=range(9))
@@ -50,7 +51,7 @@ def test_random_scores_are_scikit_learns() -> None:
 
 
 def test_scores_are_plain_numbers() -> None:
-    scores = score_logits(np.eye(2, dtype=np.float32), [0, 1], ["a", "b"])
+    scores = score_logits(np.eye(2, dtype=np.float32), [0, 1], ["a", "b"], NEUTRAL)
     assert type(scores.top1) is float
     assert type(scores.top5) is float
     assert type(scores.confusion[0][0]) is int
@@ -68,7 +69,7 @@ def test_intervals_are_scipys(right: int, videos: int) -> None:
 def test_scores_carry_the_intervals_of_their_shares() -> None:
     logits = np.eye(7, dtype=np.float32)
     logits[:3] = logits[:3, ::-1] - np.arange(7) * 0.01  # 0, 1 and 2 are wrong; 0 and 1 are not among the best five
-    scores = score_logits(logits, range(7), "abcdefg")
+    scores = score_logits(logits, range(7), "abcdefg", NEUTRAL)
     assert (scores.top1, scores.top5) == (4 / 7, 1.0)
     assert scores.top1_interval == wilson_interval(4, 7)
     assert scores.top5_interval == wilson_interval(7, 7)

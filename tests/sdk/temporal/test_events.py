@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from vidcls import Event, Prediction, Record, steady_events
+from vidcls.contract import NEUTRAL
 
 LABELS = ("nothing", "jump", "wave")
 BEGIN = datetime(2026, 1, 1, tzinfo=timezone.utc)
@@ -25,6 +26,7 @@ def record(number: int, probabilities: list[float], *, gap: float = 0.0, start: 
     prediction = Prediction(
         labels=LABELS,
         logits=logits,
+        decision=NEUTRAL,
         windows=[(begin, begin + CLIP)],
         timestamps=np.zeros((1, 1)),
         decoded_share=None,

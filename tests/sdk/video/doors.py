@@ -25,7 +25,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 import awkward
-from generated import contract_fields, model_weights
+from generated import CHECKPOINT_SECTIONS, contract_fields, model_weights
 from parity import reference
 from vidcls import Prediction, VideoClassifier, VideoError
 from vidcls.cli.main import main
@@ -57,7 +57,7 @@ def _weights() -> np.ndarray:
 
 
 def contract() -> Contract:
-    checkpoint = {name: FIELDS[name] for name in ("format", "labels", "sampling", "image", "source", "accuracy")}
+    checkpoint = {name: FIELDS[name] for name in CHECKPOINT_SECTIONS}
     return from_json(Contract, json.dumps(checkpoint), where="test")
 
 

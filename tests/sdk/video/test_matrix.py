@@ -16,7 +16,7 @@ import av
 import numpy as np
 import pytest
 
-from generated import contract_fields
+from generated import CHECKPOINT_SECTIONS, contract_fields
 from parity import reference
 from vidcls import VideoError
 from vidcls.clips import SampledClips, read_clips
@@ -54,7 +54,7 @@ CELLS = list(whole_matrix()) if FULL else chosen_cells()
 def contract() -> Contract:
     # Stretched, so that no crop cuts off what numbers a frame.
     fields = contract_fields(frames=6, clip_seconds=0.31, size=64, resize="stretch")
-    checkpoint = {name: fields[name] for name in ("format", "labels", "sampling", "image", "source", "accuracy")}
+    checkpoint = {name: fields[name] for name in CHECKPOINT_SECTIONS}
     assert fields["sampling"] == CLIP
     return from_json(Contract, json.dumps(checkpoint), where="test")
 

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import pytest
 
-from generated import contract_fields
+from generated import CHECKPOINT_SECTIONS, contract_fields
 from vidcls import VideoError
 from vidcls.clips import read_clips
 from vidcls.contract import Contract, from_json
@@ -45,7 +45,7 @@ CELLS = [(encoder, container) for encoder, (_, _, containers) in ENCODERS.items(
 
 def contract() -> Contract:
     fields = contract_fields(frames=6, clip_seconds=0.31, size=64, resize="stretch")
-    checkpoint = {name: fields[name] for name in ("format", "labels", "sampling", "image", "source", "accuracy")}
+    checkpoint = {name: fields[name] for name in CHECKPOINT_SECTIONS}
     return from_json(Contract, json.dumps(checkpoint), where="test")
 
 

@@ -22,7 +22,7 @@ import pytest
 from PIL import Image
 
 import live_server
-from generated import contract_fields, painted_number, write_av_clip, write_clip
+from generated import CHECKPOINT_SECTIONS, contract_fields, painted_number, write_av_clip, write_clip
 from vidcls import VideoClassifier, VideoError
 from vidcls.clips import read_clips
 from vidcls.contract import Contract, from_json
@@ -224,7 +224,7 @@ def test_a_still_scene_in_memory_is_read_like_the_file(model: Path, tmp_path: Pa
 def test_damage_between_the_frames_of_a_view_ends_the_video_there(tmp_path: Path) -> None:
     clip = write_av_clip(tmp_path / "damaged.mp4", frames=500, codec="mpeg4")  # a key frame every 12
     fields = contract_fields(frames=4, clip_seconds=8.0)
-    checkpoint = {name: fields[name] for name in ("format", "labels", "sampling", "image", "source", "accuracy")}
+    checkpoint = {name: fields[name] for name in CHECKPOINT_SECTIONS}
     contract = from_json(Contract, json.dumps(checkpoint), where="test")
     first, second, *_ = read_clips(clip, contract).timestamps[0]  # 2.7 s apart: many key frames lie between them
     with av.open(str(clip)) as container:

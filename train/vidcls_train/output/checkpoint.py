@@ -11,9 +11,9 @@ from pathlib import Path
 from transformers import Trainer
 
 from vidcls.contract import CHECKPOINT_FILE, Accuracy, Contract, to_json
+from vidcls.decision import probabilities
 from vidcls.evaluation.report import write_pictures
 from vidcls.files.atomic import whole_files, write_whole
-from vidcls.prediction import softmax
 from vidcls.printable import csv_cell
 from vidcls.video.source import source_name
 from vidcls_train.data.clip_list import SPLITS
@@ -80,10 +80,10 @@ def write_results(output: Path, trainer: Trainer, contract: Contract, results: R
 
 
 def _write_predictions(path: Path, results: Results, contract: Contract) -> None:
-    probabilities = softmax(results.logits)
+    shares = probabilities(results.logits, contract.decision)
     rows = [
         [results.split, source_name(clip.path), clip.label, contract.labels[row.argmax()], f"{row.max():.6f}"]
-        for clip, row in zip(results.clips, probabilities, strict=True)
+        for clip, row in zip(results.clips, shares, strict=True)
     ]
     with path.open("w", newline="", encoding="utf-8") as file:
         header = ["split", "video", "label", "predicted", "score"]

@@ -146,7 +146,7 @@ def _training(trainer: Trainer, *, videos: int, seconds: float) -> dict[str, Any
 
 def _accuracy(clips: Sequence[Clip], logits: npt.NDArray[np.float32], contract: Contract) -> dict[str, Any]:
     return dataclasses.asdict(
-        score_logits(logits, [contract.labels.index(clip.label) for clip in clips], contract.labels)
+        score_logits(logits, [contract.labels.index(clip.label) for clip in clips], contract.labels, contract.decision)
     )
 
 
