@@ -8,14 +8,15 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler
 from typing import TypeAlias
 
 import av
 import pytest
 
 from generated import write_av_clip
+from loopback import answering, serving
 from vidcls.video import remote
 from vidcls.video.remote import is_endless
 
@@ -25,26 +26,8 @@ HLS = b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\na.ts\n"
 
 @contextmanager
 def served(answer: Answer) -> Iterator[str]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            with suppress(OSError):  # whoever asked has gone
-                answer(self)
-            self.close_connection = True
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = True
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/clip.webm"
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(answering(answer)) as address:
+        yield f"{address}/clip.webm"
 
 
 @pytest.fixture(scope="module")

@@ -8,12 +8,10 @@ import pickle
 import socket
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 
 import av
@@ -23,6 +21,7 @@ from PIL import Image
 
 import live_server
 from generated import CHECKPOINT_SECTIONS, contract_fields, painted_number, write_av_clip, write_clip
+from loopback import serving
 from vidcls import VideoClassifier, VideoError
 from vidcls.clips import read_clips
 from vidcls.contract import Contract, from_json
@@ -36,16 +35,8 @@ class Quiet(SimpleHTTPRequestHandler):
         pass
 
 
-@contextmanager
-def served(folder: Path) -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder))) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+def served(folder: Path) -> AbstractContextManager[str]:
+    return serving(partial(Quiet, directory=str(folder)))
 
 
 @pytest.mark.parametrize("views", [1, 3])
@@ -265,16 +256,8 @@ def test_a_camera_of_pictures_without_end_is_told_at_once(tmp_path: Path) -> Non
             except OSError:  # whoever looked has gone
                 pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Camera) as server:
-        server.daemon_threads = True
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            with pytest.raises(VideoError, match="states no length"):
-                read_times(f"http://127.0.0.1:{server.server_port}/video.mjpg")
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(Camera) as address, pytest.raises(VideoError, match="states no length"):
+        read_times(f"{address}/video.mjpg")
 
 
 def test_frames_without_times_that_stay_the_same_are_read(model: Path, tmp_path: Path) -> None:
