@@ -6,9 +6,12 @@ from pathlib import Path
 import pytest
 
 from generated import write_checkpoint
+from scheduling import give_up_real_time
 from vidcls.cpus import usable_cpus
 
 ROOT = Path(__file__).parent.parent
+
+give_up_real_time()
 
 
 @pytest.hookimpl(optionalhook=True)

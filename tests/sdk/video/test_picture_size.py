@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import sys
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -91,6 +93,12 @@ def shown_size(path: Path) -> Size:
     with av.open(str(path)) as container:
         frame = next(container.decode(video=0))
         return frame.width, frame.height
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="real-time priority is Linux's here")
+def test_no_encoder_takes_this_process_real_time_priority(tmp_path: Path) -> None:
+    write(tmp_path / "video.webm", "libsvtav1", [(66, 50)], frames=3)
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER
 
 
 @pytest.mark.parametrize(("encoder", "container"), CELLS)
