@@ -47,33 +47,14 @@ def fit_decision(
     Never on clips that were trained on: their probabilities say how well they are remembered.
 
     Args:
-        validation: at least one clip.
-        labels: in class-id order.
-        activation: of the model.
-        none_label: the class of clips that show none of the labels, one of `labels`; None without one.
-        negatives: logits [clips, labels] of clips that show none of the labels; None where there are none. They choose
-            the reject rule's score and measure it, nothing else.
-        target_precision: of the operating points, above 0 to 1.
-        split: where the clips are from, "val" as a rule.
-        views, crops: of one answer.
-        clip_seconds: of one view, for events.
+        validation: answers of at least one clip. labels: in class-id order; none_label: one of them, or None.
+        negatives: logits [clips, labels] of clips that show none of the labels, which choose the reject rule's score
+            and measure it, and nothing else; None where there are none.
+        target_precision: of the operating points, 0 to 1.
+        split, views, crops, clip_seconds: where the clips are from, and what one answer is of.
 
     Raises:
         ArgumentError: there are no clips, or the logits are not one for each label.
-
-    >>> import numpy as np
-    >>> from vidcls.evaluation.answers import answers_of
-    >>> from vidcls.fitting.decision import fit_decision
-    >>> fitted = fit_decision(
-    ...     answers_of(np.array([[2.0, 0.0], [0.0, 1.0], [0.5, 0.0]]), [0, 1, 1], ["clap", "wave"]),
-    ...     ["clap", "wave"],
-    ...     activation="softmax", none_label=None, negatives=None, target_precision=0.9,
-    ...     split="val", views=1, crops=1, clip_seconds=2.1,
-    ... )
-    >>> print(f"{fitted.decision.temperature:.1f}", fitted.decision.reject)
-    1.0 None
-    >>> fitted.notes[0]
-    'no reject rule: only 2 validation clips are answered right, and a threshold that keeps 95% of right answers ...'
     """
     if not len(validation) or validation.logits.shape[1] != len(labels):
         raise ArgumentError(

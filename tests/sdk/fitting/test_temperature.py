@@ -74,7 +74,8 @@ def test_the_interval_is_that_of_a_plain_sum_over_a_fine_grid() -> None:
         logs.append(likelihood.sum() - value**2 / (2 * 0.5**2))
     posterior = np.cumsum(np.exp(np.array(logs) - max(logs)))
     expected = np.exp(grid[np.searchsorted(posterior / posterior[-1], [0.025, 0.975])])
-        assert fit_temperature(answers, activation="softmax").interval == pytest.approx(expected.tolist(), rel=INTERPOLATED)
+    interval = fit_temperature(answers, activation="softmax").interval
+    assert interval == pytest.approx(expected.tolist(), rel=INTERPOLATED)
 
 
 @pytest.mark.parametrize(("sigmoid", "clips"), [(False, 31), (True, 20)])
