@@ -10,7 +10,7 @@ import pytest
 from vidcls.contract import NEUTRAL
 from vidcls.decision import known, reject_scores
 from vidcls.evaluation.answers import Answers, answers_of
-from vidcls.fitting.reject import MIN_RIGHT, auroc_advantage, fewest_right, fit_reject
+from vidcls.fitting.reject import MIN_RIGHT, auroc_advantage, conformal_threshold, fewest_right, fit_reject
 
 LABELS = ("a", "b", "c")
 DECISION = replace(NEUTRAL, temperature=1.3)
@@ -65,7 +65,11 @@ def test_too_few_right_answers_have_no_rule_and_a_sentence() -> None:
         "no reject rule: only 18 validation clips are answered right, and a threshold that keeps 95% of right answers "
         "needs 19; every answer counts as one of the labels",
     )
-    assert fit_reject(right_answers(np.arange(1.0, 10)), LABELS, DECISION, None, keep=0.9)[0] is not None
+
+
+def test_a_whole_rank_is_not_lost_to_binary_fractions() -> None:
+    assert conformal_threshold(np.arange(1.0, 10), keep=0.9) == 1  # (1 - 0.9) * 10 is 0.9999999999999998
+    assert conformal_threshold(np.arange(1.0, 9), keep=0.9) == -np.inf
 
 
 def test_models_that_decide_otherwise_have_no_rule() -> None:
