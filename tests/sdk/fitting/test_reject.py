@@ -104,11 +104,11 @@ def test_energy_is_taken_only_where_it_is_better_beyond_doubt() -> None:
     right = answers.logits[answers.logits.argmax(axis=1) == 0]
     assert known(right, LABELS, replace(DECISION, reject=rule)).mean() == rule.accepted >= 0.95
     taken = []
-    for seed in range(30):
-        answers, negatives = energy_case(np.random.default_rng(seed), advantage=-0.5)
+    for seed in range(15):  # its AUROC is higher on 4 of 10 sets, and by nothing but chance
+        answers, negatives = energy_case(np.random.default_rng(seed), advantage=-0.1)
         rule, _ = fit_reject(answers, LABELS, DECISION, negatives)
         taken.append(rule is not None and rule.score == "energy")
-    assert np.mean(taken) <= 0.1  # where it is no better, 1 of 40 by chance
+    assert np.mean(taken) <= 0.1
 
 
 def test_the_advantage_is_that_of_a_plain_paired_bootstrap() -> None:
