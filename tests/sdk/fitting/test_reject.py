@@ -86,6 +86,9 @@ def test_what_is_falsely_accepted_is_measured_on_the_negatives() -> None:
     assert rule.false_accepted == 0.5
     among = answers_of(np.concatenate([answers.logits, negatives]), [0] * 59 + [None] * 4, LABELS)
     assert fit_reject(among, LABELS, DECISION, None)[0] == rule  # those in the answers themselves count as well
+    both, _ = fit_reject(among, LABELS, DECISION, np.array([[0.2, 0, 0], [0, 0, 0]]))
+    assert both is not None
+    assert both.false_accepted == pytest.approx(2 / 6)
 
 
 def energy_case(rng: np.random.Generator, *, advantage: float) -> tuple[Answers, np.ndarray]:
