@@ -33,7 +33,7 @@ def test_the_paired_bootstrap_is_scipys() -> None:
 
 def test_the_bootstrap_draws_whole_groups() -> None:
     rng = np.random.default_rng(0)
-    of_group = rng.normal(size=12)
+    of_group = rng.normal(5, 1, size=12)  # far from 0, so that how many clips are drawn matters
     sizes = rng.integers(1, 9, size=12)
     groups = np.repeat([f"g{number}" for number in range(12)], sizes)
     values = np.repeat(of_group, sizes)  # clips of a group are all alike
