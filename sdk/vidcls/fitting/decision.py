@@ -9,9 +9,10 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from vidcls.contract import NEUTRAL, Decision, FittedOn
+from vidcls.contract import NEUTRAL, Decision, EventRule, FittedOn
 from vidcls.errors import ArgumentError
 from vidcls.evaluation.answers import Answers
+from vidcls.fitting.events import LEAST_CLIPS, LEAST_NEGATIVES, fit_events
 from vidcls.fitting.operating_points import fit_operating_points
 from vidcls.fitting.reject import fit_reject
 from vidcls.fitting.temperature import fit_temperature
@@ -40,7 +41,7 @@ def fit_decision(
     split: str,
     views: int,
     crops: Literal[1, 3],
-    clip_seconds: float,  # noqa: ARG001 - for the fitting of events
+    clip_seconds: float,
 ) -> FittedDecision:
     """Fit temperature, reject rule, operating points and events on the clips that chose the model, or on others.
 
@@ -61,16 +62,29 @@ def fit_decision(
             f"logits have the shape {validation.logits.shape}, expected at least one clip of {len(labels)} labels"
         )
     temperature = fit_temperature(validation, activation=activation)
-    decision = replace(
-        NEUTRAL,
-        activation=activation,
-        none_label=none_label,
-        temperature=temperature.temperature,
-        fitted_on=FittedOn(split=split, videos=len(validation), views=views, crops=crops, precision="fp32"),
-    )
+    fitted_on = FittedOn(split=split, videos=len(validation), views=views, crops=crops, precision="fp32")
+    bare = replace(NEUTRAL, activation=activation, none_label=none_label, fitted_on=fitted_on)
+    decision = replace(bare, temperature=temperature.temperature)
     reject, reject_notes = fit_reject(validation, labels, decision, negatives)
     points, point_notes = fit_operating_points(validation, labels, decision, target_precision=target_precision)
     decision = replace(decision, reject=reject, operating_points=points)
+    events = fit_events(validation, labels, decision, clip_seconds=clip_seconds, negatives=negatives)
     return FittedDecision(
-        decision=decision, temperature_interval=temperature.interval, notes=(*reject_notes, *point_notes)
+        decision=replace(decision, events=events),
+        temperature_interval=temperature.interval,
+        notes=(*reject_notes, *point_notes, *_about_events(events)),
     )
+
+
+def _about_events(events: EventRule | None) -> tuple[str, ...]:
+    if events is None:
+        return (
+            f"no rule for events: that takes at least {LEAST_CLIPS} validation clips of labels, and more than one kind "
+            "of them; timelines and events go by the usual one",
+        )
+    if events.false_alarms_per_hour is None:
+        return (
+            f"nothing is known of false alarms: that takes at least {LEAST_NEGATIVES} clips that show none of the "
+            "labels; events begin and end by the usual rule",
+        )
+    return ()

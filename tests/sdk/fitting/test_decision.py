@@ -15,6 +15,7 @@ from vidcls.decision import known
 from vidcls.errors import ArgumentError
 from vidcls.evaluation.answers import Answers, answers_of
 from vidcls.fitting.decision import FittedDecision, fit_decision
+from vidcls.fitting.events import fit_events
 from vidcls.fitting.temperature import fit_temperature
 
 LABELS = ("clap", "jump", "turn left", "wave")
@@ -64,6 +65,11 @@ def test_everything_is_fitted_where_there_are_clips_enough() -> None:
     assert decision.operating_points is not None
     assert list(decision.operating_points) == list(LABELS)
     assert decision.fitted_on == FittedOn(split="out-of-fold", videos=200, views=2, crops=3, precision="fp32")
+    rest = replace(decision, events=None)
+    events = fit_events(validation, LABELS, rest, clip_seconds=0.8, negatives=negatives)
+    assert decision.events == events
+    assert events is not None
+    assert events.false_alarms_per_hour is not None
     assert fitted.notes == ()
     assert_the_contract_takes(decision)
 
@@ -90,6 +96,7 @@ def test_any_validation_clips_give_a_decision_that_the_contract_takes(validation
         assert fitted.decision.reject is None
         assert fitted.decision.operating_points is None
         assert any("no operating point" in note for note in fitted.notes)
+        assert any("no rule for events" in note for note in fitted.notes)
 
 
 def test_a_none_label_takes_the_place_of_a_reject_rule() -> None:
@@ -97,6 +104,7 @@ def test_a_none_label_takes_the_place_of_a_reject_rule() -> None:
     assert fitted.decision.reject is None
     assert fitted.decision.operating_points is not None
     assert "wave" not in fitted.decision.operating_points
+    assert fitted.decision.events is not None
     assert fitted.notes == ()
     assert_the_contract_takes(fitted.decision)
 
@@ -110,7 +118,18 @@ def test_labels_that_hold_together_have_operating_points() -> None:
     points = fitted.decision.operating_points or {}
     assert all(point is not None and point.precision >= 0.9 for point in points.values())
     assert len(points) == 4
+    assert fitted.decision.events is not None
     assert_the_contract_takes(fitted.decision)
+
+
+def test_what_is_not_known_of_events_is_said() -> None:
+    fitted = fit(drawn(clips=200))
+    assert fitted.decision.events is not None
+    assert fitted.decision.events.false_alarms_per_hour is None
+    assert fitted.notes == (
+        "nothing is known of false alarms: that takes at least 20 clips that show none of the labels; events begin and "
+        "end by the usual rule",
+    )
 
 
 def test_without_clips_there_is_nothing_to_fit() -> None:
