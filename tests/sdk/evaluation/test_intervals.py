@@ -23,7 +23,7 @@ def test_the_paired_bootstrap_is_scipys() -> None:
     rng = np.random.default_rng(0)
     first = rng.exponential(size=60)
     second = first + rng.normal(0.1, 0.3, 60)
-    expected = stats.bootstrap((first - second,), np.mean, method="percentile", rng=1, n_resamples=4000)
+    expected = stats.bootstrap((first - second,), np.mean, method="percentile", random_state=1, n_resamples=4000)
     mean, low, high = paired_bootstrap(first, second)
     assert mean == pytest.approx((first - second).mean(), abs=SHARE)
     # The ends of 2000 resamples scatter by 0.001 to 0.002 here.
