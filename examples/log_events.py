@@ -35,11 +35,20 @@ def line(event: Event, *, end: float, end_time: datetime) -> str:
 @click.argument("events", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--source", default="0", show_default=True, help="A camera's number, a file or a URL.")
 @click.option("--smoothing-seconds", type=click.FloatRange(min=0), default=1.0, show_default=True)
-@click.option("--enter-score", type=click.FloatRange(0, 1), default=0.6, show_default=True)
-@click.option("--leave-score", type=click.FloatRange(0, 1), default=0.4, show_default=True)
-@click.option("--least-seconds", type=click.FloatRange(min=0), default=0.0, show_default=True)
+@click.option("--enter-score", type=click.FloatRange(0, 1), help="Default: the model's, else 0.6.")
+@click.option("--leave-score", type=click.FloatRange(0, 1), help="Default: the model's, else 0.4.")
+@click.option("--least-seconds", type=click.FloatRange(min=0), help="Default: the model's, else 0.")
 @click.option("--ignore", multiple=True, help="A label that is no event, such as 'nothing'; may be given again.")
-def main(model: str, events: Path, source: str, ignore: tuple[str, ...], **options: float) -> None:
+def main(
+    model: str,
+    events: Path,
+    source: str,
+    smoothing_seconds: float,
+    enter_score: float | None,
+    leave_score: float | None,
+    least_seconds: float | None,
+    ignore: tuple[str, ...],
+) -> None:
     """Append every event that SOURCE shows to the file EVENTS."""
     quiet_decoders()  # a lost camera is reported once, not at every try
     number = source.isdecimal() and not Path(source).is_file()
@@ -51,7 +60,14 @@ def main(model: str, events: Path, source: str, ignore: tuple[str, ...], **optio
         ):
             for kind in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(kind, lambda *_: stream.stop())  # the stream then ends, and with it the last event
-            for event in steady_events(stream, **options):
+            found = steady_events(
+                stream,
+                smoothing_seconds=smoothing_seconds,
+                enter_score=enter_score,
+                leave_score=leave_score,
+                least_seconds=least_seconds,
+            )
+            for event in found:
                 if event.end is not None and event.end_time is not None and event.label not in ignore:
                     file.write(line(event, end=event.end, end_time=event.end_time))
     except VidclsError as error:

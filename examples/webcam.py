@@ -131,12 +131,17 @@ def draw(frame: np.ndarray, record: Record | None, status: str) -> np.ndarray:
     top = record.prediction.top(5)
     height = 60 + 24 * len(top)
     picture[:height, :320] = picture[:height, :320] // 3
-    write(picture, f"{record.label}  {record.score:.2f}", (12, 34), size=0.9)
+    write(picture, f"{name(record)}  {record.score:.2f}", (12, 34), size=0.9)
     for row, (label, score) in enumerate(top):
         y = 54 + 24 * row
         cv2.rectangle(picture, (12, y), (12 + round(296 * score), y + 18), GREEN, cv2.FILLED)
         write(picture, f"{label}  {score:.2f}", (16, y + 14), size=0.45)
     return picture
+
+
+def name(record: Record) -> str:
+    """Its label, or "-" where it shows nothing that the model knows."""
+    return record.label if record.known else "-"
 
 
 def write(picture: np.ndarray, text: str, at: tuple[int, int], *, size: float) -> None:
@@ -217,7 +222,7 @@ def state(watch: Watch) -> dict[str, object]:
     """What the page says below the picture."""
     record = watch.record
     return {
-        "label": None if record is None else record.label,
+        "label": None if record is None else name(record),
         "score": None if record is None else record.score,
         "status": watch.status,
         "ended": watch.ended,
@@ -230,7 +235,7 @@ def print_lines(watch: Watch, *, until: float) -> None:
     while time.monotonic() < until:
         ended, record = watch.ended, watch.record
         if record is not None and record is not shown:
-            print(f"{record.window[1]:8.2f} s  {record.score:.2f}  {record.label}  ({watch.status})", flush=True)
+            print(f"{record.window[1]:8.2f} s  {record.score:.2f}  {name(record)}  ({watch.status})", flush=True)
             shown = record
         elif ended:
             return

@@ -19,7 +19,7 @@ from vidcls.prediction import Prediction
 from vidcls.runtime.model import open_model
 from vidcls.runtime.session import Device, Engine
 from vidcls.selftest import Verification
-from vidcls.temporal.timeline import CHANGE_ODDS, Segment, check_change_odds, segments
+from vidcls.temporal.timeline import Segment, check_change_odds, segments
 from vidcls.video.decoder_check import check_decoders
 from vidcls.video.reader import Decoder
 from vidcls.video.source import VideoSource
@@ -252,12 +252,13 @@ class VideoClassifier:
             )
 
     def timeline(
-        self, video: VideoSource, *, change_odds: float = CHANGE_ODDS, decoder: Decoder = "auto"
+        self, video: VideoSource, *, change_odds: float | None = None, decoder: Decoder = "auto"
     ) -> list[Segment]:
         """Say what happens when in a whole video: segments without gaps, from its start to its end.
 
-        Windows step by half the clip length; a border lies in the middle of a window, so a segment
-        much shorter than a window goes unnoticed.
+        Windows step by half the clip length; a segment much shorter than a window goes unnoticed. Where nothing known
+        happens, by the model's own rule, segments have no label. Of a model whose labels may hold together, each label
+        has segments of its own, in the order of their ends; they may overlap.
 
         Examples:
             >>> segments = VideoClassifier("model.onnx").timeline("long.mp4")
@@ -266,8 +267,8 @@ class VideoClassifier:
 
         Args:
             video: path or URL, of any length.
-            change_odds: a change of label counts only if it makes the windows' answers together this
-                many times more probable; at least 1, which takes every change.
+            change_odds: a change of label counts only if it makes the windows' answers together this many times
+                more probable; at least 1, which takes every change. None: as the contract says, else 7.
             decoder: as for `predict`.
 
         Raises:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vidcls.cli import options, terminal
+from vidcls.cli.event_evaluation import evaluate_events
 from vidcls.printable import csv_cell, printable
 
 if TYPE_CHECKING:
@@ -28,7 +29,13 @@ if TYPE_CHECKING:
 @click.option(
     "--report",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Write report.json, predictions.csv, confusion.png and mistakes.png to this folder.",
+    help="Write report.json, predictions.csv, confusion.png and mistakes.png to this folder; with --events report.json "
+    "and events.csv.",
+)
+@click.option(
+    "--events",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Measure events in long videos instead: a CSV with the columns video,start,end,label, in seconds.",
 )
 @options.as_json
 def evaluate(
@@ -39,12 +46,30 @@ def evaluate(
     decoder: Decoder,
     device: str,
     report: Path | None,
+    events: Path | None,
     as_json: bool,
 ) -> None:
     """Measure accuracy on DATA_DIR, which holds one folder of videos per label.
 
     Videos that cannot be read are named, counted as failed and left out of the accuracy; the exit code is then 1.
+
+    With --events, the videos that the CSV names are searched from start to end for events, which are compared with its
+    lines; a video in which nothing happens has one line with the label _none. Prints mean average precision, F1, false
+    alarms per hour and how late events are found.
     """
+    if events is not None:
+        evaluate_events(
+            model,
+            data_dir,
+            events,
+            views=views,
+            crops=crops,
+            decoder=decoder,
+            device=device,
+            report=report,
+            as_json=as_json,
+        )
+        return
     with terminal.exit_codes():
         import numpy as np
 

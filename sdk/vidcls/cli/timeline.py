@@ -33,9 +33,8 @@ if TYPE_CHECKING:
 @click.option(
     "--change-odds",
     type=click.FloatRange(min=1),
-    default=7,
-    show_default=True,
-    help="A change of label counts if it makes all answers together this many times more probable.",
+    help="A change of label counts if it makes all answers together this many times more probable; default: the "
+    "model's, else 7.",
 )
 @options.decoder
 @options.device
@@ -44,7 +43,7 @@ def timeline(
     video: str,
     form: str | None,
     plot: Path | None,
-    change_odds: float,
+    change_odds: float | None,
     decoder: Decoder,
     device: str,
 ) -> None:
@@ -52,7 +51,8 @@ def timeline(
 
     Windows of the model's clip length step through it by half their length; neighbouring stretches under the same
     label are one segment, with start and end in seconds. Segments are printed as they are found; without --json,
-    --csv or --srt, for people. A segment much shorter than a window is missed.
+    --csv or --srt, for people. A segment much shorter than a window is missed. Where the model has a rule for what it
+    knows, stretches in which nothing known happens have no label: "-", null in JSON, empty in CSV, and no subtitle.
     """
     with terminal.exit_codes():
         from vidcls.figures.timeline import Thumbnails, check_format, write_timeline
@@ -64,7 +64,7 @@ def timeline(
         classifier = options.open_classifier(model, device)
         if terminal.is_interactive():
             terminal.note(f"{model}: {classifier.device}; reading the times of the video's packets")
-        found = []
+        found, number = [], 0
         with classifier.stream(video, pace="fastest", decoder=decoder) as stream:
             duration = stream.duration or 0.0
             thumbnails = Thumbnails(duration=duration)
@@ -73,10 +73,13 @@ def timeline(
             with terminal.progress(stream, label="windows", length=stream.total) as bar:
                 records = _collected(bar, thumbnails) if plot is not None else bar
                 found_so_far = segments(records, duration=lambda: stream.duration or 0.0, change_odds=change_odds)
-                for number, segment in enumerate(found_so_far, 1):
+                for segment in found_so_far:
+                    found.append(segment)
+                    if form == "srt" and not segment.known:
+                        continue
+                    number += 1
                     terminal.clear_progress()
                     click.echo(_printed(segment, form=form, number=number))
-                    found.append(segment)
         if plot is not None:
             write_timeline(plot, found, labels=classifier.labels, duration=duration, thumbnails=thumbnails.pictures)
 
@@ -92,8 +95,9 @@ def _printed(segment: Segment, *, form: str | None, number: int) -> str:
         return csv_line(dataclasses.astuple(segment))
     if form == "srt":
         return srt_entry(segment, number)
+    label = "-" if segment.label is None else segment.label
     start, end = clock(segment.start, digits=2), clock(segment.end, digits=2)
-    return f"{start:>10} - {end:>10}  {segment.score:.4f}  {printable(segment.label)}"
+    return f"{start:>10} - {end:>10}  {segment.score:.4f}  {printable(label)}"
 
 
 def _collected(records: Iterable[Record], thumbnails: Thumbnails) -> Iterator[Record]:

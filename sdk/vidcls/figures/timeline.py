@@ -24,6 +24,7 @@ TEXT = 15  # px
 # Distinct to people with any kind of colour vision (Okabe and Ito's palette, without black and yellow).
 COLOURS = ((0, 114, 178), (213, 94, 0), (0, 158, 115), (204, 121, 167), (86, 180, 233), (230, 159, 0))
 INK, FAINT, PAPER = (40, 40, 40), (225, 225, 225), (255, 255, 255)
+NOTHING_KNOWN = (240, 240, 240)  # behind a stretch in which nothing known happens
 
 # Seconds between marks on the time axis, of which the first is taken that leaves no more than 12.
 TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400)
@@ -69,7 +70,8 @@ def write_timeline(
     """Draw segments and thumbnails to `path`; the format follows from its ending.
 
     Args:
-        found: the segments; of the labels, only those that occur get a band.
+        found: the segments; of the labels, only those that occur get a band. Behind a stretch in which nothing known
+            happens, the picture is grey.
         labels: the model's labels, in whose order the bands stand.
         duration: of the video, in seconds.
         thumbnails: spread evenly over the video.
@@ -84,15 +86,18 @@ def write_timeline(
     """
     shown = [label for label in labels if any(segment.label == label for segment in found)]
     text = font(TEXT, texts=shown)
-    left = MARGIN + round(max(text.getlength(label) for label in shown)) + MARGIN
+    left = MARGIN + round(max((text.getlength(label) for label in shown), default=0)) + MARGIN
     scale = (WIDTH - MARGIN - left) / duration if duration > 0 else 0.0
     top = MARGIN + max(picture.height for picture in thumbnails) + MARGIN
-    bottom = top + ROW * len(shown)
+    bottom = top + ROW * max(1, len(shown))
     canvas = Image.new("RGB", (WIDTH, bottom + 2 * MARGIN + TEXT), PAPER)
     draw = ImageDraw.Draw(canvas)
     part = (WIDTH - MARGIN - left) / len(thumbnails)
     for number, picture in enumerate(thumbnails):
         canvas.paste(picture, (round(left + part * (number + 0.5) - picture.width / 2), MARGIN))
+    for segment in found:
+        if not segment.known:
+            draw.rectangle((left + segment.start * scale, top, left + segment.end * scale, bottom), NOTHING_KNOWN)
     _draw_ticks(draw, text, duration=duration, left=left, scale=scale, top=top, bottom=bottom)
     for row, label in enumerate(shown):
         middle = top + ROW * row + ROW // 2

@@ -1,17 +1,20 @@
 """Records -> events: steady enough to act upon, with a start, an end and a label.
 
 Single answers flicker. Probabilities are smoothed over time; an event starts where its label's rises to one
-threshold and ends where it falls below another, lower one, so that it does not flicker in between.
+threshold and ends where it falls below another, lower one, so that it does not flicker in between. Where a window is
+not known, by the model's own rule, the probabilities of all labels count as 0.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 
 from vidcls.errors import ArgumentError
+from vidcls.temporal.event_finder import SMOOTHING_SECONDS, EventFinder, FoundEvent, finder_rule, label_scores
 from vidcls.temporal.record import Record
 
 
@@ -28,7 +31,10 @@ class Event:
     Attributes:
         start: seconds after the stream's first frame.
         end: the same; None while it goes on.
-        score: the highest that the smoothed probability of the label has got so far.
+        peak_score: the highest that the smoothed probability of the label has got so far.
+        mean_score: the mean of the smoothed probability in its windows so far.
+        detection_delay: seconds from its start to the end of the window with which it was first handed out.
+        coverage: how much of its time so far was in a window that was answered, 0 to 1.
         start_time, end_time: start and end by this machine's clock, in UTC; at pace "fastest" they say
             when it was answered.
     """
@@ -36,18 +42,44 @@ class Event:
     label: str
     start: float
     end: float | None
-    score: float
+    peak_score: float
+    mean_score: float
+    detection_delay: float
+    coverage: float
     start_time: datetime
     end_time: datetime | None
+
+    @property
+    def state(self) -> Literal["provisional", "final"]:
+        """Whether it goes on, so that its scores and coverage may change, or has ended.
+
+        Examples:
+            >>> with VideoClassifier("model.onnx").stream("long.mp4", pace="fastest") as records:
+            ...     [event.state for event in steady_events(records, enter_score=0.0, leave_score=0.0)]
+            ['provisional', 'final']
+        """
+        return "provisional" if self.end is None else "final"
+
+    @property
+    def score(self) -> float:
+        """The same as peak_score.
+
+        Examples:
+            >>> with VideoClassifier("model.onnx").stream("long.mp4", pace="fastest") as records:
+            ...     event = next(steady_events(records, enter_score=0.0, leave_score=0.0))
+            >>> event.score == event.peak_score
+            True
+        """
+        return self.peak_score
 
 
 def steady_events(
     records: Iterable[Record],
     *,
-    smoothing_seconds: float = 1.0,
-    enter_score: float = 0.6,
-    leave_score: float = 0.4,
-    least_seconds: float = 0.0,
+    smoothing_seconds: float = SMOOTHING_SECONDS,
+    enter_score: float | None = None,
+    leave_score: float | None = None,
+    least_seconds: float | None = None,
 ) -> Iterator[Event]:
     """The events of a stream, each handed out twice: when it starts, with end None, and when it has ended.
 
@@ -56,9 +88,12 @@ def steady_events(
         ...     list(steady_events(records, enter_score=1.0))
         []
 
-    Only one event goes on at a time. Times are those of the middles of windows, since an answer is about
-    the whole window; smoothing delays both borders. A gap in the stream ends an event, and so does the
-    stream's end.
+    Only one event goes on at a time; of a model whose labels may hold together, one of each label. Times are those
+    of the middles of windows, since an answer is about the whole window; smoothing delays both borders. A gap in the
+    stream ends an event, and so does the stream's end.
+
+    What is not given follows from the model's contract, `decision.events`, and is 0.6, 0.4 and 0 s where that has no
+    rule. A label that has an operating point there begins at its probability, and ends in proportion.
 
     Args:
         records: a stream, or anything that yields its records.
@@ -71,58 +106,75 @@ def steady_events(
     Raises:
         ValueError: a score or a time is out of its range.
     """
-    if not 0 <= leave_score <= enter_score <= 1:
-        raise ArgumentError(
-            f"leave_score is {leave_score} and enter_score {enter_score}, expected 0 <= leave_score <= enter_score <= 1"
-        )
+    _check_scores(enter_score, leave_score)
     for name, seconds in (("smoothing_seconds", smoothing_seconds), ("least_seconds", least_seconds)):
-        if not 0 <= seconds < math.inf:
+        if seconds is not None and not 0 <= seconds < math.inf:
             raise ArgumentError(f"{name} is {seconds}, expected 0 seconds or more")
     return _steady_events(
-        records, smoothing=smoothing_seconds, enter=enter_score, leave=leave_score, least_seconds=least_seconds
+        records,
+        smoothing_seconds=smoothing_seconds,
+        enter_score=enter_score,
+        leave_score=leave_score,
+        least_seconds=least_seconds,
     )
 
 
+def _check_scores(enter_score: float | None, leave_score: float | None) -> None:
+    for name, score in (("enter_score", enter_score), ("leave_score", leave_score)):
+        if score is not None and not 0 <= score <= 1:
+            raise ArgumentError(f"{name} is {score}, expected from 0 to 1")
+    if enter_score is not None and leave_score is not None and leave_score > enter_score:
+        raise ArgumentError(f"leave_score is {leave_score}, expected at most enter_score, which is {enter_score}")
+
+
 def _steady_events(
-    records: Iterable[Record], *, smoothing: float, enter: float, leave: float, least_seconds: float
+    records: Iterable[Record],
+    *,
+    smoothing_seconds: float,
+    enter_score: float | None,
+    leave_score: float | None,
+    least_seconds: float | None,
 ) -> Iterator[Event]:
-    event: Event | None = None  # that goes on, or that was not handed out yet
-    is_given = False
+    finder: EventFinder | None = None
     last: Record | None = None
+    start_times: dict[int, datetime] = {}  # by class id, of the events that go on
     for record in records:
-        if last is None or record.gap_seconds > 0:
-            if event is not None and is_given and last is not None:
-                yield _ended(event, last, at=last.window[1])
-            event, at = None, record.window[0]
-            smoothed = record.prediction.probabilities
-        else:
-            at = sum(record.window) / 2
-            share = 1 - math.exp(-(at - sum(last.window) / 2) / smoothing) if smoothing > 0 else 1.0
-            smoothed = smoothed + share * (record.prediction.probabilities - smoothed)
+        labels, decision = record.prediction.labels, record.prediction.decision
+        if finder is None:
+            rule = finder_rule(
+                labels,
+                decision,
+                enter_score=enter_score,
+                leave_score=leave_score,
+                least_seconds=least_seconds,
+                smoothing_seconds=smoothing_seconds,
+            )
+            finder = EventFinder(rule)
+        if last is not None and record.gap_seconds > 0:
+            yield from (_event(found, last, start_times) for found in finder.finish())
+        scores = label_scores(record.prediction.logits, labels, decision)
+        for found in finder.add(scores, window=record.window, gap_seconds=record.gap_seconds):
+            yield _event(found, record, start_times)
         last = record
-        if event is not None:
-            score = float(smoothed[record.prediction.labels.index(event.label)])
-            if score < (leave if is_given else enter):
-                if is_given:
-                    yield _ended(event, record, at=at)
-                event = None
-            else:
-                event = replace(event, score=max(score, event.score))
-        best = int(smoothed.argmax())
-        if event is None and smoothed[best] >= enter:
-            label, score = record.prediction.labels[best], float(smoothed[best])
-            start_time = _clock_time(record, at=at)
-            event = Event(label=label, start=at, end=None, score=score, start_time=start_time, end_time=None)
-            is_given = False
-        if event is not None and not is_given and at - event.start >= least_seconds:
-            is_given = True
-            yield event
-    if event is not None and is_given and last is not None:
-        yield _ended(event, last, at=last.window[1])
+    if finder is not None and last is not None:
+        yield from (_event(found, last, start_times) for found in finder.finish())
 
 
-def _ended(event: Event, record: Record, *, at: float) -> Event:
-    return replace(event, end=at, end_time=_clock_time(record, at=at))
+def _event(found: FoundEvent, record: Record, start_times: dict[int, datetime]) -> Event:
+    """The event, by the clock of the record with which it is handed out; its start by that of the first time."""
+    if found.end is None:
+        start_times[found.class_id] = _clock_time(record, at=found.start)
+    return Event(
+        label=record.prediction.labels[found.class_id],
+        start=found.start,
+        end=found.end,
+        peak_score=found.peak_score,
+        mean_score=found.mean_score,
+        detection_delay=found.detection_delay,
+        coverage=found.coverage,
+        start_time=start_times[found.class_id],
+        end_time=None if found.end is None else _clock_time(record, at=found.end),
+    )
 
 
 def _clock_time(record: Record, *, at: float) -> datetime:

@@ -63,3 +63,14 @@ class Record:
             True
         """
         return self.prediction.score
+
+    @property
+    def known(self) -> bool:
+        """False where the model's own rule says that the window shows none of the labels.
+
+        Examples:
+            >>> record = next(VideoClassifier("model.onnx").stream("clip.avi", pace="fastest"))
+            >>> record.known == record.prediction.known
+            True
+        """
+        return self.prediction.known

@@ -1,12 +1,4 @@
-"""Windows along a video, each with its probabilities -> segments: what happened from when to when.
-
-A window answers for a stretch of time as a whole, so where the label changes inside it, its answer is
-worth little. The time between two starts of windows is a cell; windows start every half a clip, so each
-covers two cells. The labels of the cells are those under which all answers together are most probable: a
-window is believed by its probability of its cells' label, of the mean of both if they differ, and every
-change of label has to be worth its price. (Viterbi's algorithm, with the best path handed out as soon as
-no later window can alter it.)
-"""
+"""Windows along a video, each with its probabilities -> segments: what happened from when to when."""
 
 from __future__ import annotations
 
@@ -19,25 +11,27 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from vidcls.contract import Decision
+from vidcls.decision import label_columns
 from vidcls.errors import ArgumentError
 from vidcls.printable import csv_cell
+from vidcls.temporal.path import Belief, Path, border_seconds
+from vidcls.temporal.states import present_probabilities, state_probabilities, states
 
 if TYPE_CHECKING:
+    from vidcls.prediction import Prediction
     from vidcls.temporal.record import Record
 
+# What a change of label costs where the model's contract does not say.
 CHANGE_ODDS = 7.0
-
-# No single window may rule a label out: what is less probable than this counts as this.
-LEAST_PROBABILITY = 1e-4
 
 CSV_HEADER = ("start", "end", "label", "score")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Segment:
-    """A stretch of a video under one label.
+    """A stretch of a video under one label, or one in which nothing that the model knows happens.
 
     Examples:
         >>> Segment(start=0.0, end=2.5, label="jump", score=0.93).label
@@ -45,92 +39,138 @@ class Segment:
 
     Attributes:
         start, end: seconds after the video's first frame; the next segment starts where this one ends.
-        score: mean probability of the label in the windows inside, or in those at its borders if none is.
+        label: None of a stretch in which nothing known happens.
+        score: mean probability of the label in the windows inside, or in those at its borders if none is. Without a
+            label, that of "nothing known", even with the best label's where the model's rule just accepts it.
     """
 
     start: float
     end: float
-    label: str
+    label: str | None
     score: float
 
+    @property
+    def known(self) -> bool:
+        """Whether something happens that the model knows.
 
-def check_change_odds(change_odds: float) -> None:
+        Examples:
+            >>> Segment(start=0.0, end=2.5, label=None, score=0.93).known
+            False
+        """
+        return self.label is not None
+
+
+def check_change_odds(change_odds: float | None) -> None:
     """Raise ValueError unless it can be taken."""
-    if not 1 <= change_odds < math.inf:
+    if change_odds is not None and not 1 <= change_odds < math.inf:
         raise ArgumentError(f"change_odds is {change_odds}, expected at least 1")
 
 
-def segments(records: Iterable[Record], *, duration: Callable[[], float], change_odds: float) -> Iterator[Segment]:
+def change_cost(decision: Decision) -> float:
+    """What a change of label costs by the model's own rule."""
+    return CHANGE_ODDS if decision.events is None else decision.events.change_cost
+
+
+def segments(
+    records: Iterable[Record], *, duration: Callable[[], float], change_odds: float | None = None
+) -> Iterator[Segment]:
     """The segments of a whole video, from its windows in order, half a clip apart.
 
-    A segment is handed out as soon as it is sure where it ends.
+    A segment is handed out as soon as it is sure where it ends. Of a model whose labels may hold together, the
+    segments are those of each label by itself, so they may overlap, and where none is on there is none.
 
     Args:
         records: of its windows.
         duration: gives the video's length in seconds, asked with each window: where a file turns out to be damaged,
             it is known only at the end.
-        change_odds: how many times more probable a change of label has to make all answers together.
+        change_odds: how many times more probable a change of label has to make all answers together; None: what the
+            model's rule says, else 7.
     """
-    windows = _tapped_windows(records, duration=duration)
-    start = 0.0
-    inside: list[float] = []
-    border: list[float] = []
-    for (middle, labels, probabilities), first, second in most_probable_halves(windows, change_odds=change_odds):
-        if first == second:
-            inside.append(float(probabilities[first]))
-            continue
-        border.append(float(probabilities[first]))
-        yield _segment(start, middle, labels[first], inside or border)
-        start, inside, border = middle, [], [float(probabilities[second])]
-    yield _segment(start, duration(), labels[second], inside or border)
-
-
-Tapped = tuple[float, tuple[str, ...], npt.NDArray[np.float64]]
-
-
-def most_probable_halves(windows: Iterable[Tapped], *, change_odds: float) -> Iterator[tuple[Tapped, int, int]]:
-    """Every window with the class ids of its first and its second half; one window's second is the next one's first."""
-    price = math.log(change_odds)
-    scores = np.zeros(0)
-    undecided: deque[tuple[Tapped, npt.NDArray[np.intp]]] = deque()
-    for window in windows:
-        probabilities = np.maximum(window[2], LEAST_PROBABILITY)
-        classes = np.arange(len(probabilities))
-        if len(scores) == 0:
-            scores = np.zeros(len(probabilities))
-        paths = scores[:, None] + np.log((probabilities[:, None] + probabilities) / 2) - price
-        paths[classes, classes] += price
-        undecided.append((window, paths.argmax(axis=0)))
-        scores = paths.max(axis=0) - paths.max()
-        # Back from every label that the newest cell may have: where these paths meet, the past is decided.
-        labels = classes
-        for index in range(len(undecided) - 1, 0, -1):
-            labels = undecided[index][1][labels]
-            if (labels == labels[0]).all():
-                yield from _trace([undecided.popleft() for _ in range(index)], int(labels[0]))
-                break
-    if undecided:
-        yield from _trace(list(undecided), int(scores.argmax()))
-
-
-def _trace(decided: list[tuple[Tapped, npt.NDArray[np.intp]]], last: int) -> list[tuple[Tapped, int, int]]:
-    found = []
-    for window, came_from in reversed(decided):
-        first = int(came_from[last])
-        found.append((window, first, last))
-        last = first
-    return found[::-1]
-
-
-def _tapped_windows(records: Iterable[Record], *, duration: Callable[[], float]) -> Iterator[Tapped]:
-    """(middle in seconds, labels, probabilities) of every window: all that is kept of it."""
+    tracks: list[_Track] = []
     for record in records:
-        start, end = record.window
-        yield (start + min(end, duration())) / 2, record.prediction.labels, record.prediction.probabilities
+        prediction = record.prediction
+        tracks = tracks or _tracks(prediction, change_odds=change_odds)
+        start, end = record.window[0], min(record.window[1], duration())
+        for track, belief in zip(tracks, _beliefs(prediction, start=start, end=end), strict=True):
+            yield from track.add(belief)
+    for track in tracks:
+        yield from track.finish(duration())
 
 
-def _segment(start: float, end: float, label: str, scores: list[float]) -> Segment:
-    return Segment(start=start, end=end, label=label, score=sum(scores) / len(scores))
+def _tracks(prediction: Prediction, *, change_odds: float | None) -> list[_Track]:
+    """One over all states of a softmax model, or one for each label of a sigmoid model, which is on or off."""
+    labels, decision = prediction.labels, prediction.decision
+    cost = change_cost(decision) if change_odds is None else change_odds
+    if decision.activation == "softmax":
+        return [_Track(states(labels, decision), shown=states(labels, decision), change_cost=cost)]
+    return [_Track((label, None), shown=(label,), change_cost=cost) for label in labels]
+
+
+def _beliefs(prediction: Prediction, *, start: float, end: float) -> list[Belief]:
+    """What the answer says for each of the tracks."""
+    logits, labels, decision = prediction.logits, prediction.labels, prediction.decision
+    if decision.activation == "softmax":
+        found = state_probabilities(logits, labels, decision)
+        calibrated = prediction.probabilities[label_columns(labels, decision)]
+        scores = np.concatenate([calibrated, found[len(calibrated) :]])  # and None's, which has no other
+        return [Belief(start=start, end=end, probabilities=found, scores=scores)]
+    present = present_probabilities(logits, labels, decision)
+    return [
+        Belief(start=start, end=end, probabilities=np.array([on, 1 - on]), scores=np.array([score, 1 - score]))
+        for on, score in zip(present, prediction.probabilities, strict=True)
+    ]
+
+
+class _Track:
+    """Windows of one path -> its segments.
+
+    names: of its states. shown: those of them whose segments are handed out.
+    """
+
+    def __init__(self, names: tuple[str | None, ...], *, shown: tuple[str | None, ...], change_cost: float) -> None:
+        self._names, self._shown = names, shown
+        self._path = Path(change_cost=change_cost)
+        self._undecided: deque[Belief] = deque()
+        self._before: Belief | None = None
+        self._current: tuple[Belief, int, int] | None = None
+        self._start = 0.0
+        self._inside: list[float] = []
+        self._border: list[float] = []
+
+    def add(self, window: Belief) -> Iterator[Segment]:
+        """Take the next window; give the segments that have surely ended."""
+        self._undecided.append(window)
+        for first, second in self._path.add(window.probabilities):
+            yield from self._decided(self._undecided.popleft(), first, second)
+
+    def finish(self, duration: float) -> Iterator[Segment]:
+        """The segments that are left, of a video that ends there."""
+        for first, second in self._path.finish():
+            yield from self._decided(self._undecided.popleft(), first, second)
+        if self._current is not None:
+            yield from self._passed(*self._current, after=None)
+            yield from self._segment(duration, self._current[2])
+
+    def _decided(self, window: Belief, first: int, second: int) -> Iterator[Segment]:
+        """A border lies where the window after it says, too, so each waits for the next one."""
+        if self._current is not None:
+            yield from self._passed(*self._current, after=window)
+        self._current = window, first, second
+
+    def _passed(self, window: Belief, first: int, second: int, *, after: Belief | None) -> Iterator[Segment]:
+        if first == second:
+            self._inside.append(float(window.scores[first]))
+        else:
+            self._border.append(float(window.scores[first]))
+            at = border_seconds(window, before=self._before, after=after, first=first, second=second)
+            yield from self._segment(at, first)
+            self._start, self._inside, self._border = at, [], [float(window.scores[second])]
+        self._before = window
+
+    def _segment(self, end: float, state: int) -> Iterator[Segment]:
+        scores, label = self._inside or self._border, self._names[state]
+        if label in self._shown:
+            yield Segment(start=self._start, end=end, label=label, score=sum(scores) / len(scores))
 
 
 def csv_line(values: Iterable[object]) -> str:
@@ -141,8 +181,8 @@ def csv_line(values: Iterable[object]) -> str:
 
 
 def srt_entry(segment: Segment, number: int) -> str:
-    """The segment as the `number`-th subtitle of an .srt file, counted from 1."""
-    text = " ".join(segment.label.split()).replace("-->", "->")  # which would begin another subtitle
+    """The segment, which has a label, as the `number`-th subtitle of an .srt file, counted from 1."""
+    text = " ".join((segment.label or "").split()).replace("-->", "->")  # which would begin another subtitle
     return f"{number}\n{_srt_time(segment.start)} --> {_srt_time(segment.end)}\n{text} ({segment.score:.2f})\n"
 
 

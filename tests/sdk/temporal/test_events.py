@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
 import pytest
 
-from vidcls import Event, Prediction, Record, steady_events
-from vidcls.contract import NEUTRAL
+from answered import BEGIN, answered, answered_record
+from vidcls import Event, Record, steady_events
+from vidcls.contract import NEUTRAL, Decision, EventRule, OperatingPoint, Reject
 
 LABELS = ("nothing", "jump", "wave")
-BEGIN = datetime(2026, 1, 1, tzinfo=timezone.utc)
-STEP, CLIP = 0.5, 1.0
+STEP = 0.5
 
 # Sums of halves and exponentials.
 SECONDS = 1e-9
@@ -22,27 +23,7 @@ SCORE = 1e-6
 
 def record(number: int, probabilities: list[float], *, gap: float = 0.0, start: float | None = None) -> Record:
     begin = STEP * number if start is None else start
-    logits = np.log(np.array(probabilities, np.float32))
-    prediction = Prediction(
-        labels=LABELS,
-        logits=logits,
-        decision=NEUTRAL,
-        windows=[(begin, begin + CLIP)],
-        timestamps=np.zeros((1, 1)),
-        decoded_share=None,
-        device="cpu",
-        timing_ms={},
-    )
-    return Record(
-        prediction=prediction,
-        window=(begin, begin + CLIP),
-        time=BEGIN + timedelta(seconds=begin + CLIP),
-        lag_seconds=0.1,
-        dropped_frames=0,
-        dropped_windows=0,
-        gap_seconds=gap,
-        picture=np.zeros((1, 1, 3), np.uint8),
-    )
+    return answered_record(np.log(probabilities), labels=LABELS, start=begin, gap=gap)
 
 
 def rows(*waves: float) -> list[Record]:
@@ -75,8 +56,9 @@ def test_a_score_just_reached_starts_an_event_and_does_not_end_it() -> None:
     assert told(records, enter_score=exactly, leave_score=exactly) == [("wave", 0, None), ("wave", 0, 2)]
 
 
-def test_an_events_score_is_the_highest_so_far() -> None:
+def test_an_events_peak_score_is_the_highest_so_far() -> None:
     began, ended = list(steady_events(rows(0.7, 0.9, 0.5, 0.45), smoothing_seconds=0))
+    assert (began.peak_score, ended.peak_score) == (began.score, ended.score)
     assert (began.score, ended.score) == (pytest.approx(0.7, abs=SCORE), pytest.approx(0.9, abs=SCORE))
 
 
@@ -130,7 +112,7 @@ def test_no_records_no_events() -> None:
 @pytest.mark.parametrize(
     "options",
     [
-        {"enter_score": 0.3, "leave_score": 0.4},
+        {"leave_score": 0.4, "enter_score": 0.3},
         {"enter_score": 1.1},
         {"leave_score": -0.1},
         {"smoothing_seconds": -1},
@@ -153,3 +135,85 @@ def test_events_come_as_they_happen() -> None:
     events = steady_events(records(), smoothing_seconds=0)
     assert isinstance(next(events), Event)
     assert len(taken) == 1
+
+
+def test_a_mean_score_is_that_of_the_windows_in_which_it_went_on() -> None:
+    began, ended, *_ = steady_events(rows(0.45, 0.7, 0.9, 0.5, 0.3), smoothing_seconds=0)
+    assert (began.mean_score, ended.mean_score) == (
+        pytest.approx(0.7, abs=SCORE),
+        pytest.approx(0.7, abs=SCORE),
+    )
+    assert ended.peak_score == pytest.approx(0.9, abs=SCORE)
+
+
+def test_an_event_is_provisional_until_it_has_ended_and_says_how_late_it_was_told() -> None:
+    flicker = rows(0.45, 0.7, 0.45, 0.7, 0.7, 0.45, 0.7, 0.7, 0.7, 0.45)
+    began, ended = steady_events(flicker, smoothing_seconds=0, least_seconds=1.0)
+    assert (began.state, ended.state) == ("provisional", "final")
+    # From the middle of the seventh window, at 3.5 s, to the end of the ninth, at 5.0 s.
+    assert (began.start, began.detection_delay, ended.detection_delay) == (3.5, 1.5, 1.5)
+
+
+def test_coverage_is_the_share_of_its_time_that_was_answered() -> None:
+    # Windows of 1 s; those from 2.0 and 2.5 s on were never answered, so nothing is known from 2.5 to 3.0 s.
+    records = [record(number, [0.28, 0.02, 0.7]) for number in (0, 1, 2, 3, 6, 7)]
+    began, ended = steady_events(records, smoothing_seconds=0)
+    assert (began.coverage, ended.start, ended.end) == (1.0, 0.0, 4.5)
+    assert ended.coverage == pytest.approx(1 - 0.5 / 4.5)
+
+
+def rule(**fields: Any) -> EventRule:
+    fields = {"on": 0.5, "off": 0.25, "min_seconds": 0.0, "change_cost": 7.0, "false_alarms_per_hour": None, **fields}
+    return EventRule(**fields)
+
+
+def started(decision: Decision, *waves: float, **options: Any) -> list[tuple[str, float, float | None]]:
+    """What is told at these probabilities of "wave"; the rest is shared between nine others, too little for each."""
+    labels = ("wave", "fall", *"abcdefgh")
+    records = answered([[wave, *[(1 - wave) / 9] * 9] for wave in waves], labels=labels, decision=decision)
+    events = steady_events(records, smoothing_seconds=0, **options)
+    return [(event.label, event.start, event.end) for event in events]
+
+
+def test_what_is_not_given_is_the_contracts() -> None:
+    waves = (0.3, 0.55, 0.3, 0.2, 0.2)
+    by_rule = [("wave", 1.0, None), ("wave", 1.0, 2.0)]
+    assert started(replace(NEUTRAL, events=rule()), *waves) == by_rule
+    assert started(NEUTRAL, *waves) == []
+    assert started(replace(NEUTRAL, events=rule(min_seconds=0.6)), *waves) == []
+    assert started(replace(NEUTRAL, events=rule(min_seconds=0.6)), *waves, least_seconds=0.0) == by_rule
+    assert started(replace(NEUTRAL, events=rule()), *waves, enter_score=0.6) == []
+    assert started(replace(NEUTRAL, events=rule()), *waves, leave_score=0.4) == [
+        ("wave", 1.0, None),
+        ("wave", 1.0, 1.5),
+    ]
+
+
+def test_a_label_begins_at_its_operating_point_and_ends_in_proportion() -> None:
+    points = {"wave": OperatingPoint(probability=0.8, precision=0.9, recall=0.5), "fall": None}
+    decision = replace(NEUTRAL, events=rule(), operating_points=points)
+    # 0.8 * 0.25 / 0.5 is 0.4.
+    assert started(decision, 0.45, 0.75, 0.85, 0.41, 0.39) == [("wave", 1.5, None), ("wave", 1.5, 2.5)]
+    # Without a rule in the contract, in the proportion of 0.4 to 0.6.
+    without = replace(NEUTRAL, operating_points=points)
+    assert started(without, 0.45, 0.75, 0.85, 0.54, 0.53) == [("wave", 1.5, None), ("wave", 1.5, 2.5)]
+    # And what is asked for holds for every label.
+    assert started(decision, 0.45, 0.75, 0.3, 0.2, enter_score=0.7)[0] == ("wave", 1.0, None)
+
+
+def test_what_is_not_known_counts_as_nothing_and_none_is_no_event() -> None:
+    labels, probabilities = ("fall", "wave", "_none"), [[0.1, 0.8, 0.1]] * 3 + [[0.1, 0.1, 0.8]] * 3
+    records = answered(probabilities, labels=labels, decision=replace(NEUTRAL, none_label="_none"))
+    events = list(steady_events(records, smoothing_seconds=0, enter_score=0.0, leave_score=0.0))
+    assert {event.label for event in events} == {"wave"}
+    assert [(event.start, event.end) for event in steady_events(records, smoothing_seconds=0)] == [(0, None), (0, 2.0)]
+    reject = Reject(score="max_probability", threshold=0.9, accepted=0.95, false_accepted=None)
+    unknown = answered(probabilities, labels=labels, decision=replace(NEUTRAL, reject=reject))
+    assert list(steady_events(unknown, smoothing_seconds=0, enter_score=0.0)) == []
+
+
+def test_labels_that_may_hold_together_have_an_event_each() -> None:
+    probabilities = [[0.1, 0.9], [0.9, 0.9], [0.9, 0.9], [0.9, 0.1], [0.1, 0.1]]
+    records = answered(probabilities, labels=("fall", "cry"), decision=replace(NEUTRAL, activation="sigmoid"))
+    events = [(event.label, event.start, event.end) for event in steady_events(records, smoothing_seconds=0)]
+    assert events == [("cry", 0, None), ("fall", 1.0, None), ("cry", 0, 2.0), ("fall", 1.0, 2.5)]

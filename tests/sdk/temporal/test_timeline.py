@@ -10,7 +10,6 @@ import math
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,11 +17,13 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
+from answered import answered
 from generated import write_clip
 from motion import DIRECTIONS, film, write_motion_model
 from vidcls import Record, Segment, VideoClassifier, VideoError
 from vidcls.cli.main import main
-from vidcls.temporal.timeline import CHANGE_ODDS, LEAST_PROBABILITY, clock, most_probable_halves, srt_entry
+from vidcls.temporal.path import LEAST_PROBABILITY, most_probable_halves
+from vidcls.temporal.timeline import clock, srt_entry
 from vidcls.temporal.timeline import segments as segments_of
 
 SCRIPT = [("right", 4.0), ("up", 2.5), ("left", 3.3), ("down", 2.2), ("right", 2.0), ("left", 5.0)]
@@ -58,20 +59,17 @@ def test_every_stretch_is_found_with_borders_within_half_a_window(segments: list
     assert all(0.5 < segment.score <= 1 for segment in segments)
 
 
-def test_a_border_is_the_middle_of_its_window_and_a_score_that_of_the_windows_inside() -> None:
+def test_a_border_lies_where_three_windows_say_and_a_score_is_that_of_the_windows_inside() -> None:
     # Seven windows of 1 s, half a second apart, of a video that ends inside the last.
     rows = [[0.9, 0.1]] * 3 + [[0.2, 0.8]] * 3 + [[0.7, 0.3]]
-    records: Any = [
-        SimpleNamespace(
-            window=(0.5 * number, 0.5 * number + 1),
-            prediction=SimpleNamespace(labels=("a", "b"), probabilities=np.array(row)),
-        )
-        for number, row in enumerate(rows)
-    ]
+    found = list(segments_of(answered(rows, labels=("a", "b")), duration=lambda: 3.8, change_odds=1))
     # Of the two windows at a change the less certain one is given up to it: the fourth, and the last.
-    found = list(segments_of(records, duration=lambda: 3.8, change_odds=1))
-    assert [(segment.label, segment.start) for segment in found] == [("a", 0.0), ("b", 2.0), ("a", 3.4)]
-    assert [segment.end for segment in found] == [2.0, 3.4, 3.8]
+    assert [segment.label for segment in found] == ["a", "b", "a"]
+    # The windows from 1.0, 1.5 and 2.0 s on are "a" for 0.9, 0.2 and 0.2 s: 1.3 s in all, as with a border at 1.9 s,
+    # which is 0.9, 0.4 and 0 s. The last border lies in the last window, from 3.0 to 3.8 s: that and the one from 2.5 s
+    # on are "b" for 0.8 and 0.3 of themselves, as with a border at t where (t - 2.5) + (t - 3.0) / 0.8 is 1.1.
+    assert [segment.start for segment in found] == pytest.approx([0.0, 1.9, (1.1 + 2.5 + 3.75) / 2.25])
+    assert [segment.end for segment in found] == [*(segment.start for segment in found[1:]), 3.8]
     assert [segment.score for segment in found] == pytest.approx([0.9, 0.8, 0.7])
 
 
@@ -101,13 +99,11 @@ def test_one_odd_answer_amid_others_is_no_segment(motion_model: Path, tmp_path: 
 
 
 def test_the_command_asks_as_the_library_does_and_takes_other_odds(motion_model: Path, tmp_path: Path) -> None:
-    (option,) = [parameter for parameter in main.commands["timeline"].params if parameter.name == "change_odds"]
-    assert option.default == CHANGE_ODDS
     video = film(tmp_path / "video.avi", [("right", 2.0), ("left", 2.0)], rate=15)
     # Beyond what the few windows of so short a video can prove.
-    for odds, count in ((CHANGE_ODDS, 2), (1e12, 1)):
+    for options, odds, count in (((), None, 2), (("--change-odds", 7), 7.0, 2), (("--change-odds", 1e12), 1e12, 1)):
         found = VideoClassifier(motion_model, device="cpu").timeline(video, change_odds=odds)
-        lines = run(motion_model, video, "--json", "--change-odds", odds).stdout.splitlines()
+        lines = run(motion_model, video, "--json", *options).stdout.splitlines()
         assert len(found) == len(lines) == count
 
 
@@ -139,10 +135,10 @@ def test_the_path_found_is_the_most_probable_of_all() -> None:
     for _ in range(40):
         rows = random.dirichlet([0.4] * 3, size=random.integers(1, 7))
         for odds in (1.0, 3.0, 30.0):
-            found = list(most_probable_halves([(0.0, (), row) for row in rows], change_odds=odds))
-            assert [window[2].tolist() for window, _, _ in found] == rows.tolist()
-            path = (found[0][1], *(second for _, _, second in found))
-            assert all(before[2] == after[1] for before, after in itertools.pairwise(found))
+            found = list(most_probable_halves(rows, change_cost=odds))
+            assert len(found) == len(rows)
+            path = (found[0][0], *(second for _, second in found))
+            assert all(before[1] == after[0] for before, after in itertools.pairwise(found))
             assert log_probability(rows, path, odds) == pytest.approx(best_by_trying_all(rows, odds))
 
 
@@ -154,9 +150,9 @@ def test_what_is_sure_is_handed_out_before_the_end() -> None:
         nonlocal taken
         for row in rows:
             taken += 1
-            yield 0.0, (), np.array(row)
+            yield np.array(row)
 
-    behind = [taken - given for given, _ in enumerate(most_probable_halves(windows(), change_odds=7), 1)]
+    behind = [taken - given for given, _ in enumerate(most_probable_halves(windows(), change_cost=7), 1)]
     assert max(behind) < 10
 
 

@@ -1,0 +1,128 @@
+"""The most probable path of states along windows that overlap by half, and where in a window it changes.
+
+A window answers for a stretch of time as a whole, so where the state changes inside it, its answer is worth little.
+The time between two starts of windows is a cell; windows start every half a clip, so each covers two cells. The states
+of the cells are those under which all answers together are most probable: a window is believed by its probability of
+its cells' state, of the mean of both if they differ, and every change of state has to be worth its price. (Viterbi's
+algorithm, with the best path handed out as soon as no later window can alter it.)
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+# No single window may rule a state out: what is less probable than this counts as this.
+LEAST_PROBABILITY = 1e-4
+
+# How far from a window's middle its border may lie, as a share of the way to the next window's: two windows next to
+# each other that both hold a border then leave a fifth of that way to what is between.
+_REACH = 0.4
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Belief:
+    """A window, and how probable each state is in it.
+
+    start, end: seconds. probabilities: float64 [states]. scores: float64 [states], what people are given for them.
+    """
+
+    start: float
+    end: float
+    probabilities: npt.NDArray[np.float64]
+    scores: npt.NDArray[np.float64]
+
+    @property
+    def middle(self) -> float:
+        """In seconds."""
+        return (self.start + self.end) / 2
+
+
+class Path:
+    """The most probable path, window by window.
+
+    change_cost: how many times more probable a change of state has to make all answers together.
+    """
+
+    def __init__(self, *, change_cost: float) -> None:
+        self._price = math.log(change_cost)
+        self._scores: npt.NDArray[np.float64] | None = None
+        self._undecided: deque[npt.NDArray[np.intp]] = deque()
+
+    def add(self, probabilities: npt.NDArray[np.float64]) -> list[tuple[int, int]]:
+        """Take the next window, probabilities float64 [states]; give what is now sure of the first that were not.
+
+        That is, of each such window in turn, the states of its first and of its second half.
+        """
+        believed = np.maximum(probabilities, LEAST_PROBABILITY)
+        states = np.arange(len(believed))
+        scores = np.zeros(len(believed)) if self._scores is None else self._scores
+        paths = scores[:, None] + np.log((believed[:, None] + believed) / 2) - self._price
+        paths[states, states] += self._price
+        self._undecided.append(paths.argmax(axis=0))
+        self._scores = paths.max(axis=0) - paths.max()
+        # Back from every state that the newest cell may have: where these paths meet, the past is decided.
+        back = states
+        for index in range(len(self._undecided) - 1, 0, -1):
+            back = self._undecided[index][back]
+            if (back == back[0]).all():
+                return _trace([self._undecided.popleft() for _ in range(index)], int(back[0]))
+        return []
+
+    def finish(self) -> list[tuple[int, int]]:
+        """The same of all windows that are left: no more will come."""
+        if self._scores is None:
+            return []
+        return _trace(list(self._undecided), int(self._scores.argmax()))
+
+
+def _trace(came_from: list[npt.NDArray[np.intp]], last: int) -> list[tuple[int, int]]:
+    found = []
+    for previous in reversed(came_from):
+        first = int(previous[last])
+        found.append((first, last))
+        last = first
+    return found[::-1]
+
+
+def most_probable_halves(
+    windows: Iterable[npt.NDArray[np.float64]], *, change_cost: float
+) -> Iterator[tuple[int, int]]:
+    """The states of every window's first and second half; one window's second is the next one's first."""
+    path = Path(change_cost=change_cost)
+    for probabilities in windows:
+        yield from path.add(probabilities)
+    yield from path.finish()
+
+
+def border_seconds(window: Belief, *, before: Belief | None, after: Belief | None, first: int, second: int) -> float:
+    """Where in a window the state `first` gives way to `second`.
+
+    Of a window that holds both, the more probable the first is, the more of it lies before the border: its
+    probability, as a share of both, is taken for that part. It is so of the windows before and after, which overlap
+    this one by half; the border is put where these parts come to the same time altogether. So errors of the three make
+    up for each other, and even answers that jump from one state to the other place it within a quarter of a window.
+
+    Args:
+        window: the one whose halves differ. before, after: its neighbours; None at the start and at the end.
+    """
+    windows = [each for each in (before, window, after) if each is not None]
+    starts = np.array([each.start for each in windows])
+    lengths = np.maximum(np.array([each.end for each in windows]) - starts, np.finfo(float).tiny)
+    parts = sum(_share(each.probabilities, first, second) for each in windows)
+    times = np.unique(np.concatenate([starts, starts + lengths]))
+    parts_at = np.clip((times[:, None] - starts) / lengths, 0, 1).sum(axis=1)
+    border = float(np.interp(parts, parts_at, times))
+    earliest = window.middle - _REACH * (window.middle - (window.start if before is None else before.middle))
+    latest = window.middle + _REACH * ((window.end if after is None else after.middle) - window.middle)
+    return min(max(border, earliest), latest)
+
+
+def _share(probabilities: npt.NDArray[np.float64], first: int, second: int) -> float:
+    believed = np.maximum(probabilities[[first, second]], LEAST_PROBABILITY)
+    return float(believed[0] / believed.sum())
