@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from vidcls.evaluation.curves import Bin
 from vidcls.pages.axes import HEIGHT, WIDTH, Axes, Axis, drawn_axes, shortened
 from vidcls.pages.markup import Content, Markup, joined, name, tag
 
@@ -35,17 +36,6 @@ class Mark:
     name: str
     x: float
     y: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReliabilityBin:
-    """Answers of similar probability. low, high: the borders of the bin; mean: their mean probability."""
-
-    low: float
-    high: float
-    mean: float
-    accuracy: float
-    count: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +75,7 @@ def curve_chart(
     return figure(heading, drawing, caption=caption, legend=_legend(lines) if len(lines) > 1 else None)
 
 
-def reliability_chart(heading: str, bins: Sequence[ReliabilityBin], *, caption: str) -> Markup:
+def reliability_chart(heading: str, bins: Sequence[Bin], *, caption: str) -> Markup:
     """Accuracy against mean probability: a calibrated model's bars end within the grey range, about the diagonal.
 
     The range is that of a perfectly calibrated model with as many answers, 95 % of the time.
@@ -95,25 +85,25 @@ def reliability_chart(heading: str, bins: Sequence[ReliabilityBin], *, caption: 
     for found in bins:
         if not found.count:
             continue
-        low, high = expected_range(found.mean, found.count)
+        low, high = expected_range(found.mean_probability, found.count)
         fact = (
-            f"{found.count} answers of mean probability {found.mean:.2f}: {found.accuracy:.2f} right; "
+            f"{found.count} answers of mean probability {found.mean_probability:.2f}: {found.share:.2f} right; "
             f"a calibrated model would show {low:.2f} to {high:.2f}"
         )
         left, width = axes.across(found.low) + 1, axes.across(found.high) - axes.across(found.low) - 2
         parts += [
-            tag("rect", tag("title", fact), x=left, width=width, y=axes.down(found.accuracy),
-                height=axes.down(0) - axes.down(found.accuracy), class_="bar"),
+            tag("rect", tag("title", fact), x=left, width=width, y=axes.down(found.share),
+                height=axes.down(0) - axes.down(found.share), class_="bar"),
             tag("rect", tag("title", fact), x=left, width=width, y=axes.down(high),
                 height=max(1.0, axes.down(low) - axes.down(high)), class_="band"),
-            tag("circle", tag("title", fact), cx=axes.across(found.mean), cy=axes.down(found.accuracy), r=3,
+            tag("circle", tag("title", fact), cx=axes.across(found.mean_probability), cy=axes.down(found.share), r=3,
                 class_="dot"),
             tag("text", _count(found.count), x=left + width / 2, y=axes.down(0) - 4, text_anchor="middle",
                 class_="count"),
         ]  # fmt: skip
     diagonal = Line(name="calibrated", x=[0, 1], y=[0, 1], kind="")
     parts.append(tag("polyline", tag("title", diagonal.name), points=_points(diagonal, axes), class_="ideal"))
-    alt = "; ".join(f"at {found.mean:.2f} {found.accuracy:.2f} right of {found.count}" for found in bins if found.count)
+    alt = "; ".join(f"at {found.mean_probability:.2f} {found.share:.2f} right of {found.count}" for found in bins if found.count)
     return figure(heading, _svg(parts, alt=f"{heading}: {alt}"), caption=caption)
 
 
