@@ -91,19 +91,20 @@ def reliability_chart(heading: str, bins: Sequence[Bin], *, caption: str) -> Mar
             f"a calibrated model would show {low:.2f} to {high:.2f}"
         )
         left, width = axes.across(found.low) + 1, axes.across(found.high) - axes.across(found.low) - 2
+        middle, top, bottom = axes.across(found.mean_probability), axes.down(high), axes.down(low)
         parts += [
             tag("rect", tag("title", fact), x=left, width=width, y=axes.down(found.share),
                 height=axes.down(0) - axes.down(found.share), class_="bar"),
-            tag("rect", tag("title", fact), x=left, width=width, y=axes.down(high),
-                height=max(1.0, axes.down(low) - axes.down(high)), class_="band"),
-            tag("circle", tag("title", fact), cx=axes.across(found.mean_probability), cy=axes.down(found.share), r=3,
-                class_="dot"),
-            tag("text", _count(found.count), x=left + width / 2, y=axes.down(0) - 4, text_anchor="middle",
+            tag("rect", tag("title", fact), x=middle - 4, width=8, y=top, height=max(1.0, bottom - top), class_="band"),
+            tag("circle", tag("title", fact), cx=middle, cy=axes.down(found.share), r=3.5, class_="dot"),
+            tag("text", _count(found.count), x=left + width / 2, y=axes.down(1) - 5, text_anchor="middle",
                 class_="count"),
         ]  # fmt: skip
     diagonal = Line(name="calibrated", x=[0, 1], y=[0, 1], kind="")
     parts.append(tag("polyline", tag("title", diagonal.name), points=_points(diagonal, axes), class_="ideal"))
-    alt = "; ".join(f"at {found.mean_probability:.2f} {found.share:.2f} right of {found.count}" for found in bins if found.count)
+    alt = "; ".join(
+        f"at {found.mean_probability:.2f} {found.share:.2f} right of {found.count}" for found in bins if found.count
+    )
     return figure(heading, _svg(parts, alt=f"{heading}: {alt}"), caption=caption)
 
 

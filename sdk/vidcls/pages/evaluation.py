@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -68,12 +68,12 @@ def evaluation_page(found: Evaluation, *, frames_of: FramesOf) -> str:
     origins = np.array([origin or "new" for origin in found.known_from], dtype=object)
     is_new = origins == "new"
     counted = np.flatnonzero(is_new if is_new.any() else np.ones_like(is_new))
-    answers, videos = found.answers[counted], [found.videos[number] for number in counted]
+    answers, videos = found.answers[counted], [found.videos[number] for number in counted.tolist()]
     scores = score_answers(answers, found.contract.labels, found.contract.decision)
     kind = "clips that the model does not know" if found.contract.source.clips is not None else "clips"
     head = [
-        tag("p", f"{name(found.model)} on {name(found.data)}, {found.views} x {found.crops} views", class_="sub"),
-        verdict(scores, f"{len(answers)} {kind}") if is_new.any() else _nothing_new(scores),
+        tag("p", f"{len(found.contract.labels)} labels, {found.views} x {found.crops} views", class_="sub"),
+        verdict(scores, f"{_counted(scores, answers)} {kind}") if is_new.any() else _nothing_new(scores),
         figure_cards(scores, answers, found.contract, failed=len(found.failed)),
     ]
     return page(
@@ -92,8 +92,8 @@ def evaluation_page(found: Evaluation, *, frames_of: FramesOf) -> str:
 
 def _nothing_new(scores: Scores) -> Content:
     words = (
-        f"Not one of the {scores.videos} clips is new to the model: it was trained on them, or chosen by them. The figures "
-        "below say nothing about other clips."
+        f"Not one of these {scores.videos} clips is new to the model: it was trained on them, or chosen by them. "
+        "The figures below say nothing about other clips."
     )
     return tag("p", words, class_="verdict bad")
 
@@ -107,15 +107,19 @@ def _known_section(found: Evaluation, origins: npt.NDArray[np.object_]) -> Secti
     kinds = {"new": "new to the model", "val": "chosen by (validation)", "train": "trained on"}
     rows = [(words, *_row(found, origins == origin)) for origin, words in kinds.items() if (origins == origin).any()]
     measure = "top-1" if found.contract.decision.activation == "softmax" else "mean average precision"
-    caption = "Told by fingerprints of their pictures. Everything else on this page is about the first row."
+    caption = "Recognised by fingerprints of their pictures. Everything else on this page is about the first row."
     return section(heading, table(["clips", "how many", measure, "95 % interval"], rows, caption=caption))
 
 
 def _row(found: Evaluation, chosen: npt.NDArray[np.bool_]) -> tuple[str, str, str]:
-    scores = score_answers(found.answers[chosen], found.contract.labels, found.contract.decision)
-    if scores.top1 is None:
-        return str(chosen.sum()), f"{scores.map:.3f}", between(scores.map_interval)
-    return str(chosen.sum()), f"{scores.top1:.3f}", between(scores.top1_interval)
+    """How many clips, their figure, and its interval; of clips of none alone there is no figure."""
+    answers = found.answers[chosen]
+    if not answers.targets.any():
+        return str(len(answers)), "", ""
+    scores = score_answers(answers, found.contract.labels, found.contract.decision)
+    if scores.average_precision is not None and scores.average_precision_interval is not None:
+        return str(len(answers)), f"{scores.average_precision:.3f}", between(scores.average_precision_interval)
+    return str(len(answers)), f"{scores.top1:.3f}", between(scores.top1_interval)
 
 
 def _failed_section(found: Evaluation) -> Section:
@@ -127,3 +131,8 @@ def _failed_section(found: Evaluation) -> Section:
     more = tag("p", f"{left_out} more are not named here.", class_="note") if left_out > 0 else None
     words = tag("p", f"{len(found.failed)} videos could not be read and are not counted.")
     return section(heading, words, folded("Which, and why", rows, more))
+
+
+def _counted(scores: Scores, answers: Answers) -> int:
+    """How many clips the first figure is of; a softmax model's does not count those of none, unless it has a class."""
+    return scores.videos if scores.average_precision is None else len(answers)

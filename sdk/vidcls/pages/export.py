@@ -86,10 +86,16 @@ def export_page(made: Export, *, frames_of: Callable[[int], npt.NDArray[np.uint8
             _otherwise_section(made, frames_of=frames_of),
             section("Compared with PyTorch", pairs(_comparison_rows(made))),
             decision_section(made.contract),
-            section("Operators", tag("p", f"{sum(made.ops.values())} in all{_kept(made)}."), folded("All of them", operators)),
+            section(
+                "Operators",
+                tag("p", f"{sum(made.ops.values())} in all{_kept(made)}."),
+                folded("All of them", operators),
+            ),
             model_section(made.contract),
             section("Made with", pairs(made.made_with.items())),
-            section("As JSON", folded("The figures", preformatted(json.dumps(made.fields, indent=1, ensure_ascii=False)))),
+            section(
+                "As JSON", folded("The figures", preformatted(json.dumps(made.fields, indent=1, ensure_ascii=False)))
+            ),
         ],
     )
 
@@ -99,9 +105,7 @@ def _verdict(made: Export) -> Markup:
     if parity is None:
         return tag("p", "Unproven: exported without clips to compare with PyTorch on.", class_="verdict bad")
     kind = "bad" if made.otherwise else "good"
-    words = (
-        f"Gives the answer of the PyTorch model on {parity.videos - len(made.otherwise)} of {parity.videos} clips."
-    )
+    words = f"Gives the answer of the PyTorch model on {parity.videos - len(made.otherwise)} of {parity.videos} clips."
     return tag("p", words, class_=f"verdict {kind}")
 
 
@@ -146,7 +150,7 @@ def _otherwise_section(made: Export, *, frames_of: Callable[[int], npt.NDArray[n
     order = sorted(range(len(made.otherwise)), key=lambda number: -made.otherwise[number].margin)
     clips = [_shown(number, made.otherwise[number], made.contract.labels) for number in order]
     seconds = made.contract.sampling.clip_seconds
-    words = f"{len(clips)} clips, those first of which PyTorch is the surest. The frames are the model's own."
+    words = f"{len(clips)} clips, those first on which PyTorch's answer leads by most. The frames are the model's own."
     return section(
         f"Answered otherwise: {len(clips)}",
         tag("p", words, class_="note"),
@@ -162,8 +166,8 @@ def _shown(number: int, found: Otherwise, labels: Sequence[str]) -> Shown:
     facts = (
         ("file", name(found.file, limit=80)),
         ("answer", tag("b", answer)),
-        ("PyTorch's", tag("b", pytorch)),
+        ("PyTorch", tag("b", pytorch)),
         *truth,
-        ("PyTorch's lead", f"{found.margin:.2g}, logits differ by {found.difference:.2g}"),
+        ("lead", f"{found.margin:.2g}, logits differ by {found.difference:.2g}"),
     )
     return Shown(number=number, facts=facts, alt=f"{found.file}: {answer}, PyTorch {pytorch}")

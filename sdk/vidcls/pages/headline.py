@@ -26,8 +26,9 @@ def verdict(scores: Scores, clips: str) -> Markup:
     >>> verdict(score_logits(np.array([[2.0, 0.0], [1.0, 0.5]]), [0, 1], ["clap", "wave"], NEUTRAL), "2 test clips")
     '<p class="verdict">1 of 2 test clips are answered rightly: top-1 0.50 (95 % interval 0.09 to 0.91).</p>'
     """
-    if scores.top1 is None:
-        words = f"Mean average precision {scores.map:.2f}{_interval(scores.map_interval)} on {clips}."
+    if scores.average_precision is not None and scores.average_precision_interval is not None:
+        within = _interval(scores.average_precision_interval)
+        words = f"Mean average precision {scores.average_precision:.2f}{within} on {clips}."
     else:
         right = round(scores.top1 * scores.videos)
         words = f"{right} of {clips} are answered rightly: top-1 {scores.top1:.2f}{_interval(scores.top1_interval)}."
@@ -41,14 +42,19 @@ def figure_cards(scores: Scores, answers: Answers, contract: Contract, *, failed
 
 def _figures(scores: Scores, answers: Answers, contract: Contract, *, failed: int) -> Iterable[Card]:
     labels, decision = contract.labels, contract.decision
-    yield Card(name="clips", value=str(len(answers)), note=f"{failed} more could not be read" if failed else "")
-    if scores.top1 is not None:
-        yield Card(name="top-1", value=f"{scores.top1:.2f}", note=f"{between(scores.top1_interval)}; {_guess(answers, labels)}")
+    others = 0 if scores.negatives is None else scores.negatives["videos"]
+    notes = [f"{others} more show none of the labels"] if others else []
+    notes += [f"{failed} more could not be read"] if failed else []
+    yield Card(name="clips", value=str(len(answers) - others), note="; ".join(notes))
+    if scores.average_precision is not None and scores.average_precision_interval is not None:
+        within = between(scores.average_precision_interval)
+        yield Card(name="mean average precision", value=f"{scores.average_precision:.2f}", note=within)
+    else:
+        within = between(scores.top1_interval)
+        yield Card(name="top-1", value=f"{scores.top1:.2f}", note=f"{within}; {_guess(answers, labels)}")
         if len(labels) > 5:
             yield Card(name="top-5", value=f"{scores.top5:.2f}", note=between(scores.top5_interval))
-        yield Card(name="macro F1", value=f"{scores.macro_f1:.2f}", note=between(scores.macro_f1_interval))
-    else:
-        yield Card(name="mean average precision", value=f"{scores.map:.2f}", note=between(scores.map_interval))
+    yield Card(name="macro F1", value=f"{scores.macro_f1:.2f}", note=between(scores.macro_f1_interval))
     calibration = scores.calibration
     yield Card(
         name="calibration error",
@@ -60,7 +66,9 @@ def _figures(scores: Scores, answers: Answers, contract: Contract, *, failed: in
         for what, mask in (("clips of a label taken for known", shown), ("clips of none taken for known", ~shown)):
             if mask.any():
                 interval = wilson_interval(int(accepted[mask].sum()), int(mask.sum()))
-                yield Card(name=what, value=f"{accepted[mask].mean():.2f}", note=f"{between(interval)}, of {mask.sum()}")
+                yield Card(
+                    name=what, value=f"{accepted[mask].mean():.2f}", note=f"{between(interval)}, of {mask.sum()}"
+                )
     fitted = decision.fitted_on
     note = "not fitted" if fitted is None else f"fitted on {fitted.videos} clips of {name(fitted.split, limit=20)}"
     yield Card(name="temperature", value=f"{decision.temperature:.2f}", note=note)
@@ -70,7 +78,8 @@ def _guess(answers: Answers, labels: tuple[str, ...]) -> str:
     """What always the most frequent label would get."""
     counts = answers.targets.sum(axis=0)
     most = int(counts.argmax())
-    return f"always '{name(labels[most], limit=30)}': {counts[most] / max(1, np.count_nonzero(answers.targets.any(axis=1))):.2f}"
+    share = counts[most] / max(1, np.count_nonzero(answers.targets.any(axis=1)))
+    return f"always '{name(labels[most], limit=30)}': {share:.2f}"
 
 
 def _interval(interval: tuple[float, float]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -38,10 +39,11 @@ def mistake_section(
     ]
     if not wrong:
         return section("What went wrong", tag("p", f"Nothing: all {len(answers)} clips are answered rightly."))
-    players = clip_list(
-        wrong, lambda number: frames_of(videos[number]), seconds=contract.sampling.clip_seconds
+    players = clip_list(wrong, lambda number: frames_of(videos[number]), seconds=contract.sampling.clip_seconds)
+    text = (
+        f"{len(wrong)} of {len(answers)} clips, those first whose wrong answer has the highest probability. "
+        "The figures are probabilities, the frames the model's own."
     )
-    text = f"{len(wrong)} of {len(answers)} clips, those first whose wrong answer has the highest probability. The frames are the model's own."
     return section("What went wrong", tag("p", text, class_="note"), players)
 
 
@@ -54,15 +56,14 @@ def _wrong_answers(answers: Answers, contract: Contract) -> list[Wrong]:
     given = top_class(answers.logits, contract.labels, contract.decision)
     accepted = known(answers.logits, contract.labels, contract.decision)
     score = shares[np.arange(len(given)), given]
-    found = []
+    found: list[Wrong] = []
     for number in np.argsort(-score, kind="stable"):
         shown = np.flatnonzero(answers.targets[number])
         none = not len(shown) or contract.labels[shown[0]] == contract.decision.none_label
         if accepted[number] if none else shown[0] != given[number]:
             answer = f"{_label(contract, given[number])} {score[number]:.2f}"
-            label = "none of the labels" if none else _label(contract, shown[0])
-            own = () if none else ((("its own label"), f"{shares[number, shown[0]]:.2f}"),)
-            facts = (("label", label), ("answer", _answer(answer, is_known=bool(accepted[number]))), *own)
+            label = "none" if none else f"{_label(contract, shown[0])} {shares[number, shown[0]]:.2f}"
+            facts = (("label", label), ("answer", _answer(answer, is_known=bool(accepted[number]))))
             found.append((int(number), facts, f"{label}, answered {answer}"))
     return found
 
@@ -73,7 +74,7 @@ def _wrong_sets(answers: Answers, contract: Contract) -> list[Wrong]:
     present = shares >= thresholds(contract.labels, contract.decision)
     differs = present != answers.targets
     surprise = np.where(differs, np.where(answers.targets, 1 - shares, shares), 0).max(axis=1, initial=0)
-    found = []
+    found: list[Wrong] = []
     for number in np.argsort(-surprise, kind="stable"):
         if differs[number].any():
             label = _labels(contract, answers.targets[number], shares[number])
@@ -91,7 +92,7 @@ def _labels(contract: Contract, chosen: npt.NDArray[np.bool_], shares: npt.NDArr
     return ", ".join(found[:12]) + (f" and {len(found) - 12} more" if len(found) > 12 else "") if found else "none"
 
 
-def _label(contract: Contract, column: int) -> str:
+def _label(contract: Contract, column: int | np.integer[Any]) -> str:
     return name(contract.labels[column], limit=_LABEL_CHARACTERS)
 
 

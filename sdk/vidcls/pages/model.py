@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from vidcls.contract import Contract, ModelContract
 from vidcls.pages.document import Section, section
@@ -21,7 +22,11 @@ def model_section(contract: Contract) -> Section:
 
 
 def decision_section(
-    contract: Contract, *, temperature_interval: tuple[float, float] | None = None, notes: Iterable[str] = ()
+    contract: Contract,
+    *,
+    temperature_interval: tuple[float, float] | None = None,
+    notes: Iterable[str] = (),
+    calibration: Mapping[str, Any] | None = None,
 ) -> Section:
     """What was fitted, to which clips, and why something was not.
 
@@ -29,13 +34,15 @@ def decision_section(
         contract: the model's.
         temperature_interval: the 95 % interval of the temperature, where it is known.
         notes: sentences about what was not fitted.
+        calibration: {split: {"videos", "before", "after"} the temperature, or None}, as metrics.json holds it.
     """
-    told = tag("ul", *(tag("li", note) for note in notes), class_="plain")
+    told = [tag("li", note) for note in notes]
     return section(
         "What follows from its logits",
         pairs(_decision_rows(contract, temperature_interval)),
         _operating_points(contract),
-        told if "<li>" in told else None,
+        _before_and_after(calibration or {}),
+        tag("ul", *told, class_="plain") if told else None,
     )
 
 
@@ -78,11 +85,16 @@ def _decision_rows(contract: Contract, interval: tuple[float, float] | None) -> 
             f"{fitted.videos} clips of {name(fitted.split)}, {fitted.views} x {fitted.crops} views, {fitted.precision}",
         )
     within = f" (95 % interval {between(interval)})" if interval else ""
-    yield "temperature", f"{decision.temperature:.3g}{within}: probabilities are {decision.activation}(logits / temperature)"
+    yield (
+        "temperature",
+        f"{decision.temperature:.3g}{within}: probabilities are {decision.activation}(logits / temperature)",
+    )
     yield "none of the labels", _none_rule(contract)
     if decision.events is not None:
         rule = decision.events
-        alarms = "" if rule.false_alarms_per_hour is None else f", {rule.false_alarms_per_hour:.2g} false alarms an hour"
+        alarms = (
+            "" if rule.false_alarms_per_hour is None else f", {rule.false_alarms_per_hour:.2g} false alarms an hour"
+        )
         yield (
             "events",
             f"begin at {rule.on:.2f}, end below {rule.off:.2f}, last {rule.min_seconds:g} s or more, a change costs "
@@ -113,5 +125,24 @@ def _operating_points(contract: Contract) -> Content:
          "" if point is None else f"{point.precision:.2f}", "" if point is None else f"{point.recall:.2f}")
         for label, point in points.items()
     )  # fmt: skip
-    caption = "Operating points: from which probability on a label counts, with precision and recall where they were chosen."
+    caption = (
+        "Operating points: from which probability on a label counts, with precision and recall where they were chosen."
+    )
     return table(["label", "probability", "precision", "recall"], rows, caption=caption)
+
+
+def _before_and_after(calibration: Mapping[str, Any]) -> Content:
+    figures = {
+        "log_loss": "log loss",
+        "brier": "Brier score",
+        "error": "calibration error",
+        "expected_error": "of a perfect model",
+    }
+    rows = [
+        (f"{name(split)}, {when} the temperature", row["videos"], *(f"{row[when][figure]:.3f}" for figure in figures))
+        for split, row in calibration.items()
+        if row is not None
+        for when in ("before", "after")
+    ]
+    caption = "Probabilities before and after the temperature; it was fitted on validation."
+    return table(["clips", "how many", *figures.values()], rows, caption=caption) if rows else None

@@ -10,18 +10,19 @@ from vidcls.evaluation.metrics import Scores
 from vidcls.pages.charts import reliability_chart
 from vidcls.pages.document import Section, section
 from vidcls.pages.markup import tag
+from vidcls.pages.wording import with_labels
 
 
 def probability_section(answers: Answers, scores: Scores, contract: Contract) -> Section:
     """A reliability diagram of calibrated probabilities; of answers that have a label."""
     what = "answers" if contract.decision.activation == "softmax" else "labels"
-    probabilities, targets = claims(answers, contract.decision)
+    probabilities, targets = claims(with_labels(answers, contract), contract.decision)
     chart = reliability_chart(
         f"Calibrated probabilities of {len(probabilities)} {what}",
         reliability(probabilities, targets),
-        caption="Bars: the share that is right among answers of such a probability; the figure at its foot says how "
-        "many there are, the dot their mean probability. Bars that end within the grey ranges are what a perfectly "
-        "calibrated model would show 95 % of the time on as many; on the dashed line both are equal.",
+        caption="Bars and dots: the share that is right of the answers in a range of probabilities, at their mean "
+        "probability; above them how many there are. Narrow grey bars: where a perfectly calibrated model with as many "
+        "answers would have its dot 95 % of the time. Dashed: share and probability are equal.",
     )
     found = scores.calibration
     words = (

@@ -36,7 +36,10 @@ def rejection_section(answers: Answers, contract: Contract) -> Section:
         curve_chart(
             "Risk and coverage",
             [Line(name=f"by {score.replace('_', ' ')}", x=risk.x, y=risk.y, kind="c0")],
-            Axes(x=Axis(label="coverage: share of clips kept"), y=spanning("risk: share of kept that is wrong", [*risk.y])),
+            Axes(
+                x=Axis(label="coverage: share of clips kept"),
+                y=spanning("risk: share of those that is wrong", [*risk.y]),
+            ),
             caption="From left to right ever less certain answers are kept: what is wrong among them. A score that "
             "says nothing would give a level line.",
             marks=marks,
@@ -69,10 +72,11 @@ def _words(answers: Answers, contract: Contract) -> list[Content]:
         words = "The model has no rule for clips that show none of its labels: it takes every clip for one of them."
         return [tag("p", words)]
     right = answers.targets[np.arange(len(answers)), top_class(answers.logits, labels, decision)] & shown
-    words = [share_of(accepted[right], "right answers are kept")]
+    sentences = [share_of(accepted[right], "right answers are kept")]
     if not shown.all():
-        words.append(share_of(accepted[~shown], "clips that show none of the labels are taken for known"))
+        sentences.append(share_of(accepted[~shown], "clips that show none of the labels are taken for known"))
     else:
-        words.append("There are no clips here that show none of the labels, so what is falsely accepted is not known")
-    return [tag("p", f"{sentence}.") for sentence in words if sentence]
-
+        sentences.append(
+            "There are no clips here that show none of the labels, so what is falsely accepted is not known"
+        )
+    return [tag("p", f"{sentence}.") for sentence in sentences if sentence]

@@ -27,7 +27,8 @@ def score_sections(
         contract: the model's.
         frames_of: gives uint8 RGB [T, h, w, 3] of a video, as the model gets them.
     """
-    confusion = None if scores.confusion is None else confusion_table(scores.confusion, contract.labels)
+    is_single = contract.decision.activation == "softmax"
+    confusion = confusion_table(scores.confusion, contract.labels) if is_single else None
     return [
         mistake_section(videos, answers, contract, frames_of=frames_of),
         label_section(answers, scores, contract),

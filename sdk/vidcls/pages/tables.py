@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vidcls.pages.markup import Content, Markup, joined, name, tag
+from vidcls.pages.markup import Content, Markup, name, tag
 
 MOST_CONFUSION_LABELS = 20
 _MOST_CONFUSIONS = 30
@@ -45,7 +45,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Content]], *, caption:
         tag("tr", tag("th", row[0], scope="row"), *(tag("td", value, class_="number") for value in row[1:]))
         for row in rows
     )
-    whole = tag("table", tag("caption", caption), tag("thead", head), tag("tbody", *lines), class_="figures")
+    whole = tag("table", tag("thead", head), tag("tbody", *lines), class_="figures")
     return _wide(whole, caption)
 
 
@@ -64,8 +64,8 @@ def confusion_table(confusion: Sequence[Sequence[int]], labels: Sequence[str]) -
             for column, count in enumerate(counts)
         ]  # fmt: skip
         lines.append(tag("tr", tag("th", label, scope="row"), *cells))
-    whole = tag("table", tag("caption", caption), tag("thead", head), tag("tbody", *lines), class_="confusion")
-    return _wide(whole, "Confusion matrix")
+    whole = tag("table", tag("thead", head), tag("tbody", *lines), class_="confusion")
+    return _wide(whole, caption)
 
 
 def folded(summary: str, *content: Content) -> Markup:
@@ -102,6 +102,7 @@ def _heading(column: str, number: int) -> Markup:
     return tag("th", column, scope="col", class_="number" if number else None)
 
 
-def _wide(whole: Markup, label: str) -> Markup:
-    """A table that may be wider than a phone: it is moved on its own, also by keyboard."""
-    return tag("div", joined([whole]), class_="wide", tabindex="0", role="region", aria_label=label)
+def _wide(whole: Markup, caption: str) -> Markup:
+    """A table below its caption; it may be wider than a phone, and is then moved on its own, also by keyboard."""
+    moved = tag("div", whole, class_="wide", tabindex="0", role="region", aria_label=caption or "Table")
+    return tag("div", tag("p", caption, class_="note") if caption else None, moved)

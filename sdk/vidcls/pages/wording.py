@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vidcls.contract import Contract
+from vidcls.evaluation.answers import Answers
 from vidcls.evaluation.intervals import wilson_interval
 
 
@@ -31,3 +32,10 @@ def between(interval: tuple[float, float]) -> str:
 def has_rule(contract: Contract) -> bool:
     """Whether a model can say that a clip shows none of its labels."""
     return contract.decision.reject is not None or contract.decision.none_label is not None
+
+
+def with_labels(answers: Answers, contract: Contract) -> Answers:
+    """Those that accuracy is about: a softmax model has no answer for clips of none, unless it has a class for them."""
+    if contract.decision.activation == "sigmoid":
+        return answers
+    return answers[np.flatnonzero(answers.targets.any(axis=1))]
