@@ -164,7 +164,7 @@ def _mark(mark: Mark, axes: Axes) -> Markup:
     return joined(
         [
             tag("circle", tag("title", f"{mark.name}: {mark.x:.3g}, {mark.y:.3g}"), cx=x, cy=y, r=5, class_="mark"),
-            tag("text", mark.name, x=x + away, y=above, text_anchor=side),
+            tag("text", mark.name, x=x + away, y=above, text_anchor=side, class_="named"),
         ]
     )
 

@@ -19,7 +19,7 @@ from vidcls.pages.mistakes import FramesOf
 from vidcls.pages.model import decision_section, model_section
 from vidcls.pages.scored import score_sections
 from vidcls.pages.tables import folded, pairs, table
-from vidcls.pages.wording import between
+from vidcls.pages.wording import between, with_labels
 from vidcls.video.source import VideoSource
 
 Origin = Literal["train", "val"]
@@ -73,7 +73,9 @@ def evaluation_page(found: Evaluation, *, frames_of: FramesOf) -> str:
     kind = "clips that the model does not know" if found.contract.source.clips is not None else "clips"
     head = [
         tag("p", f"{len(found.contract.labels)} labels, {found.views} x {found.crops} views", class_="sub"),
-        verdict(scores, f"{_counted(scores, answers)} {kind}") if is_new.any() else _nothing_new(scores),
+        verdict(scores, f"{len(with_labels(answers, found.contract))} {kind}")
+        if is_new.any()
+        else _nothing_new(scores),
         figure_cards(scores, answers, found.contract, failed=len(found.failed)),
     ]
     return page(
@@ -119,7 +121,7 @@ def _row(found: Evaluation, chosen: npt.NDArray[np.bool_]) -> tuple[str, str, st
     scores = score_answers(answers, found.contract.labels, found.contract.decision)
     if scores.average_precision is not None and scores.average_precision_interval is not None:
         return str(len(answers)), f"{scores.average_precision:.3f}", between(scores.average_precision_interval)
-    return str(len(answers)), f"{scores.top1:.3f}", between(scores.top1_interval)
+    return str(scores.videos), f"{scores.top1:.3f}", between(scores.top1_interval)
 
 
 def _failed_section(found: Evaluation) -> Section:
@@ -131,8 +133,3 @@ def _failed_section(found: Evaluation) -> Section:
     more = tag("p", f"{left_out} more are not named here.", class_="note") if left_out > 0 else None
     words = tag("p", f"{len(found.failed)} videos could not be read and are not counted.")
     return section(heading, words, folded("Which, and why", rows, more))
-
-
-def _counted(scores: Scores, answers: Answers) -> int:
-    """How many clips the first figure is of; a softmax model's does not count those of none, unless it has a class."""
-    return scores.videos if scores.average_precision is None else len(answers)

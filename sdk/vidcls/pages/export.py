@@ -14,6 +14,7 @@ from vidcls.contract import ModelContract
 from vidcls.pages.document import Section, page, section
 from vidcls.pages.markup import Content, Markup, name, preformatted, tag
 from vidcls.pages.model import decision_section, model_section
+from vidcls.pages.operating import chosen_section
 from vidcls.pages.players import Shown, clip_list
 from vidcls.pages.tables import Card, cards, folded, pairs, table
 
@@ -86,6 +87,7 @@ def export_page(made: Export, *, frames_of: Callable[[int], npt.NDArray[np.uint8
             _otherwise_section(made, frames_of=frames_of),
             section("Compared with PyTorch", pairs(_comparison_rows(made))),
             decision_section(made.contract),
+            chosen_section(made.contract),
             section(
                 "Operators",
                 tag("p", f"{sum(made.ops.values())} in all{_kept(made)}."),

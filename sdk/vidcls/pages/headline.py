@@ -13,7 +13,7 @@ from vidcls.evaluation.intervals import wilson_interval
 from vidcls.evaluation.metrics import Scores
 from vidcls.pages.markup import Markup, name, tag
 from vidcls.pages.tables import Card, cards
-from vidcls.pages.wording import between, has_rule
+from vidcls.pages.wording import between, has_rule, with_labels
 
 
 def verdict(scores: Scores, clips: str) -> Markup:
@@ -42,7 +42,7 @@ def figure_cards(scores: Scores, answers: Answers, contract: Contract, *, failed
 
 def _figures(scores: Scores, answers: Answers, contract: Contract, *, failed: int) -> Iterable[Card]:
     labels, decision = contract.labels, contract.decision
-    others = 0 if scores.negatives is None else scores.negatives["videos"]
+    others = len(answers) - len(with_labels(answers, contract))
     notes = [f"{others} more show none of the labels"] if others else []
     notes += [f"{failed} more could not be read"] if failed else []
     yield Card(name="clips", value=str(len(answers) - others), note="; ".join(notes))

@@ -40,7 +40,6 @@ def decision_section(
     return section(
         "What follows from its logits",
         pairs(_decision_rows(contract, temperature_interval)),
-        _operating_points(contract),
         _before_and_after(calibration or {}),
         tag("ul", *told, class_="plain") if told else None,
     )
@@ -114,21 +113,6 @@ def _none_rule(contract: Contract) -> str:
         f"known from {rule.score.replace('_', ' ')} {rule.threshold:.3g} on, which kept {rule.accepted:.2f} of right "
         f"answers where it was fitted{accepted}"
     )
-
-
-def _operating_points(contract: Contract) -> Content:
-    points = contract.decision.operating_points
-    if points is None:
-        return None
-    rows = (
-        (name(label), "too few clips" if point is None else f"{point.probability:.3f}",
-         "" if point is None else f"{point.precision:.2f}", "" if point is None else f"{point.recall:.2f}")
-        for label, point in points.items()
-    )  # fmt: skip
-    caption = (
-        "Operating points: from which probability on a label counts, with precision and recall where they were chosen."
-    )
-    return table(["label", "probability", "precision", "recall"], rows, caption=caption)
 
 
 def _before_and_after(calibration: Mapping[str, Any]) -> Content:

@@ -22,7 +22,7 @@ from vidcls.pages.tables import folded, table
 from vidcls.pages.wording import between, with_labels
 
 _MOST_BARS = 24
-_GRID = np.linspace(0, 1, 101)
+_GRID = np.linspace(0.01, 1, 100)
 
 
 def curve_section(answers: Answers, contract: Contract) -> Section:

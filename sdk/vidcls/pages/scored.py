@@ -9,6 +9,7 @@ from vidcls.evaluation.answers import Answers
 from vidcls.evaluation.metrics import Scores
 from vidcls.pages.document import Section, section
 from vidcls.pages.mistakes import FramesOf, mistake_section
+from vidcls.pages.operating import operating_section
 from vidcls.pages.per_label import curve_section, label_section
 from vidcls.pages.probabilities import probability_section
 from vidcls.pages.rejection import rejection_section
@@ -19,7 +20,7 @@ from vidcls.video.source import VideoSource
 def score_sections(
     videos: Sequence[VideoSource], answers: Answers, scores: Scores, contract: Contract, *, frames_of: FramesOf
 ) -> list[Section]:
-    """What went wrong, labels, confusions, probabilities, rejection, curves.
+    """Labels, confusions, what went wrong, probabilities, rejection, operating points, curves.
 
     Args:
         videos, answers: of the same clips, in the same order.
@@ -30,10 +31,11 @@ def score_sections(
     is_single = contract.decision.activation == "softmax"
     confusion = confusion_table(scores.confusion, contract.labels) if is_single else None
     return [
-        mistake_section(videos, answers, contract, frames_of=frames_of),
         label_section(answers, scores, contract),
         section("What is taken for what", confusion),
+        mistake_section(videos, answers, contract, frames_of=frames_of),
         probability_section(answers, scores, contract),
         rejection_section(answers, contract),
+        operating_section(answers, contract),
         curve_section(answers, contract),
     ]

@@ -18,6 +18,7 @@ from vidcls.pages.mistakes import FramesOf
 from vidcls.pages.model import decision_section, model_section
 from vidcls.pages.scored import score_sections
 from vidcls.pages.tables import folded, pairs, table
+from vidcls.pages.wording import with_labels
 from vidcls.video.source import VideoSource
 
 _MOST_UNREADABLE = 50
@@ -61,14 +62,13 @@ def training_page(made: Training, *, frames_of: FramesOf) -> str:
     base = contract.source.base
     origin = f"fine-tuned from {name(base)}" if base else "trained from scratch"
     clips = "test clips" if made.split == "test" else "validation clips"
-    counted = len(made.answers) if contract.decision.activation == "sigmoid" else scores.videos
     fitted = metrics.get("decision") or {}
     interval = fitted.get("temperature_interval")
     return page(
         f"Training of {made.name}",
         [
             tag("p", f"{name(contract.source.architecture)}, {origin}, {len(contract.labels)} labels", class_="sub"),
-            verdict(scores, f"{counted} {clips}"),
+            verdict(scores, f"{len(with_labels(made.answers, contract))} {clips}"),
             tag("p", _CHOSEN_BY, class_="bad") if made.split == "val" else None,
             figure_cards(scores, made.answers, contract, failed=0),
         ],
