@@ -203,10 +203,11 @@ def _points(line: Line, axes: Axes) -> str:
 
 def _pairs(line: Line, *, most: int) -> list[tuple[float, float]]:
     """At most so many points of a curve, the first and the last among them; none that is NaN or infinite."""
-    pairs = [(x, y) for x, y in zip(map(float, line.x), map(float, line.y), strict=True) if math.isfinite(x + y)]
-    if len(pairs) <= most:
-        return pairs
-    return [pairs[number] for number in np.linspace(0, len(pairs) - 1, most).round().astype(int)]
+    pairs = np.column_stack([np.asarray(line.x, np.float64), np.asarray(line.y, np.float64)])
+    pairs = pairs[np.isfinite(pairs).all(axis=1)]
+    if len(pairs) > most:
+        pairs = pairs[np.linspace(0, len(pairs) - 1, most).round().astype(int)]
+    return [(float(x), float(y)) for x, y in pairs]
 
 
 def _alt(heading: str, axes: Axes, lines: Sequence[Line]) -> str:
