@@ -70,7 +70,7 @@ def test_a_clip_that_does_not_shrink_well_gets_a_smaller_picture() -> None:
 def test_a_page_shows_sixteen_clips_says_how_many_it_leaves_out_and_stays_small() -> None:
     rng = np.random.default_rng(0)
     clips = [Shown(number=number, facts=(("file", f"{number}.mp4"),), alt=f"clip {number}") for number in range(40)]
-    html = clip_list(clips, lambda _: rng.integers(0, 256, (4, 224, 224, 3), dtype=np.uint8), seconds=2.0)
+    html = clip_list(clips, lambda _: rng.integers(0, 256, (2, 160, 160, 3), dtype=np.uint8), seconds=2.0)
     page = Page(html)
     assert len(page.all("image")) == MOST_CLIPS
     assert f"{40 - MOST_CLIPS} more are not shown here." in page.text
@@ -79,7 +79,7 @@ def test_a_page_shows_sixteen_clips_says_how_many_it_leaves_out_and_stays_small(
 
 
 def test_a_clip_that_cannot_be_read_any_more_is_named() -> None:
-    def frames_of(number: int) -> np.ndarray:
+    def frames_of(_: int) -> np.ndarray:
         raise VideoError("gone.mp4", "does not exist")
 
     page = Page(clip_list([Shown(number=0, facts=(("file", "gone.mp4"),), alt="")], frames_of, seconds=2.0))
