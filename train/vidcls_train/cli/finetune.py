@@ -80,6 +80,7 @@ from vidcls_train.config.settings import TrainConfig, read_settings, train_confi
     help="Check the data, print what was found, and train nothing; -o writes it with a picture.",
 )
 @setting(TrainConfig, "allow_duplicates", what="Train even where much of val or test is footage that is in train too.")
+@options.decision()
 @options.common(TrainConfig)
 @setting(TrainConfig, "push_to_hub", metavar="REPO", what="Upload the checkpoint to this repository on the hub.")
 def main(*, check_only: bool, **chosen: Any) -> None:
