@@ -50,13 +50,15 @@ def fit_reject(
     Args:
         answers: of validation clips.
         decision: with its temperature.
-        negatives: logits [clips, labels] of clips that show none of the labels; None where there are none.
+        negatives: logits [clips, labels] of clips that show none of the labels; None where there are none. Those of
+            `answers` that show none are added.
         keep: the share of right answers to keep.
     """
     if decision.none_label is not None or decision.activation == "sigmoid":
         return None, ()
-    labels, negatives = tuple(labels), _or_none(negatives)
-    usable = answers[positives(answers, labels, decision)]
+    labels, shows_label = tuple(labels), positives(answers, tuple(labels), decision)
+    usable, unlabelled = answers[shows_label], answers[~shows_label].logits
+    negatives = unlabelled if negatives is None else np.concatenate([negatives, unlabelled])
     right = usable[usable.targets[np.arange(len(usable)), top_class(usable.logits, labels, decision)]]
     least = fewest_right(keep)
     if len(right) < least:
@@ -64,18 +66,16 @@ def fit_reject(
             f"no reject rule: only {len(right)} validation clips are answered right, and a threshold that keeps "
             f"{keep:.0%} of right answers needs {least}; every answer counts as one of the labels",
         )
-    score = SIMPLEST if negatives is None else better_score(usable.logits, negatives, labels, decision)
+    score = better_score(usable.logits, negatives, labels, decision) if len(negatives) else SIMPLEST
     kept = np.sort(reject_scores(right.logits, labels, decision, score=score))
     threshold = float(kept[_rank(keep, len(right)) - 1])
     rule = Reject(score=score, threshold=threshold, accepted=float((kept >= threshold).mean()), false_accepted=None)
     return measured(rule, labels, decision, negatives), ()
 
 
-def measured(
-    rule: Reject, labels: Sequence[str], decision: Decision, negatives: npt.NDArray[np.floating] | None
-) -> Reject:
+def measured(rule: Reject, labels: Sequence[str], decision: Decision, negatives: npt.NDArray[np.floating]) -> Reject:
     """The rule with the share of negatives, logits [clips, labels], that it takes for known ones; None without any."""
-    if negatives is None or not len(negatives):
+    if not len(negatives):
         return replace(rule, false_accepted=None)
     accepted = known(negatives, tuple(labels), replace(decision, reject=rule))
     return replace(rule, false_accepted=float(accepted.mean()))
@@ -125,7 +125,3 @@ def fewest_right(keep: float) -> int:
 
 def _rank(keep: float, right: int) -> int:
     return math.floor((1 - keep) * (right + 1) + 1e-9)
-
-
-def _or_none(logits: npt.NDArray[np.floating] | None) -> npt.NDArray[np.floating] | None:
-    return None if logits is None or not len(logits) else logits
