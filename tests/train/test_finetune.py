@@ -30,10 +30,11 @@ from vidcls.contract import read_checkpoint
 from vidcls.errors import DeviceError, VidclsError
 from vidcls_train.cli.finetune import main
 from vidcls_train.config.settings import DamagedRunError, train_config
-from vidcls_train.data.clip_list import Clip
-from vidcls_train.finetune import _class_weights, train
+from vidcls_train.data.clip_list import Clip, targets_of
+from vidcls_train.finetune import train
 from vidcls_train.output.scoring import all_logits
 from vidcls_train.trainer.callbacks import DivergedError
+from vidcls_train.trainer.class_weights import class_weights
 from vidcls_train.trainer.selection import best_row
 from vidcls_train.trainer.steps import check_step
 
@@ -152,9 +153,13 @@ def test_the_ema_of_the_kept_epoch_is_what_was_validated(run: Path, clips: Path)
 
 
 def test_clips_of_rare_labels_count_for_more_if_balanced(tmp_path: Path) -> None:
-    clips = [Clip(path=tmp_path, label=label, group="") for label in "aaab"]
+    clips = [Clip(path=tmp_path, labels=(label,), group="") for label in "aaab"]
     plain, balanced = (
-        _class_weights(train_config(settings(tmp_path, tmp_path, class_weights=how)), clips, "abc")
+        class_weights(
+            targets_of(clips, "abc"),
+            train_config(settings(tmp_path, tmp_path, class_weights=how)).classification.class_weights,
+            activation="softmax",
+        )
         for how in ("none", "balanced")
     )
     assert plain == [1.0, 1.0, 1.0]
