@@ -1,31 +1,51 @@
-"""How good predictions are: accuracy, confusion and calibration over whole videos, from logits and class ids."""
+"""How good predictions are: accuracy, F1, calibration and false acceptance over whole videos, from logits."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from statistics import NormalDist
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from vidcls.contract import Decision
-from vidcls.decision import probabilities as calibrated
+from vidcls.decision import known, probabilities, reject_scores, thresholds, top_class
+from vidcls.errors import ArgumentError
+from vidcls.evaluation.answers import Answers, answers_of, positives
+from vidcls.evaluation.calibration import (
+    binned_error,
+    brier_scores,
+    calibration_error,
+    claims,
+    expected_error,
+    log_losses,
+)
+from vidcls.evaluation.curves import BINS, area_under_risk_coverage
+from vidcls.evaluation.intervals import wilson_interval
+from vidcls.evaluation.per_label import LabelScores, label_scores, mean_average_precision
 
-CONFIDENCE = 0.95
-CALIBRATION_BINS = 15
+__all__ = ["Scores", "accepted", "calibration_error", "score_answers", "score_logits", "wilson_interval"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scores:
-    """Accuracy of a set of videos, in shares 0..1.
+    """Figures of a set of videos; shares are 0..1, and intervals the ends of 95 % confidence.
 
-    per_class: {label: {"videos": int, "top1": share, or None for a label without videos}}.
-    confusion: counts; the row is the true label, the column the predicted one, in label order.
-    top1_interval, top5_interval: see `wilson_interval`.
-    calibration: {"error": see `calibration_error`, "bins": how many, "mean_confidence": of the top-1 labels}.
+    videos: those that `top1` is about, see `score_answers`. top1_interval, top5_interval: see `wilson_interval`.
+    per_class: {label: {"videos": int, "top1": share, "precision", "recall", "f1": share, each None where it is of no
+    video, and of a sigmoid model "average_precision"}}; top1 of a label is the share of its videos that are right.
+    confusion: counts; the row is the true label, the column the predicted one, in label order; of a sigmoid model those
+    of videos with one label alone. macro_f1: the mean of F1 over labels with videos.
+    average_precision: of a sigmoid model the mean over labels with videos (mAP); None of softmax.
+    log_loss, brier: see `vidcls.evaluation.calibration`; means over videos.
+    calibration: {"error": see `calibration_error`, "expected_error": see `expected_error`, "bins": how many,
+    "mean_confidence": of the top-1 labels, "log_loss", "brier"}; of a sigmoid model of every label's probability.
+    known: {"share": of the videos that show a label other than none, how many the decision takes for known,
+    "interval", "accuracy": of all that it takes for known, the share whose label is right, "accuracy_interval",
+    "area_under_risk_coverage": see there}; shares of nothing are None.
+    negatives: {"videos", "falsely_accepted": share, "interval"} of the clips that show none of the labels; None without
+    any. Those of a model with a none label are among `videos`, others apart.
     """
 
     videos: int
@@ -36,24 +56,30 @@ class Scores:
     top1_interval: tuple[float, float]
     top5_interval: tuple[float, float]
     calibration: dict[str, Any]
+    log_loss: float
+    brier: float
+    macro_f1: float
+    macro_f1_interval: tuple[float, float]
+    average_precision: float | None
+    average_precision_interval: tuple[float, float] | None
+    known: dict[str, Any]
+    negatives: dict[str, Any] | None
 
     @property
     def reliability(self) -> str:
         """How far the figures are to be trusted, in one line."""
-        (low, high), error = self.top1_interval, self.calibration["error"]
+        (low, high), calibration = self.top1_interval, self.calibration
         return (
             f"top-1 is {low:.2f} to {high:.2f} with 95 % confidence; its mean probability "
-            f"{self.calibration['mean_confidence']:.2f}, calibration error {error:.2f}"
+            f"{calibration['mean_confidence']:.2f}, calibration error {calibration['error']:.2f} "
+            f"(a perfectly calibrated model: {calibration['expected_error']:.2f} on as many)"
         )
 
 
 def score_logits(
-    logits: npt.NDArray[np.floating], class_ids: Sequence[int], labels: Sequence[str], decision: Decision
+    logits: npt.NDArray[np.floating], class_ids: Sequence[int | None], labels: Sequence[str], decision: Decision
 ) -> Scores:
-    """Score logits [videos, labels] against the true class ids; at least one video.
-
-    top5 counts a video as right if fewer than five labels score above the true one (with five
-    labels or fewer it is therefore 1).
+    """`score_answers` of logits [videos, labels] and the true class id of each, None for one that shows no label.
 
     >>> import numpy as np
     >>> from vidcls.contract import NEUTRAL
@@ -64,70 +90,142 @@ def score_logits(
     >>> print(f"{scores.top1:.2f}")
     0.67
     """
-    truth = np.asarray(class_ids)
-    predicted = logits.argmax(axis=1)
-    above = (logits > logits[np.arange(len(truth)), truth][:, None]).sum(axis=1)
-    probabilities = calibrated(logits, decision)
-    confusion = np.zeros((len(labels), len(labels)), np.int64)
-    np.add.at(confusion, (truth, predicted), 1)
-    totals, right = confusion.sum(axis=1), confusion.diagonal()
+    return score_answers(answers_of(logits, class_ids, labels), labels, decision)
+
+
+def score_answers(answers: Answers, labels: Sequence[str], decision: Decision) -> Scores:
+    """Score answers by the decision that the model carries.
+
+    softmax: a video is right if its label is predicted; with a none label the prediction is that wherever the video is
+    not known, so that a video of none of the labels is right if it is not known. Without one such videos are
+    `negatives`, and nothing else is about them. sigmoid: top1 is of the videos that show a label, which are right if
+    the most probable one is theirs; figures by label, log loss and calibration are of all.
+
+    top5 counts a video as right if fewer than five labels score above the true one (with five labels or fewer it is
+    therefore 1), or if it is right anyhow.
+
+    Raises:
+        ArgumentError: no video shows one of the labels.
+    """
+    labels = tuple(labels)
+    labelled = answers[np.flatnonzero(answers.targets.any(axis=1))]
+    if not len(labelled):
+        raise ArgumentError("no video shows one of the model's labels; there is no accuracy without any")
+    judged = answers if decision.activation == "sigmoid" else labelled
+    predicted = _predicted(labelled, labels, decision)
+    right = labelled.targets[np.arange(len(labelled)), predicted]
+    top5 = right | _among_five(labelled)
+    by_label = _by_label(judged, labels, decision)
+    calibration = _calibration(judged, decision)
     return Scores(
-        videos=len(truth),
-        top1=float((predicted == truth).mean()),
-        top5=float((above < 5).mean()),
-        per_class={
-            label: {"videos": int(total), "top1": float(hits / total) if total else None}
-            for label, total, hits in zip(labels, totals, right, strict=True)
-        },
-        confusion=confusion.tolist(),
-        top1_interval=wilson_interval(int((predicted == truth).sum()), len(truth)),
-        top5_interval=wilson_interval(int((above < 5).sum()), len(truth)),
-        calibration={
-            "error": calibration_error(probabilities, truth),
-            "bins": CALIBRATION_BINS,
-            "mean_confidence": float(probabilities.max(axis=1).mean()),
-        },
+        videos=len(labelled),
+        top1=float(right.mean()),
+        top5=float(top5.mean()),
+        per_class=by_label.per_class,
+        confusion=_confusion(labelled, predicted),
+        top1_interval=_interval(right),
+        top5_interval=_interval(top5),
+        calibration=calibration,
+        log_loss=calibration["log_loss"],
+        brier=calibration["brier"],
+        macro_f1=by_label.macro_f1,
+        macro_f1_interval=by_label.macro_f1_interval,
+        average_precision=by_label.average_precision,
+        average_precision_interval=by_label.average_precision_interval,
+        known=_known(labelled, labels, decision),
+        negatives=_negatives(answers[~positives(answers, labels, decision)], labels, decision),
     )
 
 
-def wilson_interval(right: int, videos: int) -> tuple[float, float]:
-    """The 95 % confidence interval of a share of independent videos; also of a few, and of 0 or all of them.
-
-    Wilson's score interval, in the form of Brown, Cai and DasGupta, "Interval Estimation for a Binomial
-    Proportion", Statistical Science 16 (2001), eq. 4. Videos of one source are not independent: it is then too narrow.
-
-    >>> from vidcls.evaluation.metrics import wilson_interval
-    >>> low, high = wilson_interval(36, 62)
-    >>> print(f"{low:.2f} to {high:.2f}")
-    0.46 to 0.70
-    """
-    z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
-    share = right / videos
-    middle = (share + z * z / (2 * videos)) / (1 + z * z / videos)
-    half = z / (1 + z * z / videos) * math.sqrt(share * (1 - share) / videos + z * z / (4 * videos * videos))
-    return max(0.0, middle - half), min(1.0, middle + half)
+def accepted(logits: npt.NDArray[np.floating], labels: Sequence[str], decision: Decision) -> npt.NDArray[np.bool_]:
+    """Whether something is said of logits [clips, labels]: known, and of a sigmoid model at least one label present."""
+    return np.asarray(known(logits, tuple(labels), decision) & _present(logits, tuple(labels), decision).any(axis=1))
 
 
-def calibration_error(
-    probabilities: npt.NDArray[np.floating], class_ids: Sequence[int] | npt.NDArray[np.integer]
-) -> float:
-    """How far the top-1 probability is from how often it is right: 0 is perfect, 0.2 is 20 points too high or low.
+def _present(logits: npt.NDArray[np.floating], labels: tuple[str, ...], decision: Decision) -> npt.NDArray[np.bool_]:
+    """The labels that are said of each clip, known or not, [clips, labels]."""
+    if decision.activation == "sigmoid":
+        return probabilities(logits, decision) >= thresholds(labels, decision)
+    return np.asarray(top_class(logits, labels, decision)[:, None] == np.arange(len(labels)))
 
-    The expected calibration error of Guo et al., "On Calibration of Modern Neural Networks" (2017), eq. 3: videos in 15
-    bins of equal width by their top-1 probability, |accuracy - mean probability| of each bin, weighted by its videos.
-    With few videos it comes out too high: bins of one or two are right or wrong altogether.
 
-    Args:
-        probabilities: [videos, labels]; at least one video.
-        class_ids: the true one of each video.
+def _predicted(answers: Answers, labels: tuple[str, ...], decision: Decision) -> npt.NDArray[np.intp]:
+    """The class id said of each clip: the top one, or of a model with a none label that one where it is not known."""
+    top = top_class(answers.logits, labels, decision)
+    if decision.none_label is None:
+        return top
+    return np.where(known(answers.logits, labels, decision), top, labels.index(decision.none_label))
 
-    >>> import numpy as np
-    >>> from vidcls.evaluation.metrics import calibration_error
-    >>> print(f"{calibration_error(np.array([[0.9, 0.1], [0.9, 0.1]]), [0, 1]):.2f}")
-    0.40
-    """
-    confidence = probabilities.max(axis=1)
-    right = probabilities.argmax(axis=1) == np.asarray(class_ids)
-    bins = np.clip(np.ceil(confidence * CALIBRATION_BINS).astype(int) - 1, 0, CALIBRATION_BINS - 1)
-    surplus = np.bincount(bins, weights=right - confidence, minlength=CALIBRATION_BINS)
-    return float(np.abs(surplus).sum() / len(confidence))
+
+def _among_five(answers: Answers) -> npt.NDArray[np.bool_]:
+    """Whether fewer than five labels score above the best of the true ones."""
+    best = np.where(answers.targets, answers.logits, -np.inf).max(axis=1, keepdims=True)
+    return np.asarray((answers.logits > best).sum(axis=1) < 5)
+
+
+def _by_label(judged: Answers, labels: tuple[str, ...], decision: Decision) -> LabelScores:
+    if decision.activation == "softmax":
+        predicted = _predicted(judged, labels, decision)
+        found = predicted[:, None] == np.arange(len(labels))
+        return label_scores(labels, targets=judged.targets, found=found, right=(judged.targets & found).any(axis=1))
+    top = judged.logits.argmax(axis=1)
+    found = _present(judged.logits, labels, decision) & known(judged.logits, labels, decision)[:, None]
+    right = judged.targets[np.arange(len(judged)), top]
+    scores = label_scores(labels, targets=judged.targets, found=found, right=right)
+    by_label, mean, interval = mean_average_precision(judged.logits, judged.targets)
+    per_class = {
+        label: {**scores.per_class[label], "average_precision": precision}
+        for label, precision in zip(labels, by_label, strict=True)
+    }
+    return replace(scores, per_class=per_class, average_precision=mean, average_precision_interval=interval)
+
+
+def _confusion(answers: Answers, predicted: npt.NDArray[np.intp]) -> list[list[int]]:
+    alone = answers.targets.sum(axis=1) == 1
+    confusion = np.zeros((answers.targets.shape[1],) * 2, np.int64)
+    np.add.at(confusion, (answers.targets[alone].argmax(axis=1), predicted[alone]), 1)
+    return [[int(count) for count in row] for row in confusion]
+
+
+def _calibration(judged: Answers, decision: Decision) -> dict[str, Any]:
+    claimed, came_true = claims(judged, decision)
+    return {
+        "error": binned_error(claimed, came_true),
+        "expected_error": expected_error(claimed),
+        "bins": BINS,
+        "mean_confidence": float(probabilities(judged.logits, decision).max(axis=1).mean()),
+        "log_loss": float(log_losses(judged, decision).mean()),
+        "brier": float(brier_scores(judged, decision).mean()),
+    }
+
+
+def _known(answers: Answers, labels: tuple[str, ...], decision: Decision) -> dict[str, Any]:
+    taken = accepted(answers.logits, labels, decision)
+    right = answers.targets[np.arange(len(answers)), top_class(answers.logits, labels, decision)]
+    score = "max_probability" if decision.reject is None else decision.reject.score
+    share, interval = _share(taken[positives(answers, labels, decision)])
+    accuracy, accuracy_interval = _share(right[taken])
+    return {
+        "share": share,
+        "interval": interval,
+        "accuracy": accuracy,
+        "accuracy_interval": accuracy_interval,
+        "area_under_risk_coverage": area_under_risk_coverage(
+            reject_scores(answers.logits, labels, decision, score=score), right
+        ),
+    }
+
+
+def _negatives(negatives: Answers, labels: tuple[str, ...], decision: Decision) -> dict[str, Any] | None:
+    if not len(negatives):
+        return None
+    share, interval = _share(accepted(negatives.logits, labels, decision))
+    return {"videos": len(negatives), "falsely_accepted": share, "interval": interval}
+
+
+def _share(mask: npt.NDArray[np.bool_]) -> tuple[float | None, tuple[float, float] | None]:
+    return (float(mask.mean()), _interval(mask)) if len(mask) else (None, None)
+
+
+def _interval(mask: npt.NDArray[np.bool_]) -> tuple[float, float]:
+    return wilson_interval(int(mask.sum()), len(mask))

@@ -47,6 +47,9 @@ def test_evaluate_gives_the_scores_that_scikit_learn_gives(tmp_path: Path) -> No
     result = run("evaluate", model, data, "--views", 2, "--json")
     assert result.stderr == ""
     (answer,) = json_lines(result.stdout)
+    answer["per_class"] = {
+        label: {name: row[name] for name in ("videos", "top1")} for label, row in answer["per_class"].items()
+    }
     assert answer == {
         "videos": 14,
         "failed": 0,

@@ -1,0 +1,70 @@
+"""Intervals against SciPy's, and against how often they hold what they should."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from vidcls.evaluation.intervals import bootstrap_interval, paired_bootstrap, wilson_interval
+
+# Divisions of small counts.
+SHARE = 1e-12
+
+
+@pytest.mark.parametrize(("right", "videos"), [(0, 1), (1, 1), (0, 7), (7, 7), (36, 62), (1, 62), (900, 1000)])
+def test_intervals_of_shares_are_scipys(right: int, videos: int) -> None:
+    stats = pytest.importorskip("scipy.stats")
+    expected = stats.binomtest(right, videos).proportion_ci(confidence_level=0.95, method="wilson")
+    assert wilson_interval(right, videos) == pytest.approx((expected.low, expected.high), abs=SHARE)
+
+
+def test_the_paired_bootstrap_is_scipys() -> None:
+    stats = pytest.importorskip("scipy.stats")
+    rng = np.random.default_rng(0)
+    first = rng.exponential(size=60)
+    second = first + rng.normal(0.1, 0.3, 60)
+    expected = stats.bootstrap((first - second,), np.mean, method="percentile", rng=1, n_resamples=4000)
+    mean, low, high = paired_bootstrap(first, second)
+    assert mean == pytest.approx((first - second).mean(), abs=SHARE)
+    # The ends of 2000 resamples scatter by 0.001 to 0.002 here.
+    expected_ends = (expected.confidence_interval.low, expected.confidence_interval.high)
+    assert (low, high) == pytest.approx(expected_ends, abs=0.008)
+
+
+def test_the_bootstrap_draws_whole_groups() -> None:
+    rng = np.random.default_rng(0)
+    of_group = rng.normal(size=12)
+    sizes = rng.integers(1, 9, size=12)
+    groups = np.repeat([f"g{number}" for number in range(12)], sizes)
+    values = np.repeat(of_group, sizes)  # clips of a group are all alike
+    means = []
+    for _ in range(4000):
+        drawn = rng.integers(12, size=12)
+        means.append((of_group[drawn] * sizes[drawn]).sum() / sizes[drawn].sum())
+    shuffled = rng.permutation(len(values))
+    mean, low, high = paired_bootstrap(values[shuffled], np.zeros(len(values)), groups=groups[shuffled].tolist())
+    assert mean == pytest.approx(values.mean(), abs=SHARE)
+    assert (low, high) == pytest.approx(np.quantile(means, [0.025, 0.975]).tolist(), abs=0.08)
+    _, narrow_low, narrow_high = paired_bootstrap(values, np.zeros(len(values)))
+    assert high - low > 1.5 * (narrow_high - narrow_low)
+
+
+def test_the_same_seed_gives_the_same_interval_however_it_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = np.random.default_rng(0).normal(size=30)
+    mean = bootstrap_interval(30, lambda counts: np.asarray(counts @ values / 30))
+    monkeypatch.setattr("vidcls.evaluation.intervals._DRAWN_AT_ONCE", 1000)
+    assert bootstrap_interval(30, lambda counts: np.asarray(counts @ values / 30)) == pytest.approx(mean, abs=SHARE)
+
+
+def test_a_resample_without_a_figure_is_left_out() -> None:
+    assert bootstrap_interval(3, lambda counts: np.where(counts[:, 0] > 0, 2.0, np.nan)) == (2.0, 2.0)
+
+
+def test_the_paired_interval_holds_the_true_difference_95_times_of_100() -> None:
+    rng = np.random.default_rng(3)
+    held = 0
+    for _ in range(200):
+        differences = rng.normal(0.3, 1, 50)
+        _, low, high = paired_bootstrap(differences, np.zeros(50))
+        held += low <= 0.3 <= high
+    assert 0.89 <= held / 200 <= 0.99
