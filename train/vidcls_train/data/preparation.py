@@ -67,17 +67,13 @@ def prepare(
     )
     views_folder.mkdir(parents=True, exist_ok=True)
 
-    def view(video: Footage) -> npt.NDArray[np.uint8]:
-        frames: npt.NDArray[np.uint8] = read_clips(video.path, contract, stretch=video.stretch).frames[0]
-        return frames
-
     def write_view(video: Footage) -> Path:
         file = views_folder / f"{hashlib.sha256(os.fsencode(str(video))).hexdigest()}.rgb"
-        file.write_bytes(view(video).tobytes())
+        file.write_bytes(_middle_view(video, contract).tobytes())
         return file
 
     val = open_clips(splits.val, write_view, label="decoding val", track=track)
-    test = open_clips(splits.test, lambda video: len(view(video)), label="decoding test", track=track)
+    test = open_clips(splits.test, lambda video: len(_middle_view(video, contract)), label="decoding test", track=track)
     unreadable = [*train.unreadable, *val.unreadable, *test.unreadable]
     _check_readable(splits, train=train.clips, val=val.clips, unreadable=unreadable)
     return PreparedClips(
@@ -90,6 +86,11 @@ def prepare(
         test=test.clips,
         unreadable=unreadable,
     )
+
+
+def _middle_view(video: Footage, contract: Contract) -> npt.NDArray[np.uint8]:
+    frames: npt.NDArray[np.uint8] = read_clips(video.path, contract, stretch=video.stretch).frames[0]
+    return frames
 
 
 def _check_readable(splits: Splits, *, train: list[Clip], val: list[Clip], unreadable: list[dict[str, str]]) -> None:

@@ -90,7 +90,7 @@ def _check_sizes(clips: list[Clip], *, folds: int, val_fraction: float) -> None:
     sizes = Counter(label for clip in clips for label in clip.labels)
     groups = Counter(label for label, _ in {(label, clip.group) for clip in clips for label in clip.labels})
     label = min(sizes, key=lambda name: (groups[name], name))
-    needed = folds if max(Counter(strata(clips)).values()) < folds else len(SPLITS)
+    needed = folds if max(sizes.values()) < folds else len(SPLITS)
     if groups[label] < needed:
         larger = ", a larger --val-fraction" if needed > len(SPLITS) else ""
         raise DataError(
