@@ -35,11 +35,15 @@ from vidcls_train.model.patch_embedding import is_zero_mean, whiten
 from vidcls_train.model.presets import from_preset
 from vidcls_train.model.pretrained import freeze_encoder, from_base
 from vidcls_train.model.starting_point import StartingPoint
-from vidcls_train.output.checkpoint import write_results, write_weights
+from vidcls_train.output.checkpoint import write_decision, write_results, write_weights
+from vidcls_train.output.decision import fit
+from vidcls_train.output.fingerprints import clip_fingerprints
 from vidcls_train.output.hub import check_push, push
 from vidcls_train.output.metrics import measure
+from vidcls_train.output.negatives import check_negatives, find_negatives, score_negatives
 from vidcls_train.output.pictures import write_samples
 from vidcls_train.output.run_folder import check_output, check_resume
+from vidcls_train.output.scored import score
 from vidcls_train.trainer.class_weights import class_weights
 from vidcls_train.trainer.classification import ClassificationTrainer
 from vidcls_train.trainer.distributed import by_first_process, join_processes, leave_processes, process_rank
@@ -108,8 +112,10 @@ def _plan(settings: Mapping[str, Any], track: Track) -> _Plan:
     check_output(config)
     if config.run.push_to_hub:
         check_push(config.run.push_to_hub)
+    negatives = find_negatives(config.decision.negatives)
     with _discarded_on_failure(output / _UNPACKED_FOLDER):
         found = find_clips(config.data.data, unpack_to=output / _UNPACKED_FOLDER)
+        check_negatives(negatives, found.clips)
         start = _starting_point(config, found.labels, found.problem_type)
         for notice in start.notices:
             _LOG.info(notice)
@@ -177,14 +183,36 @@ def _trainer(plan: _Plan) -> ClassificationTrainer:
 
 
 def _results(plan: _Plan, trainer: ClassificationTrainer, *, seconds: float, track: Track) -> dict[str, Any]:
-    output = plan.config.run.output
+    config, prepared, checked = plan.config, plan.prepared, plan.checked
+    output = config.run.output
     trainer.keep_best()
-    # Before anything is scored or drawn: nothing that goes wrong from here on may cost the training.
-    contract = write_weights(output, trainer, plan.contract, plan.prepared)
-    results = measure(trainer, plan.prepared, contract, plan.checked, seconds=seconds, track=track)
+    # Before anything is scored, fitted or drawn: nothing that goes wrong from here on may cost the training.
+    known = None if config.decision.no_fingerprints else clip_fingerprints(prepared, checked)
+    contract = write_weights(output, trainer, plan.contract, prepared, clips=known)
+    val = score(trainer, prepared.val, contract, label="scoring val", track=track)
+    negatives = score_negatives(trainer, config.decision.negatives, contract, track=track)
+    fitted = fit(
+        val,
+        contract,
+        copies=checked.copies["val"],
+        negatives=negatives,
+        target_precision=config.decision.target_precision,
+    )
+    contract = write_decision(output, contract, fitted.decision)
+    results = measure(
+        trainer,
+        prepared,
+        contract,
+        checked,
+        val=val,
+        negatives=negatives,
+        fitted=fitted,
+        seconds=seconds,
+        track=track,
+    )
     write_results(output, trainer, contract, results)
-    if plan.config.run.push_to_hub:
-        push(output, plan.config.run.push_to_hub)
+    if config.run.push_to_hub:
+        push(output, config.run.push_to_hub)
     return results.metrics
 
 

@@ -35,6 +35,7 @@ class DataCheck:
     encoding_predictions: the labels of the test clips as predicted from encodings alone, in their order;
     None where there are too few to learn from.
     cached: the clips that were decoded into the cache, all of train's among them if there was a cache.
+    fingerprints: of every readable clip, see `vidcls.fingerprint`.
     """
 
     splits: Splits
@@ -42,6 +43,7 @@ class DataCheck:
     encoding_predictions: list[str] | None
     report: DataReport
     cached: dict[Footage, CachedVideo]
+    fingerprints: dict[Footage, bytes]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +113,7 @@ def check_clips(
         encoding_predictions=predict_labels(train_infos, train_labels, probed.of(splits.test)),
         report=dataclasses.replace(report, findings=findings),
         cached={info.footage: info.cached for info in infos if info.cached is not None},
+        fingerprints={info.footage: info.contract_fingerprint for info in infos},
     )
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from vidcls.fingerprint import Fingerprinter
 from vidcls.sampling import CLOCK_SECONDS, duration_seconds
 from vidcls.video.protocol import Picture, Video
 from vidcls.video.pyav import PyAVVideo
@@ -33,6 +34,7 @@ class ClipInfo:
     file's video could be decoded, 0 to 1.
     width, height: pixels, upright. file_bytes: the file's size. audio: whether it has a sound track.
     codec, pixels, container: FFmpeg's names, "unknown" where its Python binding is not what decodes.
+    contract_fingerprint: what a model's contract says of a clip that it knows, see `vidcls.fingerprint`.
     cached: where its frames were written to a cache.
     """
 
@@ -50,6 +52,7 @@ class ClipInfo:
     container: str
     audio: bool
     fingerprint: Fingerprint
+    contract_fingerprint: bytes
     cached: CachedVideo | None
 
     @property
@@ -83,8 +86,9 @@ def probe(path: Path, stretch: tuple[float, float] | None = None, *, cache: Fram
         video = reader.video
         header = _header(video)
         samples = _Samples(rate=min(video.average_rate or _PLAUSIBLE_RATE, _PLAUSIBLE_RATE))
-        cached = None if cache is None else cache.add_along(reader, path, [samples], stretch=stretch)
-        times = read_once(reader, [samples], stretch=stretch) if cached is None else cached.pts_seconds
+        known = _ContractFingerprint()
+        cached = None if cache is None else cache.add_along(reader, path, [samples, known], stretch=stretch)
+        times = read_once(reader, [samples, known], stretch=stretch) if cached is None else cached.pts_seconds
         decoded_share = reader.decoded_share
         file_seconds = duration_seconds(times) if stretch is None else reader.index.duration
     height, width = samples.sampler.size
@@ -103,6 +107,7 @@ def probe(path: Path, stretch: tuple[float, float] | None = None, *, cache: Fram
         container=header.container,
         audio=header.audio,
         fingerprint=fingerprint(np.stack(samples.sampler.reduced)),
+        contract_fingerprint=known.fingerprinter.finish(),
         cached=cached,
     )
 
@@ -124,6 +129,24 @@ class _Samples:
         if number / self._rate >= self._count * _STEP_SECONDS - CLOCK_SECONDS:
             self._count += 1
             self.sampler.add(picture())
+
+
+class _ContractFingerprint:
+    """A `vidcls_train.data.one_pass.FrameSink`: every frame, for the fingerprint that goes with the model."""
+
+    def __init__(self) -> None:
+        self.fingerprinter = Fingerprinter()
+
+    def restart(self, times: Sequence[float]) -> None:
+        del times
+        self.fingerprinter = Fingerprinter()
+
+    def add(self, number: int, picture: Picture) -> None:
+        del number
+        if self.fingerprinter.wants_next:
+            self.fingerprinter.add(picture())
+        else:
+            self.fingerprinter.skip()
 
 
 class _Header(NamedTuple):
