@@ -89,7 +89,8 @@ def _answers(
     """(path, true class, answer) of every video."""
     from vidcls.video.folders import labelled_videos
 
-    videos = labelled_videos(data_dir, classifier.labels)
+    found = labelled_videos(data_dir, classifier.labels, none_label=classifier.contract.decision.none_label)
+    videos = [(video, class_id) for video, class_id in found if class_id is not None]
     predictions = classifier.predict_many([path for path, _ in videos], views=views, crops=crops, decoder=decoder)
     answers = terminal.track(predictions, label="evaluating", length=len(videos))
     return [(*video, answer) for video, answer in zip(videos, answers, strict=True)]

@@ -35,10 +35,10 @@ def fit_reject(
 ) -> tuple[Reject | None, tuple[str, ...]]:
     """The threshold that keeps the share `keep` of right answers, and sentences on what was not fitted and why.
 
-    Split conformal prediction (Vovk, Gammerman and Shafer, "Algorithmic Learning in a Random World", 2005): of the n
-    answers that are right, the k-th smallest score is the threshold, k = floor((1 - keep) * (n + 1)). A new right
-    answer is kept with a probability of at least `keep`, on average over sets of validation clips; a single set's share
-    scatters around that, by 0.034 where 39 are right. Below `fewest_right(keep)` answers k is 0, and there is no rule.
+    Split conformal prediction (Vovk, Gammerman and Shafer, "Algorithmic Learning in a Random World", 2005), see
+    `conformal_threshold`. A new right answer is kept with a probability of at least `keep`, on average over sets of
+    validation clips; a single set's share scatters around that, by 0.034 where 39 are right. Below `fewest_right(keep)`
+    answers no threshold keeps so many, and there is no rule.
 
     The score is the largest probability, unless the clips of `negatives` say that energy is better: unless its AUROC of
     clips with labels against those is higher by a paired bootstrap interval above 0. `false_accepted` is measured on
@@ -67,8 +67,8 @@ def fit_reject(
             f"{keep:.0%} of right answers needs {least}; every answer counts as one of the labels",
         )
     score = better_score(usable.logits, negatives, labels, decision) if len(negatives) else SIMPLEST
-    kept = np.sort(reject_scores(right.logits, labels, decision, score=score))
-    threshold = float(kept[_rank(keep, len(right)) - 1])
+    kept = reject_scores(right.logits, labels, decision, score=score)
+    threshold = conformal_threshold(kept, keep=keep)
     rule = Reject(score=score, threshold=threshold, accepted=float((kept >= threshold).mean()), false_accepted=None)
     return measured(rule, labels, decision, negatives), ()
 
@@ -118,10 +118,18 @@ def auroc_advantage(
     )
 
 
+def conformal_threshold(scores: npt.NDArray[np.floating], *, keep: float) -> float:
+    """The k-th smallest score of right answers, k = floor((1 - keep) * (n + 1)); minus infinity where k is 0.
+
+    >>> import numpy as np
+    >>> from vidcls.fitting.reject import conformal_threshold
+    >>> conformal_threshold(np.array([0.7, 0.9, 0.4, 0.8]), keep=0.6)
+    0.7
+    """
+    rank = math.floor((1 - keep) * (len(scores) + 1) + 1e-9)  # 0.1 * 10 is below 1 in binary
+    return float(np.sort(scores)[rank - 1]) if rank else -math.inf
+
+
 def fewest_right(keep: float) -> int:
     """The smallest number of right answers from which a threshold follows: 19 to keep 95 %."""
     return math.ceil(1 / (1 - keep) - 1e-9) - 1
-
-
-def _rank(keep: float, right: int) -> int:
-    return math.floor((1 - keep) * (right + 1) + 1e-9)
