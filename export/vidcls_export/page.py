@@ -61,8 +61,8 @@ def _measured(report: Report) -> Iterator[tuple[str, str]]:
         found = scores.calibration
         yield (
             "probabilities",
-            f"log loss {scores.log_loss:.3f}, calibration error {found['error']:.3f}; a perfectly calibrated model would "
-            f"show {found['expected_error']:.3f} on as many",
+            f"log loss {scores.log_loss:.3f}, calibration error {found['error']:.3f}; a perfectly calibrated model "
+            f"would show {found['expected_error']:.3f} on as many",
         )
     if report.counts is None:
         if report.contract.parity is not None:
@@ -71,8 +71,8 @@ def _measured(report: Report) -> Iterator[tuple[str, str]]:
         counts = report.counts
         yield (
             "clips that the model knows",
-            f"{counts['trained_on']} that it was trained on and {counts['chosen_by']} that it was chosen by, counted apart "
-            f"from {counts['new']} new ones, of which alone the accuracy is",
+            f"{counts['trained_on']} that it was trained on and {counts['chosen_by']} that it was chosen by, counted "
+            f"apart from {counts['new']} new ones, of which alone the accuracy is",
         )
     negatives = report.negatives
     if negatives is not None and negatives.falsely_accepted is not None and negatives.interval is not None:
