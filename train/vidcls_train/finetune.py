@@ -109,7 +109,13 @@ def _plan(settings: Mapping[str, Any], track: Track) -> _Plan:
     if config.run.push_to_hub:
         check_push(config.run.push_to_hub)
     with _discarded_on_failure(output / _UNPACKED_FOLDER):
-        found = find_clips(config.data.data, unpack_to=output / _UNPACKED_FOLDER)
+        found = find_clips(
+            config.data.data,
+            unpack_to=output / _UNPACKED_FOLDER,
+            clip_seconds=config.data.clip_seconds,
+            seed=config.run.seed,
+            track=track,
+        )
         start = _starting_point(config, found.labels, found.problem_type)
         for notice in start.notices:
             _LOG.info(notice)
