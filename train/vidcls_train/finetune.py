@@ -110,10 +110,8 @@ def _plan(settings: Mapping[str, Any], track: Track) -> _Plan:
     check_output(config)
     if config.run.push_to_hub:
         check_push(config.run.push_to_hub)
-    negatives = find_negatives(config.decision.negatives)
     with discarded_on_failure(output / _UNPACKED_FOLDER):
-        found = find_clips(config.data.data, unpack_to=output / _UNPACKED_FOLDER)
-        check_negatives(negatives, found.clips)
+        found = _find(config, track)
         start = _starting_point(config, found.labels, found.problem_type)
         for notice in start.notices:
             _LOG.info(notice)
@@ -147,6 +145,20 @@ def _plan(settings: Mapping[str, Any], track: Track) -> _Plan:
         track=track,
     )
     return _Plan(config=config, contract=contract, flip=flip, checked=checked, prepared=prepared)
+
+
+def _find(config: TrainConfig, track: Track) -> ClipList:
+    """The clips of DATA, none of which is among the negatives."""
+    negatives = find_negatives(config.decision.negatives)
+    found = find_clips(
+        config.data.data,
+        unpack_to=config.run.output / _UNPACKED_FOLDER,
+        clip_seconds=config.data.clip_seconds,
+        seed=config.run.seed,
+        track=track,
+    )
+    check_negatives(negatives, found.clips)
+    return found
 
 
 def _trainer(plan: _Plan) -> ClassificationTrainer:
