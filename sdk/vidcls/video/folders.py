@@ -81,6 +81,7 @@ def labelled_videos(
     Raises:
         ValueError: not a folder, no videos in it, or a subfolder that is not one of the labels.
     """
+    labels = list(labels)
     known: dict[str, int | None] = {label: index for index, label in enumerate(labels)}
     if none_label is not None or NONE_FOLDER not in known:
         known[NONE_FOLDER] = None if none_label is None else known[none_label]
@@ -92,7 +93,7 @@ def labelled_videos(
     unknown = sorted(set(found) - set(known))
     if unknown:
         raise ArgumentError(
-            f"{folder}: the folder '{unknown[0]}' is not one of the model's labels ({_shortened(list(known))}); "
+            f"{folder}: the folder '{unknown[0]}' is not one of the model's labels ({_shortened(labels)}); "
             f"rename or remove it, or call it '{NONE_FOLDER}' if its videos show none of them"
         )
     return [(video, known[label]) for label, videos in found.items() for video in videos]

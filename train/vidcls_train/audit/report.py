@@ -77,7 +77,7 @@ def report_text(report: DataReport) -> str:
 
 def _label_rows(report: DataReport) -> Iterable[str]:
     for label, by_split in report.counts.items():
-        rows = [row for row in report.clips if row.label == label]
+        rows = [row for row in report.clips if label in row.labels]
         ranges = [_span([getattr(row, name) for row in rows]) for name in ("seconds", "frame_rate")]
         sizes = sorted({f"{row.width}x{row.height}" for row in rows})
         shown = ", ".join(sizes[:2]) + (f", {len(sizes) - 2} more" if len(sizes) > 2 else "")

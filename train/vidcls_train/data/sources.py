@@ -20,7 +20,7 @@ from vidcls.files.kinds import why_no_file
 from vidcls.printable import printable
 from vidcls.schema import shown
 from vidcls_train.data.archives import is_archive, unpack
-from vidcls_train.data.clip_list import ClipList, DataError
+from vidcls_train.data.clip_list import MULTI_LABEL, NONE_LABEL, ClipList, DataError
 from vidcls_train.data.csv_source import read_csv
 from vidcls_train.data.folder_source import read_folder
 from vidcls_train.data.hub_problem import hub_problem
@@ -33,8 +33,9 @@ def find_clips(data: str, *, unpack_to: Path) -> ClipList:
 
     Args:
         data: a folder with train/, val/ and test/ of one folder per label; a folder with one folder
-            per label; a CSV path,label[,group][,split]; a .tar.gz or .zip of one of these; or
-            hf:OWNER/DATASET/FILE on the hub.
+            per label; a CSV path,label[,group][,split], or with other columns, see `csv_source`; a .tar.gz or .zip of
+            one of these; or hf:OWNER/DATASET/FILE on the hub. A folder `_none`, or that label, is for videos that show
+            none of the others.
         unpack_to: folder for an archive's files.
 
     Raises:
@@ -46,8 +47,7 @@ def find_clips(data: str, *, unpack_to: Path) -> ClipList:
         _check_lies_within(found, path if path.is_dir() else path.parent, data=data)
     if not found.clips:
         raise DataError(f"{data}: holds no videos; expected one folder of videos per label")
-    if len(found.labels) < 2:
-        raise DataError(f"{data}: holds only the label '{found.labels[0]}'; a classifier needs at least two")
+    _check_learnable(found, data=data)
     _check_labels(found.labels, data=data)
     return dataclasses.replace(found, name=data)
 
@@ -60,6 +60,21 @@ def _check_lies_within(found: ClipList, folder: Path, *, data: str) -> None:
                 f"{data}: its list names '{printable(str(clip.path))}', which is not in it; pack the videos with the "
                 "list, and name them relative to it"
             )
+
+
+def _check_learnable(found: ClipList, *, data: str) -> None:
+    """One class by itself learns nothing: a label needs another one, or clips that show none."""
+    labels = [label for label in found.labels if label != NONE_LABEL]
+    by_column = found.problem_type == MULTI_LABEL
+    if not labels:
+        what = "rows of videos that show some" if by_column else "one folder of videos per label"
+        raise DataError(f"{data}: holds only videos that show none of the labels; add {what}")
+    if len(labels) == 1 and all(clip.labels == (labels[0],) for clip in found.clips):
+        what = "rows with nothing in 'labels'" if by_column else f"a folder '{NONE_LABEL}'"
+        raise DataError(
+            f"{data}: holds only the label '{labels[0]}', and a class by itself learns nothing; add another label, or "
+            f"{what} for videos that show none of the labels"
+        )
 
 
 def _check_labels(labels: Sequence[object], *, data: str) -> None:
