@@ -24,6 +24,7 @@ from vidcls_export.checkpoint import open_checkpoint
 from vidcls_export.draft import Draft, make_draft
 from vidcls_export.embed import complete_contract, embed, prove
 from vidcls_export.graph.trace import Graph, count_operators, trace
+from vidcls_export.negatives import Negatives, measure_negatives, with_false_acceptance
 from vidcls_export.page import report_page
 from vidcls_export.parity import NOT_COMPARED, Comparison, Videos, check_agreement, compare, find_videos
 from vidcls_export.precision.choices import Precision, check_calibration, check_weights
@@ -60,6 +61,7 @@ def export(
     precision: Precision = "fp32",
     graph: Graph = "onnxruntime",
     check: str | os.PathLike[str] | None = None,
+    negatives: str | os.PathLike[str] | None = None,
     min_agreement: float = 0.99,
     clip_seconds: float | None = None,
     report: str | os.PathLike[str] | None = None,
@@ -76,6 +78,8 @@ def export(
         graph: "onnxruntime" has its fused attention; "portable" is standard ONNX only, with int8 as OpenVINO knows it.
         check: folder of videos to compare with PyTorch on; one folder per label also gives accuracies. fp16 is
             calibrated on them too, and int8 with the portable graph cannot do without.
+        negatives: folder of videos, at any depth, that show none of the labels: measures how many of them the
+            checkpoint's rule takes for one that does, and stores that share with its reject rule.
         min_agreement: share of `check`'s videos on which the top-1 answers have to agree.
         clip_seconds: seconds that a clip's frames are spread over, if the checkpoint does not say; None for 64/30.
         report: the HTML page to write; None for `output` with the ending .html.
@@ -92,15 +96,18 @@ def export(
     """
     target = _check_arguments(output, report, precision, graph, check=check, min_agreement=min_agreement)
     model, contract = open_checkpoint(checkpoint, clip_seconds=clip_seconds)
-    videos = None if check is None else find_videos(Path(check), contract.labels)
+    none_label = contract.decision.none_label
+    videos = None if check is None else find_videos(Path(check), contract.labels, none_label=none_label)
+    without = None if negatives is None else find_videos(Path(negatives), ()).paths
     check_weights(model, precision=precision)
     with usable_threads(), _folder_beside(target.path) as scratch:
         reference = measure_reference(model, contract)
         traced = trace(model, contract.image, graph=graph, scratch=scratch)
         draft = make_draft(traced, contract, reference, videos, precision=precision, graph=graph, scratch=scratch)
         comparison = _compare(draft, contract, reference, videos, min_agreement=min_agreement, track=track)
-        finished = _embed(draft, target, contract, comparison, scratch=scratch)
-        made = _report(target, reference, draft, comparison, finished)
+        rejected = _measure_negatives(draft, contract, comparison, without, track=track)
+        finished = _embed(draft, target, with_false_acceptance(contract, rejected), comparison, scratch=scratch)
+        made = _report(target, reference, draft, comparison, rejected, finished)
         _publish(made, finished, scratch=scratch)
     return made
 
@@ -156,6 +163,16 @@ def _compare(
     return comparison
 
 
+def _measure_negatives(
+    draft: Draft, contract: Contract, comparison: Comparison, paths: list[Path] | None, *, track: Track
+) -> Negatives | None:
+    """What the draft makes of clips that show none of the labels, if there are any."""
+    if paths is None:
+        return None
+    labelled = None if comparison.parts is None else comparison.parts.new.answers
+    return measure_negatives(paths, contract, exported=draft.classify, labelled=labelled, track=track)
+
+
 def _embed(draft: Draft, target: _Target, contract: Contract, comparison: Comparison, *, scratch: Path) -> _Finished:
     """The file with its contract, opened once more as any user would."""
     complete = complete_contract(
@@ -170,7 +187,14 @@ def _embed(draft: Draft, target: _Target, contract: Contract, comparison: Compar
     return _Finished(path=path, contract=embedded, verification=prove(path, embedded))
 
 
-def _report(target: _Target, reference: Reference, draft: Draft, comparison: Comparison, finished: _Finished) -> Report:
+def _report(
+    target: _Target,
+    reference: Reference,
+    draft: Draft,
+    comparison: Comparison,
+    negatives: Negatives | None,
+    finished: _Finished,
+) -> Report:
     return Report(
         path=target.path,
         page=target.page,
@@ -181,8 +205,11 @@ def _report(target: _Target, reference: Reference, draft: Draft, comparison: Com
         latency_pytorch_ms=reference.latency_ms,
         ops=count_operators(draft.converted.proto),
         kept_in_fp32=len(draft.converted.kept_in_fp32),
-        failed=comparison.failed,
+        failed=comparison.failed + (0 if negatives is None else negatives.failed),
         disagreements=comparison.disagreements,
+        parts=comparison.parts,
+        counts=comparison.counts,
+        negatives=negatives,
         versions={name: version(name) for name in _MADE_WITH} | {"onnxruntime": onnxruntime.__version__},
     )
 

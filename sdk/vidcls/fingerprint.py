@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vidcls.contract import ClipFingerprints
-from vidcls.video.protocol import Frame, Picture
+from vidcls.video.protocol import Frame
 from vidcls.video.reader import Decoder, open_video
 
 ALGORITHM: Literal["dct-1"] = "dct-1"
@@ -78,14 +78,18 @@ class FrameSampler:
         self._every = 1
         self._count = 0
 
+    @property
+    def wants_next(self) -> bool:
+        """Whether the next frame will be kept: where not, it need not be converted to RGB for this."""
+        return self._count % self._every == 0
+
+    def skip(self) -> None:
+        """Count the next frame, of which nothing is wanted."""
+        self._count += 1
+
     def add(self, frame: Frame) -> None:
         """Take the next frame: uint8 RGB [H, W, 3]."""
-        self.offer(lambda: frame)
-
-    def offer(self, picture: Picture) -> None:
-        """Take the next frame, and convert it to RGB only if it is one to keep."""
-        if self._count % self._every == 0:
-            frame = picture()
+        if self.wants_next:
             small = cv2.resize(frame, (REDUCED, REDUCED), interpolation=cv2.INTER_AREA)
             self.reduced.append(small.astype(np.float32))
             self.size = (frame.shape[0], frame.shape[1])
@@ -109,13 +113,18 @@ class Fingerprinter:
     def __init__(self) -> None:
         self._sampler = FrameSampler()
 
+    @property
+    def wants_next(self) -> bool:
+        """Whether the next frame counts: where not, `skip` may be called instead of `add`."""
+        return self._sampler.wants_next
+
+    def skip(self) -> None:
+        """Count the next frame, of which nothing is wanted."""
+        self._sampler.skip()
+
     def add(self, frame: Frame) -> None:
         """Take the next frame: uint8 RGB [H, W, 3], upright."""
         self._sampler.add(frame)
-
-    def offer(self, picture: Picture) -> None:
-        """Take the next frame, and convert it to RGB only if it counts."""
-        self._sampler.offer(picture)
 
     def finish(self) -> bytes:
         """The fingerprint, 16 bytes, of the frames so far; at least one."""
@@ -139,7 +148,10 @@ def fingerprint_of(video: Path, *, decoder: Decoder = "auto") -> bytes:
         for frame_index, _, picture in reader.read_along(lambda index: range(len(index.times))):
             if frame_index is not current:  # it has other frames than its packets say, and is read anew
                 fingerprinter, current = Fingerprinter(), frame_index
-            fingerprinter.offer(picture)
+            if fingerprinter.wants_next:
+                fingerprinter.add(picture())
+            else:
+                fingerprinter.skip()
     return fingerprinter.finish()
 
 
