@@ -208,6 +208,51 @@ def test_what_fails_after_the_training_leaves_its_weights(
     assert contract.source.data == {"train": 10, "val": 4, "test": 4}
 
 
+def table(clips: Path, file: Path, column: str, **named: str) -> Path:
+    """A CSV of the whole clips of a folder with splits, which calls their labels otherwise."""
+    videos = [video for video in sorted(clips.rglob("*.mp4")) if video.stem != "broken"]
+    rows = [[str(video), named[video.parent.name], video.parents[1].name] for video in videos]
+    with file.open("w", newline="", encoding="utf-8") as opened:
+        csv.writer(opened).writerows([["path", column, "split"], *rows])
+    return file
+
+
+def test_labels_that_may_hold_together_leave_average_precisions(clips: Path, tmp_path: Path) -> None:
+    output = tmp_path / "checkpoint"
+    data = table(clips, tmp_path / "clips.csv", "labels", jump="up|fast", wave="fast")
+    metrics = train(settings(data, output, epochs=2, mixup=0.0, cutmix=0.0))
+    assert metrics is not None
+    contract = read_checkpoint(output)
+    assert contract.labels == ("fast", "up")
+    assert (contract.decision.activation, contract.accuracy) == ("sigmoid", None)
+    for split in ("val", "test", "test_multiview"):
+        row = metrics[split]
+        assert (row["videos"], row["top1"], row["top5"], row["confusion"]) == (4, None, None, None)
+        found = [row["per_class"][label]["average_precision"] for label in contract.labels]
+        assert row["map"] == pytest.approx(np.mean(found))
+        assert found[0] == 1.0  # every clip shows it
+    assert metrics["baselines"] is None
+    assert "mean average precision" in (output / "README.md").read_text(encoding="utf-8")
+    assert not (output / "confusion.png").exists()
+    with Image.open(output / "curves.png") as curves:
+        assert np.asarray(curves.convert("RGB")).std() > 5
+
+
+def test_a_class_for_none_of_the_labels_goes_with_the_model(clips: Path, tmp_path: Path) -> None:
+    output = tmp_path / "checkpoint"
+    data = table(clips, tmp_path / "clips.csv", "label", jump="jump", wave="_none")
+    metrics = train(settings(data, output, epochs=1))
+    assert metrics is not None
+    decision = read_checkpoint(output).decision
+    assert (decision.none_label, decision.reject) == ("_none", None)
+    with (output / "predictions.csv").open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["split"] == "test"]
+    assert {row["predicted"] for row in rows} == {"jump"}  # the only label there is
+    right = [(row["known"] == "true") == (row["label"] == "jump") for row in rows]
+    assert metrics["test"]["top1"] == np.mean(right)
+    assert "class of training clips that show none" in (output / "README.md").read_text(encoding="utf-8")
+
+
 def test_the_ema_of_the_kept_epoch_is_what_was_validated(run: Path, clips: Path) -> None:
     metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
     best = best_row(metrics["train"]["history"])

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,7 +40,7 @@ from vidcls_train.output.hub import check_push, push
 from vidcls_train.output.metrics import measure
 from vidcls_train.output.negatives import check_negatives, find_negatives, score_negatives
 from vidcls_train.output.pictures import write_samples
-from vidcls_train.output.run_folder import check_output, check_resume
+from vidcls_train.output.run_folder import check_output, check_resume, discarded_on_failure
 from vidcls_train.output.scored import score
 from vidcls_train.trainer.class_weights import class_weights
 from vidcls_train.trainer.classification import ClassificationTrainer
@@ -112,10 +110,8 @@ def _plan(settings: Mapping[str, Any], track: Track) -> _Plan:
     check_output(config)
     if config.run.push_to_hub:
         check_push(config.run.push_to_hub)
-    negatives = find_negatives(config.decision.negatives)
-    with _discarded_on_failure(output / _UNPACKED_FOLDER):
-        found = find_clips(config.data.data, unpack_to=output / _UNPACKED_FOLDER)
-        check_negatives(negatives, found.clips)
+    with discarded_on_failure(output / _UNPACKED_FOLDER):
+        found = _find(config, track)
         start = _starting_point(config, found.labels, found.problem_type)
         for notice in start.notices:
             _LOG.info(notice)
@@ -149,6 +145,20 @@ def _plan(settings: Mapping[str, Any], track: Track) -> _Plan:
         track=track,
     )
     return _Plan(config=config, contract=contract, flip=flip, checked=checked, prepared=prepared)
+
+
+def _find(config: TrainConfig, track: Track) -> ClipList:
+    """The clips of DATA, none of which is among the negatives."""
+    negatives = find_negatives(config.decision.negatives)
+    found = find_clips(
+        config.data.data,
+        unpack_to=config.run.output / _UNPACKED_FOLDER,
+        clip_seconds=config.data.clip_seconds,
+        seed=config.run.seed,
+        track=track,
+    )
+    check_negatives(negatives, found.clips)
+    return found
 
 
 def _trainer(plan: _Plan) -> ClassificationTrainer:
@@ -214,20 +224,6 @@ def _results(plan: _Plan, trainer: ClassificationTrainer, *, seconds: float, tra
     if config.run.push_to_hub:
         push(output, config.run.push_to_hub)
     return results.metrics
-
-
-@contextmanager
-def _discarded_on_failure(folder: Path) -> Iterator[None]:
-    """Remove `folder` if it is made here and what follows fails: the next try is to find its output folder free."""
-    existed = folder.exists()
-    try:
-        yield
-    except BaseException:
-        if not existed:
-            shutil.rmtree(folder, ignore_errors=True)
-            with suppress(OSError):  # not empty, or not there
-                folder.parent.rmdir()
-        raise
 
 
 def _starting_point(config: TrainConfig, labels: tuple[str, ...], problem_type: ProblemType) -> StartingPoint:

@@ -30,6 +30,7 @@ def write_pictures(
     logits: npt.NDArray[np.floating],
     class_ids: Sequence[int | None],
     contract: Contract,
+    stretches: Sequence[tuple[float, float] | None] | None = None,
 ) -> None:
     """Write confusion.png and mistakes.png into `folder`; of a model of whose labels exactly one holds.
 
@@ -37,6 +38,7 @@ def write_pictures(
         name: of the data, for titles.
         videos, logits, class_ids: of the videos that were read: paths, [videos, labels], true classes, None for one
             that shows none of the labels; at least one has a class.
+        stretches: (start, end) in seconds of the part of each video that was answered; None for the whole of each.
 
     Raises:
         VideoError: a video with a wrong answer cannot be read any more.
@@ -56,7 +58,8 @@ def write_pictures(
     low, high = scores.top1_interval
     title = f"{name}: top-1 {scores.top1:.3f} (95 % interval {low:.2f} to {high:.2f}) on {scores.videos} videos"
     write_confusion(scores.confusion, contract.labels, folder / CONFUSION_FILE, title=title)
-    _write_mistakes(folder / MISTAKES_FILE, name, videos, logits, class_ids, contract)
+    whole = [None] * len(videos)
+    _write_mistakes(folder / MISTAKES_FILE, name, videos, logits, class_ids, contract, stretches or whole)
 
 
 def _write_mistakes(
@@ -66,6 +69,7 @@ def _write_mistakes(
     logits: npt.NDArray[np.floating],
     class_ids: Sequence[int | None],
     contract: Contract,
+    stretches: Sequence[tuple[float, float] | None],
 ) -> None:
     """A strip of frames, as the model saw them, of each of the wrong answers given with the highest probability."""
     labels, decision = contract.labels, contract.decision
@@ -84,7 +88,7 @@ def _write_mistakes(
         Strip(
             caption=f"{_truth(class_ids[index], chances[index], labels)} taken for '{labels[said[index]]}' at "
             f"{confidence[index]:.2f}: {Path(source_name(videos[index])).name}",
-            frames=read_clips(videos[index], contract).frames[0],
+            frames=read_clips(videos[index], contract, stretch=stretches[index]).frames[0],
         )
         for index in shown
     ]

@@ -195,6 +195,9 @@ def test_clips_that_the_model_knows_are_counted_apart_however_they_are_encoded(t
     kinds = {"new": "new", "trained_on": "train", "chosen_by": "val"}
     assert rows == {clip: (kinds[name], "true") for name, clips in parts.items() for clip in clips}
 
+    page = (tmp_path / "report" / "report.html").read_text(encoding="utf-8")
+    assert "4 clips that the model does not know" in page
+
     lines = run("evaluate", model, data).stdout.splitlines()
     assert lines[0].endswith(" on 4 videos that the model does not know, 0 failed")
     assert lines[-2].startswith("counted apart: 3 videos that the model was trained on: top-1 ")

@@ -62,7 +62,7 @@ def trained(table: Path, output: Path, **changes: Any) -> tuple[Contract, list[d
     trainer = _trainer(plan)
     trainer.fit(plan.config, on_epoch=lambda _: None, callbacks=())
     trainer.keep_best()
-    return write_weights(output, trainer, plan.contract, plan.prepared), trainer.state.log_history
+    return write_weights(output, trainer, plan.contract, plan.prepared, clips=None), trainer.state.log_history
 
 
 @pytest.fixture(scope="module")

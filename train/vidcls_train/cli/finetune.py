@@ -89,7 +89,10 @@ def main(*, check_only: bool, **chosen: Any) -> None:
 
     DATA is a folder with train/, val/ and test/, each with one folder of videos per label; or a folder with one
     folder per label (split by footage); or a CSV path,label[,group][,split]; or a .tar.gz or .zip of one of these; or
-    hf:OWNER/DATASET/FILE.tar.gz on the hub.
+    hf:OWNER/DATASET/FILE.tar.gz on the hub. A folder _none, or that label, is for videos that show none of the others.
+    A CSV with a column labels in the place of label, as in jump|wave, trains a model whose labels may hold together.
+    One with video,start,end in the place of path names stretches of long videos, in seconds; the rest of each video
+    shows none of the labels.
 
     Before a step is trained the data is checked: clips that cannot be read, copies across splits, missing or misspelt
     labels, encodings that give labels away. The checkpoint folder then holds data-report.md, .json and .png.
@@ -130,7 +133,13 @@ def _check(*, output: Path | None, **chosen: Any) -> None:
             from vidcls_train.data.sources import find_clips
         with tempfile.TemporaryDirectory() as folder:
             checked = check_clips(
-                find_clips(config.data.data, unpack_to=Path(folder) / "data"),
+                find_clips(
+                    config.data.data,
+                    unpack_to=Path(folder) / "data",
+                    clip_seconds=config.data.clip_seconds,
+                    seed=config.run.seed,
+                    track=terminal.track,
+                ),
                 val_fraction=config.classification.val_fraction,
                 seed=config.run.seed,
                 clip_seconds=config.data.clip_seconds,

@@ -44,7 +44,7 @@ from vidcls_train.config.recipes import (
 SETTINGS_FILE = "settings.json"
 
 # What belongs to one run, and is not taken over from another run's file.
-_OF_ONE_RUN = frozenset({"data", "output", "resume", "push_to_hub", "negatives"})
+_OF_ONE_RUN = frozenset({"data", "output", "resume", "push_to_hub"})
 
 # What may differ when a run goes on: where and how fast it runs, and what is made of its weights, not what they become.
 _FREE_ON_RESUME = frozenset(
@@ -123,7 +123,7 @@ def pretrain_config(settings: Mapping[str, Any]) -> PretrainConfig:
 def read_settings(file: Path) -> dict[str, Any]:
     """Settings from a JSON file: some of them, or the settings.json of another run, of an earlier version too.
 
-    What belongs to one run (data, output, resume, push_to_hub, negatives) and what is null is left out.
+    What belongs to one run (data, output, resume, push_to_hub) and what is null is left out.
 
     Raises:
         ValueError: not such a file, or a setting of another name, type or range; names it.
