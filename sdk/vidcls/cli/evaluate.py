@@ -49,7 +49,7 @@ class _Answered:
 @click.option(
     "--report",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Write report.html, report.json, predictions.csv, confusion.png and mistakes.png to this folder.",
+    help="Write report.json, predictions.csv, confusion.png and mistakes.png to this folder.",
 )
 @options.as_json
 def evaluate(
@@ -85,10 +85,6 @@ def evaluate(
         if report is not None:
             _write_report(report, fields | {"views": views, "crops": int(crops)}, found, contract)
             _write_pictures(report, data_dir.name, found, parts, contract)
-            command = f"vidcls evaluate {model} {data_dir} --views {views} --crops {crops} --report {report}"
-            _write_page(
-                report, found, classifier, model=model, data=data_dir, views=views, crops=crops, command=command
-            )
     if found.failed:
         raise SystemExit(1)
 
@@ -204,38 +200,3 @@ def _write_pictures(folder: Path, name: str, found: _Answered, parts: Parts, con
         class_ids=[video.class_ids[0] if video.class_ids else None for video in videos],
         contract=contract,
     )
-
-
-def _write_page(
-    folder: Path,
-    found: _Answered,
-    classifier: VideoClassifier,
-    *,
-    model: Path,
-    data: Path,
-    views: int,
-    crops: str,
-) -> None:
-    """The same as one HTML page, where a video of those it is about shows a label."""
-    from vidcls import __version__
-    from vidcls.clips import read_clips
-    from vidcls.pages.evaluation import Evaluation, evaluation_page
-
-    is_new = [origin is None for origin in found.origins]
-    if not any(video.class_ids for video, new in zip(found.videos, is_new, strict=True) if new or not any(is_new)):
-        return
-    evaluation = Evaluation(
-        data=data.name,
-        model=model.name,
-        contract=classifier.contract,
-        videos=[video.path for video in found.videos],
-        answers=found.answers,
-        known_from=found.origins,
-        failed=[(str(video.path), str(answer)) for video, answer in found.every if isinstance(answer, Exception)],
-        views=views,
-        crops=int(crops),
-        made_with={"vidcls": __version__, "device": classifier.device, "computed by": classifier.provider},
-        command=f"vidcls evaluate {model} {data} --views {views} --crops {crops} --report {folder}",
-    )
-    page = evaluation_page(evaluation, frames_of=lambda video: read_clips(video, classifier.contract).frames[0])
-    (folder / "report.html").write_text(page, encoding="utf-8")
