@@ -40,6 +40,17 @@ class _Answered:
         return len(self.every) - len(self.videos)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _About:
+    """What was asked for."""
+
+    model: Path
+    data: Path
+    views: int
+    crops: int
+    decoder: Decoder
+
+
 @click.command()
 @options.model
 @click.argument("data_dir", metavar="DATA", type=click.Path(path_type=Path))
@@ -49,7 +60,7 @@ class _Answered:
 @click.option(
     "--report",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Write report.json, predictions.csv, confusion.png and mistakes.png to this folder.",
+    help="Write report.html, report.json, predictions.csv, confusion.png and mistakes.png to this folder.",
 )
 @options.as_json
 def evaluate(
@@ -85,6 +96,9 @@ def evaluate(
         if report is not None:
             _write_report(report, fields | {"views": views, "crops": int(crops)}, found, contract)
             _write_pictures(report, data_dir.name, found, parts, contract)
+            if found.answers.targets.any():  # else there is no accuracy, nor anything else that a page is about
+                about = _About(model=model, data=data_dir, views=views, crops=int(crops), decoder=decoder)
+                _write_page(report, found, classifier, about)
     if found.failed:
         raise SystemExit(1)
 
@@ -200,3 +214,40 @@ def _write_pictures(folder: Path, name: str, found: _Answered, parts: Parts, con
         class_ids=[video.class_ids[0] if video.class_ids else None for video in videos],
         contract=contract,
     )
+
+
+def _write_page(folder: Path, found: _Answered, classifier: VideoClassifier, about: _About) -> None:
+    import platform
+    import shlex
+
+    import numpy as np
+
+    import vidcls
+    from vidcls.clips import read_clips
+    from vidcls.pages.evaluation import Evaluation, evaluation_page
+
+    options_given = f"--views {about.views} --crops {about.crops} --device {classifier.device}"
+    made = Evaluation(
+        data=about.data.name,
+        model=about.model.name,
+        contract=classifier.contract,
+        names=[video.path.name for video in found.videos],
+        answers=found.answers,
+        known_from=found.origins,
+        failed=[(video.path.name, str(answer)) for video, answer in found.every if isinstance(answer, Exception)],
+        views=about.views,
+        crops=about.crops,
+        made_with={
+            "vidcls": vidcls.__version__,
+            "Python": platform.python_version(),
+            "device": classifier.device,
+        },
+        command=f"vidcls evaluate {shlex.join([about.model.name, about.data.name])} {options_given} --report DIR",
+    )
+    page = evaluation_page(
+        made,
+        frames_of=lambda number: np.asarray(
+            read_clips(found.videos[number].path, classifier.contract, decoder=about.decoder).frames[0]
+        ),
+    )
+    (folder / "report.html").write_text(page, encoding="utf-8")

@@ -44,6 +44,10 @@ def test_numbers_none_and_markup_stand_as_they_are() -> None:
     assert void("input", class_="a", data_seconds=2, hidden=None) == '<input class="a" data-seconds="2">'
 
 
+def test_preformatted_text_keeps_its_lines() -> None:
+    assert Page(preformatted('{\n "a": "<b>"\n}')).text == '{\n "a": "<b>"\n} '
+
+
 def test_sections_without_content_are_left_out_and_the_others_reached() -> None:
     found = Page(page("title", [], [section("first", "1"), section("empty"), section("last", None, "2")]))
     assert [link["href"] for link in found.all("a")] == ["#part0", "#part1"]
