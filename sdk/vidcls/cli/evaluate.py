@@ -96,7 +96,7 @@ def evaluate(
         if report is not None:
             _write_report(report, fields | {"views": views, "crops": int(crops)}, found, contract)
             _write_pictures(report, data_dir.name, found, parts, contract)
-            if found.answers.targets.any():  # else there is no accuracy, nor anything else that a page is about
+            if _has_accuracy(found):  # else there is nothing that a page is about
                 about = _About(model=model, data=data_dir, views=views, crops=int(crops), decoder=decoder)
                 _write_page(report, found, classifier, about)
     if found.failed:
@@ -214,6 +214,13 @@ def _write_pictures(folder: Path, name: str, found: _Answered, parts: Parts, con
         class_ids=[video.class_ids[0] if video.class_ids else None for video in videos],
         contract=contract,
     )
+
+
+def _has_accuracy(found: _Answered) -> bool:
+    """Whether one of the new videos, or where none is new, one of all, shows a label."""
+    is_new = [origin is None for origin in found.origins]
+    shown = [new or not any(is_new) for new in is_new]
+    return any(video.class_ids for video, is_shown in zip(found.videos, shown, strict=True) if is_shown)
 
 
 def _write_page(folder: Path, found: _Answered, classifier: VideoClassifier, about: _About) -> None:
