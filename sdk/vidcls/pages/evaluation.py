@@ -81,7 +81,7 @@ def evaluation_page(found: Evaluation, *, frames_of: FramesOf) -> str:
         f"Evaluation of {found.model} on {found.data}",
         head,
         [
-            _known_section(found, origins),
+            _known_section(found, origins, new=scores if any_new else None),
             *score_sections(
                 names, answers, scores, found.contract, frames_of=lambda number: frames_of(int(counted[number]))
             ),
@@ -101,25 +101,33 @@ def _nothing_new(scores: Scores) -> Content:
     return tag("p", words, class_="verdict bad")
 
 
-def _known_section(found: Evaluation, origins: npt.NDArray[np.object_]) -> Section:
+def _known_section(found: Evaluation, origins: npt.NDArray[np.object_], *, new: Scores | None) -> Section:
     """Clips that the model knows and those it does not, never in one figure."""
     heading = "Clips that the model knows"
     if found.contract.source.clips is None:
         words = "The model's file has no fingerprints: which of these clips it was trained on is not known."
         return section(heading, tag("p", words))
     kinds = {"new": "new to the model", "val": "chosen by (validation)", "train": "trained on"}
-    rows = [(words, *_row(found, origins == origin)) for origin, words in kinds.items() if (origins == origin).any()]
+    rows = [
+        (words, *_row(found, origins == origin, new if origin == "new" else None))
+        for origin, words in kinds.items()
+        if (origins == origin).any()
+    ]
     measure = "top-1" if found.contract.decision.activation == "softmax" else "mean average precision"
     caption = "Recognised by fingerprints of their pictures. Everything else on this page is about the first row."
     return section(heading, table(["clips", "how many", measure, "95 % interval"], rows, caption=caption))
 
 
-def _row(found: Evaluation, chosen: npt.NDArray[np.bool_]) -> tuple[str, str, str]:
-    """How many clips, their figure, and its interval; of clips of none alone there is no figure."""
+def _row(found: Evaluation, chosen: npt.NDArray[np.bool_], scores: Scores | None) -> tuple[str, str, str]:
+    """How many clips, their figure, and its interval, by their scores if they are known already.
+
+    Of clips of none alone there is no figure.
+    """
     answers = found.answers[chosen]
     if not answers.targets.any():
         return str(len(answers)), "", ""
-    scores = score_answers(answers, found.contract.labels, found.contract.decision)
+    if scores is None:
+        scores = score_answers(answers, found.contract.labels, found.contract.decision)
     if scores.average_precision is not None and scores.average_precision_interval is not None:
         return str(len(answers)), f"{scores.average_precision:.3f}", between(scores.average_precision_interval)
     return str(scores.videos), f"{scores.top1:.3f}", between(scores.top1_interval)

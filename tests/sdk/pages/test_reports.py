@@ -21,7 +21,9 @@ from vidcls.contract import (
 )
 from vidcls.evaluation.answers import Answers, answers_of
 from vidcls.evaluation.intervals import wilson_interval
+from vidcls.evaluation.metrics import score_answers
 from vidcls.pages.evaluation import Evaluation, evaluation_page
+from vidcls.pages.per_label import f1_intervals, predicted
 from vidcls.pages.training import Training, training_page
 
 FITTED = FittedOn(split="val", videos=31, views=1, crops=1, precision="fp32")
@@ -272,3 +274,27 @@ def test_a_training_page_says_how_good_how_it_got_there_and_what_was_fitted(spli
     assert "someone/data" not in text
     losses = page.all("polyline", class_="curve c0")[0]
     assert len(losses["points"].split()) == 3
+
+
+@pytest.mark.parametrize(
+    "decision",
+    [{}, {"none_label": "wave"}, {"activation": "sigmoid", "temperature": 0.5}],
+    ids=["one", "none", "several"],
+)
+def test_intervals_are_of_the_f1_that_is_shown(decision: dict[str, Any]) -> None:
+    """What is drawn again is what `score_answers` counts; the interval holds it, and narrows with more clips."""
+    rng = np.random.default_rng(0)
+    found = contract(**decision)
+    targets = np.eye(4, dtype=bool)[rng.integers(4, size=200)]
+    answers = Answers(logits=(rng.normal(size=(200, 4)) + 2 * targets).astype(np.float32), targets=targets)
+    said = predicted(answers, found.labels, found.decision)
+    scores = score_answers(answers, found.labels, found.decision)
+    few = f1_intervals(answers[np.arange(50)], range(4), found)
+    for column, many in enumerate(f1_intervals(answers, range(4), found)):
+        f1 = 2 * (said & targets)[:, column].sum() / (said[:, column].sum() + targets[:, column].sum())
+        assert scores.per_class[found.labels[column]]["f1"] == pytest.approx(f1)
+        wider = few[column]
+        assert many is not None
+        assert wider is not None
+        assert many[0] < f1 < many[1]
+        assert many[1] - many[0] < wider[1] - wider[0]
