@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from vidcls.contract import Contract, OperatingPoint
 from vidcls.decision import probabilities
 from vidcls.evaluation.answers import Answers
 from vidcls.evaluation.intervals import wilson_interval
 from vidcls.pages.document import Section, section
-from vidcls.pages.markup import name
-from vidcls.pages.tables import table
+from vidcls.pages.markup import Content, name, tag
+from vidcls.pages.tables import MOST_ROWS, table
 from vidcls.pages.wording import between
 
 _HEADING = "Operating points"
@@ -24,7 +24,7 @@ def chosen_section(contract: Contract) -> Section:
         (name(label, limit=80), *_chosen(point)) for label, point in (contract.decision.operating_points or {}).items()
     ]
     caption = f"From which probability on a label counts; precision and recall are those of validation. {_NONE}"
-    return section(_HEADING, table(_CHOSEN, rows, caption=caption) if rows else None)
+    return section(_HEADING, table(_CHOSEN, rows[:MOST_ROWS], caption=caption) if rows else None, _left_out(rows))
 
 
 def operating_section(answers: Answers, contract: Contract) -> Section:
@@ -46,7 +46,14 @@ def operating_section(answers: Answers, contract: Contract) -> Section:
         "From which probability on a label counts: precision and recall on validation, by which it was chosen, and on "
         f"the clips of this page, with 95 % intervals. {_NONE}"
     )
-    return section(_HEADING, table([*_CHOSEN, "precision here", "recall here"], rows, caption=caption))
+    columns = [*_CHOSEN, "precision here", "recall here"]
+    return section(_HEADING, table(columns, rows[:MOST_ROWS], caption=caption), _left_out(rows))
+
+
+def _left_out(rows: Sequence[object]) -> Content:
+    """A line about labels that have no row."""
+    more = len(rows) - MOST_ROWS
+    return tag("p", f"{more} more labels are not shown here.", class_="note") if more > 0 else None
 
 
 def _chosen(point: OperatingPoint | None) -> tuple[str, str, str]:

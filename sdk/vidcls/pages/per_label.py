@@ -18,7 +18,7 @@ from vidcls.pages.axes import Axes, Axis
 from vidcls.pages.charts import KINDS, Bar, Line, bars, curve_chart
 from vidcls.pages.document import Section, section
 from vidcls.pages.markup import Markup, name, tag
-from vidcls.pages.tables import folded, table
+from vidcls.pages.tables import MOST_ROWS, folded, table
 from vidcls.pages.wording import between, with_labels
 
 _MOST_BARS = 24
@@ -144,12 +144,15 @@ def _label_table(scores: Scores) -> Markup:
     columns = {"videos": "clips", "precision": "precision", "recall": "recall", "f1": "F1"}
     if scores.average_precision is not None:
         columns["average_precision"] = "average precision"
-    rows = [
-        (name(label, limit=80), *(_cell(row.get(key)) for key in columns)) for label, row in scores.per_class.items()
-    ]
+    order = sorted(scores.per_class.items(), key=lambda item: (item[1]["f1"] is None, item[1]["f1"] or 0.0))
+    many = len(order) > MOST_ROWS
+    shown = order[:MOST_ROWS] if many else scores.per_class.items()
+    rows = [(name(label, limit=80), *(_cell(row.get(key)) for key in columns)) for label, row in shown]
     caption = "Precision: of the clips answered so, the share that are. Recall: of its clips, the share answered so."
     whole = table(["label", *columns.values()], rows, caption=caption)
-    return whole if len(rows) <= _MOST_BARS else folded(f"All {len(rows)} labels", whole)
+    if len(rows) <= _MOST_BARS:
+        return whole
+    return folded(f"The {MOST_ROWS} of {len(order)} with the lowest F1" if many else f"All {len(rows)} labels", whole)
 
 
 def _cell(value: float | None) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from vidcls.pages.markup import Content, Markup, name, tag
 
 MOST_CONFUSION_LABELS = 20
+MOST_ROWS = 1000  # of a table with a row for each label; a page of more would be too large
 _MOST_CONFUSIONS = 30
 _SHADES = 9
 
@@ -89,19 +90,15 @@ def folded(summary: str, *content: Content) -> Markup:
 def _largest_confusions(confusion: Sequence[Sequence[int]], labels: Sequence[str]) -> Markup:
     counts = np.asarray(confusion)
     totals, wrong = counts.sum(axis=1), counts - np.diag(counts.diagonal())
-    order = [
-        np.unravel_index(place, wrong.shape)
-        for place in np.argsort(-wrong, axis=None, kind="stable")[:_MOST_CONFUSIONS]
-    ]
+    found = np.argwhere(wrong)
+    sizes = wrong[found[:, 0], found[:, 1]]
     rows = [
         (name(labels[row], limit=60), name(labels[column], limit=60), int(wrong[row, column]), int(totals[row]))
-        for row, column in order
-        if wrong[row, column]
+        for row, column in found[np.argsort(-sizes, kind="stable")[:_MOST_CONFUSIONS]]
     ]
     if not rows:
         return tag("p", "No label was taken for another.")
-    pairs_wrong = int((wrong > 0).sum())
-    left_out = f" of {pairs_wrong}" if pairs_wrong > len(rows) else ""
+    left_out = f" of {len(found)}" if len(found) > len(rows) else ""
     caption = f"The largest {len(rows)}{left_out} confusions of {len(labels)} labels."
     return table(["true label", "answered", "clips", "of all its clips"], rows, caption=caption, names=2)
 

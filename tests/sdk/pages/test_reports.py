@@ -200,6 +200,24 @@ def test_many_labels_with_hostile_names_are_shown_in_part(count: int) -> None:
         assert "the 4 worst and the 4 best of" in page.text
 
 
+def test_a_page_of_very_many_labels_stays_small() -> None:
+    labels = tuple(f"{number} {'x' * 70}" for number in range(1200))
+    points = dict.fromkeys(labels, OperatingPoint(probability=0.5, precision=0.9, recall=0.5))
+    logits = np.zeros((3, len(labels)), np.float32)
+    logits[:, 5] = 9
+    page = page_of(
+        evaluation(
+            contract=contract(labels, operating_points=points, fitted_on=FITTED),
+            names=["a.mp4", "b.mp4", "c.mp4"],
+            answers=answers_of(logits, [5, 6, 7], labels),
+            known_from=[None] * 3,
+        )
+    )
+    assert len(page.source) < 600_000  # beside clips of at most 2.4 MB
+    assert "The 1000 of 1200 with the lowest F1" in page.text
+    assert "200 more labels are not shown here." in page.text
+
+
 def test_one_clip_is_enough_for_a_page() -> None:
     one = evaluation()
     text = words(page_of(evaluation(names=["a.mp4"], answers=one.answers[np.array([0])], known_from=[None])))
