@@ -8,6 +8,7 @@ from pathlib import Path
 from generated import write_scene
 from vidcls_train.audit.check import DataCheck, check_clips
 from vidcls_train.audit.data_report import Finding
+from vidcls_train.data.frame_cache import FrameCache
 from vidcls_train.data.sources import find_clips
 
 SIZES = {"train": 4, "val": 2, "test": 2}
@@ -23,9 +24,9 @@ def write_data(root: Path, *, labels: tuple[str, ...] = ("jump", "swim", "wave")
     return root
 
 
-def check(data: Path, tmp_path: Path, *, clip_seconds: float = 0.5) -> DataCheck:
-    found = find_clips(str(data), unpack_to=tmp_path / "unpacked")
-    return check_clips(found, val_fraction=0.2, seed=0, clip_seconds=clip_seconds)
+def check(data: Path, tmp_path: Path, *, clip_seconds: float = 0.5, cache: FrameCache | None = None) -> DataCheck:
+    found = find_clips(str(data), unpack_to=tmp_path / "unpacked", clip_seconds=clip_seconds)
+    return check_clips(found, val_fraction=0.2, seed=0, clip_seconds=clip_seconds, cache=cache)
 
 
 def warnings(checked: DataCheck) -> list[Finding]:

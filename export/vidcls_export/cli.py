@@ -44,6 +44,13 @@ if TYPE_CHECKING:
     help="Real clips on which to compare the file with PyTorch; one folder per label also gives accuracies.",
 )
 @click.option(
+    "--negatives",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Clips that show none of the labels: measures how many of them the checkpoint's rule takes for one that does, "
+    "and stores that in the file. Nothing is fitted on them.",
+)
+@click.option(
     "--min-agreement",
     type=click.FloatRange(0, 1),
     default=0.99,
@@ -146,34 +153,10 @@ def _print_json(report: Report) -> None:
 
 
 def _print_report(report: Report, *, checked: Path | None) -> None:
-    contract, verification, parity = report.contract, report.verification, report.contract.parity
-    click.echo(f"{report.path}: {report.file_mb} MB, {contract.model.precision}, graph for {contract.model.graph}")
-    if parity is None:
-        click.echo("  unproven: give --check DATA_DIR to compare with PyTorch on real clips")
-        rows = []
-    else:
-        agreement = f"{parity.top1_agreement:.4f}"
-        rows = [
-            ("same top-1 answer", "", agreement, f"on {parity.videos} videos"),
-            ("logit difference, largest", "", f"{parity.max_abs_logit_diff:.2g}", ""),
-            ("logit difference, mean", "", f"{parity.mean_abs_logit_diff:.2g}", ""),
-        ]
-        if parity.accuracy_onnx is None:
-            rows.append(("accuracy", "", "unknown", f"the folders in {checked} are not the model's labels"))
-        else:
-            rows.append(("accuracy", f"{parity.accuracy_pytorch:.4f}", f"{parity.accuracy_onnx:.4f}", ""))
-    rows += [
-        ("ms a clip, on this CPU", f"{report.latency_pytorch_ms:.1f}", f"{report.latency_ms:.1f}", ""),
-        ("self-test", "", f"{verification.max_abs_diff:.2g}", f"allowed: {verification.tolerance:.2g}"),
-    ]
-    click.echo(f"  {'':26} {'PyTorch':>9} {'file':>9}")
-    for name, pytorch, found, remark in rows:
-        click.echo(f"  {name:26} {pytorch:>9} {found:>9}  {remark}".rstrip())
-    kept = f"; {report.kept_in_fp32} of them stay in fp32" if report.kept_in_fp32 else ""
-    click.echo(f"  operators: {', '.join(f'{count} {name}' for name, count in report.ops.items())}{kept}")
-    if report.failed:
-        click.echo(f"  failed: {report.failed} videos could not be read and are not counted")
-    click.echo(f"  report: {report.page}")
+    from vidcls_export.report import report_lines
+
+    for line in report_lines(report, checked=checked):
+        click.echo(line)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from vidcls_export.checkpoint import open_checkpoint
 from vidcls_export.draft import Draft, make_draft
 from vidcls_export.embed import complete_contract, embed, prove
 from vidcls_export.graph.trace import Graph, count_operators, trace
+from vidcls_export.negatives import Negatives, measure_negatives, with_false_acceptance
 from vidcls_export.page import report_page
 from vidcls_export.parity import NOT_COMPARED, Comparison, Videos, check_agreement, compare, find_videos
 from vidcls_export.precision.choices import Precision, check_calibration, check_weights
@@ -60,6 +61,7 @@ def export(
     precision: Precision = "fp32",
     graph: Graph = "onnxruntime",
     check: str | os.PathLike[str] | None = None,
+    negatives: str | os.PathLike[str] | None = None,
     min_agreement: float = 0.99,
     clip_seconds: float | None = None,
     report: str | os.PathLike[str] | None = None,
@@ -67,18 +69,18 @@ def export(
 ) -> Report:
     """Export a checkpoint to one ONNX file, and prove on the way that its answers are PyTorch's.
 
-    `output` and its report are written at the very end: if anything fails, no file is left and older ones stay.
-
     Args:
         checkpoint: a folder made by vidcls-train, or a plain Hugging Face video classifier: a folder or a hub id.
-        output: the ONNX file to write; it takes uint8 RGB [batch, T, size, size, 3] and gives float32 [batch, labels].
+        output: the ONNX file, written at the very end: if anything fails, an older one stays. It takes uint8 RGB
+            [batch, T, size, size, 3] and gives float32 [batch, labels].
         precision: what the graph computes in.
         graph: "onnxruntime" has its fused attention; "portable" is standard ONNX only, with int8 as OpenVINO knows it.
-        check: folder of videos to compare with PyTorch on; one folder per label also gives accuracies. fp16 is
-            calibrated on them too, and int8 with the portable graph cannot do without.
+        check: folder of videos to compare with PyTorch on, one folder per label for accuracies; fp16 and the portable
+            int8 are calibrated on them too, and the latter cannot do without.
+        negatives: folder of videos that show none of the labels: how many are taken for known is measured, and stored.
         min_agreement: share of `check`'s videos on which the top-1 answers have to agree.
         clip_seconds: seconds that a clip's frames are spread over, if the checkpoint does not say; None for 64/30.
-        report: the HTML page to write; None for `output` with the ending .html.
+        report: the HTML page; None for `output` with the ending .html.
         track: follows the comparison with PyTorch, video by video.
 
     Raises:
@@ -92,17 +94,16 @@ def export(
     """
     target = _check_arguments(output, report, precision, graph, check=check, min_agreement=min_agreement)
     model, contract = open_checkpoint(checkpoint, clip_seconds=clip_seconds)
-    videos = None if check is None else find_videos(Path(check), contract.labels)
+    videos, without = _find_videos(check, negatives, contract)
     check_weights(model, precision=precision)
     with usable_threads(), _folder_beside(target.path) as scratch:
         reference = measure_reference(model, contract)
         traced = trace(model, contract.image, graph=graph, scratch=scratch)
         draft = make_draft(traced, contract, reference, videos, precision=precision, graph=graph, scratch=scratch)
         comparison = _compare(draft, contract, reference, videos, min_agreement=min_agreement, track=track)
-        finished = _embed(draft, target, contract, comparison, scratch=scratch)
-        made = _report(target, reference, draft, comparison, finished)
-        _publish(made, finished, scratch=scratch)
-    return made
+        rejected = _measure_negatives(draft, contract, comparison, without, track=track)
+        finished = _embed(draft, target, with_false_acceptance(contract, rejected), comparison, scratch=scratch)
+        return _publish(_report(target, reference, draft, comparison, rejected, finished), finished, scratch=scratch)
 
 
 def _check_arguments(
@@ -131,6 +132,15 @@ def _check_arguments(
     return _Target(path=path, page=page, precision=precision, graph=graph)
 
 
+def _find_videos(
+    check: str | os.PathLike[str] | None, negatives: str | os.PathLike[str] | None, contract: Contract
+) -> tuple[Videos | None, list[Path] | None]:
+    """The videos to compare on, and those that show none of the labels, if there are any."""
+    none_label = contract.decision.none_label
+    videos = None if check is None else find_videos(Path(check), contract.labels, none_label=none_label)
+    return videos, None if negatives is None else find_videos(Path(negatives), ()).paths
+
+
 @contextmanager
 def _folder_beside(path: Path) -> Iterator[Path]:
     """A temporary folder beside the file to write, so that the finished file only has to be renamed."""
@@ -156,6 +166,16 @@ def _compare(
     return comparison
 
 
+def _measure_negatives(
+    draft: Draft, contract: Contract, comparison: Comparison, paths: list[Path] | None, *, track: Track
+) -> Negatives | None:
+    """What the draft makes of clips that show none of the labels, if there are any."""
+    if paths is None:
+        return None
+    labelled = None if comparison.parts is None else comparison.parts.new.answers
+    return measure_negatives(paths, contract, exported=draft.classify, labelled=labelled, track=track)
+
+
 def _embed(draft: Draft, target: _Target, contract: Contract, comparison: Comparison, *, scratch: Path) -> _Finished:
     """The file with its contract, opened once more as any user would."""
     complete = complete_contract(
@@ -170,7 +190,14 @@ def _embed(draft: Draft, target: _Target, contract: Contract, comparison: Compar
     return _Finished(path=path, contract=embedded, verification=prove(path, embedded))
 
 
-def _report(target: _Target, reference: Reference, draft: Draft, comparison: Comparison, finished: _Finished) -> Report:
+def _report(
+    target: _Target,
+    reference: Reference,
+    draft: Draft,
+    comparison: Comparison,
+    negatives: Negatives | None,
+    finished: _Finished,
+) -> Report:
     return Report(
         path=target.path,
         page=target.page,
@@ -181,16 +208,20 @@ def _report(target: _Target, reference: Reference, draft: Draft, comparison: Com
         latency_pytorch_ms=reference.latency_ms,
         ops=count_operators(draft.converted.proto),
         kept_in_fp32=len(draft.converted.kept_in_fp32),
-        failed=comparison.failed,
+        failed=comparison.failed + (0 if negatives is None else negatives.failed),
         disagreements=comparison.disagreements,
+        parts=comparison.parts,
+        counts=comparison.counts,
+        negatives=negatives,
         versions={name: version(name) for name in _MADE_WITH} | {"onnxruntime": onnxruntime.__version__},
     )
 
 
-def _publish(report: Report, finished: _Finished, *, scratch: Path) -> None:
-    """Put the page and the file in their places, the file last."""
+def _publish(report: Report, finished: _Finished, *, scratch: Path) -> Report:
+    """Put the page and the file in their places, the file last; the report."""
     report.page.parent.mkdir(parents=True, exist_ok=True)
     page = scratch / "report.html"
     page.write_text(report_page(report), encoding="utf-8")
     shutil.move(page, report.page)  # may lie on another disk
     publish(finished.path, report.path)
+    return report

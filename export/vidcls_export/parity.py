@@ -13,9 +13,11 @@ import numpy.typing as npt
 from vidcls.clips import read_clips
 from vidcls.contract import Contract, Parity
 from vidcls.errors import ArgumentError, ModelError, VideoError
-from vidcls.evaluation.metrics import score_logits
+from vidcls.evaluation.answers import answers_of
+from vidcls.evaluation.apart import Parts, score_apart
+from vidcls.evaluation.origins import Origin, origins_of
 from vidcls.progress import Track, untracked
-from vidcls.video.folders import label_folders, list_videos
+from vidcls.video.folders import NONE_FOLDER, label_folders, list_videos
 from vidcls_export.reference import Classify, check_finite
 
 _logger = logging.getLogger("vidcls.export")
@@ -23,10 +25,14 @@ _logger = logging.getLogger("vidcls.export")
 
 @dataclass(frozen=True, kw_only=True)
 class Videos:
-    """The videos to compare on. class_ids: in the same order; None where the folders are not the labels."""
+    """The videos to compare on.
+
+    class_ids: in the same order, None for a video that shows none of the labels, of a model that has no class for it;
+    None altogether where the folders are not the labels.
+    """
 
     paths: list[Path]
-    class_ids: list[int] | None
+    class_ids: list[int | None] | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,20 +58,29 @@ class Disagreement:
 class Comparison:
     """What comparing on videos has found.
 
-    parity: None where there was nothing to compare on.
+    parity: None where there was nothing to compare on. Its accuracies are of the videos that the model does not know.
     failed: how many videos could not be read.
+    parts: figures of the exported graph, by what the model knows of the videos; None where labels are unknown.
+    counts: {"new", "trained_on", "chosen_by": how many videos}; None where the model does not say which it knows.
     """
 
     parity: Parity | None
     disagreements: list[Disagreement]
     failed: int
+    parts: Parts | None
+    counts: dict[str, int] | None
 
 
-NOT_COMPARED = Comparison(parity=None, disagreements=[], failed=0)
+NOT_COMPARED = Comparison(parity=None, disagreements=[], failed=0, parts=None, counts=None)
 
 
-def find_videos(folder: Path, labels: Sequence[str]) -> Videos:
+def find_videos(folder: Path, labels: Sequence[str], *, none_label: str | None = None) -> Videos:
     """All videos below `folder`, with their class ids if every one lies in a folder named by its label.
+
+    Args:
+        folder: where to look; a folder `_none` in it holds videos that show none of the labels.
+        labels: the model's.
+        none_label: the one of them that means "none of the labels", if there is one.
 
     Raises:
         ValueError: not a folder, or no videos in it.
@@ -75,7 +90,9 @@ def find_videos(folder: Path, labels: Sequence[str]) -> Videos:
     paths = list_videos(folder)
     if not paths:
         raise ArgumentError(f"{folder}: holds no videos; name a folder of videos to check the export on")
-    known = {label: index for index, label in enumerate(labels)}
+    known: dict[str, int | None] = {label: index for index, label in enumerate(labels)}
+    if none_label is not None or NONE_FOLDER not in known:
+        known[NONE_FOLDER] = None if none_label is None else known[none_label]
     class_ids = {
         video: known[label] for label, found in label_folders(folder).items() if label in known for video in found
     }
@@ -88,7 +105,9 @@ def compare(
 ) -> Comparison:
     """Classify every video both ways, one view in the middle, and say how far apart the answers are.
 
-    A video that cannot be read is logged as a warning and not counted.
+    Agreement is that of all videos, whether the model knows them or not: what it compares is two ways to compute one
+    answer. It is about the largest logit, of a sigmoid model too. A video that cannot be read is logged as a warning
+    and not counted.
 
     Raises:
         ModelError: no video could be read, or logits are NaN or infinite.
@@ -111,9 +130,17 @@ def compare(
             disagreements.append(_disagreement(video, expected[-1], found[-1], label=label, frame=frame))
     if not readable:
         raise ModelError(f"not one of the {len(videos.paths)} videos to check the export on could be read")
+    origins = origins_of([videos.paths[index] for index in readable], contract.source.clips, track=track)
     class_ids = None if videos.class_ids is None else [videos.class_ids[index] for index in readable]
-    parity = _parity(np.stack(expected), np.stack(found), class_ids, contract)
-    return Comparison(parity=parity, disagreements=disagreements, failed=len(videos.paths) - len(readable))
+    of_pytorch = _parts(np.stack(expected), class_ids, origins, contract)
+    of_export = _parts(np.stack(found), class_ids, origins, contract)
+    return Comparison(
+        parity=_parity(np.stack(expected), np.stack(found), of_pytorch, of_export),
+        disagreements=disagreements,
+        failed=len(videos.paths) - len(readable),
+        parts=of_export,
+        counts=None if contract.source.clips is None else _counts(origins),
+    )
 
 
 def check_agreement(comparison: Comparison, *, minimum: float) -> None:
@@ -129,11 +156,17 @@ def check_agreement(comparison: Comparison, *, minimum: float) -> None:
         )
 
 
-def _parity(
-    expected: npt.NDArray[np.float32],
-    found: npt.NDArray[np.float32],
-    class_ids: list[int] | None,
+def _parts(
+    logits: npt.NDArray[np.float32],
+    class_ids: Sequence[int | None] | None,
+    origins: Sequence[Origin | None],
     contract: Contract,
+) -> Parts | None:
+    return None if class_ids is None else score_apart(answers_of(logits, class_ids, contract.labels), origins, contract)
+
+
+def _parity(
+    expected: npt.NDArray[np.float32], found: npt.NDArray[np.float32], of_pytorch: Parts | None, of_export: Parts | None
 ) -> Parity:
     """How far PyTorch's logits [videos, labels] and the export's are apart; accuracies where class ids are known."""
     differences = np.abs(expected.astype(np.float64) - found)
@@ -142,13 +175,13 @@ def _parity(
         top1_agreement=float((expected.argmax(axis=1) == found.argmax(axis=1)).mean()),
         max_abs_logit_diff=float(differences.max()),
         mean_abs_logit_diff=float(differences.mean()),
-        accuracy_pytorch=None if class_ids is None else _accuracy(expected, class_ids, contract),
-        accuracy_onnx=None if class_ids is None else _accuracy(found, class_ids, contract),
+        accuracy_pytorch=None if of_pytorch is None else of_pytorch.new.top1,
+        accuracy_onnx=None if of_export is None else of_export.new.top1,
     )
 
 
-def _accuracy(logits: npt.NDArray[np.float32], class_ids: list[int], contract: Contract) -> float:
-    return score_logits(logits, class_ids, contract.labels, contract.decision).top1
+def _counts(origins: Sequence[Origin | None]) -> dict[str, int]:
+    return {"new": origins.count(None), "trained_on": origins.count("train"), "chosen_by": origins.count("val")}
 
 
 def _disagreement(

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from vidcls.contract import Contract, Image
 from vidcls.errors import ArgumentError
 from vidcls.preprocessing import crop_frames
+from vidcls.sampling import stretch_frames
 from vidcls.video.protocol import Picture
 from vidcls.video.reader import Decoder, open_video
 from vidcls.video.source import VideoSource
@@ -53,11 +54,26 @@ def check_views(contract: Contract, *, views: int, crops: int) -> None:
 
 
 def read_clips(
-    source: VideoSource, contract: Contract, *, views: int = 1, crops: int = 1, decoder: Decoder = "auto"
+    source: VideoSource,
+    contract: Contract,
+    *,
+    views: int = 1,
+    crops: int = 1,
+    decoder: Decoder = "auto",
+    stretch: tuple[float, float] | None = None,
 ) -> SampledClips:
     """Sample, decode, resize and crop the views of one video as `contract` says.
 
     Memory does not grow with the video: frames are cropped as they are decoded.
+
+    Args:
+        source: of the video.
+        contract: says how.
+        views: windows spread over the video.
+        crops: of each window, 1 or 3.
+        decoder: as for `open_video`.
+        stretch: (start, end) in seconds after the video's first frame, of which views are taken, and times counted, as
+            if the file was cut there; None for all of it.
 
     Raises:
         VideoError: the video cannot be opened or decoded.
@@ -69,14 +85,17 @@ def read_clips(
     with open_video(source, decoder=decoder) as video:
         crop = partial(_crop, image=contract.image, crops=crops)
         sampling = contract.sampling
-        read = video.read_views(crop, frames=sampling.frames, clip_seconds=sampling.clip_seconds, views=views)
+        read = video.read_views(
+            crop, frames=sampling.frames, clip_seconds=sampling.clip_seconds, views=views, stretch=stretch
+        )
         share = video.decoded_share
     cropped, waited = read.taken
     times = read.frame_index.times
+    origin = 0.0 if stretch is None else times[stretch_frames(times, stretch).start]
     return SampledClips(
         frames=_clips([view.indices for view in read.views], cropped),
         windows=[(view.start_seconds, view.end_seconds) for view in read.views],
-        timestamps=np.array([[times[index] for index in view.indices] for view in read.views]),
+        timestamps=np.array([[times[index] - origin for index in view.indices] for view in read.views]),
         decoded_share=share,
         decode_ms=(time.perf_counter() - started - waited) * 1000,
         crop_ms=waited * 1000,

@@ -72,6 +72,13 @@ def frames_in_window(times: Sequence[float], *, start: float, clip_seconds: floa
     return range(max(first - 1, 0), max(first, 1))
 
 
+def stretch_frames(times: Sequence[float], stretch: tuple[float, float] | None) -> range:
+    """Indices of the frames that are shown from `stretch[0]` to `stretch[1]`, in seconds; of all where it is None."""
+    if stretch is None:
+        return range(len(times))
+    return frames_in_window(times, start=stretch[0], clip_seconds=stretch[1] - stretch[0])
+
+
 def uniform_indices(available: int, *, frames: int) -> list[int]:
     """`frames` indices spread evenly over range(available), first and last included.
 
@@ -99,6 +106,26 @@ def sample_views(
         duration = duration_seconds(times)
     starts = window_starts(duration=duration, clip_seconds=clip_seconds, views=views)
     return [_view(times, frames=frames, start=start, clip_seconds=clip_seconds) for start in starts]
+
+
+def sample_stretch(
+    times: Sequence[float], stretch: tuple[float, float], *, frames: int, clip_seconds: float, views: int
+) -> list[View]:
+    """The views of a stretch of a video: those of a file that was cut there.
+
+    Windows are in seconds after the stretch's first frame; indices are the video's.
+    """
+    inside = stretch_frames(times, stretch)
+    first = inside.start
+    own = [times[index] - times[first] for index in inside]
+    return [
+        View(
+            start_seconds=view.start_seconds,
+            end_seconds=view.end_seconds,
+            indices=tuple(first + index for index in view.indices),
+        )
+        for view in sample_views(own, frames=frames, clip_seconds=clip_seconds, views=views)
+    ]
 
 
 def _view(times: Sequence[float], *, frames: int, start: float, clip_seconds: float) -> View:

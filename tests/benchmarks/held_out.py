@@ -119,7 +119,7 @@ def _answers(split: Split, folder: Path, *, run: str) -> Iterator[dict[str, obje
     model = VideoMAEForVideoClassification.from_pretrained(folder)
     for name in ("val", "test"):
         clips = split[name]
-        logits = all_logits(model, [clip.path for clip in clips], contract, views=1, crops=1, label=f"{run} {name}")
+        logits = all_logits(model, [clip.footage for clip in clips], contract, views=1, crops=1, label=f"{run} {name}")
         for clip, row in zip(clips, logits, strict=True):
             yield {
                 "run": run,

@@ -66,7 +66,6 @@ def main() -> None:
     patch_dropout = PatchDropout(model)
     collate = Collate(
         PairMixing(mixup=recipe.regularization.mixup, cutmix=recipe.regularization.cutmix),
-        labels=len(LABELS),
         branches=BRANCHES_PER_LAYER * preset.layers,
         tokens=model.videomae.embeddings.num_patches,
         patch_dropout=recipe.regularization.patch_dropout,
@@ -92,7 +91,12 @@ def main() -> None:
             first = (time.perf_counter() - started) * 1000 / len(paths)
             videos = [DecodedVideo(path, known, cache) for path, known in zip(paths, cached, strict=True)]
             clips = ClipDataset(
-                videos, [0] * len(videos), image=start.image, clip_seconds=seconds, transform=transform, seed=0
+                videos,
+                np.eye(len(LABELS), dtype=np.float32)[[0] * len(videos)],
+                image=start.image,
+                clip_seconds=seconds,
+                transform=transform,
+                seed=0,
             )
             windows = [video.get_clip(0.0, seconds)["video"] for video in videos]
             rows[name] = {

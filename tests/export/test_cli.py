@@ -54,6 +54,9 @@ def test_json_is_one_line_and_stderr_names_only_what_was_not_counted(
         "latency_pytorch_ms",
         "videos",
         "ops",
+        "clips",
+        "calibration",
+        "negatives",
     }
     assert fields["path"] == str(tmp_path / "model.onnx")
     assert (fields["precision"], fields["videos"], fields["top1_agreement"]) == ("fp16", 3, 1.0)

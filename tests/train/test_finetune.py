@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import dataclasses
 import hashlib
 import json
 import logging
@@ -24,16 +26,20 @@ from safetensors.torch import load_file
 from transformers import TrainerCallback, VideoMAEForVideoClassification, pipeline
 
 from generated import write_clip
+from html_page import Page, check_self_contained
 from power_cut import Recording, recorded
 from vidcls import VideoClassifier
-from vidcls.contract import read_checkpoint
+from vidcls.cli import main as cli
+from vidcls.contract import NEUTRAL, FittedOn, read_checkpoint
 from vidcls.errors import DeviceError, VidclsError
+from vidcls.fingerprint import decode, fingerprint_of
 from vidcls_train.cli.finetune import main
 from vidcls_train.config.settings import DamagedRunError, train_config
-from vidcls_train.data.clip_list import Clip
-from vidcls_train.finetune import _class_weights, train
+from vidcls_train.data.clip_list import Clip, Footage, targets_of
+from vidcls_train.finetune import train
 from vidcls_train.output.scoring import all_logits
 from vidcls_train.trainer.callbacks import DivergedError
+from vidcls_train.trainer.class_weights import class_weights
 from vidcls_train.trainer.selection import best_row
 from vidcls_train.trainer.steps import check_step
 
@@ -58,6 +64,7 @@ RUN: dict[str, Any] = {
 }
 
 LOSS_LIMIT = 1e-4  # sums of other orders, of gradients too, over nine steps
+TEMPERATURE_PRIOR_SD = 0.5  # of its logarithm
 LOGIT_LIMIT = 1e-3  # fp32, which differs from PyTorch in the order of sums only
 
 # What accelerate otherwise says that it takes.
@@ -98,6 +105,7 @@ def test_a_run_writes_everything_it_promises(run: Path) -> None:
         "model.safetensors",
         "predictions.csv",
         "preprocessor_config.json",
+        "report.html",
         "samples.gif",
         "settings.json",
         "vidcls.json",
@@ -105,6 +113,16 @@ def test_a_run_writes_everything_it_promises(run: Path) -> None:
     for picture in ("confusion.png", "curves.png", "data-report.png", "mistakes.png", "samples.gif"):
         with Image.open(run / picture) as opened:
             assert np.asarray(opened.convert("RGB")).std() > 5, f"{picture} is blank"
+
+
+def test_the_page_is_about_the_test_clips_and_plays_those_answered_wrongly(run: Path) -> None:
+    page = Page((run / "report.html").read_text(encoding="utf-8"))
+    check_self_contained(page)
+    test = json.loads((run / "metrics.json").read_text(encoding="utf-8"))["test"]
+    right = round(test["top1"] * test["videos"])
+    assert f"{right} of {test['videos']} test clips are answered rightly: top-1 {test['top1']:.2f}" in page.text
+    assert len(page.all("image")) == test["videos"] - right
+    assert str(run.parent) not in page.source
 
 
 def test_the_contract_tells_what_was_trained(run: Path) -> None:
@@ -131,6 +149,122 @@ def test_metrics_are_of_whole_videos_and_name_what_could_not_be_read(run: Path) 
     assert metrics["train"]["epochs"] == 3
 
 
+def test_the_decision_is_fitted_on_validation_alone(run: Path) -> None:
+    decision = read_checkpoint(run).decision
+    assert decision.fitted_on == FittedOn(split="val", videos=4, views=1, crops=1, precision="fp32")
+    with (run / "predictions.csv").open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["split"] == "val"]
+    logits = np.array([json.loads(row["logits"]) for row in rows])
+    class_ids = [("jump", "wave").index(row["label"]) for row in rows]
+    temperatures = np.exp(np.linspace(-3, 3, 60_001))
+    scaled = logits / temperatures[:, None, None]
+    losses = np.log(np.exp(scaled).sum(axis=2)) - scaled[:, range(4), class_ids]
+    prior = (np.log(temperatures) / TEMPERATURE_PRIOR_SD) ** 2 / 2
+    assert decision.temperature == pytest.approx(temperatures[(losses.sum(axis=1) + prior).argmin()], rel=1e-3)
+    right = sum(row["label"] == row["predicted"] for row in rows)
+    fields = json.loads((run / "metrics.json").read_text(encoding="utf-8"))["decision"]
+    assert fields["decision"] == dataclasses.asdict(decision)
+    assert decision.reject is None
+    assert any(f"only {right} validation clips" in note and "needs 19" in note for note in fields["notes"])
+
+
+def test_the_model_knows_the_clips_that_made_it(run: Path, clips: Path) -> None:
+    known = read_checkpoint(run).source.clips
+    assert known is not None
+    for split, encoded in (("train", known.train), ("val", known.val)):
+        videos = [video for video in (clips / split).rglob("*.mp4") if video.stem != "broken"]
+        assert decode(encoded) == sorted(map(fingerprint_of, videos))
+
+
+def test_a_finished_run_is_decided_anew_without_training(run: Path, clips: Path, tmp_path: Path) -> None:
+    output = Path(shutil.copytree(run, tmp_path / "checkpoint"))
+    # As a run is that was begun by an earlier version.
+    file = output / "settings.json"
+    fields = json.loads(file.read_text(encoding="utf-8"))
+    for name in ("target_precision", "negatives", "no_fingerprints"):
+        del fields[name]
+    file.write_text(json.dumps(fields), encoding="utf-8")
+    negative = write_clip(tmp_path / "negatives" / "deep" / "1.mp4", frames=20, width=64, height=48)
+    (tmp_path / "negatives" / "broken.mp4").write_bytes(b"not a video")
+    given = tmp_path / "given.json"
+    given.write_text(json.dumps({name: value for name, value in RUN.items() if name != "device"}), encoding="utf-8")
+    options = ["--resume", "--no-fingerprints", "--negatives", str(negative.parents[1]), "--target-precision", "0.8"]
+    result = CliRunner().invoke(main, [str(clips), "-o", str(output), "--settings", str(given), *options])
+    assert result.exit_code == 1, result.output  # for the clips that training left out
+    assert "of 1 negatives" in result.output
+    assert "1 negatives cannot be read" in result.output
+    assert (output / "model.safetensors").read_bytes() == (run / "model.safetensors").read_bytes()
+    assert read_checkpoint(output).source.clips is None
+    assert json.loads(file.read_text(encoding="utf-8"))["target_precision"] == 0.8
+    metrics = json.loads((output / "metrics.json").read_text(encoding="utf-8"))
+    assert metrics["decision"]["negatives"]["falsely_accepted"] == 1.0  # there is no rule
+    assert metrics["decision"]["negatives"]["videos"] == 1
+    assert (output / "predictions.csv").read_text(encoding="utf-8").count("\nnegatives,") == 1
+
+
+def test_what_fails_after_the_training_leaves_its_weights(
+    run: Path, clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("no decision")
+
+    monkeypatch.setattr("vidcls_train.finetune.fit", fail)
+    output = Path(shutil.copytree(run, tmp_path / "checkpoint"))
+    for name in ("model.safetensors", "vidcls.json", "metrics.json"):
+        (output / name).unlink()
+    with pytest.raises(RuntimeError, match="no decision"):
+        train(settings(clips, output, resume=True))
+    assert (output / "model.safetensors").read_bytes() == (run / "model.safetensors").read_bytes()
+    contract = read_checkpoint(output)
+    assert contract.decision == NEUTRAL
+    assert contract.source.data == {"train": 10, "val": 4, "test": 4}
+
+
+def table(clips: Path, file: Path, column: str, **named: str) -> Path:
+    """A CSV of the whole clips of a folder with splits, which calls their labels otherwise."""
+    videos = [video for video in sorted(clips.rglob("*.mp4")) if video.stem != "broken"]
+    rows = [[str(video), named[video.parent.name], video.parents[1].name] for video in videos]
+    with file.open("w", newline="", encoding="utf-8") as opened:
+        csv.writer(opened).writerows([["path", column, "split"], *rows])
+    return file
+
+
+def test_labels_that_may_hold_together_leave_average_precisions(clips: Path, tmp_path: Path) -> None:
+    output = tmp_path / "checkpoint"
+    data = table(clips, tmp_path / "clips.csv", "labels", jump="up|fast", wave="fast")
+    metrics = train(settings(data, output, epochs=2, mixup=0.0, cutmix=0.0))
+    assert metrics is not None
+    contract = read_checkpoint(output)
+    assert contract.labels == ("fast", "up")
+    assert (contract.decision.activation, contract.accuracy) == ("sigmoid", None)
+    for split in ("val", "test", "test_multiview"):
+        row = metrics[split]
+        assert (row["videos"], row["top1"], row["top5"], row["confusion"]) == (4, None, None, None)
+        found = [row["per_class"][label]["average_precision"] for label in contract.labels]
+        assert row["map"] == pytest.approx(np.mean(found))
+        assert found[0] == 1.0  # every clip shows it
+    assert metrics["baselines"] is None
+    assert "mean average precision" in (output / "README.md").read_text(encoding="utf-8")
+    assert not (output / "confusion.png").exists()
+    with Image.open(output / "curves.png") as curves:
+        assert np.asarray(curves.convert("RGB")).std() > 5
+
+
+def test_a_class_for_none_of_the_labels_goes_with_the_model(clips: Path, tmp_path: Path) -> None:
+    output = tmp_path / "checkpoint"
+    data = table(clips, tmp_path / "clips.csv", "label", jump="jump", wave="_none")
+    metrics = train(settings(data, output, epochs=1))
+    assert metrics is not None
+    decision = read_checkpoint(output).decision
+    assert (decision.none_label, decision.reject) == ("_none", None)
+    with (output / "predictions.csv").open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["split"] == "test"]
+    assert {row["predicted"] for row in rows} == {"jump"}  # the only label there is
+    right = [(row["known"] == "true") == (row["label"] == "jump") for row in rows]
+    assert metrics["test"]["top1"] == np.mean(right)
+    assert "class of training clips that show none" in (output / "README.md").read_text(encoding="utf-8")
+
+
 def test_the_ema_of_the_kept_epoch_is_what_was_validated(run: Path, clips: Path) -> None:
     metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
     best = best_row(metrics["train"]["history"])
@@ -139,7 +273,7 @@ def test_the_ema_of_the_kept_epoch_is_what_was_validated(run: Path, clips: Path)
     assert metrics["val"]["top1"] == best["eval_accuracy"]
     model = VideoMAEForVideoClassification.from_pretrained(run)
     videos = sorted((clips / "val").rglob("*.mp4"))
-    logits = all_logits(model, videos, read_checkpoint(run), views=1, crops=1, label="scoring")
+    logits = all_logits(model, list(map(Footage, videos)), read_checkpoint(run), views=1, crops=1, label="scoring")
     class_ids = torch.tensor([("jump", "wave").index(video.parent.name) for video in videos])
     loss = torch.nn.functional.cross_entropy(torch.from_numpy(logits), class_ids).item()
     assert loss == pytest.approx(best["eval_loss"], abs=1e-5)
@@ -152,9 +286,13 @@ def test_the_ema_of_the_kept_epoch_is_what_was_validated(run: Path, clips: Path)
 
 
 def test_clips_of_rare_labels_count_for_more_if_balanced(tmp_path: Path) -> None:
-    clips = [Clip(path=tmp_path, label=label, group="") for label in "aaab"]
+    clips = [Clip(path=tmp_path, labels=(label,), group="") for label in "aaab"]
     plain, balanced = (
-        _class_weights(train_config(settings(tmp_path, tmp_path, class_weights=how)), clips, "abc")
+        class_weights(
+            targets_of(clips, "abc"),
+            train_config(settings(tmp_path, tmp_path, class_weights=how)).classification.class_weights,
+            activation="softmax",
+        )
         for how in ("none", "balanced")
     )
     assert plain == [1.0, 1.0, 1.0]
@@ -184,9 +322,15 @@ def test_the_sdk_scores_the_exported_file_as_training_scored_the_model(run: Path
     model = VideoMAEForVideoClassification.from_pretrained(run)
     videos = [clips / "test" / label / f"{number}.mp4" for label in ("jump", "wave") for number in range(2)]
     for views, crops in ((1, 1), (5, 3)):
-        expected = all_logits(model, videos, contract, views=views, crops=crops, label="scoring")
+        expected = all_logits(model, list(map(Footage, videos)), contract, views=views, crops=crops, label="scoring")
         found = [classifier.predict(video, views=views, crops=crops).logits for video in videos]
         np.testing.assert_allclose(found, expected, atol=LOGIT_LIMIT, rtol=0)
+    assert classifier.contract.decision == contract.decision
+    assert classifier.contract.source.clips == contract.source.clips
+    answer = CliRunner().invoke(cli.main, ["predict", str(tmp_path / "model.onnx"), str(videos[0]), "--json"])
+    fields = json.loads(answer.output)
+    scaled = np.exp(np.array(fields["logits"]) / contract.decision.temperature)
+    np.testing.assert_allclose(fields["probabilities"], scaled / scaled.sum(), rtol=1e-12)
     metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
     right = [classifier.predict(video).label == video.parent.name for video in videos]
     assert metrics["test"]["top1"] == np.mean(right)
@@ -472,6 +616,8 @@ def test_training_on_a_gpu_that_is_not_there_is_refused(clips: Path, tmp_path: P
         (["data", "-o", "out", "--pretraining-epochs", "9"], 2, "run 'vidcls-pretrain' on the clips first"),
         (["data", "-o", "out", "--learning-rate", "0"], 2, "0.0 is not in the range x>0"),
         (["data", "-o", "data", "--preset", "tiny"], 2, "exists and is not empty"),
+        (["data", "-o", "out", "--target-precision", "0.4"], 2, "0.4 is not in the range 0.5<=x<=0.999"),
+        (["data", "-o", "out", "--preset", "tiny", "--negatives", "nowhere"], 2, "--negatives nowhere: is no folder"),
     ],
 )
 def test_the_command_says_in_one_sentence_what_is_wrong(

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import logging
-import shutil
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -26,7 +23,7 @@ from vidcls_train.audit.findings import refuse_worthless
 from vidcls_train.audit.report import write_data_report
 from vidcls_train.config.recipes import PRESETS
 from vidcls_train.config.settings import TrainConfig, save_settings, train_config
-from vidcls_train.data.clip_list import Clip
+from vidcls_train.data.clip_list import MULTI_LABEL, SINGLE_LABEL, Clip, ClipList, ProblemType, targets_of
 from vidcls_train.data.datasets import ClipDataset, ViewDataset
 from vidcls_train.data.directional_labels import directional_labels
 from vidcls_train.data.preparation import PreparedClips, open_frame_cache, prepare
@@ -36,11 +33,16 @@ from vidcls_train.model.patch_embedding import is_zero_mean, whiten
 from vidcls_train.model.presets import from_preset
 from vidcls_train.model.pretrained import freeze_encoder, from_base
 from vidcls_train.model.starting_point import StartingPoint
-from vidcls_train.output.checkpoint import write_results, write_weights
+from vidcls_train.output.checkpoint import write_decision, write_results, write_weights
+from vidcls_train.output.decision import fit
+from vidcls_train.output.fingerprints import clip_fingerprints
 from vidcls_train.output.hub import check_push, push
 from vidcls_train.output.metrics import measure
+from vidcls_train.output.negatives import check_negatives, find_negatives, score_negatives
 from vidcls_train.output.pictures import write_samples
-from vidcls_train.output.run_folder import check_output, check_resume
+from vidcls_train.output.run_folder import check_output, check_resume, discarded_on_failure
+from vidcls_train.output.scored import score
+from vidcls_train.trainer.class_weights import class_weights
 from vidcls_train.trainer.classification import ClassificationTrainer
 from vidcls_train.trainer.distributed import by_first_process, join_processes, leave_processes, process_rank
 from vidcls_train.trainer.steps import STEPS_FOLDER
@@ -108,15 +110,15 @@ def _plan(settings: Mapping[str, Any], track: Track) -> _Plan:
     check_output(config)
     if config.run.push_to_hub:
         check_push(config.run.push_to_hub)
-    with _discarded_on_failure(output / _UNPACKED_FOLDER):
-        found = find_clips(config.data.data, unpack_to=output / _UNPACKED_FOLDER)
-        start = _starting_point(config, found.labels)
+    with discarded_on_failure(output / _UNPACKED_FOLDER):
+        found = _find(config, track)
+        start = _starting_point(config, found.labels, found.problem_type)
         for notice in start.notices:
             _LOG.info(notice)
         config = train_config(settings, layers=start.model.config.num_hidden_layers)
         if config.run.resume:
             check_resume(config)
-        contract = _draft_contract(config, found.labels, start)
+        contract = _draft_contract(config, found, start)
         flip = _flip(config, found.labels)
         cache = open_frame_cache(contract.image, cache_gb=config.data.cache_gb)
         checked = check_clips(
@@ -145,14 +147,31 @@ def _plan(settings: Mapping[str, Any], track: Track) -> _Plan:
     return _Plan(config=config, contract=contract, flip=flip, checked=checked, prepared=prepared)
 
 
+def _find(config: TrainConfig, track: Track) -> ClipList:
+    """The clips of DATA, none of which is among the negatives."""
+    negatives = find_negatives(config.decision.negatives)
+    found = find_clips(
+        config.data.data,
+        unpack_to=config.run.output / _UNPACKED_FOLDER,
+        clip_seconds=config.data.clip_seconds,
+        seed=config.run.seed,
+        track=track,
+    )
+    check_negatives(negatives, found.clips)
+    return found
+
+
 def _trainer(plan: _Plan) -> ClassificationTrainer:
     config, contract, prepared = plan.config, plan.contract, plan.prepared
     # Every process makes the same model, from its own copy of the base and the same seed.
     set_seed(config.run.seed)
-    model: VideoMAEForVideoClassification = _starting_point(config, contract.labels).model
+    activation = contract.decision.activation
+    problem_type = MULTI_LABEL if activation == "sigmoid" else SINGLE_LABEL
+    model: VideoMAEForVideoClassification = _starting_point(config, contract.labels, problem_type).model
+    targets = targets_of(prepared.train, contract.labels)
     clips = training_clips(
         prepared.train_videos,
-        _class_ids(prepared.train, contract),
+        targets,
         config,
         image=contract.image,
         frames=contract.sampling.frames,
@@ -168,53 +187,56 @@ def _trainer(plan: _Plan) -> ClassificationTrainer:
         config,
         model,
         train=clips,
-        val=ViewDataset(prepared.val_views, _class_ids(prepared.val, contract), contract),
-        class_weights=_class_weights(config, prepared.train, contract.labels),
+        val=ViewDataset(prepared.val_views, targets_of(prepared.val, contract.labels), contract),
+        class_weights=class_weights(targets, config.classification.class_weights, activation=activation),
     )
 
 
 def _results(plan: _Plan, trainer: ClassificationTrainer, *, seconds: float, track: Track) -> dict[str, Any]:
-    output = plan.config.run.output
+    config, prepared, checked = plan.config, plan.prepared, plan.checked
+    output = config.run.output
     trainer.keep_best()
-    # Before anything is scored or drawn: nothing that goes wrong from here on may cost the training.
-    contract = write_weights(output, trainer, plan.contract, plan.prepared)
-    results = measure(trainer, plan.prepared, contract, plan.checked, seconds=seconds, track=track)
+    # Before anything is scored, fitted or drawn: nothing that goes wrong from here on may cost the training.
+    known = None if config.decision.no_fingerprints else clip_fingerprints(prepared, checked)
+    contract = write_weights(output, trainer, plan.contract, prepared, clips=known)
+    val = score(trainer, prepared.val, contract, label="scoring val", track=track)
+    negatives = score_negatives(trainer, config.decision.negatives, contract, track=track)
+    fitted = fit(
+        val,
+        contract,
+        copies=checked.copies["val"],
+        negatives=negatives,
+        target_precision=config.decision.target_precision,
+    )
+    contract = write_decision(output, contract, fitted.decision)
+    results = measure(
+        trainer,
+        prepared,
+        contract,
+        checked,
+        val=val,
+        negatives=negatives,
+        fitted=fitted,
+        seconds=seconds,
+        track=track,
+    )
     write_results(output, trainer, contract, results)
-    if plan.config.run.push_to_hub:
-        push(output, plan.config.run.push_to_hub)
+    if config.run.push_to_hub:
+        push(output, config.run.push_to_hub)
     return results.metrics
 
 
-def _class_weights(config: TrainConfig, clips: Sequence[Clip], labels: Sequence[str]) -> list[float]:
-    """What the clips of each label count for: 1, or the less the more of them there are, and 1 on average."""
-    counts = Counter(clip.label for clip in clips)
-    if config.classification.class_weights == "none":
-        return [1.0] * len(labels)
-    return [len(clips) / (len(counts) * counts[label]) if counts[label] else 1.0 for label in labels]
-
-
-def _class_ids(clips: Sequence[Clip], contract: Contract) -> list[int]:
-    return [contract.labels.index(clip.label) for clip in clips]
-
-
-@contextmanager
-def _discarded_on_failure(folder: Path) -> Iterator[None]:
-    """Remove `folder` if it is made here and what follows fails: the next try is to find its output folder free."""
-    existed = folder.exists()
-    try:
-        yield
-    except BaseException:
-        if not existed:
-            shutil.rmtree(folder, ignore_errors=True)
-            with suppress(OSError):  # not empty, or not there
-                folder.parent.rmdir()
-        raise
-
-
-def _starting_point(config: TrainConfig, labels: tuple[str, ...]) -> StartingPoint:
+def _starting_point(config: TrainConfig, labels: tuple[str, ...], problem_type: ProblemType) -> StartingPoint:
     model, resize = config.model, config.classification.resize
     if model.base is not None:
-        return from_base(model.base, labels, frames=model.frames, image_size=model.image_size, resize=resize)
+        return from_base(
+            model.base,
+            labels,
+            frames=model.frames,
+            image_size=model.image_size,
+            resize=resize,
+            problem_type=problem_type,
+        )
     return from_preset(
         PRESETS[str(model.preset)],
         labels,
@@ -222,14 +244,16 @@ def _starting_point(config: TrainConfig, labels: tuple[str, ...]) -> StartingPoi
         image_size=model.image_size,
         resize=resize,
         patch_levels=model.patch_levels,
+        problem_type=problem_type,
     )
 
 
-def _draft_contract(config: TrainConfig, labels: tuple[str, ...], start: StartingPoint) -> Contract:
+def _draft_contract(config: TrainConfig, found: ClipList, start: StartingPoint) -> Contract:
     """The contract as far as it is known before training; hash, counts and accuracy come after it."""
+    activation: Literal["softmax", "sigmoid"] = "sigmoid" if found.problem_type == MULTI_LABEL else "softmax"
     return Contract(
         format=FORMAT,
-        labels=labels,
+        labels=found.labels,
         sampling=Sampling(rule="uniform", frames=start.frames, clip_seconds=config.data.clip_seconds),
         image=start.image,
         source=Source(
@@ -247,7 +271,7 @@ def _draft_contract(config: TrainConfig, labels: tuple[str, ...], start: Startin
             created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         ),
         accuracy=None,
-        decision=NEUTRAL,
+        decision=replace(NEUTRAL, activation=activation, none_label=found.none_label),
         tokens=Tokens(rule="all"),
     )
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from transformers import TrainerCallback, set_seed
 
 from vidcls.contract import Image
@@ -76,9 +77,8 @@ def pretrain(
     # Every process makes the same model, from its own copy of the base and the same seed.
     set_seed(config.run.seed)
     start = _starting_point(config)
-    clips = training_clips(
-        plan.videos, [0] * len(plan.videos), config, image=start.image, frames=start.frames, flip=True
-    )
+    unlabelled = np.zeros((len(plan.videos), 0), np.float32)
+    clips = training_clips(plan.videos, unlabelled, config, image=start.image, frames=start.frames, flip=True)
     if config.model.preset is not None and is_zero_mean(start.model):
         whiten(start.model.videomae, clips)
     trainer = MaskedTrainer(config, start.model, train=clips)
@@ -112,8 +112,8 @@ def _plan(config: PretrainConfig, track: Track) -> _Plan:
 
 def _opened(paths: Sequence[Path], image: Image, *, cache_gb: float, track: Track) -> _Plan:
     cache = open_frame_cache(image, cache_gb=cache_gb)
-    unlabelled = [Clip(path=path, label="", group=str(path)) for path in paths]
-    opened = open_clips(unlabelled, cache.add, label="decoding", track=track)
+    unlabelled = [Clip(path=path, labels=(), group=str(path)) for path in paths]
+    opened = open_clips(unlabelled, lambda video: cache.add(video.path), label="decoding", track=track)
     videos = [DecodedVideo(clip.path, known, cache) for clip, known in zip(opened.clips, opened.values, strict=True)]
     return _Plan(videos=videos, unreadable=opened.unreadable)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,25 +12,57 @@ import click
 
 from vidcls.cli import options, terminal
 from vidcls.cli.event_evaluation import evaluate_events
-from vidcls.printable import csv_cell, printable
+from vidcls.cli.scores import score_lines
+from vidcls.printable import csv_cell
 
 if TYPE_CHECKING:
     from vidcls import Prediction, VideoClassifier, VideoError
-    from vidcls.evaluation.metrics import Scores
+    from vidcls.contract import ModelContract
+    from vidcls.evaluation.answers import Answers
+    from vidcls.evaluation.apart import Parts
+    from vidcls.evaluation.labelled import LabelledVideo
+    from vidcls.evaluation.origins import Origin
     from vidcls.video.reader import Decoder
+
+_COLUMNS = ["video", "label", "predicted", "score", "known", "clip_is", "error"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Answered:
+    """What came of the videos: answers, one for each, and of those that were read, in one order, all else."""
+
+    every: list[tuple[LabelledVideo, Prediction | VideoError]]
+    videos: list[LabelledVideo]
+    answers: Answers
+    origins: list[Origin | None]
+
+    @property
+    def failed(self) -> int:
+        return len(self.every) - len(self.videos)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _About:
+    """What was asked for."""
+
+    model: Path
+    data: Path
+    views: int
+    crops: int
+    decoder: Decoder
 
 
 @click.command()
 @options.model
-@click.argument("data_dir", type=click.Path(path_type=Path))
+@click.argument("data_dir", metavar="DATA", type=click.Path(path_type=Path))
 @options.views_and_crops
 @options.decoder
 @options.device
 @click.option(
     "--report",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Write report.json, predictions.csv, confusion.png and mistakes.png to this folder; with --events report.json "
-    "and events.csv.",
+    help="Write report.html, report.json, predictions.csv, confusion.png and mistakes.png to this folder; with --events "
+    "report.json and events.csv.",
 )
 @click.option(
     "--events",
@@ -49,7 +81,10 @@ def evaluate(
     events: Path | None,
     as_json: bool,
 ) -> None:
-    """Measure accuracy on DATA_DIR, which holds one folder of videos per label.
+    """Measure accuracy on DATA: a folder with one folder of videos per label, or a CSV with the columns path,labels.
+
+    Videos in a folder _none show none of the labels. Where MODEL holds fingerprints of the videos that it was trained
+    on and chosen by, these are counted apart, and accuracy is that of the others.
 
     Videos that cannot be read are named, counted as failed and left out of the accuracy; the exit code is then 1.
 
@@ -71,102 +106,180 @@ def evaluate(
         )
         return
     with terminal.exit_codes():
-        import numpy as np
-
-        from vidcls.errors import VideoError
-        from vidcls.evaluation.metrics import score_logits
-        from vidcls.evaluation.report import write_pictures
+        from vidcls.evaluation.apart import score_apart
 
         classifier = options.open_classifier(model, device, views=views, crops=crops)
-        answers = _answers(classifier, data_dir, views=views, crops=int(crops), decoder=decoder)
-        problems = [answer for _, _, answer in answers if isinstance(answer, Exception)]
-        for problem in problems:
-            terminal.note(f"Error: {problem}")
-        read = [(path, id_, answer) for path, id_, answer in answers if not isinstance(answer, Exception)]
-        if not read:
-            raise VideoError(str(data_dir), f"not one of its {len(problems)} videos could be read")
-        videos, class_ids, predictions = zip(*read, strict=True)
-        logits = np.stack([prediction.logits for prediction in predictions])
-        scores = score_logits(logits, class_ids, classifier.labels, classifier.contract.decision)
-        fields = _score_fields(scores, failed=len(problems), labels=classifier.labels)
+        contract = classifier.contract
+        found = _answered(classifier, data_dir, views=views, crops=int(crops), decoder=decoder)
+        parts = score_apart(found.answers, found.origins, contract)
+        fields = _fields(found, parts, contract)
         if as_json:
             terminal.print_json(fields)
         else:
-            _print_scores(scores, failed=len(problems))
+            for line in score_lines(parts, contract, failed=found.failed):
+                click.echo(line)
         if report is not None:
-            fields |= _report_fields(scores, views=views, crops=int(crops))
-            _write_report(report, fields, [_row(*answer, labels=classifier.labels) for answer in answers])
-            write_pictures(
-                report,
-                name=data_dir.name,
-                videos=videos,
-                logits=logits,
-                class_ids=class_ids,
-                contract=classifier.contract,
-            )
-    if problems:
+            _write_report(report, fields | {"views": views, "crops": int(crops)}, found, contract)
+            _write_pictures(report, data_dir.name, found, parts, contract)
+            if _has_accuracy(found):  # else there is nothing that a page is about
+                about = _About(model=model, data=data_dir, views=views, crops=int(crops), decoder=decoder)
+                _write_page(report, found, classifier, about)
+    if found.failed:
         raise SystemExit(1)
 
 
-def _answers(
-    classifier: VideoClassifier, data_dir: Path, *, views: int, crops: int, decoder: Decoder
-) -> list[tuple[Path, int, Prediction | VideoError]]:
-    """(path, true class, answer) of every video."""
-    from vidcls.video.folders import labelled_videos
+def _answered(classifier: VideoClassifier, data: Path, *, views: int, crops: int, decoder: Decoder) -> _Answered:
+    import numpy as np
 
-    videos = labelled_videos(data_dir, classifier.labels)
-    predictions = classifier.predict_many([path for path, _ in videos], views=views, crops=crops, decoder=decoder)
-    answers = terminal.track(predictions, label="evaluating", length=len(videos))
-    return [(*video, answer) for video, answer in zip(videos, answers, strict=True)]
+    from vidcls.errors import VideoError
+    from vidcls.evaluation.answers import Answers
+    from vidcls.evaluation.labelled import read_labelled, targets_of
+    from vidcls.evaluation.origins import origins_of
+
+    labelled = read_labelled(data, classifier.contract)
+    paths = [video.path for video in labelled]
+    predictions = classifier.predict_many(paths, views=views, crops=crops, decoder=decoder)
+    tracked = terminal.track(predictions, label="evaluating", length=len(paths))
+    every = list(zip(labelled, tracked, strict=True))
+    for _, answer in every:
+        if isinstance(answer, VideoError):
+            terminal.note(f"Error: {answer}")
+    read = [(video, answer) for video, answer in every if not isinstance(answer, VideoError)]
+    if not read:
+        raise VideoError(str(data), f"not one of its {len(every)} videos could be read")
+    videos = [video for video, _ in read]
+    return _Answered(
+        every=every,
+        videos=videos,
+        answers=Answers(
+            logits=np.stack([answer.logits for _, answer in read]),
+            targets=targets_of(videos, classifier.labels),
+        ),
+        origins=origins_of(
+            [video.path for video in videos], classifier.contract.source.clips, decoder=decoder, track=terminal.track
+        ),
+    )
 
 
-def _score_fields(scores: Scores, *, failed: int, labels: tuple[str, ...]) -> dict[str, Any]:
+def _fields(found: _Answered, parts: Parts, contract: ModelContract) -> dict[str, Any]:
+    """The answer of --json: figures of new videos, and beside them those of videos that the model knows."""
+    new, labels = parts.new, contract.labels
+    scores = new.scores
+    nothing = {"videos": 0, "top1": None, "precision": None, "recall": None, "f1": None}
     return {
-        "videos": scores.videos,
-        "failed": failed,
-        "top1": scores.top1,
-        "top5": scores.top5,
-        "per_class": scores.per_class,
-        "confusion": scores.confusion,
+        "videos": 0 if scores is None else scores.videos,
+        "failed": found.failed,
+        "top1": scores and scores.top1,
+        "top5": scores and scores.top5,
+        "per_class": dict.fromkeys(labels, nothing) if scores is None else scores.per_class,
+        "confusion": [[0] * len(labels) for _ in labels] if scores is None else scores.confusion,
         "labels": labels,
+        "map": scores and scores.average_precision,
+        "map_interval": scores and scores.average_precision_interval,
+        "top1_interval": scores and scores.top1_interval,
+        "top5_interval": scores and scores.top5_interval,
+        "macro_f1": scores and scores.macro_f1,
+        "macro_f1_interval": scores and scores.macro_f1_interval,
+        "calibration": scores and scores.calibration,
+        "known": scores and scores.known,
+        "negatives": new.negatives,
+        "operating_points": new.operating_points,
+        "new": parts.trained_on and new.fields(),
+        "trained_on": parts.trained_on and parts.trained_on.fields(),
+        "chosen_by": parts.chosen_by and parts.chosen_by.fields(),
     }
 
 
-def _report_fields(scores: Scores, *, views: int, crops: int) -> dict[str, Any]:
-    """What report.json has beyond the answer of --json."""
-    return {
-        "views": views,
-        "crops": crops,
-        "top1_interval": scores.top1_interval,
-        "top5_interval": scores.top5_interval,
-        "calibration": scores.calibration,
-    }
-
-
-def _print_scores(scores: Scores, *, failed: int) -> None:
-    click.echo(f"top-1 {scores.top1:.4f}, top-5 {scores.top5:.4f} on {scores.videos} videos, {failed} failed")
-    click.echo(scores.reliability)
-    width = max(len(printable(label)) for label in scores.per_class)
-    for label, row in scores.per_class.items():
-        top1 = "     -" if row["top1"] is None else f"{row['top1']:.4f}"
-        click.echo(f"  {printable(label):<{width}}  {top1}  {row['videos']:4} videos")
-
-
-def _row(path: Path, class_id: int, answer: Prediction | VideoError, *, labels: Sequence[str]) -> list[str]:
-    """A video's line of predictions.csv."""
-    from vidcls.video.source import source_name
-
-    if isinstance(answer, Exception):
-        return [source_name(path), labels[class_id], "", "", str(answer)]
-    return [source_name(path), labels[class_id], answer.label, f"{answer.score:.6f}", ""]
-
-
-def _write_report(folder: Path, fields: dict[str, Any], rows: Sequence[Sequence[str]]) -> None:
+def _write_report(folder: Path, fields: dict[str, Any], found: _Answered, contract: ModelContract) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "report.json").write_text(json.dumps(fields, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    origins = iter(found.origins)
+    rows = [
+        _failed_row(video, answer, contract)
+        if isinstance(answer, Exception)
+        else _row(video, answer, next(origins), contract)
+        for video, answer in found.every
+    ]
     with (folder / "predictions.csv").open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([["video", "label", "predicted", "score", "error"], *map(_cells, rows)])
+        csv.writer(file).writerows([_COLUMNS, *([csv_cell(cell) for cell in row] for row in rows)])
 
 
-def _cells(row: Sequence[str]) -> list[object]:
-    return [csv_cell(value) for value in row]
+def _row(video: LabelledVideo, answer: Prediction, origin: Origin | None, contract: ModelContract) -> list[str]:
+    """A video's line of predictions.csv; of a model whose labels may hold together, `predicted` is all it found."""
+    from vidcls.video.source import source_name
+
+    several = contract.decision.activation == "sigmoid"
+    predicted = "|".join(answer.labels_present) if several else answer.label
+    clip_is = "" if contract.source.clips is None else origin or "new"
+    known = "true" if answer.known else "false"
+    label = video.shown(contract.labels)
+    return [source_name(video.path), label, predicted, f"{answer.score:.6f}", known, clip_is, ""]
+
+
+def _failed_row(video: LabelledVideo, error: Exception, contract: ModelContract) -> list[str]:
+    from vidcls.video.source import source_name
+
+    return [source_name(video.path), video.shown(contract.labels), "", "", "", "", str(error)]
+
+
+def _write_pictures(folder: Path, name: str, found: _Answered, parts: Parts, contract: ModelContract) -> None:
+    """Those of new videos, where there are any. Of labels that may hold together none is taken for another."""
+    from vidcls.evaluation.report import write_pictures
+
+    only_new = parts.new.scores is not None
+    shown = [index for index, origin in enumerate(found.origins) if origin is None or not only_new]
+    videos = [found.videos[index] for index in shown]
+    if contract.decision.activation == "sigmoid" or not any(video.class_ids for video in videos):
+        return
+    write_pictures(
+        folder,
+        name=name if only_new else f"{name}, known to the model",
+        videos=[video.path for video in videos],
+        logits=found.answers.logits[shown],
+        class_ids=[video.class_ids[0] if video.class_ids else None for video in videos],
+        contract=contract,
+    )
+
+
+def _has_accuracy(found: _Answered) -> bool:
+    """Whether one of the new videos, or where none is new, one of all, shows a label."""
+    is_new = [origin is None for origin in found.origins]
+    shown = [new or not any(is_new) for new in is_new]
+    return any(video.class_ids for video, is_shown in zip(found.videos, shown, strict=True) if is_shown)
+
+
+def _write_page(folder: Path, found: _Answered, classifier: VideoClassifier, about: _About) -> None:
+    import platform
+    import shlex
+
+    import numpy as np
+
+    import vidcls
+    from vidcls.clips import read_clips
+    from vidcls.pages.evaluation import Evaluation, evaluation_page
+
+    options_given = f"--views {about.views} --crops {about.crops} --device {classifier.device}"
+    made = Evaluation(
+        data=about.data.name,
+        model=about.model.name,
+        contract=classifier.contract,
+        names=[video.path.name for video in found.videos],
+        answers=found.answers,
+        known_from=found.origins,
+        failed=[(video.path.name, str(answer)) for video, answer in found.every if isinstance(answer, Exception)],
+        views=about.views,
+        crops=about.crops,
+        made_with={
+            "vidcls": vidcls.__version__,
+            "Python": platform.python_version(),
+            "device": classifier.device,
+        },
+        command=f"vidcls evaluate {shlex.join([about.model.name, about.data.name])} {options_given} --report DIR",
+    )
+    page = evaluation_page(
+        made,
+        frames_of=lambda number: np.asarray(
+            read_clips(found.videos[number].path, classifier.contract, decoder=about.decoder).frames[0]
+        ),
+    )
+    (folder / "report.html").write_text(page, encoding="utf-8")

@@ -14,6 +14,7 @@ from vidcls.printable import printable
 
 if TYPE_CHECKING:
     from vidcls import ModelContract
+    from vidcls.contract import FittedOn, OperatingPoint
 
 MAX_LINE = 20_000  # characters: the labels of any published data set
 
@@ -71,6 +72,8 @@ def _lines(model: Path, contract: ModelContract, *, file_mb: float) -> Iterator[
         )
     else:
         yield "  accuracy   not measured"
+    yield from _decision_lines(contract)
+    yield f"  clips      {_known_clips(contract)}"
     if parity:
         yield (
             f"  parity     top-1 agreement {parity.top1_agreement:.4f}, largest logit difference "
@@ -78,3 +81,51 @@ def _lines(model: Path, contract: ModelContract, *, file_mb: float) -> Iterator[
         )
     else:
         yield "  parity     unproven: exported without --check"
+
+
+def _decision_lines(contract: ModelContract) -> Iterator[str]:
+    """What follows from logits, and how good that was where it was fitted."""
+    decision = contract.decision
+    fitted = "not fitted" if decision.fitted_on is None else _fitted(decision.fitted_on)
+    together = ", labels may hold together" if decision.activation == "sigmoid" else ""
+    yield f"  decision   {decision.activation}{together}, temperature {decision.temperature:.3f}, {fitted}"
+    if decision.none_label is not None:
+        yield f"  none       the class '{decision.none_label}' means that a video shows none of the labels"
+    reject = decision.reject
+    if reject is not None:
+        accepted = "not measured" if reject.false_accepted is None else f"{reject.false_accepted:.3f}"
+        yield (
+            f"  reject     {reject.score.replace('_', ' ')} below {reject.threshold:.3f} is none of the labels; keeps "
+            f"{reject.accepted:.3f} of right answers, takes of videos with none of the labels for one: {accepted}"
+        )
+    elif decision.none_label is None:
+        yield "  reject     no rule: every answer counts, also for videos that show none of the labels"
+    for label, point in (decision.operating_points or {}).items():
+        yield f"  operating  {label}: {_point(point)}"
+    events = decision.events
+    if events is not None:
+        alarms = "not measured" if events.false_alarms_per_hour is None else f"{events.false_alarms_per_hour:g} an hour"
+        yield (
+            f"  events     begin at {events.on:.3f}, end below {events.off:.3f}, last at least {events.min_seconds:g} "
+            f"s, a change costs {events.change_cost:g}; false alarms: {alarms}"
+        )
+
+
+def _fitted(on: FittedOn) -> str:
+    return f"fitted on {on.videos} videos ({on.split}, {on.views} x {on.crops} views x crops, {on.precision})"
+
+
+def _point(point: OperatingPoint | None) -> str:
+    if point is None:
+        return "none, too few videos to choose one"
+    return f"from {point.probability:.3f} on, precision {point.precision:.3f}, recall {point.recall:.3f}"
+
+
+def _known_clips(contract: ModelContract) -> str:
+    clips = contract.source.clips
+    if clips is None:
+        return "no fingerprints: which videos it was trained on is not known"
+    from vidcls.fingerprint import decode
+
+    train, val = len(decode(clips.train)), len(decode(clips.val))
+    return f"knows {train} again that it was trained on, and {val} that it was chosen by"

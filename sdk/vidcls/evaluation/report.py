@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from vidcls.clips import read_clips
 from vidcls.contract import Contract
-from vidcls.decision import probabilities
-from vidcls.evaluation.metrics import score_logits
+from vidcls.decision import known, probabilities, top_class
+from vidcls.evaluation.metrics import accepted, score_logits
 from vidcls.figures.confusion import write_confusion
 from vidcls.figures.contact_sheet import Strip, write_contact_sheet
 from vidcls.video.source import source_name
@@ -28,14 +28,17 @@ def write_pictures(
     name: str,
     videos: Sequence[Path],
     logits: npt.NDArray[np.floating],
-    class_ids: Sequence[int],
+    class_ids: Sequence[int | None],
     contract: Contract,
+    stretches: Sequence[tuple[float, float] | None] | None = None,
 ) -> None:
-    """Write confusion.png and mistakes.png into `folder`.
+    """Write confusion.png and mistakes.png into `folder`; of a model of whose labels exactly one holds.
 
     Args:
         name: of the data, for titles.
-        videos, logits, class_ids: of the videos that were read: paths, [videos, labels], true classes.
+        videos, logits, class_ids: of the videos that were read: paths, [videos, labels], true classes, None for one
+            that shows none of the labels; at least one has a class.
+        stretches: (start, end) in seconds of the part of each video that was answered; None for the whole of each.
 
     Raises:
         VideoError: a video with a wrong answer cannot be read any more.
@@ -55,30 +58,44 @@ def write_pictures(
     low, high = scores.top1_interval
     title = f"{name}: top-1 {scores.top1:.3f} (95 % interval {low:.2f} to {high:.2f}) on {scores.videos} videos"
     write_confusion(scores.confusion, contract.labels, folder / CONFUSION_FILE, title=title)
-    _write_mistakes(folder / MISTAKES_FILE, name, videos, probabilities(logits, contract.decision), class_ids, contract)
+    whole = [None] * len(videos)
+    _write_mistakes(folder / MISTAKES_FILE, name, videos, logits, class_ids, contract, stretches or whole)
 
 
 def _write_mistakes(
     path: Path,
     name: str,
     videos: Sequence[Path],
-    probabilities: npt.NDArray[np.float64],
-    class_ids: Sequence[int],
+    logits: npt.NDArray[np.floating],
+    class_ids: Sequence[int | None],
     contract: Contract,
+    stretches: Sequence[tuple[float, float] | None],
 ) -> None:
     """A strip of frames, as the model saw them, of each of the wrong answers given with the highest probability."""
-    predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
-    wrong = [index for index in np.argsort(-confidence, kind="stable") if predicted[index] != class_ids[index]]
+    labels, decision = contract.labels, contract.decision
+    chances, said = probabilities(logits, decision), top_class(logits, labels, decision)
+    if decision.none_label is not None:
+        said = np.where(known(logits, labels, decision), said, labels.index(decision.none_label))
+    taken = accepted(logits, labels, decision)
+    confidence = chances[np.arange(len(said)), said]
+    wrong = [
+        index
+        for index in np.argsort(-confidence, kind="stable").tolist()
+        if (taken[index] if class_ids[index] is None else said[index] != class_ids[index])
+    ]
     shown = wrong[:_MISTAKES_SHOWN]
     strips = [
         Strip(
-            caption=f"'{contract.labels[class_ids[index]]}' taken for '{contract.labels[predicted[index]]}' at "
-            f"{confidence[index]:.2f} (its own label {probabilities[index, class_ids[index]]:.2f}): "
-            f"{Path(source_name(videos[index])).name}",
-            frames=read_clips(videos[index], contract).frames[0],
+            caption=f"{_truth(class_ids[index], chances[index], labels)} taken for '{labels[said[index]]}' at "
+            f"{confidence[index]:.2f}: {Path(source_name(videos[index])).name}",
+            frames=read_clips(videos[index], contract, stretch=stretches[index]).frames[0],
         )
         for index in shown
     ]
     most = "" if len(shown) == len(wrong) else f", the {len(shown)} most confident"
     title = f"{name}: {len(wrong)} of {len(videos)} videos wrong{most}"
     write_contact_sheet(strips, path, title=title)
+
+
+def _truth(class_id: int | None, chances: npt.NDArray[np.float64], labels: Sequence[str]) -> str:
+    return "none of the labels" if class_id is None else f"'{labels[class_id]}' ({chances[class_id]:.2f})"

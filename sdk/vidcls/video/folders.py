@@ -40,6 +40,9 @@ VIDEO_EXTENSIONS = frozenset(
     ]
 )
 
+# The folder, beside those of the labels, of clips that show none of them.
+NONE_FOLDER = "_none"
+
 
 def list_videos(folder: Path) -> list[Path]:
     """All videos below `folder`, at any depth, sorted; hidden files and folders are left out."""
@@ -61,17 +64,27 @@ def label_folders(folder: Path) -> dict[str, list[Path]]:
     }
 
 
-def labelled_videos(folder: Path, labels: Iterable[str]) -> list[tuple[Path, int]]:
+def labelled_videos(
+    folder: Path, labels: Iterable[str], *, none_label: str | None = None
+) -> list[tuple[Path, int | None]]:
     """(video, class id) of every video in a folder with one subfolder per label.
 
     Args:
-        folder: one subfolder per label.
+        folder: one subfolder per label, and, where there are videos that show none of them, a folder `_none`.
         labels: the model's labels in class-id order.
+        none_label: the one of them that means "none of the labels", if there is one.
+
+    Returns:
+        of a video in `_none` the class id of `none_label`, or of a label `_none`; None where the model has no such
+        class.
 
     Raises:
         ValueError: not a folder, no videos in it, or a subfolder that is not one of the labels.
     """
-    known = {label: index for index, label in enumerate(labels)}
+    labels = list(labels)
+    known: dict[str, int | None] = {label: index for index, label in enumerate(labels)}
+    if none_label is not None or NONE_FOLDER not in known:
+        known[NONE_FOLDER] = None if none_label is None else known[none_label]
     if not folder.is_dir():
         raise ArgumentError(f"{folder}: is not a folder; name a folder that holds one folder of videos per label")
     found = {label: videos for label, videos in label_folders(folder).items() if videos}
@@ -80,8 +93,8 @@ def labelled_videos(folder: Path, labels: Iterable[str]) -> list[tuple[Path, int
     unknown = sorted(set(found) - set(known))
     if unknown:
         raise ArgumentError(
-            f"{folder}: the folder '{unknown[0]}' is not one of the model's labels ({_shortened(list(known))}); "
-            "rename or remove it"
+            f"{folder}: the folder '{unknown[0]}' is not one of the model's labels ({_shortened(labels)}); "
+            f"rename or remove it, or call it '{NONE_FOLDER}' if its videos show none of them"
         )
     return [(video, known[label]) for label, videos in found.items() for video in videos]
 

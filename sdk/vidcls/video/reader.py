@@ -19,7 +19,7 @@ from typing import Generic, TypeVar
 from vidcls.concurrency.forks import keep_in_children
 from vidcls.concurrency.prefetch import in_thread
 from vidcls.errors import VideoError
-from vidcls.sampling import View, sample_views
+from vidcls.sampling import View, sample_stretch, sample_views, stretch_frames
 from vidcls.video.completeness import Completeness
 from vidcls.video.frame_index import FrameIndex
 from vidcls.video.frames import (
@@ -84,6 +84,7 @@ class VideoReader:
         frames: int,
         clip_seconds: float,
         views: int,
+        stretch: tuple[float, float] | None = None,
     ) -> ReadViews[Taken]:
         """Read `views` windows of the video, by the sampling rule.
 
@@ -93,13 +94,15 @@ class VideoReader:
             frames: of each view.
             clip_seconds: length of a window.
             views: how many windows.
+            stretch: (start, end) in seconds after the first frame, to be read as if the file was cut there; None for
+                all of it.
 
         Raises:
             VideoError: less than 2 % of the video can be decoded, or other frames come out each time.
         """
 
         self._check_process()
-        read = partial(self._read_views, take, frames=frames, clip_seconds=clip_seconds, views=views)
+        read = partial(self._read_views, take, frames=frames, clip_seconds=clip_seconds, views=views, stretch=stretch)
         return _broken_off_by_signals(self._source, read)
 
     def _read_views(
@@ -109,21 +112,20 @@ class VideoReader:
         frames: int,
         clip_seconds: float,
         views: int,
+        stretch: tuple[float, float] | None,
     ) -> ReadViews[Taken]:
         def read(frame_index: FrameIndex) -> ReadViews[Taken]:
-            sampled = sample_views(
-                frame_index.times,
-                duration=frame_index.duration,
-                frames=frames,
-                clip_seconds=clip_seconds,
-                views=views,
-            )
+            sampled = _sampled(frame_index, stretch, frames=frames, clip_seconds=clip_seconds, views=views)
             wanted = sorted({index for view in sampled for index in view.indices})
             spans = [(view.indices[0], view.indices[-1]) for view in sampled]
             taken = take(wanted, self._checked(read_frames(self.video, frame_index, wanted, spans=spans)))
             return ReadViews(frame_index=frame_index, views=sampled, taken=taken)
 
-        predicted = predict_views_index(self.video, clip_seconds=clip_seconds, views=views)
+        predicted = (
+            predict_views_index(self.video, clip_seconds=clip_seconds, views=views)
+            if stretch is None
+            else predict_index(self.video)
+        )
         self._completeness.check(predicted)
         try:
             found = read(predicted)
@@ -196,6 +198,16 @@ class VideoReader:
         return converted(pictures, self.video, self._source) if isinstance(self.video, OpenCVVideo) else pictures
 
 
+def _sampled(
+    frame_index: FrameIndex, stretch: tuple[float, float] | None, *, frames: int, clip_seconds: float, views: int
+) -> list[View]:
+    if stretch is not None:
+        return sample_stretch(frame_index.times, stretch, frames=frames, clip_seconds=clip_seconds, views=views)
+    return sample_views(
+        frame_index.times, duration=frame_index.duration, frames=frames, clip_seconds=clip_seconds, views=views
+    )
+
+
 @contextmanager
 def open_video(
     source: VideoSource, *, decoder: Decoder = "auto", timeout_seconds: float = OPEN_SECONDS
@@ -247,8 +259,20 @@ def read_times(source: VideoSource, *, decoder: Decoder = "auto") -> list[float]
         return reader.scan().times
 
 
-def iter_frames(source: VideoSource, indices: Sequence[int], *, decoder: Decoder = "auto") -> Iterator[Frame]:
+def iter_frames(
+    source: VideoSource,
+    indices: Sequence[int],
+    *,
+    decoder: Decoder = "auto",
+    stretch: tuple[float, float] | None = None,
+) -> Iterator[Frame]:
     """Decode the frames numbered `indices` (strictly increasing), one after the other, from the beginning.
+
+    Args:
+        source: of the video.
+        indices: numbers of frames; of a stretch, counted from its first frame on.
+        decoder: as for `open_video`.
+        stretch: (start, end) in seconds after the video's first frame; None for all of it.
 
     Yields:
         uint8 RGB [H, W, 3], upright as the container's rotation says, one per index.
@@ -258,14 +282,16 @@ def iter_frames(source: VideoSource, indices: Sequence[int], *, decoder: Decoder
     """
 
     def choose(frame_index: FrameIndex) -> Sequence[int]:
-        return [index for index in indices if index < len(frame_index.times)]
+        inside = stretch_frames(frame_index.times, stretch)
+        return [inside[index] for index in indices if index < len(inside)]
 
     given = found = 0
     with open_video(source, decoder=decoder) as reader:
         for frame_index, number, picture in reader.read_along(choose):
-            found = len(frame_index.times)
-            if number >= given:  # else the file had to be read anew
-                given = number + 1
+            inside = stretch_frames(frame_index.times, stretch)
+            found = len(inside)
+            if number - inside.start >= given:  # else the file had to be read anew
+                given = number - inside.start + 1
                 yield picture()
     if indices and given <= indices[-1]:
         missing = next(index for index in indices if index >= given)

@@ -5,16 +5,19 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from commands import json_lines, run
-from generated import write_clip, write_model
+from generated import contract_fields, write_clip, write_model, write_scene
 from vidcls import VideoClassifier
 from vidcls.evaluation.metrics import wilson_interval
+from vidcls.fingerprint import encode, fingerprint_of
 
 MANY_LABELS = ("a", "b", "c", "d", "e", "f", "g")
 
@@ -50,7 +53,7 @@ def test_evaluate_gives_the_scores_that_scikit_learn_gives(tmp_path: Path) -> No
     answer["per_class"] = {
         label: {name: row[name] for name in ("videos", "top1")} for label, row in answer["per_class"].items()
     }
-    assert answer == {
+    expected = {
         "videos": 14,
         "failed": 0,
         "top1": pytest.approx(top1),
@@ -67,6 +70,9 @@ def test_evaluate_gives_the_scores_that_scikit_learn_gives(tmp_path: Path) -> No
         "confusion": metrics.confusion_matrix(truth, predicted, labels=range(7)).tolist(),
         "labels": list(MANY_LABELS),
     }
+    assert {name: answer[name] for name in expected} == expected
+    assert answer["macro_f1"] == pytest.approx(metrics.f1_score(truth, predicted, average="macro", labels=[0, 1, 3, 5]))
+    assert (answer["new"], answer["trained_on"], answer["chosen_by"], answer["map"]) == (None, None, None, None)
 
     text = run("evaluate", model, data, "--views", 2).stdout
     assert text.startswith(f"top-1 {top1:.4f}, top-5 {top5:.4f} on 14 videos, 0 failed\n")
@@ -142,3 +148,178 @@ def test_evaluate_refuses_a_folder_that_is_no_label(model: Path, tmp_path: Path)
 def test_evaluate_refuses_a_folder_without_videos(name: str, model: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     run("evaluate", model, tmp_path / name, code=2)
+
+
+SCENE_LABELS = ("clap", "jump", "wave")
+
+
+def decided(path: Path, *, train: list[Path] | None = None, val: list[Path] | None = None, **decision: Any) -> Path:
+    """A model for scenes that knows these clips, with these fields of its decision."""
+    fields = contract_fields(labels=SCENE_LABELS)
+    fields["decision"] |= decision
+    if train is not None:
+        known = {"train": train, "val": val or []}
+        prints = {split: encode([fingerprint_of(clip) for clip in clips]) for split, clips in known.items()}
+        fields["source"]["clips"] = {"algorithm": "dct-1", **prints}
+    return write_model(path, fields, labels=SCENE_LABELS)
+
+
+def write_scenes(folder: Path, places: list[int], **encoding: Any) -> list[Path]:
+    """Clips of different places, in the labels' folders in turn."""
+    return [
+        write_scene(folder / SCENE_LABELS[place % 3] / f"place {place}.mp4", place=place, frames=20, **encoding)
+        for place in places
+    ]
+
+
+def top1_of(model: Path, clips: list[Path]) -> float:
+    classifier = VideoClassifier(model, device="cpu")
+    return float(np.mean([classifier.predict(clip).label == clip.parent.name for clip in clips]))
+
+
+def test_clips_that_the_model_knows_are_counted_apart_however_they_are_encoded(tmp_path: Path) -> None:
+    train, val = write_scenes(tmp_path / "train", [0, 1, 2, 3]), write_scenes(tmp_path / "val", [4, 5])
+    model = decided(tmp_path / "model.onnx", train=train, val=val)
+    data = tmp_path / "data"
+    chosen_by, new = write_scenes(data, [4]), write_scenes(data, [6, 7, 8, 9])
+    copies = write_scenes(data, [0, 1], size=(80, 60), codec="libx264", bit_rate=100_000)
+    copies.append(Path(shutil.copy(train[2], data / "wave" / "another name.mp4")))
+    result = run("evaluate", model, data, "--json", "--report", tmp_path / "report")
+    (answer,) = json_lines(result.stdout)
+    parts = {"new": new, "trained_on": copies, "chosen_by": chosen_by}
+    for name, clips in parts.items():
+        assert (answer[name]["videos"], answer[name]["top1"]) == (len(clips), top1_of(model, clips)), name
+    assert (answer["videos"], answer["top1"], np.sum(answer["confusion"])) == (4, top1_of(model, new), 4)
+    with (tmp_path / "report" / "predictions.csv").open(newline="", encoding="utf-8") as file:
+        rows = {Path(row["video"]): (row["clip_is"], row["known"]) for row in csv.DictReader(file)}
+    kinds = {"new": "new", "trained_on": "train", "chosen_by": "val"}
+    assert rows == {clip: (kinds[name], "true") for name, clips in parts.items() for clip in clips}
+
+    page = (tmp_path / "report" / "report.html").read_text(encoding="utf-8")
+    assert "4 clips that the model does not know" in page
+
+    lines = run("evaluate", model, data).stdout.splitlines()
+    assert lines[0].endswith(" on 4 videos that the model does not know, 0 failed")
+    assert lines[-2].startswith("counted apart: 3 videos that the model was trained on: top-1 ")
+    assert lines[-1].startswith("counted apart: 1 videos that it was chosen by: top-1 ")
+
+
+def test_where_no_clip_is_new_there_is_no_accuracy(tmp_path: Path) -> None:
+    train = write_scenes(tmp_path / "train", [0, 1, 2])
+    model = decided(tmp_path / "model.onnx", train=train)
+    (answer,) = json_lines(run("evaluate", model, tmp_path / "train", "--json", "--report", tmp_path / "out").stdout)
+    assert (answer["videos"], answer["top1"], answer["top5"], answer["calibration"]) == (0, None, None, None)
+    assert (answer["trained_on"]["videos"], answer["trained_on"]["top1"]) == (3, top1_of(model, train))
+    assert answer["per_class"]["clap"] == {"videos": 0, "top1": None, "precision": None, "recall": None, "f1": None}
+    assert (tmp_path / "out" / "confusion.png").is_file()
+    lines = run("evaluate", model, tmp_path / "train").stdout.splitlines()
+    assert lines[0] == (
+        "all 3 videos are among those that the model was trained on: this is no accuracy on new videos; 0 failed"
+    )
+
+
+def test_a_model_without_fingerprints_says_that_it_does_not_know(model: Path, tmp_path: Path) -> None:
+    data = write_labelled(tmp_path / "data", {"clap": 1})
+    text = run("evaluate", model, data).stdout
+    assert "which videos the model was trained on is not known" in text
+
+
+def test_clips_of_none_of_the_labels_are_negatives_or_a_class(tmp_path: Path) -> None:
+    clips = write_scenes(tmp_path / "data", [0, 1, 2])
+    none = [
+        write_scene(tmp_path / "data" / "_none" / f"{place}.mp4", place=place, frames=20) for place in range(20, 25)
+    ]
+    plain = decided(tmp_path / "plain.onnx")
+    classifier = VideoClassifier(plain, device="cpu")
+    scores = sorted(classifier.predict(clip).score for clip in none)
+    threshold = (scores[1] + scores[2]) / 2
+    rule = {"score": "max_probability", "threshold": threshold, "accepted": 0.95, "false_accepted": None}
+    rejecting = decided(tmp_path / "rejecting.onnx", reject=rule)
+    for model, share in ((plain, 1.0), (rejecting, 0.6)):
+        (answer,) = json_lines(run("evaluate", model, tmp_path / "data", "--json").stdout)
+        assert (answer["videos"], answer["top1"]) == (3, top1_of(plain, clips))
+        assert answer["negatives"] == {
+            "videos": 5,
+            "falsely_accepted": share,
+            "interval": list(wilson_interval(round(5 * share), 5)),
+        }
+    assert "of 5 videos that show none of the labels, 0.6000 (" in run("evaluate", rejecting, tmp_path / "data").stdout
+
+    trained = decided(tmp_path / "trained.onnx", none_label="wave")  # the class that means none of the others
+    (answer,) = json_lines(run("evaluate", trained, tmp_path / "data", "--json").stdout)
+    wave = SCENE_LABELS.index("wave")
+    assert (answer["videos"], sum(answer["confusion"][wave])) == (8, 6)
+    (alone,) = json_lines(run("evaluate", plain, none_only(tmp_path, none), "--json").stdout)
+    assert (alone["videos"], alone["top1"], alone["negatives"]["videos"]) == (0, None, 5)
+
+
+def none_only(folder: Path, clips: list[Path]) -> Path:
+    shutil.copytree(clips[0].parent, folder / "only" / "_none")
+    return folder / "only"
+
+
+def test_operating_points_are_measured_on_the_data(tmp_path: Path) -> None:
+    clips = write_scenes(tmp_path / "data", list(range(9)))
+    plain = VideoClassifier(decided(tmp_path / "plain.onnx"), device="cpu")
+    jump = np.array([plain.predict(clip).probabilities[1] for clip in clips])
+    is_jump = np.array([clip.parent.name == "jump" for clip in clips])
+    threshold = float(np.median(jump)) - 1e-6
+    points = {"jump": {"probability": threshold, "precision": 0.9, "recall": 0.5}, "clap": None}
+    model = decided(tmp_path / "model.onnx", operating_points=points)
+    (answer,) = json_lines(run("evaluate", model, tmp_path / "data", "--json").stdout)
+    found = jump >= threshold
+    hits = int((found & is_jump).sum())
+    assert answer["operating_points"] == {
+        "jump": {
+            "probability": threshold,
+            "videos": 3,
+            "found": 5,
+            "precision": hits / 5,
+            "precision_interval": list(wilson_interval(hits, 5)),
+            "recall": hits / 3,
+            "recall_interval": list(wilson_interval(hits, 3)),
+        },
+        "clap": None,
+    }
+    assert (
+        f"at its operating point {threshold:.3f}, jump: precision {hits / 5:.4f} ("
+        in run("evaluate", model, tmp_path / "data").stdout
+    )
+
+
+def test_labels_that_hold_together_are_measured_by_average_precision(tmp_path: Path) -> None:
+    metrics = pytest.importorskip("sklearn.metrics")
+    clips = write_scenes(tmp_path, list(range(8)))
+    shown = ["clap|jump", "jump", "", "wave|clap", "wave", "clap", "_none", "jump|wave"]
+    rows = [f"{clip.relative_to(tmp_path)},{labels}\n" for clip, labels in zip(clips, shown, strict=True)]
+    (tmp_path / "clips.csv").write_text("path,labels\n" + "".join(rows), encoding="utf-8")
+    model = decided(tmp_path / "model.onnx", activation="sigmoid")
+    classifier = VideoClassifier(model, device="cpu")
+    probabilities = np.stack([classifier.predict(clip).probabilities for clip in clips])
+    truth = np.array([[label in labels.split("|") for label in SCENE_LABELS] for labels in shown])
+    result = run("evaluate", model, tmp_path / "clips.csv", "--json", "--report", tmp_path / "report")
+    (answer,) = json_lines(result.stdout)
+    assert answer["map"] == pytest.approx(metrics.average_precision_score(truth, probabilities, average="macro"))
+    assert answer["negatives"]["videos"] == 2
+    with (tmp_path / "report" / "predictions.csv").open(newline="", encoding="utf-8") as file:
+        found = [(row["label"], row["predicted"]) for row in csv.DictReader(file)]
+    present = ["|".join(classifier.predict(clip).labels_present) for clip in clips]
+    assert found == list(
+        zip(["clap|jump", "jump", "_none", "clap|wave", "wave", "clap", "_none", "jump|wave"], present, strict=True)
+    )
+    assert run("evaluate", model, tmp_path / "clips.csv").stdout.startswith("mAP ")
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("path,labels\na.mp4,swim\n", "line 2 has the label 'swim'"),
+        ("path,labels\na.mp4,clap|jump\n", "line 2 has 2 labels"),
+        ("path,labels\n,clap\n", "line 2 names no video"),
+        ("video,labels\na.mp4,clap\n", "its columns are ['labels', 'video']"),
+        ("path,labels\n", "lists no videos"),
+    ],
+)
+def test_a_csv_of_another_form_is_wrong_usage(text: str, problem: str, model: Path, tmp_path: Path) -> None:
+    (tmp_path / "clips.csv").write_text(text, encoding="utf-8")
+    assert problem in run("evaluate", model, tmp_path / "clips.csv", code=2).stderr

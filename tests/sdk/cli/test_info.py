@@ -8,6 +8,7 @@ import pytest
 
 from commands import json_lines, run
 from generated import LABELS, contract_fields, write_model
+from vidcls.fingerprint import encode
 
 
 @pytest.mark.parametrize("dtype", ["float32", "uint8"])
@@ -43,3 +44,36 @@ def test_info_tells_people_licence_accuracy_and_parity(model: Path, tmp_path: Pa
     text = run("info", write_model(tmp_path / "model.onnx", fields)).stdout
     for part in ("from scratch", "not measured", "unproven"):
         assert part in text
+
+
+def test_info_tells_people_what_follows_from_logits_and_which_clips_are_known(tmp_path: Path) -> None:
+    fields = contract_fields()
+    fields["source"]["clips"] = {
+        "algorithm": "dct-1",
+        "train": encode([bytes([n] * 16) for n in range(3)]),
+        "val": encode([bytes(16)]),
+    }
+    fields["decision"].update(
+        temperature=1.37,
+        none_label="wave",
+        reject={"score": "max_probability", "threshold": 0.41, "accepted": 0.95, "false_accepted": 0.11},
+        operating_points={"clap": {"probability": 0.71, "precision": 0.93, "recall": 0.81}, "jump": None},
+        events={"on": 0.6, "off": 0.4, "min_seconds": 1.0, "change_cost": 5.0, "false_alarms_per_hour": None},
+        fitted_on={"split": "val", "videos": 31, "views": 1, "crops": 1, "precision": "fp32"},
+    )
+    text = run("info", write_model(tmp_path / "model.onnx", fields)).stdout
+    for line in (
+        "  decision   softmax, temperature 1.370, fitted on 31 videos (val, 1 x 1 views x crops, fp32)",
+        "  none       the class 'wave' means that a video shows none of the labels",
+        "  reject     max probability below 0.410 is none of the labels; keeps 0.950 of right answers, takes of videos "
+        "with none of the labels for one: 0.110",
+        "  operating  clap: from 0.710 on, precision 0.930, recall 0.810",
+        "  operating  jump: none, too few videos to choose one",
+        "  events     begin at 0.600, end below 0.400, last at least 1 s, a change costs 5; false alarms: not measured",
+        "  clips      knows 3 again that it was trained on, and 1 that it was chosen by",
+    ):
+        assert line in text.splitlines(), line
+    text = run("info", write_model(tmp_path / "neutral.onnx")).stdout
+    assert "  decision   softmax, temperature 1.000, not fitted\n" in text
+    assert "  reject     no rule: every answer counts" in text
+    assert "  clips      no fingerprints" in text

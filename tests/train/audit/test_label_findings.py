@@ -57,7 +57,9 @@ def balance(data: Path, tmp_path: Path, *, rare: int, common: int, test: int) ->
     """What is said of that many clips of a rare and a common label in train, and of that many in test."""
     by_split = {"val": 2, "test": test}
     counts = {"swim": {"train": rare, **by_split, "test": 0}, "jump": {"train": common, **by_split}}
-    report = dataclasses.replace(check(data, tmp_path).report, counts=counts)
+    report = check(data, tmp_path).report
+    tested = [dataclasses.replace(report.clips[0], split="test")] * test
+    report = dataclasses.replace(report, counts=counts, clips=tested)
     return [finding.what for finding in balance_findings(report)]
 
 

@@ -133,3 +133,18 @@ def test_a_run_goes_on_that_was_begun_before_a_hyperparameter_was_there(tmp_path
     check_same_run(config)
     with pytest.raises(ValueError, match=r"where cutmix is 0\.0, not 0\.5"):
         check_same_run(train_config(run(tmp_path, cutmix=0.5)))
+
+
+def test_what_changes_no_weight_may_differ_when_a_run_goes_on(tmp_path: Path) -> None:
+    save_settings(train_config(run(tmp_path)))
+    decided = {"target_precision": 0.8, "negatives": "street", "no_fingerprints": True}
+    other = train_config(run(tmp_path, resume=True, **decided))
+    check_same_run(other)
+    save_settings(other)
+    assert read_settings(tmp_path / SETTINGS_FILE).items() >= decided.items()
+
+
+@pytest.mark.parametrize("precision", [0.49, 1.0])
+def test_a_precision_that_nothing_or_everything_reaches_is_refused(precision: float, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="target_precision"):
+        train_config(run(tmp_path, target_precision=precision))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from generated import write_clip
@@ -30,7 +31,7 @@ def dataset(tmp_path: Path, checkpoint: Path) -> ClipDataset:
     videos = [DecodedVideo(path, cache.add(path), cache) for path in paths]
     return ClipDataset(
         videos,
-        [2, 0, 1],
+        np.eye(4, dtype=np.float32)[[2, 0, 1]],
         image=contract.image,
         clip_seconds=contract.sampling.clip_seconds,
         transform=training_transform(contract.image, VARIED, frames=contract.sampling.frames, flip=True),

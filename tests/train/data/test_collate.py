@@ -9,7 +9,7 @@ from vidcls_train.data.datasets import ClipDataset
 
 
 def test_a_clip_is_mixed_with_its_neighbour_and_only_with_it(dataset: ClipDataset) -> None:
-    collate = Collate(PairMixing(mixup=0.8, cutmix=1.0), labels=4, branches=6, tokens=8, patch_dropout=0.25, seed=7)
+    collate = Collate(PairMixing(mixup=0.8, cutmix=1.0), branches=6, tokens=8, patch_dropout=0.25, seed=7)
     clips = [dataset[epoch, index] for epoch, index in ((0, 0), (0, 1), (0, 2), (1, 0), (1, 1))]
     batch = collate(clips)
     assert batch["pixel_values"].shape == (5, 4, 3, 32, 32)
@@ -17,8 +17,8 @@ def test_a_clip_is_mixed_with_its_neighbour_and_only_with_it(dataset: ClipDatase
     assert batch["hidden"].sum(dim=1).tolist() == [2] * 5
     plain = torch.stack([clip["pixel_values"] for clip in clips])
     for first in (0, 2):
-        share = batch["targets"][first, clips[first]["label"]].item()
-        assert batch["targets"][first, clips[first + 1]["label"]].item() == pytest.approx(1 - share)
+        share = batch["targets"][first, clips[first]["target"].argmax()].item()
+        assert batch["targets"][first, clips[first + 1]["target"].argmax()].item() == pytest.approx(1 - share)
         # Pixels and labels are mixed by the same share: by area where a rectangle is swapped, everywhere otherwise.
         swapped = batch["pixel_values"][first] == plain[first + 1]
         kept = batch["pixel_values"][first] == plain[first]
@@ -40,12 +40,27 @@ def test_what_is_drawn_for_a_clip_changes_with_seed_epoch_and_video() -> None:
     pixels = torch.rand(2, 4, 3, 32, 32)
 
     def drawn(seed: int, epoch: int, first: int) -> dict[str, torch.Tensor]:
-        clips = [{"pixel_values": pixels[n], "label": n, "key": (epoch, first + n)} for n in range(len(pixels))]
+        clips = [
+            {"pixel_values": pixels[n], "target": torch.eye(2)[n], "key": (epoch, first + n)}
+            for n in range(len(pixels))
+        ]
         mixing = PairMixing(mixup=0.8, cutmix=0.0)
-        return Collate(mixing, labels=2, branches=6, tokens=80, patch_dropout=0.5, seed=seed)(clips)
+        return Collate(mixing, branches=6, tokens=80, patch_dropout=0.5, seed=seed)(clips)
 
     usual = drawn(seed=7, epoch=0, first=0)
     for other in (drawn(seed=8, epoch=0, first=0), drawn(seed=7, epoch=1, first=0), drawn(seed=7, epoch=0, first=2)):
         assert not torch.isclose(other["skip_draws"], usual["skip_draws"]).all(dim=0).any()
         assert not torch.isclose(other["targets"], usual["targets"]).any()
         assert (other["hidden"] != usual["hidden"]).any(dim=1).all()
+
+
+def test_what_several_labels_say_is_mixed_by_the_same_share() -> None:
+    targets = torch.tensor([[1.0, 1.0, 0.0], [0.0, 1.0, 0.0]])
+    clips = [
+        {"pixel_values": torch.full((4, 3, 32, 32), float(n)), "target": targets[n], "key": (0, n)} for n in range(2)
+    ]
+    mixing = PairMixing(mixup=0.8, cutmix=0.0)
+    batch = Collate(mixing, branches=6, tokens=8, patch_dropout=0.0, seed=7)(clips)
+    share = 1 - batch["pixel_values"][0, 0, 0, 0, 0].item()
+    assert 0 < share < 1
+    torch.testing.assert_close(batch["targets"][0], share * targets[0] + (1 - share) * targets[1])

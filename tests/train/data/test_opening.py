@@ -37,8 +37,8 @@ def test_progress_is_reported_clip_by_clip_and_other_errors_are_raised() -> None
             followed.append(item)
             yield item
 
-    clips = [Clip(path=path, label="jump", group=path.stem) for path in PATHS]
-    opened = open_clips(clips, number_of, label="opening", track=track)
+    clips = [Clip(path=path, labels=("jump",), group=path.stem) for path in PATHS]
+    opened = open_clips(clips, lambda video: number_of(video.path), label="opening", track=track)
     assert followed[:4] == [("opening", 5), 0, 1, 2]
     assert opened.clips == [*clips[:3], clips[4]]
     assert opened.values == [0, 1, 2, 4]

@@ -142,7 +142,7 @@ def test_clips_and_views_are_read_without_parsing_a_header(
     assert len(batches) == 3
     contract = read_checkpoint(checkpoint)
     (tmp_path / "view.rgb").write_bytes(read_clips(video, contract).frames[0].tobytes())
-    views = ViewDataset([tmp_path / "view.rgb"] * 2, [0, 1], contract)
+    views = ViewDataset([tmp_path / "view.rgb"] * 2, np.eye(2, dtype=np.float32), contract)
     assert len(list(DataLoader(views, batch_size=1, num_workers=workers))) == 2
 
 

@@ -96,7 +96,8 @@ def dataset_of(path: Path, folder: Path) -> ClipDataset:
     video = DecodedVideo(path, cache.add(path), cache)
     image = from_preset(PRESETS["tiny"], ("a", "b"), frames=4, image_size=32, resize=None).image
     transform = training_transform(image, PRESETS["tiny"].recipe.augmentation, frames=4, flip=True)
-    return ClipDataset([video] * 40, [0] * 40, image=image, clip_seconds=0.5, transform=transform, seed=0)
+    targets = np.zeros((40, 2), np.float32)
+    return ClipDataset([video] * 40, targets, image=image, clip_seconds=0.5, transform=transform, seed=0)
 
 
 def test_clips_of_a_single_colour_leave_the_fresh_embedding_as_it_is(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from vidcls_train.model import base_checkpoint, pretrained
 from vidcls_train.model.presets import from_preset
 from vidcls_train.model.pretrained import from_base
 
-OWN = {"frames": None, "image_size": None, "resize": None}
+OWN: dict[str, Any] = {"frames": None, "image_size": None, "resize": None}
 
 # Of float32 at values up to 3.
 ROUNDING = 1e-6

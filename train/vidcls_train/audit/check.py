@@ -16,7 +16,7 @@ from vidcls_train.audit.findings import collect_findings
 from vidcls_train.audit.grouping import split_by_footage
 from vidcls_train.audit.probe import ClipInfo, probe
 from vidcls_train.audit.shortcuts import cross_validate, find_shortcuts, predict_labels
-from vidcls_train.data.clip_list import SPLITS, Clip, ClipList, DataError, Splits
+from vidcls_train.data.clip_list import NONE_LABEL, SPLITS, Clip, ClipList, DataError, Footage, Splits
 from vidcls_train.data.frame_cache import CachedVideo, FrameCache
 from vidcls_train.data.opening import open_each
 
@@ -31,17 +31,19 @@ _SCENES_LISTED = 1000
 class DataCheck:
     """Readable clips by split, and what was found.
 
-    copies: {"val", "test": its clips whose footage is in train as well}.
+    copies: {"val", "test": the files of its clips whose footage is in train as well}.
     encoding_predictions: the labels of the test clips as predicted from encodings alone, in their order;
     None where there are too few to learn from.
     cached: the clips that were decoded into the cache, all of train's among them if there was a cache.
+    fingerprints: of every readable clip, see `vidcls.fingerprint`.
     """
 
     splits: Splits
     copies: dict[str, list[Path]]
     encoding_predictions: list[str] | None
     report: DataReport
-    cached: dict[Path, CachedVideo]
+    cached: dict[Footage, CachedVideo]
+    fingerprints: dict[Footage, bytes]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,8 +66,8 @@ class _Probed:
 
     def of(self, clips: Sequence[Clip]) -> list[ClipInfo]:
         """How these clips are encoded."""
-        by_path = {info.path: info for info in self.infos}
-        return [by_path[clip.path] for clip in clips]
+        by_footage = {info.footage: info for info in self.infos}
+        return [by_footage[clip.footage] for clip in clips]
 
 
 def check_clips(
@@ -91,7 +93,7 @@ def check_clips(
         DataError: not one clip can be read, or there are too few to split.
     """
     readable, infos, unreadable = _probe_each(found, cache, track)
-    pairs = find_pairs(infos)
+    pairs = [_without_empty_copies(pair, readable.clips) for pair in find_pairs(infos)]
     splits, torn_scenes = split_by_footage(readable, pairs, val_fraction=val_fraction, seed=seed)
     split_names = readable.split_names or _split_names(readable.clips, splits)
     probed = _Probed(
@@ -104,12 +106,14 @@ def check_clips(
     report = _report(found, probed, unreadable, clip_seconds=clip_seconds)
     findings = collect_findings(report, probed.pairs, readable, torn_scenes=torn_scenes, clip_seconds=clip_seconds)
     train_infos, train_labels, _ = probed.train()
+    path_of = {str(clip.footage): clip.path for clip in readable.clips}
     return DataCheck(
         splits=splits,
-        copies={split: [Path(video) for video in copied(probed.pairs, split)] for split in ("val", "test")},
+        copies={split: [path_of[video] for video in copied(probed.pairs, split)] for split in ("val", "test")},
         encoding_predictions=predict_labels(train_infos, train_labels, probed.of(splits.test)),
         report=dataclasses.replace(report, findings=findings),
-        cached={info.path: info.cached for info in infos if info.cached is not None},
+        cached={info.footage: info.cached for info in infos if info.cached is not None},
+        fingerprints={info.footage: info.contract_fingerprint for info in infos},
     )
 
 
@@ -121,15 +125,15 @@ def _probe_each(
     "" is a split not yet made.
     """
     splits = found.split_names or [""] * len(found.clips)
-    trainable = {clip.path for clip, split in zip(found.clips, splits, strict=True) if split in ("train", "")}
+    trainable = {clip.footage for clip, split in zip(found.clips, splits, strict=True) if split in ("train", "")}
 
-    def probe_one(path: Path) -> ClipInfo:
-        return probe(path, cache=cache if path in trainable else None)
+    def probe_one(footage: Footage) -> ClipInfo:
+        return probe(*footage, cache=cache if footage in trainable else None)
 
-    results = open_each([clip.path for clip in found.clips], probe_one, label="checking the data", track=track)
+    results = open_each([clip.footage for clip in found.clips], probe_one, label="checking the data", track=track)
     infos = [result for result in results if not isinstance(result, VideoError)]
     unreadable = [
-        {"video": str(clip.path), "split": split, "label": clip.label, "message": str(result)}
+        {"video": str(clip.footage), "split": split, "label": clip.label, "message": str(result)}
         for clip, split, result in zip(found.clips, splits, results, strict=True)
         if isinstance(result, VideoError)
     ]
@@ -144,8 +148,14 @@ def _probe_each(
 
 
 def _split_names(clips: Sequence[Clip], splits: Splits) -> list[str]:
-    split_of = {clip.path: split for split in SPLITS for clip in getattr(splits, split)}
-    return [split_of[clip.path] for clip in clips]
+    split_of = {clip.footage: split for split in SPLITS for clip in getattr(splits, split)}
+    return [split_of[clip.footage] for clip in clips]
+
+
+def _without_empty_copies(pair: Pair, clips: Sequence[Clip]) -> Pair:
+    """Of two clips that show none of the labels, like pictures are no copy: nothing happens in either."""
+    shown = {label for index in (pair.first, pair.second) for label in clips[index].labels} - {NONE_LABEL}
+    return pair if shown or pair.kind == "same file" else dataclasses.replace(pair, kind="same scene")
 
 
 def _report(found: ClipList, probed: _Probed, unreadable: list[dict[str, str]], *, clip_seconds: float) -> DataReport:
@@ -154,7 +164,8 @@ def _report(found: ClipList, probed: _Probed, unreadable: list[dict[str, str]], 
     labels = sorted({*found.labels, *(label for _, label in found.empty)})
     counts = {label: dict.fromkeys(SPLITS, 0) for label in labels}
     for clip, split in zip(clips, probed.split_names, strict=True):
-        counts[clip.label][split] += 1
+        for label in clip.labels:
+            counts[label][split] += 1
     train_infos, train_labels, train_groups = probed.train()
     return DataReport(
         data=found.name,
@@ -163,14 +174,18 @@ def _report(found: ClipList, probed: _Probed, unreadable: list[dict[str, str]], 
         counts=counts,
         clips=[_row(clip, info, split) for clip, info, split in zip(clips, infos, probed.split_names, strict=True)],
         unreadable=unreadable,
-        short=[str(info.path) for info in infos if info.seconds < clip_seconds],
-        truncated=[str(info.path) for info in infos if info.decoded_share < _TRUNCATED_SHARE],
+        short=[str(info.footage) for info in infos if info.seconds < clip_seconds],
+        truncated=[str(info.path) for info in _one_a_file(infos) if info.decoded_share < _TRUNCATED_SHARE],
         pairs=_listed(probed.pairs),
         pair_counts=dict(Counter(str(pair.kind) for pair in probed.pairs)),
         encoding=cross_validate(train_infos, train_labels, train_groups),
         tells=find_shortcuts(train_infos, train_labels),
         findings=[],
     )
+
+
+def _one_a_file(infos: Sequence[ClipInfo]) -> list[ClipInfo]:
+    return list({info.path: info for info in infos}.values())
 
 
 def _listed(pairs: Sequence[ClipPair]) -> list[ClipPair]:
@@ -183,7 +198,7 @@ def _named(pair: Pair, clips: Sequence[Clip], split_names: Sequence[str]) -> Cli
     both = clips[pair.first], clips[pair.second]
     return ClipPair(
         kind=pair.kind,
-        videos=(str(both[0].path), str(both[1].path)),
+        videos=(str(both[0].footage), str(both[1].footage)),
         splits=(split_names[pair.first], split_names[pair.second]),
         labels=(both[0].label, both[1].label),
         similarity=pair.similarity,
@@ -193,9 +208,10 @@ def _named(pair: Pair, clips: Sequence[Clip], split_names: Sequence[str]) -> Cli
 
 def _row(clip: Clip, info: ClipInfo, split: str) -> ClipRow:
     return ClipRow(
-        video=str(clip.path),
+        video=str(clip.footage),
         split=split,
         label=clip.label,
+        labels=clip.labels,
         seconds=info.seconds,
         frames=info.frames,
         width=info.width,

@@ -37,11 +37,16 @@ class ClipPair:
 
 @dataclass(frozen=True, kw_only=True)
 class ClipRow:
-    """One readable clip, as far as tables and pictures need it. width, height: pixels, upright."""
+    """One readable clip, as far as tables and pictures need it.
+
+    video: the file, and, of a stretch of it, from when to when. label: its labels, as one text.
+    width, height: pixels, upright.
+    """
 
     video: str
     split: str
     label: str
+    labels: tuple[str, ...]
     seconds: float
     frames: int
     width: int
@@ -75,6 +80,10 @@ class DataReport:
     encoding: EncodingBaseline | None
     tells: list[Shortcut]
     findings: list[Finding]
+
+    def clips_in(self, split: str) -> int:
+        """How many readable clips a split has; a clip may have several labels, or none."""
+        return sum(row.split == split for row in self.clips)
 
 
 def copied(pairs: Iterable[ClipPair], split: str) -> list[str]:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from vidcls_train.audit.fingerprint import HASH_BITS, Fingerprint
 from vidcls_train.audit.probe import ClipInfo
+from vidcls_train.data.clip_list import Footage
 
 Kind = Literal["same file", "same footage", "same scene"]
 
@@ -72,7 +73,7 @@ def find_pairs(clips: Sequence[ClipInfo]) -> list[Pair]:
     Args:
         clips: as `probe` gives them; their files are read again where sizes are equal.
     """
-    equal = _equal_files([clip.path for clip in clips])
+    equal = _equal_files([clip.footage for clip in clips])
     pairs = [
         Pair(first=first, second=second, kind="same file", similarity=1.0, motion=1.0)
         for first, second in sorted(equal)
@@ -80,7 +81,7 @@ def find_pairs(clips: Sequence[ClipInfo]) -> list[Pair]:
     fingerprints = [clip.fingerprint for clip in clips]
     motion_of = lru_cache(_MOTIONS_KEPT)(lambda index: _Motion(fingerprints[index].thumbnails))
     for first, second, similarity in _like_pictures(fingerprints):
-        if (first, second) in equal:
+        if (first, second) in equal or _are_moments_of_one_file(clips[first], clips[second]):
             continue
         motion = _correlation(motion_of(first), motion_of(second))
         kind: Kind = "same footage" if motion >= _MOTION_ALIKE else "same scene"
@@ -89,16 +90,25 @@ def find_pairs(clips: Sequence[ClipInfo]) -> list[Pair]:
     return sorted(pairs, key=lambda pair: (order.index(pair.kind), -pair.motion))
 
 
-def _equal_files(paths: Sequence[Path]) -> set[tuple[int, int]]:
-    by_size: dict[int, list[int]] = defaultdict(list)
-    for index, path in enumerate(paths):
-        by_size[path.stat().st_size].append(index)
-    by_content: dict[str, list[int]] = defaultdict(list)
+def _are_moments_of_one_file(first: ClipInfo, second: ClipInfo) -> bool:
+    """Whether they are stretches of one file: known to be of one group, and not copies, however alike they are."""
+    return first.path == second.path and first.stretch is not None and second.stretch is not None
+
+
+def _equal_files(footage: Sequence[Footage]) -> set[tuple[int, int]]:
+    """Pairs of the same file, or of the same stretch of it."""
+    by_size: dict[int, set[Path]] = defaultdict(set)
+    for path in {path for path, _ in footage}:
+        by_size[path.stat().st_size].add(path)
+    content: dict[Path, str] = {}
     for candidates in by_size.values():
-        if len(candidates) > 1:
-            for index in candidates:
-                with paths[index].open("rb") as file:
-                    by_content[hashlib.file_digest(file, "sha256").hexdigest()].append(index)
+        for path in candidates:
+            if len(candidates) > 1:
+                with path.open("rb") as file:
+                    content[path] = hashlib.file_digest(file, "sha256").hexdigest()
+    by_content: dict[tuple[str, object], list[int]] = defaultdict(list)
+    for index, (path, stretch) in enumerate(footage):
+        by_content[content.get(path, str(path)), stretch].append(index)
     return {
         (first, second)
         for same in by_content.values()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from vidcls_train.audit.clip_findings import encoding_findings, length_findings, readability_findings
 from vidcls_train.audit.data_report import ClipPair, DataReport, Finding
-from vidcls_train.audit.label_findings import balance_findings, coverage_findings, typo_findings
+from vidcls_train.audit.label_findings import balance_findings, coverage_findings, none_findings, typo_findings
 from vidcls_train.audit.leakage_findings import (
     copy_findings,
     group_findings,
@@ -36,6 +36,7 @@ def collect_findings(
         *group_findings(used),
         *label_conflict_findings(pairs),
         *typo_findings(report),
+        *none_findings(report),
         *readability_findings(report),
         *encoding_findings(report),
         *balance_findings(report),

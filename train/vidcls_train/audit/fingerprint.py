@@ -4,29 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
-from vidcls.video.protocol import Frame
-
-# Of a longer clip every second sample is dropped, as often as need be.
-_MOST_SAMPLES = 256
+from vidcls.fingerprint import GREY, REDUCED, cosines
+from vidcls.fingerprint import FrameSampler as FrameSampler  # noqa: PLC0414 - what is sampled is fingerprinted here
 
 _THUMBNAIL = 16
 _HASH = 8
-_REDUCED = 32
 
 # Grey levels: the standard deviation of a frame that shows less than this is black, white or fog, and its hash noise.
 _FLAT = 4.0
 
 HASH_BITS = _HASH * _HASH - 1
 
-# The weights of red, green and blue in brightness (ITU-R BT.601).
-_GREY = np.array([0.299, 0.587, 0.114], np.float32)
-
-# The first rows of the discrete cosine transform (type II) of `_REDUCED` values.
-_COSINES = np.cos(np.pi * np.outer(np.arange(_HASH), np.arange(_REDUCED) + 0.5) / _REDUCED).astype(np.float32)
+_COSINES = cosines(_HASH, REDUCED).astype(np.float32)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -42,37 +34,6 @@ class Fingerprint:
     mean_thumbnail: npt.NDArray[np.float32]
 
 
-class FrameSampler:
-    """Keeps small copies of at most 256 frames, evenly spread, of a clip whose length is not known beforehand.
-
-    reduced: float32 RGB [32, 32, 3], 0 to 255, one per kept frame. size: height and width of the last of them.
-
-    Example:
-        >>> sampler = FrameSampler()
-        >>> for _ in range(1000):
-        ...     sampler.add(np.zeros((48, 64, 3), np.uint8))
-        >>> len(sampler.reduced), sampler.size
-        (250, (48, 64))
-    """
-
-    def __init__(self) -> None:
-        self.reduced: list[npt.NDArray[np.float32]] = []
-        self.size = (0, 0)
-        self._every = 1
-        self._count = 0
-
-    def add(self, frame: Frame) -> None:
-        """Take the next frame: uint8 RGB [H, W, 3]."""
-        if self._count % self._every == 0:
-            small = cv2.resize(frame, (_REDUCED, _REDUCED), interpolation=cv2.INTER_AREA)
-            self.reduced.append(small.astype(np.float32))
-            self.size = (frame.shape[0], frame.shape[1])
-        self._count += 1
-        if len(self.reduced) > _MOST_SAMPLES:
-            self.reduced = self.reduced[::2]
-            self._every *= 2
-
-
 def fingerprint(reduced: npt.NDArray[np.float32]) -> Fingerprint:
     """The fingerprint of sampled frames: float32 RGB [m, 32, 32, 3], 0 to 255.
 
@@ -81,7 +42,7 @@ def fingerprint(reduced: npt.NDArray[np.float32]) -> Fingerprint:
         >>> black.hashes.shape, black.thumbnails.shape, black.mean_thumbnail.shape
         ((0, 63), (5, 16, 16), (16, 16, 3))
     """
-    grey = reduced @ _GREY
+    grey = reduced @ GREY
     detailed = grey.std(axis=(1, 2)) > _FLAT
     halves = (_THUMBNAIL, 2, _THUMBNAIL, 2)
     return Fingerprint(

@@ -8,6 +8,7 @@ from vidcls.evaluation.metrics import wilson_interval
 from vidcls_train.audit.data_report import DataReport, Finding
 from vidcls_train.audit.label_typos import find_label_typos
 from vidcls_train.audit.wording import counted
+from vidcls_train.data.clip_list import NONE_LABEL, SEPARATOR
 
 # Times as many clips of one label as of another.
 _UNEVEN = 10
@@ -20,7 +21,10 @@ def coverage_findings(report: DataReport) -> Iterable[Finding]:
     """Labels that train, or another split, has no readable clip of."""
     for label, by_split in report.counts.items():
         if not by_split["train"]:
-            broken = sum(row["label"] == label and row["split"] in ("", "train") for row in report.unreadable)
+            broken = sum(
+                label in (row["label"], *row["label"].split(SEPARATOR)) and row["split"] in ("", "train")
+                for row in report.unreadable
+            )
             twins = [a if b == label else b for a, b in find_label_typos(list(report.counts)) if label in (a, b)]
             why = f" (it looks like a misspelt '{twins[0]}')" if twins else ""
             unread = f", {broken} cannot be read" if broken else ""
@@ -38,7 +42,7 @@ def coverage_findings(report: DataReport) -> Iterable[Finding]:
                     what=f"the label '{label}' has no readable clip in {split}: {what} says nothing of it",
                     mend=f"move clips of it to {split}, whole recordings rather than single clips",
                 )
-    if not any(by_split["test"] for by_split in report.counts.values()):
+    if not report.clips_in("test"):
         yield Finding(
             level="warning",
             what="there is no test clip: the figures will be those of val, by which the epoch is chosen, and too high",
@@ -59,9 +63,24 @@ def typo_findings(report: DataReport) -> Iterable[Finding]:
         )
 
 
+def none_findings(report: DataReport) -> Iterable[Finding]:
+    """A label that may be meant for clips that show none of the others."""
+    for label in report.counts:
+        if label != NONE_LABEL and label.casefold().strip(" _-") == NONE_LABEL.strip("_"):
+            yield Finding(
+                level="note",
+                what=f"the label '{label}' is one like the others, which the model is to find",
+                mend=f"if its clips show none of the others, rename it to '{NONE_LABEL}'",
+            )
+
+
 def balance_findings(report: DataReport) -> Iterable[Finding]:
-    """Labels of very different size, and a test split too small to measure much."""
-    sizes = {label: by_split["train"] for label, by_split in report.counts.items() if by_split["train"]}
+    """Labels of very different size, and a test split too small to measure much.
+
+    Of clips that show none of the labels there may be as many as there are.
+    """
+    trained = {label: by_split["train"] for label, by_split in report.counts.items() if label != NONE_LABEL}
+    sizes = {label: count for label, count in trained.items() if count}
     if sizes:
         rare, common = min(sizes, key=lambda label: sizes[label]), max(sizes, key=lambda label: sizes[label])
         if sizes[common] > _UNEVEN * sizes[rare]:
@@ -71,7 +90,7 @@ def balance_findings(report: DataReport) -> Iterable[Finding]:
                 f"'{common}'",
                 mend="add clips of the rare label, or weigh labels in training; judge by the accuracy per label",
             )
-    test = sum(by_split["test"] for by_split in report.counts.values())
+    test = report.clips_in("test")
     if 0 < test < _FEW:
         low, high = wilson_interval(round(0.8 * test), test)
         yield Finding(

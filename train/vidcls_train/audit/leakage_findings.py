@@ -21,7 +21,7 @@ def copy_findings(report: DataReport, pairs: Sequence[ClipPair]) -> Iterable[Fin
     """Footage that train and a held-out split, or val and test, both hold."""
     for split in ("val", "test"):
         videos = copied(pairs, split)
-        total = sum(by_split[split] for by_split in report.counts.values())
+        total = report.clips_in(split)
         if not videos:
             continue
         worthless = len(videos) > _COPIES_LIMIT * total
@@ -52,7 +52,7 @@ def scene_findings(report: DataReport, pairs: Sequence[ClipPair], *, torn_scenes
             if pair.kind == "same scene" and set(pair.splits) == {"train", split}
         } - set(copied(pairs, split))
         if torn:
-            total = sum(by_split[split] for by_split in report.counts.values())
+            total = report.clips_in(split)
             few = ", and there are too few to keep each in one split" if torn_scenes else ""
             yield Finding(
                 level="warning",

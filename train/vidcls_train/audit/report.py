@@ -48,6 +48,7 @@ def report_text(report: DataReport) -> str:
         f"|---|{'---:|' * len(SPLITS)}---|---|---|---|",
         *_label_rows(report),
         "",
+        *_without_label(report),
     ]
     place = _Shortener([row.video for row in report.clips] + [row["video"] for row in report.unreadable])
     if report.pair_counts:
@@ -75,9 +76,16 @@ def report_text(report: DataReport) -> str:
     return "\n".join(lines)
 
 
+def _without_label(report: DataReport) -> list[str]:
+    """Where clips may have several labels: how many have none."""
+    train, val, test = (sum(not row.labels for row in report.clips if row.split == split) for split in SPLITS)
+    counted = f"{train} train, {val} val and {test} test clips show none of the labels."
+    return [counted, ""] if train + val + test else []
+
+
 def _label_rows(report: DataReport) -> Iterable[str]:
     for label, by_split in report.counts.items():
-        rows = [row for row in report.clips if row.label == label]
+        rows = [row for row in report.clips if label in row.labels]
         ranges = [_span([getattr(row, name) for row in rows]) for name in ("seconds", "frame_rate")]
         sizes = sorted({f"{row.width}x{row.height}" for row in rows})
         shown = ", ".join(sizes[:2]) + (f", {len(sizes) - 2} more" if len(sizes) > 2 else "")

@@ -72,7 +72,7 @@ def _draw_counts(report: DataReport, labels: Sequence[str], axes: Axes) -> None:
 def _draw_encodings(report: DataReport, labels: Sequence[str], axes: Axes) -> None:
     colours = mpl.colormaps["tab20" if len(labels) > 10 else "tab10"]
     for number, label in enumerate(labels):
-        rows = [row for row in report.clips if row.label == label and row.seconds > 0]
+        rows = [row for row in report.clips if label in row.labels and row.seconds > 0]
         axes.scatter(
             [row.seconds for row in rows],
             [row.kbit_per_second for row in rows],

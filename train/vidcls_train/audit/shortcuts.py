@@ -79,7 +79,8 @@ def cross_validate(clips: Sequence[ClipInfo], labels: Sequence[str], groups: Seq
     Returns:
         its accuracy; None where there are too few clips, labels or groups.
     """
-    folds = min(_FOLDS, len(set(groups)))
+    # Of labels that all have fewer clips than folds scikit-learn makes no folds.
+    folds = min(_FOLDS, len(set(groups)), max(Counter(labels).values(), default=0))
     if len(clips) < _FEWEST or folds < 2 or len(set(labels)) < 2:
         return None
     _, table = _features(clips)
@@ -155,7 +156,7 @@ def _features(clips: Sequence[ClipInfo]) -> tuple[list[str], npt.NDArray[np.floa
     columns: dict[str, list[float]] = {
         "kbit/s": [clip.bits_per_second / 1000 for clip in clips],
         "frames/s": [clip.frame_rate for clip in clips],
-        "seconds": [clip.seconds for clip in clips],
+        "seconds": [clip.file_seconds for clip in clips],
         "kB": [clip.file_bytes / 1000 for clip in clips],
         "width": [clip.width for clip in clips],
         "height": [clip.height for clip in clips],

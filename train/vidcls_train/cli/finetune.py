@@ -12,6 +12,7 @@ import click
 from vidcls.cli import terminal
 from vidcls_train.cli import options
 from vidcls_train.cli.options import setting
+from vidcls_train.cli.summary import print_summary
 from vidcls_train.config.recipes import DEFAULT_BASE
 from vidcls_train.config.settings import TrainConfig, read_settings, train_config
 
@@ -80,6 +81,7 @@ from vidcls_train.config.settings import TrainConfig, read_settings, train_confi
     help="Check the data, print what was found, and train nothing; -o writes it with a picture.",
 )
 @setting(TrainConfig, "allow_duplicates", what="Train even where much of val or test is footage that is in train too.")
+@options.decision()
 @options.common(TrainConfig)
 @setting(TrainConfig, "push_to_hub", metavar="REPO", what="Upload the checkpoint to this repository on the hub.")
 def main(*, check_only: bool, **chosen: Any) -> None:
@@ -87,7 +89,10 @@ def main(*, check_only: bool, **chosen: Any) -> None:
 
     DATA is a folder with train/, val/ and test/, each with one folder of videos per label; or a folder with one
     folder per label (split by footage); or a CSV path,label[,group][,split]; or a .tar.gz or .zip of one of these; or
-    hf:OWNER/DATASET/FILE.tar.gz on the hub.
+    hf:OWNER/DATASET/FILE.tar.gz on the hub. A folder _none, or that label, is for videos that show none of the others.
+    A CSV with a column labels in the place of label, as in jump|wave, trains a model whose labels may hold together.
+    One with video,start,end in the place of path names stretches of long videos, in seconds; the rest of each video
+    shows none of the labels.
 
     Before a step is trained the data is checked: clips that cannot be read, copies across splits, missing or misspelt
     labels, encodings that give labels away. The checkpoint folder then holds data-report.md, .json and .png.
@@ -112,7 +117,7 @@ def main(*, check_only: bool, **chosen: Any) -> None:
         with named_endings(chosen["output"]):
             metrics = train(settings, on_epoch=click.echo, callbacks=progress_bars(), track=terminal.track)
     if metrics is not None:  # it is the first process's
-        _print_summary(metrics, chosen["output"])
+        print_summary(metrics, chosen["output"])
         if metrics["unreadable"]:
             raise SystemExit(1)
 
@@ -128,7 +133,13 @@ def _check(*, output: Path | None, **chosen: Any) -> None:
             from vidcls_train.data.sources import find_clips
         with tempfile.TemporaryDirectory() as folder:
             checked = check_clips(
-                find_clips(config.data.data, unpack_to=Path(folder) / "data"),
+                find_clips(
+                    config.data.data,
+                    unpack_to=Path(folder) / "data",
+                    clip_seconds=config.data.clip_seconds,
+                    seed=config.run.seed,
+                    track=terminal.track,
+                ),
                 val_fraction=config.classification.val_fraction,
                 seed=config.run.seed,
                 clip_seconds=config.data.clip_seconds,
@@ -155,28 +166,6 @@ def _settings(*, settings_file: Path | None, **named: Any) -> dict[str, Any]:
     settings = {**from_file, **given}
     train_config(settings)
     return settings
-
-
-def _print_summary(metrics: dict[str, Any], output: Path) -> None:
-    for split in ("val", "test", "test_multiview"):
-        row = metrics[split]
-        if row is not None:
-            name, (low, high) = split.removesuffix("_multiview"), row["top1_interval"]
-            click.echo(
-                f"{name:4} top-1 {row['top1']:.4f} ({low:.2f} to {high:.2f}), top-5 {row['top5']:.4f} "
-                f"on {row['videos']} videos, {row['views']} x {row['crops']} views x crops, "
-                f"calibration error {row['calibration']['error']:.3f}"
-            )
-            if "without_copies" in row:
-                apart = row["without_copies"]
-                click.echo(f"     without clips whose footage is in train: {apart['top1']:.4f} on {apart['videos']}")
-    baselines = metrics["baselines"]
-    if baselines is not None:
-        shown = ", ".join(f"{name} {row['top1']:.4f}" for name, row in baselines.items())
-        click.echo(f"test top-1 without looking at pictures: {shown}")
-    if metrics["unreadable"]:
-        click.echo(f"{len(metrics['unreadable'])} unreadable videos were left out; metrics.json names them")
-    click.echo(f"wrote {output}: export it with 'vidcls-export {output} -o model.onnx'")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import click
 from vidcls.errors import DependencyError
 from vidcls.schema.bounds import Above
 from vidcls.versions import check_training
-from vidcls_train.config.settings import Config, setting_kinds
+from vidcls_train.config.settings import Config, TrainConfig, setting_kinds
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -89,6 +89,32 @@ def steps(kind: type[Config]) -> Callable[[F], F]:
             "Default: 1.",
         ),
         setting(kind, "learning_rate", what="Highest rate, after the warm-up. Default: the recipe's."),
+    ]
+    return _chained(options)
+
+
+def decision() -> Callable[[F], F]:
+    """Options for what follows from a trained model's answers."""
+    options = [
+        setting(
+            TrainConfig,
+            "target_precision",
+            what="Each label's operating point is the lowest probability that reaches this precision on the "
+            "validation clips. Default: 0.9.",
+        ),
+        setting(
+            TrainConfig,
+            "negatives",
+            metavar="DIR",
+            what="Videos that show none of the labels, at any depth. They are never trained on: they say how many of "
+            "their like are taken for one of the labels, and which score rejects them best.",
+        ),
+        setting(
+            TrainConfig,
+            "no_fingerprints",
+            what="Leave out of the model which clips it was trained on. Evaluations then count clips that it knows as "
+            "if they were new; with them, whoever has a clip can find out whether it was among them.",
+        ),
     ]
     return _chained(options)
 

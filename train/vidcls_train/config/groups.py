@@ -177,3 +177,17 @@ class MaskingConfig:
     """What only masked pretraining has. mask_ratio: share of a clip's patches that are hidden, alike in all frames."""
 
     mask_ratio: Annotated[float, Range(0.05, 0.99)] = 0.9
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecisionConfig:
+    """What is written of a trained model beside its weights; nothing here changes these.
+
+    target_precision: each label's operating point is the lowest probability that reaches it on validation.
+    negatives: a folder of videos that show none of the labels; none of them is trained on.
+    no_fingerprints: leave the fingerprints of training and validation clips out of the contract.
+    """
+
+    target_precision: Annotated[float, Range(0.5, 0.999)] = 0.9
+    negatives: str | None = None
+    no_fingerprints: bool = False

@@ -22,6 +22,7 @@ from vidcls_train.config.groups import (
     AugmentationConfig,
     ClassificationConfig,
     DataConfig,
+    DecisionConfig,
     MaskingConfig,
     ModelConfig,
     OptimizationConfig,
@@ -45,10 +46,10 @@ SETTINGS_FILE = "settings.json"
 # What belongs to one run, and is not taken over from another run's file.
 _OF_ONE_RUN = frozenset({"data", "output", "resume", "push_to_hub"})
 
-# What may differ when a run goes on: where and how fast it runs, not what it computes.
+# What may differ when a run goes on: where and how fast it runs, and what is made of its weights, not what they become.
 _FREE_ON_RESUME = frozenset(
     {"output", "device", "workers", "cache_gb", "resume", "push_to_hub", "gradient_accumulation_steps"}
-)
+) | {field.name for field in dataclasses.fields(DecisionConfig)}
 
 
 class DamagedRunError(VidclsError):
@@ -67,6 +68,7 @@ class TrainConfig:
     augmentation: AugmentationConfig
     regularization: RegularizationConfig
     classification: ClassificationConfig
+    decision: DecisionConfig
 
     def __post_init__(self) -> None:
         if self.model.preset is not None and self.classification.head_only:

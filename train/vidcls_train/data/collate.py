@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch.nn.functional import one_hot
 from transformers import VideoMAEConfig
 
 from vidcls_train.data.augmentation import PairMixing
@@ -20,21 +19,17 @@ class Collate:
     All of it depends on the seed and the clips' keys alone.
     """
 
-    def __init__(
-        self, mixing: PairMixing, *, labels: int, branches: int, tokens: int, patch_dropout: float, seed: int
-    ) -> None:
+    def __init__(self, mixing: PairMixing, *, branches: int, tokens: int, patch_dropout: float, seed: int) -> None:
         """Say what to draw.
 
         Args:
             mixing: of the two clips of a pair.
-            labels: how many classes there are.
             branches: of the encoder, which drop path may skip.
             tokens: that the model cuts a clip into.
             patch_dropout: share of the tokens to hide.
             seed: of all that is drawn.
         """
         self._mixing = mixing
-        self._labels = labels
         self._branches = branches
         self._tokens = tokens
         self._patch_dropout = patch_dropout
@@ -44,15 +39,15 @@ class Collate:
         """Batch clips.
 
         Args:
-            clips: items of `ClipDataset`: "pixel_values" float32 [T, 3, H, W], "label", "key".
+            clips: items of `ClipDataset`: "pixel_values" float32 [T, 3, H, W], "target" float32 [labels], "key".
 
         Returns:
-            "pixel_values": float32 [B, T, 3, H, W]; "targets": float32 [B, labels], shares that add up to 1;
+            "pixel_values": float32 [B, T, 3, H, W]; "targets": float32 [B, labels], a pair's mixed as its pixels are;
             "skip_draws": float32 [branches, B], each from 0 to 1, see `model.drop_path`;
             "hidden": bool [B, tokens], see `model.patch_dropout`.
         """
         pixels = torch.stack([clip["pixel_values"] for clip in clips])
-        targets = one_hot(torch.tensor([clip["label"] for clip in clips]), self._labels).float()
+        targets = torch.stack([clip["target"] for clip in clips])
         for first in range(0, len(clips) - 1, 2):
             pair = slice(first, first + 2)
             with seeded_rng(self._seed, *clips[first]["key"], MIXING):

@@ -1,18 +1,37 @@
-"""A CSV that lists videos -> labelled videos."""
+"""A CSV that lists videos, or stretches of long ones -> labelled videos."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from vidcls_train.data.clip_list import SPLITS, Clip, ClipList, DataError, group_by_name
+from vidcls_train.data.clip_list import (
+    MULTI_LABEL,
+    NONE_LABEL,
+    SEPARATOR,
+    SINGLE_LABEL,
+    SPLITS,
+    Clip,
+    ClipList,
+    DataError,
+    group_by_name,
+)
+from vidcls_train.data.stretches import check_stretches, seconds_of
 
 CSV_FORM = "path,label[,group][,split]"
+
+# What a CSV is known by: what is trained on, and what it shows. Others may be there as well.
+_WHOLE, _STRETCH = {"path"}, {"video", "start", "end"}
+_OTHERS = {"group", "split"}
+_MAY_BE_EMPTY = {"labels", *_OTHERS}
 
 
 def read_csv(table: Path) -> ClipList:
     """Read rows path,label[,group][,split]; paths are relative to the CSV's folder, or absolute.
+
+    A column `labels` in the place of `label` holds any number of labels, as in jump|wave, or none of them. Columns
+    video,start,end in the place of `path` name a stretch of a video, in seconds.
 
     Each names a video: not a URL, and never a list or a folder that is read in turn.
 
@@ -30,19 +49,23 @@ def read_csv(table: Path) -> ClipList:
     """
     columns, rows = _rows(table)
     if not _lists_columns(columns):
-        raise DataError(f"{table}: its columns are {sorted(columns)}, expected {CSV_FORM}")
+        raise DataError(
+            f"{table}: its columns are {sorted(columns)}, expected {CSV_FORM}, with 'labels' in the place of 'label' "
+            "where a video may show several, and with video,start,end in the place of 'path' for stretches of videos"
+        )
+    clips = []
     for number, row in enumerate(rows, start=2):
-        if None in row or not row["path"] or not row["label"]:
+        is_short = row.get("labels", "") is None or not all(row[name] for name in {*columns} - _MAY_BE_EMPTY)
+        if None in row or is_short:
             raise DataError(f"{table}: line {number} is not of the form {','.join(columns)}")
         if "split" in row and row["split"] not in SPLITS:
             raise DataError(f"{table}: line {number} has split '{row['split']}', expected train, val or test")
-    paths = [table.parent / row["path"] for row in rows]
-    clips = [
-        Clip(path=path, label=row["label"], group=row.get("group") or f"{row['label']}/{group_by_name(path)}")
-        for path, row in zip(paths, rows, strict=True)
-    ]
+        clips.append(_clip(table, number, row))
     split_names = [row["split"] for row in rows] if "split" in columns else None
-    return ClipList(name=str(table), clips=clips, split_names=split_names, empty=[])
+    if "video" in columns:
+        check_stretches(clips, split_names, table=table)
+    problem_type = MULTI_LABEL if "labels" in columns else SINGLE_LABEL
+    return ClipList(name=str(table), clips=clips, split_names=split_names, empty=[], problem_type=problem_type)
 
 
 def find_tables(folder: Path) -> list[Path]:
@@ -64,10 +87,38 @@ def lists_videos(table: Path) -> bool:
 
 
 def _lists_columns(columns: Iterable[str]) -> bool:
-    return {"path", "label"} <= set(columns) <= {"path", "label", "group", "split"}
+    named = set(columns) - _OTHERS
+    return any(named == {*what, shown} for what in (_WHOLE, _STRETCH) for shown in ("label", "labels"))
 
 
-def _rows(table: Path) -> tuple[list[str], list[dict[str, str]]]:
+def _clip(table: Path, line: int, row: dict[str, str]) -> Clip:
+    path = table.parent / (row.get("path") or row["video"])
+    labels = (row["label"],) if "label" in row else _several(row["labels"], table=table, line=line)
+    if "video" in row:
+        start, end = (seconds_of(row[name], name, where=f"{table}: line {line}") for name in ("start", "end"))
+        # A video is not torn: its stretches are of one group, unless the CSV says otherwise.
+        group = row.get("group") or str(path)
+        return Clip(path=path, labels=labels, group=group, start_seconds=start, end_seconds=end)
+    of_name = group_by_name(path)
+    return Clip(
+        path=path, labels=labels, group=row.get("group") or (f"{labels[0]}/{of_name}" if "label" in row else of_name)
+    )
+
+
+def _several(text: str, *, table: Path, line: int) -> tuple[str, ...]:
+    """The labels that a|b names, sorted; none of them where the text is empty, or `_none`."""
+    labels = [label.strip() for label in text.split(SEPARATOR)] if text.strip() else []
+    if labels == [NONE_LABEL]:
+        return ()
+    if "" in labels or NONE_LABEL in labels or len(set(labels)) < len(labels):
+        raise DataError(
+            f"{table}: line {line} has labels '{text}', expected names with '{SEPARATOR}' between them, each once, or "
+            "nothing for a video that shows none of them"
+        )
+    return tuple(sorted(labels))
+
+
+def _rows(table: Path) -> tuple[Sequence[str], list[dict[str, str]]]:
     try:
         with table.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)

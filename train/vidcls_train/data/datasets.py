@@ -25,25 +25,25 @@ class ClipDataset(Dataset[dict[str, Any]]):
     def __init__(
         self,
         videos: Sequence[DecodedVideo],
-        class_ids: Sequence[int],
+        targets: npt.NDArray[np.float32],
         *,
         image: Image,
         clip_seconds: float,
         transform: Callable[[torch.Tensor], torch.Tensor],
         seed: int,
     ) -> None:
-        """Combine videos, their class ids, and how their clips are varied.
+        """Combine videos, what they show, and how their clips are varied.
 
         Args:
             videos: with known frame times.
-            class_ids: one per video.
+            targets: float32 [videos, labels], as `clip_list.targets_of` gives them.
             image: the contract's image section; pixels are normalised by it.
             clip_seconds: length of a clip's window in seconds.
             transform: uint8 RGB [3, n, H, W] of a window -> uint8 RGB [3, T, H, W], as `training_transform` makes it.
             seed: of the windows and of what the transform draws.
         """
         self._videos = videos
-        self._class_ids = class_ids
+        self._targets = targets
         self._image = image
         self._transform = transform
         self._seed = seed
@@ -65,11 +65,11 @@ class ClipDataset(Dataset[dict[str, Any]]):
             return np.ascontiguousarray(self._transform(clip).permute(1, 2, 3, 0).numpy())
 
     def __getitem__(self, key: Key) -> dict[str, Any]:
-        """{"pixel_values": float32 [T, 3, H, W], "label": class id, "key": key}."""
+        """{"pixel_values": float32 [T, 3, H, W], "target": float32 [labels], "key": key}."""
         frames = self.frames(*key)
         return {
             "pixel_values": torch.from_numpy(normalise(frames, self._image)),
-            "label": self._class_ids[key[1]],
+            "target": torch.from_numpy(self._targets[key[1]]),
             "key": key,
         }
 
@@ -77,26 +77,26 @@ class ClipDataset(Dataset[dict[str, Any]]):
 class ViewDataset(Dataset[dict[str, Any]]):
     """The middle view of every validation video, as the SDK makes it."""
 
-    def __init__(self, files: Sequence[Path], class_ids: Sequence[int], contract: Contract) -> None:
+    def __init__(self, files: Sequence[Path], targets: npt.NDArray[np.float32], contract: Contract) -> None:
         """Take decoded views.
 
         Args:
             files: the bytes of uint8 RGB [T, size, size, 3], one per video; what it is follows from the contract.
-            class_ids: one per video.
+            targets: float32 [videos, labels], as `clip_list.targets_of` gives them.
             contract: whose image section pixels are normalised by.
         """
         self._files = files
-        self._class_ids = class_ids
+        self._targets = targets
         self._contract = contract
 
     def __len__(self) -> int:
-        return len(self._class_ids)
+        return len(self._targets)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        """{"pixel_values": float32 [T, 3, H, W], "labels": class id}."""
+        """{"pixel_values": float32 [T, 3, H, W], "labels": float32 [labels], 1 for each that the video shows}."""
         size = self._contract.image.crop_size
         frames = np.fromfile(self._files[index], np.uint8).reshape(self._contract.sampling.frames, size, size, 3)
         return {
             "pixel_values": torch.from_numpy(normalise(frames, self._contract.image)),
-            "labels": self._class_ids[index],
+            "labels": torch.from_numpy(self._targets[index]),
         }

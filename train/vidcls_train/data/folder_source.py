@@ -81,7 +81,7 @@ def _clips(folder: Path) -> tuple[list[Clip], list[str]]:
     labels = label_folders(folder)
     _check_names(folder, labels)
     clips = [
-        Clip(path=path, label=label, group=f"{label}/{group_by_name(path)}")
+        Clip(path=path, labels=(label,), group=f"{label}/{group_by_name(path)}")
         for label, paths in labels.items()
         for path in paths
     ]

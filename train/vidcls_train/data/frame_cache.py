@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,8 @@ _logger = logging.getLogger("vidcls.train")
 _SUFFIX = ".frames"
 # What may be removed to make room; the last two are of earlier versions, and are not read.
 _SUFFIXES = (_SUFFIX, ".npy", ".times")
+
+_LONG_VIDEOS = 10_000
 
 
 def default_folder() -> Path:
@@ -55,15 +58,40 @@ def content_key(video: Path) -> str:
         raise VideoError(str(video), f"cannot be read ({error.strerror})") from None
 
 
+def footage_key(video: Path, stretch: tuple[float, float] | None) -> str:
+    """What names the frames of a video, or of a stretch of it, whatever the file is called: 64 hex digits.
+
+    Raises:
+        VideoError: the file cannot be read.
+    """
+    if stretch is None:
+        return content_key(video)
+    try:
+        status = video.stat()
+    except OSError as error:
+        raise VideoError(str(video), f"cannot be read ({error.strerror})") from None
+    content = _key_of_a_long_video(video, status.st_size, status.st_mtime_ns)
+    return hashlib.sha256(f"{content} {stretch[0].hex()} {stretch[1].hex()}".encode()).hexdigest()
+
+
+@lru_cache(_LONG_VIDEOS)
+def _key_of_a_long_video(video: Path, size: int, changed: int) -> str:
+    """`content_key`, computed once for all stretches of it; `size` and `changed` say that it is still the same."""
+    del size, changed
+    return content_key(video)
+
+
 @dataclass(frozen=True, kw_only=True)
 class CachedVideo:
-    """A video that was decoded to its end.
+    """A video, or a stretch of one, that was decoded to its end.
 
-    pts_seconds: of its frames, in seconds after the first, in the order they are decoded. key: its `content_key`.
+    pts_seconds: of its frames, in seconds after the first, in the order they are decoded. key: its `footage_key`.
+    stretch: (start, end) in seconds after the video's first frame; None for all of it.
     """
 
     pts_seconds: list[float]
     key: str
+    stretch: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -93,34 +121,46 @@ class FrameCache:
         self._left_out: dict[str, int] = {}
         self._opened: dict[str, _Opened] = {}
 
-    def add(self, video: Path) -> CachedVideo:
-        """Decode a video to its end, unless it is cached, and cache its frames where there is room.
+    def add(self, video: Path, stretch: tuple[float, float] | None = None) -> CachedVideo:
+        """Decode a video, or a stretch of it, unless it is cached, and cache its frames where there is room.
+
+        Args:
+            video: the file.
+            stretch: (start, end) in seconds after its first frame; None for all of it.
 
         Raises:
             VideoError: the video cannot be decoded.
         """
-        key = content_key(video)
+        key = footage_key(video, stretch)
         stored = self._open(key)
         if stored is not None:
-            return CachedVideo(pts_seconds=stored.pts_seconds, key=key)
+            return CachedVideo(pts_seconds=stored.pts_seconds, key=key, stretch=stretch)
         with open_video(video) as reader:
-            return self._store(reader, key, ())
+            return self._store(reader, key, (), stretch)
 
-    def add_along(self, reader: VideoReader, video: Path, sinks: Sequence[FrameSink]) -> CachedVideo:
+    def add_along(
+        self,
+        reader: VideoReader,
+        video: Path,
+        sinks: Sequence[FrameSink],
+        *,
+        stretch: tuple[float, float] | None = None,
+    ) -> CachedVideo:
         """As `add`, in a pass that others take part in: the video is decoded for them, whether it is cached or not.
 
         Args:
             reader: of the video, to be read.
             video: the file.
             sinks: are given every frame.
+            stretch: as for `add`.
 
         Raises:
             VideoError: the video cannot be decoded.
         """
-        key = content_key(video)
+        key = footage_key(video, stretch)
         if self._open(key) is not None:
-            return CachedVideo(pts_seconds=read_once(reader, sinks).times, key=key)
-        return self._store(reader, key, sinks)
+            return CachedVideo(pts_seconds=read_once(reader, sinks, stretch=stretch), key=key, stretch=stretch)
+        return self._store(reader, key, sinks, stretch)
 
     def settle(self, videos: Iterable[CachedVideo]) -> None:
         """Say which of the videos that were added this run trains on; the others make room."""
@@ -133,15 +173,18 @@ class FrameCache:
             VideoError: the video cannot be decoded.
         """
         size = self._left_out.get(known.key, 0)
-        return self.add(video) if size and self._folder.has_room(size) else known
+        return self.add(video, known.stretch) if size and self._folder.has_room(size) else known
 
-    def read(self, video: Path, key: str, window: range) -> npt.NDArray[np.uint8]:
+    def read(
+        self, video: Path, key: str, window: range, *, stretch: tuple[float, float] | None = None
+    ) -> npt.NDArray[np.uint8]:
         """The frames numbered `window` of a video: uint8 RGB [n, H, W, 3], the same whether cached or not.
 
         Args:
             video: the file.
-            key: its `content_key`, as `add` returned it.
-            window: consecutive frames, in the order they are decoded.
+            key: its `footage_key`, as `add` returned it.
+            window: consecutive frames, in the order they are decoded; of a stretch, counted from its first frame on.
+            stretch: as for `add`.
 
         Raises:
             VideoError: the frames are not cached and cannot be decoded.
@@ -150,21 +193,23 @@ class FrameCache:
         try:
             frames = self._checked(key, file, window).map_frames()
         except FileNotFoundError:
-            return self._decode(video, window)
+            return self._decode(video, window, stretch)
         except DamagedFileError as error:
             self._discard(key, error)
-            return self._made_anew(video, key, window)
+            return self._made_anew(video, key, window, stretch)
         with suppress(OSError):  # another run may have removed it just now, and the open file still be read
             os.utime(file)
         return frames[window.start : window.stop]
 
-    def _made_anew(self, video: Path, key: str, window: range) -> npt.NDArray[np.uint8]:
+    def _made_anew(
+        self, video: Path, key: str, window: range, stretch: tuple[float, float] | None
+    ) -> npt.NDArray[np.uint8]:
         """As `read`, where the file was damaged."""
         with suppress(OSError):  # it cannot be written either
-            self.add(video)
+            self.add(video, stretch)
         with suppress(FileNotFoundError, DamagedFileError):
             return self._checked(key, self._file(key), window).map_frames()[window.start : window.stop]
-        return self._decode(video, window)
+        return self._decode(video, window, stretch)
 
     def _checked(self, key: str, file: Path, window: range) -> StoredVideo:
         """The file, after those of the frames `window` that were not used in this process yet were checked."""
@@ -199,9 +244,9 @@ class FrameCache:
         if self._folder.mark_damaged():
             _logger.warning("%s: %s; it is made anew, and so are others that are damaged", file, problem)
 
-    def _decode(self, video: Path, window: range) -> npt.NDArray[np.uint8]:
+    def _decode(self, video: Path, window: range, stretch: tuple[float, float] | None) -> npt.NDArray[np.uint8]:
         # The first frame says at which size the video is stored.
-        frames = iter_frames(video, sorted({0, *window}))
+        frames = iter_frames(video, sorted({0, *window}), stretch=stretch)
         first = next(frames)
         size = stored_size(first, short_side=self._short_side)
         start = [fit(first, size)] if window.start == 0 else []
@@ -213,12 +258,14 @@ class FrameCache:
     def _file_name(self, key: str) -> str:
         return f"{key}-{self._short_side}-{LAYOUT}{_SUFFIX}"
 
-    def _store(self, reader: VideoReader, key: str, sinks: Sequence[FrameSink]) -> CachedVideo:
+    def _store(
+        self, reader: VideoReader, key: str, sinks: Sequence[FrameSink], stretch: tuple[float, float] | None
+    ) -> CachedVideo:
         writer = FrameWriter(self._folder, short_side=self._short_side)
         try:
-            times = read_once(reader, [writer, *sinks]).times
+            times = read_once(reader, [writer, *sinks], stretch=stretch)
             writer.finish(self._file(key))
         finally:
             writer.discard()
         self._left_out[key] = writer.left_out
-        return CachedVideo(pts_seconds=times, key=key)
+        return CachedVideo(pts_seconds=times, key=key, stretch=stretch)

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from vidcls.video.frame_index import FrameIndex
 from vidcls.video.protocol import Picture
 from vidcls_train.data.cache_folder import CacheFolder
 from vidcls_train.data.stored_frames import StoredFrames, file_bytes, fit, stored_size
@@ -36,11 +35,11 @@ class FrameWriter:
         self._out: BinaryIO | None = None
         self._stored: StoredFrames | None = None
 
-    def restart(self, frame_index: FrameIndex) -> None:
+    def restart(self, times: Sequence[float]) -> None:
         """Forget what was written."""
         self.discard()
         self.left_out = 0
-        self._times = frame_index.times
+        self._times = times
 
     def add(self, number: int, picture: Picture) -> None:
         """Write the next frame."""

@@ -6,14 +6,14 @@ import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Generic, TypeVar
 
 from vidcls.cpus import usable_cpus
 from vidcls.errors import VideoError
 from vidcls.progress import Track, untracked
-from vidcls_train.data.clip_list import Clip
+from vidcls_train.data.clip_list import Clip, Footage
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 _logger = logging.getLogger("vidcls.train")
@@ -32,29 +32,29 @@ class OpenedClips(Generic[T]):
 
 
 def open_each(
-    paths: Sequence[Path], open_one: Callable[[Path], T], *, label: str, track: Track = untracked
+    videos: Sequence[S], open_one: Callable[[S], T], *, label: str, track: Track = untracked
 ) -> list[T | VideoError]:
     """Open videos in threads, as many as there are CPUs; a warning is logged for each that cannot be read.
 
     Args:
-        paths: of the videos.
+        videos: paths, or whatever says which they are.
         open_one: what is done with each of them; a VideoError says that it cannot be read.
         label: what is being done, for `track`.
         track: shows the progress.
 
     Returns:
-        What `open_one` returned, or the VideoError that it raised, in the order of `paths`.
+        What `open_one` returned, or the VideoError that it raised, in the order of `videos`.
     """
 
-    def attempt(path: Path) -> T | VideoError:
+    def attempt(video: S) -> T | VideoError:
         try:
-            return open_one(path)
+            return open_one(video)
         except VideoError as error:
             return error
 
     results: list[T | VideoError] = []
     with ThreadPoolExecutor(usable_cpus()) as pool:
-        for result in track(pool.map(attempt, paths), label=label, length=len(paths)):
+        for result in track(pool.map(attempt, videos), label=label, length=len(videos)):
             if isinstance(result, VideoError):
                 _logger.warning("unreadable: %s", result)
             results.append(result)
@@ -62,25 +62,26 @@ def open_each(
 
 
 def open_clips(
-    clips: Sequence[Clip], open_one: Callable[[Path], T], *, label: str, track: Track = untracked
+    clips: Sequence[Clip], open_one: Callable[[Footage], T], *, label: str, track: Track = untracked
 ) -> OpenedClips[T]:
     """Open clips as `open_each` does, and leave out those that cannot be read.
 
     Example:
-        >>> clips = [Clip(path=Path(name), label="jump", group=name) for name in ("whole.mp4", "broken.mp4")]
-        >>> def open_one(path: Path) -> str:
-        ...     if path.stem == "broken":
-        ...         raise VideoError(str(path), "holds no frames")
-        ...     return path.stem
+        >>> from pathlib import Path
+        >>> clips = [Clip(path=Path(name), labels=("jump",), group=name) for name in ("whole.mp4", "broken.mp4")]
+        >>> def open_one(footage: Footage) -> str:
+        ...     if footage.path.stem == "broken":
+        ...         raise VideoError(str(footage), "holds no frames")
+        ...     return footage.path.stem
         >>> opened = open_clips(clips, open_one, label="opening")
         >>> opened.values, opened.unreadable
         (['whole'], [{'video': 'broken.mp4', 'message': 'broken.mp4: holds no frames'}])
     """
-    results = open_each([clip.path for clip in clips], open_one, label=label, track=track)
+    results = open_each([clip.footage for clip in clips], open_one, label=label, track=track)
     opened = OpenedClips[T](clips=[], values=[], unreadable=[])
     for clip, result in zip(clips, results, strict=True):
         if isinstance(result, VideoError):
-            opened.unreadable.append({"video": str(clip.path), "message": str(result)})
+            opened.unreadable.append({"video": str(clip.footage), "message": str(result)})
         else:
             opened.clips.append(clip)
             opened.values.append(result)

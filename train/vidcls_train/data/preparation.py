@@ -9,11 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from vidcls.clips import read_clips
 from vidcls.contract import Contract, Image
 from vidcls.progress import Track, untracked
 from vidcls_train.config.groups import STORED_SCALE
-from vidcls_train.data.clip_list import Clip, DataError, Splits
+from vidcls_train.data.clip_list import Clip, DataError, Footage, Splits, labels_of
 from vidcls_train.data.frame_cache import CachedVideo, FrameCache, default_folder
 from vidcls_train.data.opening import open_clips
 from vidcls_train.data.video import DecodedVideo
@@ -41,7 +44,7 @@ def prepare(
     contract: Contract,
     *,
     cache: FrameCache,
-    cached: Mapping[Path, CachedVideo],
+    cached: Mapping[Footage, CachedVideo],
     views_folder: Path,
     track: Track = untracked,
 ) -> PreparedClips:
@@ -58,21 +61,19 @@ def prepare(
     Raises:
         DataError: not one video of 'train' or of 'val' can be read.
     """
-    cache.settle(cached[clip.path] for clip in splits.train)
+    cache.settle(cached[clip.footage] for clip in splits.train)
     train = open_clips(
-        splits.train, lambda video: cache.complete(video, cached[video]), label="decoding train", track=track
+        splits.train, lambda video: cache.complete(video.path, cached[video]), label="decoding train", track=track
     )
     views_folder.mkdir(parents=True, exist_ok=True)
 
-    def write_view(video: Path) -> Path:
-        file = views_folder / f"{hashlib.sha256(os.fsencode(video)).hexdigest()}.rgb"
-        file.write_bytes(read_clips(video, contract).frames[0].tobytes())
+    def write_view(video: Footage) -> Path:
+        file = views_folder / f"{hashlib.sha256(os.fsencode(str(video))).hexdigest()}.rgb"
+        file.write_bytes(_middle_view(video, contract).tobytes())
         return file
 
     val = open_clips(splits.val, write_view, label="decoding val", track=track)
-    test = open_clips(
-        splits.test, lambda video: len(read_clips(video, contract).frames), label="decoding test", track=track
-    )
+    test = open_clips(splits.test, lambda video: len(_middle_view(video, contract)), label="decoding test", track=track)
     unreadable = [*train.unreadable, *val.unreadable, *test.unreadable]
     _check_readable(splits, train=train.clips, val=val.clips, unreadable=unreadable)
     return PreparedClips(
@@ -87,13 +88,18 @@ def prepare(
     )
 
 
+def _middle_view(video: Footage, contract: Contract) -> npt.NDArray[np.uint8]:
+    frames: npt.NDArray[np.uint8] = read_clips(video.path, contract, stretch=video.stretch).frames[0]
+    return frames
+
+
 def _check_readable(splits: Splits, *, train: list[Clip], val: list[Clip], unreadable: list[dict[str, str]]) -> None:
     if unreadable:
         _logger.warning("%d videos cannot be read and are left out (metrics.json lists them)", len(unreadable))
     for split, clips in (("train", train), ("val", val)):
         if not clips:
             raise DataError(f"not one video of '{split}' can be read")
-    for label in sorted(set(splits.labels) - {clip.label for clip in train}):
+    for label in sorted(set(splits.labels) - set(labels_of(train))):
         _logger.warning("the label '%s' has no readable video in train: the model cannot learn it", label)
 
 

@@ -18,9 +18,12 @@ from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 from vidcls.contract import LABEL, LABELS
 from vidcls.files.kinds import why_no_file
 from vidcls.printable import printable
+from vidcls.progress import Track, untracked
 from vidcls.schema import shown
+from vidcls_train.config.groups import DEFAULT_CLIP_SECONDS
 from vidcls_train.data.archives import is_archive, unpack
-from vidcls_train.data.clip_list import ClipList, DataError
+from vidcls_train.data.background import with_background
+from vidcls_train.data.clip_list import MULTI_LABEL, NONE_LABEL, ClipList, DataError
 from vidcls_train.data.csv_source import read_csv
 from vidcls_train.data.folder_source import read_folder
 from vidcls_train.data.hub_problem import hub_problem
@@ -28,14 +31,26 @@ from vidcls_train.data.hub_problem import hub_problem
 HUB_PREFIX = "hf:"
 
 
-def find_clips(data: str, *, unpack_to: Path) -> ClipList:
+def find_clips(
+    data: str,
+    *,
+    unpack_to: Path,
+    clip_seconds: float = DEFAULT_CLIP_SECONDS,
+    seed: int = 0,
+    track: Track = untracked,
+) -> ClipList:
     """Find the labelled videos of DATA.
 
     Args:
         data: a folder with train/, val/ and test/ of one folder per label; a folder with one folder
-            per label; a CSV path,label[,group][,split]; a .tar.gz or .zip of one of these; or
-            hf:OWNER/DATASET/FILE on the hub.
+            per label; a CSV path,label[,group][,split], or with other columns, see `csv_source`; a .tar.gz or .zip of
+            one of these; or hf:OWNER/DATASET/FILE on the hub. A folder `_none`, or that label, is for videos that show
+            none of the others.
         unpack_to: folder for an archive's files.
+        clip_seconds: length of the model's window. Where DATA names stretches of videos, what it leaves of them becomes
+            clips that show none of the labels, no shorter than that; see `background`.
+        seed: of the choice among these.
+        track: shows the progress.
 
     Raises:
         DataError: nothing to train on; says what was found and what was expected.
@@ -46,8 +61,9 @@ def find_clips(data: str, *, unpack_to: Path) -> ClipList:
         _check_lies_within(found, path if path.is_dir() else path.parent, data=data)
     if not found.clips:
         raise DataError(f"{data}: holds no videos; expected one folder of videos per label")
-    if len(found.labels) < 2:
-        raise DataError(f"{data}: holds only the label '{found.labels[0]}'; a classifier needs at least two")
+    if any(clip.stretch for clip in found.clips):
+        found = with_background(found, clip_seconds=clip_seconds, seed=seed, track=track)
+    _check_learnable(found, data=data)
     _check_labels(found.labels, data=data)
     return dataclasses.replace(found, name=data)
 
@@ -60,6 +76,23 @@ def _check_lies_within(found: ClipList, folder: Path, *, data: str) -> None:
                 f"{data}: its list names '{printable(str(clip.path))}', which is not in it; pack the videos with the "
                 "list, and name them relative to it"
             )
+
+
+def _check_learnable(found: ClipList, *, data: str) -> None:
+    """One class by itself learns nothing: a label needs another one, or clips that show none."""
+    labels = [label for label in found.labels if label != NONE_LABEL]
+    by_column = found.problem_type == MULTI_LABEL
+    if not labels:
+        what = "rows of videos that show some" if by_column else "one folder of videos per label"
+        raise DataError(f"{data}: holds only videos that show none of the labels; add {what}")
+    if len(labels) == 1 and all(clip.labels == (labels[0],) for clip in found.clips):
+        what = "rows with nothing in 'labels'" if by_column else f"a folder '{NONE_LABEL}'"
+        if any(clip.stretch for clip in found.clips):
+            what = "time that no row covers, at least a clip's length,"
+        raise DataError(
+            f"{data}: holds only the label '{labels[0]}', and a class by itself learns nothing; add another label, or "
+            f"{what} for videos that show none of the labels"
+        )
 
 
 def _check_labels(labels: Sequence[object], *, data: str) -> None:

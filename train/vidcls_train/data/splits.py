@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
+from collections.abc import Sequence
 
 from sklearn.model_selection import StratifiedGroupKFold
 
-from vidcls_train.data.clip_list import SPLITS, Clip, ClipList, DataError, Splits
+from vidcls_train.data.clip_list import NONE_LABEL, SPLITS, Clip, ClipList, DataError, Splits
 
 
 def split_clips(found: ClipList, *, val_fraction: float, seed: int) -> Splits:
@@ -23,7 +24,7 @@ def split_clips(found: ClipList, *, val_fraction: float, seed: int) -> Splits:
     Example:
         >>> from pathlib import Path
         >>> clips = [
-        ...     Clip(path=Path(f"{label}{number}.mp4"), label=label, group=f"{label}{number // 2}")
+        ...     Clip(path=Path(f"{label}{number}.mp4"), labels=(label,), group=f"{label}{number // 2}")
         ...     for label in ("jump", "wave")
         ...     for number in range(20)
         ... ]
@@ -56,22 +57,38 @@ def _split_by_group(clips: list[Clip], *, val_fraction: float, seed: int) -> lis
             "validation and for test; give more clips, a larger --val-fraction, or folders train/, val/ and test/"
         )
     _check_sizes(clips, folds=folds, val_fraction=val_fraction)
+    by = strata(clips)
+    if max(Counter(by).values()) < folds:  # of several labels a clip; it would refuse to
+        by = [NONE_LABEL] * len(clips)
     splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
     names = ["train"] * len(clips)
     with warnings.catch_warnings():
         # It warns of labels with fewer clips than folds; _check_sizes has the say on them.
         warnings.simplefilter("ignore", UserWarning)
-        parts = list(splitter.split(clips, [clip.label for clip in clips], groups))
+        parts = list(splitter.split(clips, by, groups))
     for split, (_, held_out) in zip(("val", "test"), parts, strict=False):
         for index in held_out:
             names[index] = split
     return names
 
 
+def strata(clips: Sequence[Clip]) -> list[str]:
+    """By what splits keep their shares of the clips: each one's label, or the rarest of several.
+
+    Example:
+        >>> from pathlib import Path
+        >>> shown = (("jump",), ("jump", "wave"), ("jump",), ())
+        >>> strata([Clip(path=Path("a.mp4"), labels=labels, group="a") for labels in shown])
+        ['jump', 'wave', 'jump', '_none']
+    """
+    sizes = Counter(label for clip in clips for label in clip.labels)
+    return [min(clip.labels or (NONE_LABEL,), key=lambda label: (sizes[label], label)) for clip in clips]
+
+
 def _check_sizes(clips: list[Clip], *, folds: int, val_fraction: float) -> None:
     """Raise where a label cannot be in all three splits, or none has the clips that StratifiedGroupKFold wants."""
-    sizes = Counter(clip.label for clip in clips)
-    groups = Counter(label for label, _ in {(clip.label, clip.group) for clip in clips})
+    sizes = Counter(label for clip in clips for label in clip.labels)
+    groups = Counter(label for label, _ in {(label, clip.group) for clip in clips for label in clip.labels})
     label = min(sizes, key=lambda name: (groups[name], name))
     needed = folds if max(sizes.values()) < folds else len(SPLITS)
     if groups[label] < needed:

@@ -18,7 +18,7 @@ from vidcls_train.data.frame_cache import CachedVideo, FrameCache
 
 
 class DecodedVideo(Video):  # type: ignore[misc]
-    """One video whose frame times are known.
+    """One video, or a stretch of one, whose frame times are known.
 
     Takes anything that works on pytorchvideo's `Video`: clip samplers, datasets, transforms.
     """
@@ -28,6 +28,7 @@ class DecodedVideo(Video):  # type: ignore[misc]
         self._path = path
         self._pts_seconds = cached.pts_seconds
         self._key = cached.key
+        self._stretch = cached.stretch
         self._cache = cache
 
     @property
@@ -49,7 +50,8 @@ class DecodedVideo(Video):  # type: ignore[misc]
             VideoError: the frames cannot be decoded.
         """
         window = frames_in_window(self._pts_seconds, start=float(start_sec), clip_seconds=float(end_sec - start_sec))
+        frames = self._cache.read(self._path, self._key, window, stretch=self._stretch)
         return {
-            "video": torch.from_numpy(self._cache.read(self._path, self._key, window)).permute(3, 0, 1, 2),
+            "video": torch.from_numpy(frames).permute(3, 0, 1, 2),
             "audio": None,
         }

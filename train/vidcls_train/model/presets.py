@@ -5,6 +5,7 @@ from __future__ import annotations
 from transformers import VideoMAEConfig, VideoMAEForPreTraining, VideoMAEForVideoClassification, VideoMAEModel
 
 from vidcls_train.config.recipes import Preset
+from vidcls_train.data.clip_list import SINGLE_LABEL, ProblemType
 from vidcls_train.model.image_section import IMAGENET_MEAN, IMAGENET_STD, image_section
 from vidcls_train.model.initialization import initialize_attention
 from vidcls_train.model.patch_embedding import make_zero_mean
@@ -21,6 +22,7 @@ def from_preset(
     image_size: int | None,
     resize: str | None,
     patch_levels: bool | None = None,
+    problem_type: ProblemType = SINGLE_LABEL,
 ) -> StartingPoint:
     """A fresh classifier; random weights come from torch's global generator.
 
@@ -31,6 +33,7 @@ def from_preset(
         image_size: pixels, square; None for the preset's.
         resize: how frames are made square, "shortest_edge" or "stretch"; None for the first.
         patch_levels: whether the encoder sees how bright and coloured a patch is as a whole; None for the preset's.
+        problem_type: whether a clip has one label, or any number.
 
     Raises:
         ValueError: frames or image_size do not fit the preset's tubelets or patches.
@@ -50,19 +53,14 @@ def from_preset(
         num_frames=frames,
         image_size=size,
         patch_size=preset.patch_size,
+        problem_type=problem_type,
         **label_maps(labels),
     )
     check_shape(config)
     model = VideoMAEForVideoClassification(config)
     _prepare_encoder(model.videomae, preset, patch_levels)
-    return StartingPoint(
-        model=model,
-        image=image_section(size=size, resize=resize or "shortest_edge", mean=IMAGENET_MEAN, std=IMAGENET_STD),
-        frames=frames,
-        base=None,
-        base_license=None,
-        notices=(),
-    )
+    image = image_section(size=size, resize=resize or "shortest_edge", mean=IMAGENET_MEAN, std=IMAGENET_STD)
+    return StartingPoint(model=model, image=image, frames=frames, base=None, base_license=None, notices=())
 
 
 def masked_from_preset(

@@ -9,6 +9,7 @@ from transformers import VideoMAEConfig, VideoMAEForPreTraining, VideoMAEForVide
 
 from vidcls.errors import ModelError
 from vidcls.huggingface import is_non_commercial
+from vidcls_train.data.clip_list import MULTI_LABEL, SINGLE_LABEL, ProblemType
 from vidcls_train.model.base_checkpoint import base_image, load_config, load_pretrained, origin
 from vidcls_train.model.image_section import IMAGENET_MEAN, IMAGENET_STD
 from vidcls_train.model.starting_point import PretrainingPoint, StartingPoint, check_shape, label_maps
@@ -18,9 +19,21 @@ _PRETRAINED = "VideoMAEForPreTraining"  # as config.json names it
 # Parts that differ between pretraining and classification; everything else must be in the checkpoint.
 _HEAD_PREFIXES = ("classifier.", "fc_norm.", "videomae.layernorm.")
 
+# What is said where the data contradicts a base, by the problem type of the data.
+_OTHER_PROBLEM = {
+    MULTI_LABEL: "was trained for one label a clip; the data has any number, and the model learns that",
+    SINGLE_LABEL: "was trained for any number of labels a clip; the data has one each, and the model learns that",
+}
+
 
 def from_base(
-    base: str, labels: tuple[str, ...], *, frames: int | None, image_size: int | None, resize: str | None
+    base: str,
+    labels: tuple[str, ...],
+    *,
+    frames: int | None,
+    image_size: int | None,
+    resize: str | None,
+    problem_type: ProblemType = SINGLE_LABEL,
 ) -> StartingPoint:
     """A pretrained VideoMAE in float32, from a folder or the hub, with a head for `labels`.
 
@@ -32,6 +45,7 @@ def from_base(
         frames: per clip; None for the base's.
         image_size: pixels, square; None for the base's.
         resize: how frames are made square, "shortest_edge" or "stretch"; None for the base's.
+        problem_type: whether a clip of the data has one label, or any number; whatever the base was trained for.
 
     Raises:
         ModelError: there is no such checkpoint, it is no VideoMAE, parts of its encoder are missing or of
@@ -41,8 +55,9 @@ def from_base(
     config = load_config(base)
     old_labels = tuple(config.id2label.get(index) for index in range(config.num_labels))
     image = base_image(base, own_size=config.image_size, image_size=image_size, resize=resize)
-    shape = {"num_frames": frames or config.num_frames, "image_size": image.crop_size}
-    config.update({**shape, **label_maps(labels), "num_labels": len(labels)})
+    problem_differs = (config.problem_type == MULTI_LABEL) != (problem_type == MULTI_LABEL)
+    config.update({"num_frames": frames or config.num_frames, "image_size": image.crop_size})
+    config.update({**label_maps(labels), "num_labels": len(labels), "problem_type": problem_type})
     if _PRETRAINED in (config.architectures or []):
         # As in VideoMAE's own fine-tuning: a new head takes the mean of all tokens, not the first one alone.
         config.use_mean_pooling = True
@@ -51,16 +66,13 @@ def from_base(
     if had_head and old_labels != labels:
         _renew_head(model)
     notices = [_head_notice(base, old_labels if had_head else None, labels)]
+    if had_head and problem_differs:
+        notices.append(f"{base}: {_OTHER_PROBLEM[problem_type]}")
     name, licence = origin(base)
     if is_non_commercial(licence):
         notices.append(f"{base}: its weights are licensed {licence}: not for commercial use, and neither is the result")
     return StartingPoint(
-        model=model,
-        image=image,
-        frames=shape["num_frames"],
-        base=name,
-        base_license=licence,
-        notices=tuple(notices),
+        model=model, image=image, frames=config.num_frames, base=name, base_license=licence, notices=tuple(notices)
     )
 
 

@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 from transformers import Trainer
 
-from vidcls.contract import CHECKPOINT_FILE, Accuracy, Contract, to_json
-from vidcls.decision import probabilities
+from vidcls.contract import CHECKPOINT_FILE, Accuracy, ClipFingerprints, Contract, Decision, to_json
 from vidcls.evaluation.report import write_pictures
 from vidcls.files.atomic import whole_files, write_whole
-from vidcls.printable import csv_cell
-from vidcls.video.source import source_name
 from vidcls_train.data.clip_list import SPLITS
 from vidcls_train.data.preparation import PreparedClips
 from vidcls_train.model.image_section import image_processor
 from vidcls_train.output.metrics import Results
 from vidcls_train.output.model_card import model_card
+from vidcls_train.output.page import write_page
 from vidcls_train.output.pictures import write_curves
+from vidcls_train.output.predictions import write_predictions
 
 METRICS_FILE = "metrics.json"
 
 
-def write_weights(output: Path, trainer: Trainer, contract: Contract, prepared: PreparedClips) -> Contract:
+def write_weights(
+    output: Path, trainer: Trainer, contract: Contract, prepared: PreparedClips, *, clips: ClipFingerprints | None
+) -> Contract:
     """Write weights, configuration and contract into a folder.
 
     Args:
@@ -34,60 +35,78 @@ def write_weights(output: Path, trainer: Trainer, contract: Contract, prepared: 
         trainer: with the kept weights.
         contract: the run's, whose checkpoint hash and counts of videos are still to be filled in.
         prepared: the readable clips by split.
+        clips: fingerprints of training and validation clips.
 
     Returns:
-        the contract with both, its accuracy still missing.
+        the contract with all three, its decision still neutral and its accuracy missing.
     """
     with whole_files(output) as scratch:
         trainer.model.save_pretrained(scratch)
         image_processor(contract.image).save_pretrained(scratch)
     counts = {split: len(getattr(prepared, split)) for split in SPLITS}
     weights = (output / "model.safetensors").read_bytes()
-    source = dataclasses.replace(contract.source, checkpoint_sha256=hashlib.sha256(weights).hexdigest(), data=counts)
+    source = dataclasses.replace(
+        contract.source, checkpoint_sha256=hashlib.sha256(weights).hexdigest(), data=counts, clips=clips
+    )
     trained = dataclasses.replace(contract, source=source)
     _write_contract(output, trained)
     return trained
 
 
+def write_decision(output: Path, contract: Contract, decision: Decision) -> Contract:
+    """Write the contract anew, with what was fitted; returns it.
+
+    Args:
+        output: the folder that `write_weights` has written to.
+        contract: as it returned it.
+        decision: of that model's answers.
+    """
+    decided = dataclasses.replace(contract, decision=decision)
+    _write_contract(output, decided)
+    return decided
+
+
 def write_results(output: Path, trainer: Trainer, contract: Contract, results: Results) -> None:
-    """Write metrics, predictions, the contract with its accuracy, model card and pictures into `output`.
+    """Write metrics, predictions, the contract with its accuracy, model card, pictures and page into `output`.
 
     Args:
         output: the folder that `write_weights` has written to.
         trainer: for the history of its epochs.
-        contract: as `write_weights` returned it.
+        contract: as `write_decision` returned it.
         results: as `measure` returned them.
     """
     metrics = results.metrics
     write_whole(output / METRICS_FILE, (json.dumps(metrics, indent=1) + "\n").encode())
-    test = metrics["test"]
-    accuracy = None
-    if test is not None:
-        accuracy = Accuracy(split="test", **{name: test[name] for name in ("videos", "views", "crops", "top1", "top5")})
-    final = dataclasses.replace(contract, accuracy=accuracy)
+    final = dataclasses.replace(contract, accuracy=_accuracy(metrics["test"]))
     _write_contract(output, final)
     (output / "README.md").write_text(model_card(final, metrics, name=output.name), encoding="utf-8")
-    _write_predictions(output / "predictions.csv", results, contract)
+    write_predictions(
+        output / "predictions.csv", final, val=results.val, test=results.test, negatives=results.negatives
+    )
     write_curves(trainer.state.log_history, output / "curves.png")
+    if final.decision.activation == "softmax":  # else there is no one label that is taken for another
+        _write_pictures(output, final, results)
+    write_page(output, final, results)
+
+
+def _accuracy(test: dict[str, Any] | None) -> Accuracy | None:
+    """The contract's section; None without test clips, and where labels may hold together."""
+    if test is None or test["top1"] is None:
+        return None
+    return Accuracy(split="test", **{name: test[name] for name in ("videos", "views", "crops", "top1", "top5")})
+
+
+def _write_pictures(output: Path, contract: Contract, results: Results) -> None:
+    split, scored = results.shown
     write_pictures(
         output,
-        name=results.split,
-        videos=[clip.path for clip in results.clips],
-        logits=results.logits,
-        class_ids=[contract.labels.index(clip.label) for clip in results.clips],
+        name=split,
+        videos=[clip.path for clip in scored.clips],
+        logits=scored.logits,
+        class_ids=[contract.labels.index(clip.label) for clip in scored.clips],
         contract=contract,
+        stretches=[clip.stretch for clip in scored.clips],
     )
-
-
-def _write_predictions(path: Path, results: Results, contract: Contract) -> None:
-    shares = probabilities(results.logits, contract.decision)
-    rows = [
-        [results.split, source_name(clip.path), clip.label, contract.labels[row.argmax()], f"{row.max():.6f}"]
-        for clip, row in zip(results.clips, shares, strict=True)
-    ]
-    with path.open("w", newline="", encoding="utf-8") as file:
-        header = ["split", "video", "label", "predicted", "score"]
-        csv.writer(file).writerows([header, *([csv_cell(value) for value in row] for row in rows)])
 
 
 def _write_contract(output: Path, contract: Contract) -> None:

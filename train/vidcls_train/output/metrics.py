@@ -7,48 +7,48 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-import numpy as np
-import numpy.typing as npt
 from transformers import Trainer
 
 from vidcls.contract import Contract
-from vidcls.evaluation.metrics import score_logits, wilson_interval
+from vidcls.evaluation.intervals import wilson_interval
+from vidcls.evaluation.metrics import score_answers
+from vidcls.fitting.decision import FittedDecision
 from vidcls.progress import Track, untracked
 from vidcls_train.audit.check import DataCheck
 from vidcls_train.data.clip_list import Clip
 from vidcls_train.data.preparation import PreparedClips
 from vidcls_train.model.patch_embedding import is_zero_mean
-from vidcls_train.output.scoring import all_logits
+from vidcls_train.output.decision import decision_fields
+from vidcls_train.output.negatives import Negatives
+from vidcls_train.output.scored import Scored, score
 from vidcls_train.trainer.selection import best_row
 
 # The paper's evaluation: 5 windows of 3 crops each.
-_MULTI_VIEWS, _MULTI_CROPS = 5, 3
+_MULTI_VIEWS = 5
+_MULTI_CROPS: Literal[3] = 3
+
+_OF_TOP_LABELS = ("top1", "top5", "top1_interval", "top5_interval")
+_WITHOUT_COPIES = ("videos", *_OF_TOP_LABELS, "map", "map_interval")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Results:
-    """A run's figures, and the answers that its pictures are drawn of.
+    """A run's figures, and the answers that they are of, with one view per clip.
 
-    metrics: what metrics.json holds. split: of the answers, "test" or, where there is none, "val".
-    logits: float32 [clips, labels], of one view per clip.
+    metrics: what metrics.json holds.
     """
 
     metrics: dict[str, Any]
-    split: str
-    clips: list[Clip]
-    logits: npt.NDArray[np.float32]
+    val: Scored
+    test: Scored | None
+    negatives: Negatives | None
 
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Scored:
-    """A split's clips with the model's logits, float32 [clips, labels], of so many views and crops."""
-
-    clips: list[Clip]
-    logits: npt.NDArray[np.float32]
-    views: int
-    crops: int
+    @property
+    def shown(self) -> tuple[str, Scored]:
+        """The split that pictures are drawn of, "test" or, where there is none, "val", and its answers."""
+        return ("val", self.val) if self.test is None else ("test", self.test)
 
 
 def measure(
@@ -57,47 +57,54 @@ def measure(
     contract: Contract,
     checked: DataCheck,
     *,
+    val: Scored,
+    negatives: Negatives | None,
+    fitted: FittedDecision,
     seconds: float,
     track: Track = untracked,
 ) -> Results:
-    """Accuracy of the kept model, per video; the test videos are scored here and only here.
+    """How good the kept model is, per video; the test videos are scored here and only here.
 
     Args:
         trainer: with the kept weights.
         prepared: the readable clips by split.
-        contract: the run's.
+        contract: the run's, with its decision.
         checked: what the check of the data found.
+        val: the answers to the validation clips.
+        negatives: those to videos that show none of the labels.
+        fitted: the contract's decision, with what is to be said of it.
         seconds: that the training took.
         track: shows the progress.
 
     Raises:
         VideoError: a video that could be read before the training cannot be read any more.
     """
-    val = _score(trainer, prepared.val, contract, label="scoring val", track=track)
-    test = _score(trainer, prepared.test, contract, label="scoring test", track=track)
-    multiview = _score(
-        trainer,
-        prepared.test,
-        contract,
-        views=_MULTI_VIEWS,
-        crops=1 if contract.image.resize == "stretch" else _MULTI_CROPS,
-        label="scoring test, {views} x {crops} views",
-        track=track,
-    )
+    test, multiview = _score_test(trainer, prepared.test, contract, track)
     metrics = {
         "labels": list(contract.labels),
         "val": _fields(val, contract, copies=checked.copies["val"]),
         "test": _fields(test, contract, copies=checked.copies["test"]),
         "test_multiview": _fields(multiview, contract, copies=checked.copies["test"]),
-        "baselines": _baselines(prepared, checked),
+        "decision": decision_fields(fitted, contract, val=val, test=test, negatives=negatives),
+        "baselines": _baselines(prepared, checked, contract),
         "train": _training(trainer, videos=len(prepared.train), seconds=seconds),
         "pretraining": None,  # of runs that earlier versions made
         "data": _data(checked),
         "unreadable": _unreadable(prepared, checked),
     }
-    split, shown = ("test", test) if test is not None else ("val", val)
-    assert shown is not None  # noqa: S101 - there is no training without val
-    return Results(metrics=metrics, split=split, clips=shown.clips, logits=shown.logits)
+    return Results(metrics=metrics, val=val, test=test, negatives=negatives)
+
+
+def _score_test(
+    trainer: Trainer, clips: list[Clip], contract: Contract, track: Track
+) -> tuple[Scored | None, Scored | None]:
+    """With one view, and with the paper's; None where there are no test clips."""
+    if not clips:
+        return None, None
+    one = score(trainer, clips, contract, label="scoring test", track=track)
+    crops: Literal[1, 3] = 1 if contract.image.resize == "stretch" else _MULTI_CROPS
+    label = f"scoring test, {_MULTI_VIEWS} x {crops} views"
+    return one, score(trainer, clips, contract, label=label, views=_MULTI_VIEWS, crops=crops, track=track)
 
 
 def _unreadable(prepared: PreparedClips, checked: DataCheck) -> list[dict[str, str]]:
@@ -106,28 +113,30 @@ def _unreadable(prepared: PreparedClips, checked: DataCheck) -> list[dict[str, s
     return [*found, *prepared.unreadable]
 
 
-def _score(
-    trainer: Trainer, clips: list[Clip], contract: Contract, *, label: str, track: Track, views: int = 1, crops: int = 1
-) -> _Scored | None:
-    """The logits of a split's clips; None where it has none."""
-    if not clips:
-        return None
-    paths = [clip.path for clip in clips]
-    label = label.format(views=views, crops=crops)
-    logits = all_logits(trainer.model, paths, contract, views=views, crops=crops, label=label, track=track)
-    return _Scored(clips=clips, logits=logits, views=views, crops=crops)
+def _fields(scored: Scored | None, contract: Contract, *, copies: Sequence[Path]) -> dict[str, Any] | None:
+    """A split's figures, and those without the clips whose footage is in train as well, `copies`.
 
-
-def _fields(scored: _Scored | None, contract: Contract, *, copies: Sequence[Path]) -> dict[str, Any] | None:
-    """A split's figures, and those without the clips whose footage is in train as well, `copies`."""
-    if scored is None:
+    None without clips that show a label.
+    """
+    if scored is None or not scored.shows_any(contract.labels):
         return None
-    fields = {**_accuracy(scored.clips, scored.logits, contract), "views": scored.views, "crops": scored.crops}
-    apart = [index for index, clip in enumerate(scored.clips) if clip.path not in set(copies)]
-    if copies and apart:
-        without = _accuracy([scored.clips[index] for index in apart], scored.logits[apart], contract)
-        fields["without_copies"] = {name: without[name] for name in ("videos", "top1", "top5", "top1_interval")}
+    fields = {**_scores(scored, contract), "views": scored.views, "crops": scored.crops}
+    without = _fields(scored.without(set(copies)), contract, copies=()) if copies else None
+    if without is not None:
+        fields["without_copies"] = {name: without[name] for name in _WITHOUT_COPIES}
     return fields
+
+
+def _scores(scored: Scored, contract: Contract) -> dict[str, Any]:
+    """A split's figures: top-1 and the like of softmax, "map" of sigmoid, the others None.
+
+    Where labels may hold together, the most probable one says little, and none has to be right.
+    """
+    fields = dataclasses.asdict(score_answers(scored.answers(contract.labels), contract.labels, contract.decision))
+    mean, interval = fields.pop("average_precision"), fields.pop("average_precision_interval")
+    if contract.decision.activation == "sigmoid":
+        fields |= {"videos": len(scored.clips), "confusion": None, **dict.fromkeys(_OF_TOP_LABELS)}
+    return {**fields, "map": mean, "map_interval": interval}
 
 
 def _training(trainer: Trainer, *, videos: int, seconds: float) -> dict[str, Any]:
@@ -144,18 +153,14 @@ def _training(trainer: Trainer, *, videos: int, seconds: float) -> dict[str, Any
     }
 
 
-def _accuracy(clips: Sequence[Clip], logits: npt.NDArray[np.float32], contract: Contract) -> dict[str, Any]:
-    return dataclasses.asdict(
-        score_logits(logits, [contract.labels.index(clip.label) for clip in clips], contract.labels, contract.decision)
-    )
-
-
-def _baselines(prepared: PreparedClips, checked: DataCheck) -> dict[str, Any] | None:
+def _baselines(prepared: PreparedClips, checked: DataCheck, contract: Contract) -> dict[str, Any] | None:
     """What is right on the test clips without looking at a picture; None without test clips.
+
+    None too where labels may hold together: no top-1 accuracy is beside it.
 
     majority: always the most frequent label of train. metadata: a random forest on the files' encodings.
     """
-    if not prepared.test:
+    if not prepared.test or contract.decision.activation == "sigmoid":
         return None
     common = Counter(clip.label for clip in prepared.train).most_common(1)[0][0]
     predictions = {"majority": [common] * len(checked.splits.test)}

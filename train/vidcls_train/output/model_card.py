@@ -8,6 +8,15 @@ from huggingface_hub import ModelCardData
 
 from vidcls.contract import Contract
 from vidcls.printable import markdown
+from vidcls_train.output.card_decision import decision_section
+
+_HEADS = {
+    "average_precision": "average precision",
+    "f1": "F1",
+    "precision": "precision",
+    "recall": "recall",
+    "top1": "top-1",
+}
 
 
 def model_card(contract: Contract, metrics: dict[str, Any], *, name: str) -> str:
@@ -27,20 +36,22 @@ def model_card(contract: Contract, metrics: dict[str, Any], *, name: str) -> str
         "",
         "## Accuracy",
         "",
-        *_accuracy_table(metrics),
+        *_accuracy(contract, metrics),
         "",
-        "Intervals are 95 % confidence intervals (Wilson's) for independent videos. Calibration error is the expected "
-        "one in 15 bins: how far the model's probabilities are from how often it is right. The epoch was chosen by the "
-        "validation figures; the test videos were looked at once, at the end.",
+        "Intervals are 95 % confidence intervals for independent videos: Wilson's of shares, bootstrapped ones of "
+        "means. Calibration error is the expected one in 15 bins: how far the model's probabilities are from how often "
+        "it is right. The epoch and the decision were chosen by the validation figures; the test videos were scored "
+        "once, at the end.",
         "",
-        *_per_label(metrics),
+        *_per_label(contract, metrics),
+        *decision_section(contract, metrics),
         "## Licence and limits",
         "",
         _licence(contract),
         "",
-        "The model knows only its labels and answers with one of them for any video, whatever it shows. It was "
-        "measured on videos like those it was trained on; other cameras, angles or lighting can do worse. Its "
-        "probabilities are no measure of danger or harm: decisions about people need more than one clip's label.",
+        f"{_answers(contract)} It was measured on videos like those it was trained on; other cameras, angles or "
+        "lighting can do worse. Its probabilities are no measure of danger or harm: decisions about people need more "
+        "than one clip's label.",
         "",
     ]
     return "\n".join(lines)
@@ -104,48 +115,88 @@ def _patch_levels(metrics: dict[str, Any]) -> list[str]:
     ]
 
 
-def _accuracy_table(metrics: dict[str, Any]) -> list[str]:
-    rows = [("validation", metrics["val"]), ("test", metrics["test"]), ("test", metrics["test_multiview"])]
-    lines = [
+def _accuracy(contract: Contract, metrics: dict[str, Any]) -> list[str]:
+    """The table of top-1 accuracies, or of mean average precisions."""
+    if contract.decision.activation == "sigmoid":
+        return [
+            "Labels may hold together, so that there is no top-1 accuracy: mean average precision is the mean over the "
+            "labels of the area below their precision-recall curves.",
+            "",
+            "| | videos | views x crops | mean average precision | calibration error |",
+            "|---|---:|---:|---|---:|",
+            *_split_rows(metrics, columns=("map",)),
+        ]
+    return [
         "| | videos | views x crops | top-1 | top-5 | calibration error |",
         "|---|---:|---:|---|---|---:|",
+        *_split_rows(metrics, columns=("top1", "top5")),
+        *_baseline_rows(metrics),
     ]
+
+
+def _split_rows(metrics: dict[str, Any], *, columns: tuple[str, ...]) -> list[str]:
+    rows = [("validation", metrics["val"]), ("test", metrics["test"]), ("test", metrics["test_multiview"])]
+    lines = []
     for split, row in rows:
         if row is None:
             continue
         views = f"{row['views']} x {row['crops']}"
-        lines.append(
-            f"| {split} | {row['videos']} | {views} | {_share(row, 'top1')} | {_share(row, 'top5')} | "
-            f"{row['calibration']['error']:.3f} |"
-        )
+        shares = " | ".join(_share(row, name) for name in columns)
+        lines.append(f"| {split} | {row['videos']} | {views} | {shares} | {row['calibration']['error']:.3f} |")
         if "without_copies" in row:
             apart = row["without_copies"]
+            shares = " | ".join(_share(apart, name) for name in columns)
             lines.append(
-                f"| {split}, without clips whose footage is in train | {apart['videos']} | {views} | "
-                f"{_share(apart, 'top1')} | {apart['top5']:.3f} | |"
+                f"| {split}, without clips whose footage is in train | {apart['videos']} | {views} | {shares} | |"
             )
-    names = {"majority": "always the most frequent label", "metadata": "guessed from file size, bit rate and the like"}
-    for name, row in (metrics["baselines"] or {}).items():
-        lines.append(f"| *test, {names[name]}* | {row['videos']} | | {_share(row, 'top1')} | | |")
     return lines
 
 
+def _baseline_rows(metrics: dict[str, Any]) -> list[str]:
+    names = {"majority": "always the most frequent label", "metadata": "guessed from file size, bit rate and the like"}
+    return [
+        f"| *test, {names[name]}* | {row['videos']} | | {_share(row, 'top1')} | | |"
+        for name, row in (metrics["baselines"] or {}).items()
+    ]
+
+
 def _share(row: dict[str, Any], name: str) -> str:
+    """A figure with its interval; nothing where there is none."""
+    if row[name] is None:
+        return ""
     low, high = row[f"{name}_interval"]
     return f"{row[name]:.3f} ({low:.2f} to {high:.2f})"
 
 
-def _per_label(metrics: dict[str, Any]) -> list[str]:
+def _per_label(contract: Contract, metrics: dict[str, Any]) -> list[str]:
     split = "test" if metrics["test"] is not None else "val"
+    if metrics[split] is None:
+        return []
+    names = ["average_precision" if contract.decision.activation == "sigmoid" else "top1", "precision", "recall", "f1"]
+    heads = " | ".join(_HEADS[name] for name in names)
     return [
-        f"| label | {split} videos | top-1 |",
-        "|---|---:|---:|",
+        f"| label | {split} videos | {heads} |",
+        f"|---|---:|{'---:|' * len(names)}",
         *(
-            f"| {markdown(label)} | {row['videos']} | {'' if row['top1'] is None else format(row['top1'], '.3f')} |"
+            f"| {markdown(label)} | {row['videos']} | "
+            f"{' | '.join('' if row[name] is None else format(row[name], '.3f') for name in names)} |"
             for label, row in metrics[split]["per_class"].items()
         ),
         "",
     ]
+
+
+def _answers(contract: Contract) -> str:
+    """What becomes of a video that shows none of the labels."""
+    decision = contract.decision
+    if decision.activation == "sigmoid":
+        return "The model knows only its labels; what else a video shows it does not say."
+    if decision.none_label is None and decision.reject is None:
+        return "The model knows only its labels and answers with one of them for any video, whatever it shows."
+    return (
+        "The model knows only its labels and names one of them for any video, whatever it shows: heed whether its "
+        "answer counts as known."
+    )
 
 
 def _licence(contract: Contract) -> str:

@@ -21,6 +21,8 @@ _TILE = 160
 _RECONSTRUCTED_FRAMES = 4
 _CAPTION = 20
 
+_MEASURES = {"eval_accuracy": "val top-1", "eval_map": "val mean average precision"}
+
 
 def write_samples(clips: Sequence[tuple[str, npt.NDArray[np.uint8]]], path: Path, *, seconds: float) -> None:
     """Write labelled clips side by side as one GIF, four in a row.
@@ -45,10 +47,11 @@ def write_samples(clips: Sequence[tuple[str, npt.NDArray[np.uint8]]], path: Path
 
 
 def write_curves(history: Sequence[dict[str, Any]], path: Path) -> None:
-    """Plot loss and validation accuracy over epochs.
+    """Plot loss and validation accuracy over epochs, or the mean average precision where labels may hold together.
 
     Args:
-        history: the Trainer's log history; rows with "loss", "eval_loss" and "eval_accuracy" at an "epoch" count.
+        history: the Trainer's log history; rows with "loss", "eval_loss" and "eval_accuracy" or "eval_map" at an
+            "epoch" count.
         path: ending in .png.
 
     Example:
@@ -62,7 +65,8 @@ def write_curves(history: Sequence[dict[str, Any]], path: Path) -> None:
     """
     train = [(row["epoch"], row["loss"]) for row in history if "loss" in row]
     val = [(row["epoch"], row["eval_loss"]) for row in history if "eval_loss" in row]
-    accuracy = [(row["epoch"], row["eval_accuracy"]) for row in history if "eval_accuracy" in row]
+    measure = "eval_map" if any("eval_map" in row for row in history) else "eval_accuracy"
+    measured = [(row["epoch"], row[measure]) for row in history if measure in row]
     figure = Figure(figsize=(10, 4), layout="constrained")
     left, right = figure.subplots(1, 2)
     for points, name in ((train, "train"), (val, "val")):
@@ -70,16 +74,16 @@ def write_curves(history: Sequence[dict[str, Any]], path: Path) -> None:
             left.plot(*zip(*points, strict=True), marker=".", label=name)
     left.set(xlabel="epoch", ylabel="loss", ylim=(0, None))
     left.legend()
-    if accuracy:
-        right.plot(*zip(*accuracy, strict=True), marker=".", color="tab:green")
+    if measured:
+        right.plot(*zip(*measured, strict=True), marker=".", color="tab:green")
     kept = best_row(history)
     if kept is not None:
-        point = (kept["epoch"], kept["eval_accuracy"])
+        point = (kept["epoch"], kept[measure])
         right.scatter(*point, color="tab:green", zorder=3)
         # Towards the middle, so that it stays inside the picture.
-        side = "right" if 2 * point[0] > accuracy[-1][0] else "left"
+        side = "right" if 2 * point[0] > measured[-1][0] else "left"
         right.annotate(f"kept {point[1]:.3f}", point, textcoords="offset points", xytext=(0, 8), ha=side)
-    right.set(xlabel="epoch", ylabel="val top-1", ylim=(0, 1.08))
+    right.set(xlabel="epoch", ylabel=_MEASURES[measure], ylim=(0, 1.08))
     for axes in (left, right):
         axes.grid(alpha=0.3)
     figure.savefig(path, dpi=120)

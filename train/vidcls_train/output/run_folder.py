@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from vidcls.errors import ArgumentError
@@ -38,3 +41,17 @@ def check_resume(config: Config) -> None:
             f"{output}: was stopped before its first epoch, after or in a masked pretraining that vidcls-train no "
             "longer does; begin anew, with 'vidcls-pretrain' and its folder as --base"
         )
+
+
+@contextmanager
+def discarded_on_failure(folder: Path) -> Iterator[None]:
+    """Remove `folder` if it is made here and what follows fails: the next try is to find its output folder free."""
+    existed = folder.exists()
+    try:
+        yield
+    except BaseException:
+        if not existed:
+            shutil.rmtree(folder, ignore_errors=True)
+            with suppress(OSError):  # not empty, or not there
+                folder.parent.rmdir()
+        raise

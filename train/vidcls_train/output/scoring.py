@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -13,26 +12,27 @@ from vidcls.clips import read_clips
 from vidcls.contract import Contract
 from vidcls.preprocessing import normalise
 from vidcls.progress import Track, untracked
+from vidcls_train.data.clip_list import Footage
 
 
 @torch.inference_mode()
 def video_logits(
-    model: torch.nn.Module, video: Path, contract: Contract, *, views: int, crops: int
+    model: torch.nn.Module, video: Footage, contract: Contract, *, views: int, crops: int
 ) -> npt.NDArray[np.float32]:
     """float32 [labels]: the mean of the logits over views x crops.
 
     Args:
         model: a video classifier of transformers, in evaluation mode, on any device.
-        video: the file.
+        video: the file, and which stretch of it.
         contract: whose sampling and image sections say what a view is.
-        views: windows spread over the video.
+        views: windows spread over it.
         crops: of each window, 1 or 3.
 
     Raises:
         VideoError: the video cannot be decoded.
     """
     device = next(model.parameters()).device
-    frames = read_clips(video, contract, views=views, crops=crops).frames
+    frames = read_clips(video.path, contract, stretch=video.stretch, views=views, crops=crops).frames
     pixel_values = torch.from_numpy(normalise(frames, contract.image)).to(device)
     logits: torch.Tensor = model(pixel_values=pixel_values).logits
     return logits.float().mean(dim=0).cpu().numpy()
@@ -40,7 +40,7 @@ def video_logits(
 
 def all_logits(
     model: torch.nn.Module,
-    videos: Sequence[Path],
+    videos: Sequence[Footage],
     contract: Contract,
     *,
     views: int,

@@ -1,4 +1,4 @@
-"""Training a classifier: cross entropy on mixed labels, accuracy after every epoch."""
+"""Training a classifier: the loss on mixed labels, and how good it is after every epoch."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch.nn.functional import cross_entropy
-from transformers import EvalPrediction, PreTrainedModel
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
+from transformers import PreTrainedModel
 
 from vidcls_train.config.groups import RegularizationConfig
 from vidcls_train.config.settings import TrainConfig
 from vidcls_train.data.augmentation import PairMixing
+from vidcls_train.data.clip_list import MULTI_LABEL
 from vidcls_train.data.collate import Collate
 from vidcls_train.data.datasets import ClipDataset, ViewDataset
 from vidcls_train.model.drop_path import BRANCHES_PER_LAYER, DropPath
@@ -19,10 +20,11 @@ from vidcls_train.model.dropout import set_dropout
 from vidcls_train.model.patch_dropout import PatchDropout
 from vidcls_train.trainer.callbacks import EarlyStop
 from vidcls_train.trainer.trainer import VideoTrainer
+from vidcls_train.trainer.validation import accuracy, mean_average_precision
 
 
 class ClassificationTrainer(VideoTrainer):
-    """Cross entropy on mixed labels."""
+    """Cross entropy on mixed labels; binary cross entropy of each label where a clip has any number of them."""
 
     def __init__(
         self,
@@ -33,8 +35,17 @@ class ClassificationTrainer(VideoTrainer):
         val: ViewDataset,
         class_weights: Sequence[float],
     ) -> None:
-        """Args: class_weights: what the clips of each label count for."""
+        """Take a model and clips.
+
+        Args:
+            config: of the run.
+            model: whose configuration says, as "problem_type", whether a clip has one label or any number.
+            train: its clips.
+            val: what is validated on.
+            class_weights: one per label, as `vidcls_train.trainer.class_weights` gives them.
+        """
         regularization = config.regularization
+        self._is_multi_label = model.config.problem_type == MULTI_LABEL
         # An encoder that stays as it is shows the head all of what it finds.
         inner = RegularizationConfig() if config.classification.head_only else regularization
         self._drop_path = DropPath(model, inner.drop_path)
@@ -45,10 +56,9 @@ class ClassificationTrainer(VideoTrainer):
             model,
             train_dataset=train,
             eval_dataset=val,
-            compute_metrics=_accuracy,
+            compute_metrics=mean_average_precision if self._is_multi_label else accuracy,
             collate=Collate(
                 PairMixing(mixup=regularization.mixup, cutmix=regularization.cutmix),
-                labels=len(class_weights),
                 branches=BRANCHES_PER_LAYER * model.config.num_hidden_layers,
                 tokens=model.videomae.embeddings.num_patches,
                 patch_dropout=inner.patch_dropout,
@@ -66,16 +76,41 @@ class ClassificationTrainer(VideoTrainer):
         """In training a part of the batch's loss, to be summed up; in validation the mean over `inputs`, and logits."""
         if "labels" in inputs:
             logits = model(pixel_values=inputs["pixel_values"]).logits.float()
-            return cross_entropy(logits, inputs["labels"]), {"logits": logits}
+            loss_of = binary_cross_entropy_with_logits if self._is_multi_label else cross_entropy
+            return loss_of(logits, inputs["labels"]), {"logits": logits}
         self._drop_path.draw(inputs["skip_draws"])
         self._patch_dropout.hide(inputs["hidden"])
         logits = model(pixel_values=inputs["pixel_values"]).logits.float()
-        loss = cross_entropy(
-            logits, inputs["targets"], weight=self._class_weights, label_smoothing=self._smoothing, reduction="sum"
-        )
+        training_loss = binary_loss if self._is_multi_label else softmax_loss
+        loss = training_loss(logits, inputs["targets"], class_weights=self._class_weights, smoothing=self._smoothing)
         return loss * self.part_of_batch()
 
 
-def _accuracy(prediction: EvalPrediction) -> dict[str, float]:
-    right = prediction.predictions.argmax(axis=1) == prediction.label_ids
-    return {"accuracy": float(right.mean()), "clips": len(right)}
+def softmax_loss(
+    logits: torch.Tensor, targets: torch.Tensor, *, class_weights: torch.Tensor, smoothing: float
+) -> torch.Tensor:
+    """Cross entropy, summed over clips.
+
+    Args:
+        logits: float32 [clips, labels].
+        targets: float32 [clips, labels], shares that add up to 1.
+        class_weights: float32 [labels], what the clips of each label count for.
+        smoothing: share of each clip's target that is spread evenly over all labels.
+    """
+    return cross_entropy(logits, targets, weight=class_weights, label_smoothing=smoothing, reduction="sum")
+
+
+def binary_loss(
+    logits: torch.Tensor, targets: torch.Tensor, *, class_weights: torch.Tensor, smoothing: float
+) -> torch.Tensor:
+    """Binary cross entropy of each label, its mean over labels, summed over clips.
+
+    Args:
+        logits: float32 [clips, labels].
+        targets: float32 [clips, labels], from 0 to 1 each.
+        class_weights: float32 [labels], what a clip that shows a label counts for in its loss; one that does not: 1.
+        smoothing: targets move by half of this towards 0.5: t becomes t * (1 - smoothing) + smoothing / 2.
+    """
+    smoothed = targets * (1 - smoothing) + smoothing / 2
+    loss = binary_cross_entropy_with_logits(logits, smoothed, pos_weight=class_weights, reduction="none")
+    return loss.mean(dim=1).sum()

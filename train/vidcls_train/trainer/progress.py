@@ -42,9 +42,10 @@ class EpochLines(TrainerCallback):  # type: ignore[misc]
         line = f"{self._of}epoch {state.epoch:5.1f}/{total:.0f}  loss {latest.get('loss', math.nan):.3f}"
         best = best_row(state.log_history)
         if best is not None:
+            measure, name = ("mAP", "eval_map") if "eval_map" in best else ("top-1", "eval_accuracy")
             line += (
-                f"  val loss {latest['eval_loss']:.3f}, top-1 {latest['eval_accuracy']:.3f} "
-                f"(kept: epoch {best['epoch']:.0f}, {best['eval_accuracy']:.3f})"
+                f"  val loss {latest['eval_loss']:.3f}, {measure} {latest[name]:.3f} "
+                f"(kept: epoch {best['epoch']:.0f}, {best[name]:.3f})"
             )
         self._say(f"{line}  {_duration((total - state.epoch) * per_epoch)} left")
 

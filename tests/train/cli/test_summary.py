@@ -1,0 +1,76 @@
+"""What a finished training prints of its decision."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vidcls_train.cli.summary import print_summary
+
+
+def split(**changes: Any) -> dict[str, Any]:
+    row = {
+        "videos": 40,
+        "views": 1,
+        "crops": 1,
+        "top1": 0.75,
+        "top1_interval": [0.6, 0.86],
+        "top5": 1.0,
+        "map": None,
+        "map_interval": None,
+        "calibration": {"error": 0.12, "expected_error": 0.1},
+    }
+    return row | changes
+
+
+def metrics(**decision: Any) -> dict[str, Any]:
+    fields = {"temperature": 1.3, "reject": None, "operating_points": None}
+    return {
+        "val": split(),
+        "test": None,
+        "test_multiview": None,
+        "baselines": None,
+        "decision": {"decision": fields | decision, "temperature_interval": [1.0, 1.7], "negatives": None},
+        "unreadable": [],
+    }
+
+
+def printed(fields: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> str:
+    print_summary(fields, Path("out"))
+    return capsys.readouterr().out
+
+
+def test_the_decision_has_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "decision, fitted on val: temperature 1.30 (1.00 to 1.70)\n" in printed(metrics(), capsys)
+    point = {"probability": 0.8, "precision": 0.9, "recall": 0.5}
+    reject = {"score": "max_probability", "threshold": 0.41, "accepted": 0.95, "false_accepted": None}
+    told = printed(metrics(reject=reject, operating_points={"jump": point, "wave": None}), capsys)
+    assert (
+        "decision, fitted on val: temperature 1.30 (1.00 to 1.70), known from max probability 0.41, "
+        "operating points for 1 of 2 labels\n"
+    ) in told
+
+
+def test_negatives_are_told_with_their_interval(capsys: pytest.CaptureFixture[str]) -> None:
+    fields = metrics()
+    fields["decision"]["negatives"] = {
+        "videos": 20,
+        "unreadable": [{"video": "a.mp4", "message": "a.mp4: is empty"}],
+        "falsely_accepted": 0.25,
+        "falsely_accepted_interval": [0.11, 0.47],
+    }
+    told = printed(fields, capsys)
+    assert "of 20 negatives 0.25 (0.11 to 0.47) are taken for one of the labels\n" in told
+    assert "1 negatives cannot be read" in told
+
+
+def test_labels_that_may_hold_together_have_a_mean_average_precision(capsys: pytest.CaptureFixture[str]) -> None:
+    fields = metrics()
+    fields["val"] = split(top1=None, top5=None, map=0.61, map_interval=[0.5, 0.7])
+    fields["val"]["without_copies"] = {"videos": 30, "top1": None, "map": 0.58}
+    told = printed(fields, capsys)
+    assert "val  mean average precision 0.6100 (0.50 to 0.70) on 40 videos" in told
+    assert "without clips whose footage is in train: 0.5800 on 30" in told
+    assert "top-1" not in told

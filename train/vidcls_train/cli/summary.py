@@ -1,0 +1,66 @@
+"""What a finished training says of itself on the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+def print_summary(metrics: dict[str, Any], output: Path) -> None:
+    """Print the figures of metrics.json that matter most, and what to do next."""
+    for split in ("val", "test", "test_multiview"):
+        if metrics[split] is not None:
+            _print_split(split.removesuffix("_multiview"), metrics[split])
+    baselines = metrics["baselines"]
+    if baselines is not None:
+        shown = ", ".join(f"{name} {row['top1']:.4f}" for name, row in baselines.items())
+        click.echo(f"test top-1 without looking at pictures: {shown}")
+    _print_decision(metrics["decision"])
+    if metrics["unreadable"]:
+        click.echo(f"{len(metrics['unreadable'])} unreadable videos were left out; metrics.json names them")
+    click.echo(f"wrote {output}: export it with 'vidcls-export {output} -o model.onnx'")
+
+
+def _print_split(name: str, row: dict[str, Any]) -> None:
+    click.echo(
+        f"{name:4} {_headline(row)} on {row['videos']} videos, {row['views']} x {row['crops']} views x crops, "
+        f"calibration error {row['calibration']['error']:.3f} "
+        f"(a perfect model's: {row['calibration']['expected_error']:.3f})"
+    )
+    if "without_copies" in row:
+        apart = row["without_copies"]
+        value = apart["map"] if row["top1"] is None else apart["top1"]
+        click.echo(f"     without clips whose footage is in train: {value:.4f} on {apart['videos']}")
+
+
+def _headline(row: dict[str, Any]) -> str:
+    """Top-1 and top-5 accuracy, or the mean average precision of labels that may hold together."""
+    if row["top1"] is None:
+        low, high = row["map_interval"]
+        return f"mean average precision {row['map']:.4f} ({low:.2f} to {high:.2f})"
+    low, high = row["top1_interval"]
+    return f"top-1 {row['top1']:.4f} ({low:.2f} to {high:.2f}), top-5 {row['top5']:.4f}"
+
+
+def _print_decision(fields: dict[str, Any]) -> None:
+    decision, (low, high) = fields["decision"], fields["temperature_interval"]
+    parts = [f"temperature {decision['temperature']:.2f} ({low:.2f} to {high:.2f})"]
+    reject = decision["reject"]
+    if reject is not None:
+        parts.append(f"known from {reject['score'].replace('_', ' ')} {reject['threshold']:.2f}")
+    points = decision["operating_points"]
+    if points is not None:
+        chosen = [point for point in points.values() if point is not None]
+        parts.append(f"operating points for {len(chosen)} of {len(points)} labels")
+    click.echo(f"decision, fitted on val: {', '.join(parts)}")
+    negatives = fields["negatives"]
+    if negatives is not None:
+        low, high = negatives["falsely_accepted_interval"]
+        click.echo(
+            f"of {negatives['videos']} negatives {negatives['falsely_accepted']:.2f} ({low:.2f} to {high:.2f}) are "
+            "taken for one of the labels"
+        )
+        if negatives["unreadable"]:
+            click.echo(f"{len(negatives['unreadable'])} negatives cannot be read; metrics.json names them")
