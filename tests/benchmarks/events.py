@@ -3,7 +3,7 @@
 CLIPS holds one folder of clips per label, such as the test part of a data set; OTHER is a folder of footage that shows
 none of the labels, and fills half of the time of every file: pieces of it come between stretches of clips of one label.
 Everything is decoded and encoded again at the size and rate of the first clip, so that no join shows but by what is
-seen. Prints, on the same windows:
+seen; a clip shorter than a window is played so slowly that it lasts one. Prints, on the same windows:
 
 - the model's own rule: what `vidcls evaluate --events` measures;
 - the logits' plain softmax under one threshold, without a rule for what is known, smoothed and with hysteresis as ever:
@@ -37,17 +37,25 @@ THRESHOLDS = [round(0.05 * step, 2) for step in range(2, 20)]
 Rows = list[tuple[list[TrueEvent], list[Record], float]]  # of every file
 
 
-def pictures(path: Path, *, size: tuple[int, int], rate: float, most_seconds: float) -> list[np.ndarray]:
+def pictures(
+    path: Path, *, size: tuple[int, int], rate: float, least_seconds: float, most_seconds: float
+) -> list[np.ndarray]:
     """BGR frames of a video at that size and rate, from its start."""
     times = np.asarray(read_times(path))
+    seconds = (times[-1] - times[0]) * len(times) / max(1, len(times) - 1)
+    times = (times - times[0]) * max(1.0, least_seconds / max(seconds, 1e-9))
     count = max(1, round(min(most_seconds, times[-1] + 1 / rate) * rate))
     wanted = np.searchsorted(times, np.arange(count) / rate + 1e-6, side="right") - 1
-    frames = iter_frames(path, np.maximum(wanted, 0).tolist())
-    return [cv2.cvtColor(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2BGR) for frame in frames]
+    unique, shown = np.unique(np.maximum(wanted, 0), return_inverse=True)
+    frames = [
+        cv2.cvtColor(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2BGR)
+        for frame in iter_frames(path, unique.tolist())
+    ]
+    return [frames[index] for index in shown]
 
 
 def join(
-    path: Path, clips: dict[str, list[Path]], other: list[Path], *, stretches: int, seed: int
+    path: Path, clips: dict[str, list[Path]], other: list[Path], *, clip_seconds: float, stretches: int, seed: int
 ) -> tuple[list[TrueEvent], float]:
     """Write one file; the events in it, and its length."""
     rng = random.Random(seed)  # noqa: S311 - no secret
@@ -58,8 +66,9 @@ def join(
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), rate, (width, height))
     truth, written, last = [], 0, ""
 
-    def write(video: Path, most_seconds: float) -> int:
-        frames = pictures(video, size=(width, height), rate=rate, most_seconds=most_seconds)
+    def write(video: Path, *, least_seconds: float, most_seconds: float) -> int:
+        size = width, height
+        frames = pictures(video, size=size, rate=rate, least_seconds=least_seconds, most_seconds=most_seconds)
         for frame in frames:
             writer.write(frame)
         return len(frames)
@@ -69,11 +78,11 @@ def join(
         start = written
         many = min(len(clips[last]), rng.randint(*CLIPS_OF_STRETCH))
         for clip in rng.sample(clips[last], many):
-            written += write(clip, 8.0)
+            written += write(clip, least_seconds=clip_seconds, most_seconds=8.0)
         truth.append(TrueEvent(last, start / rate, written / rate))
         until = written + (written - start)
         while written < until:
-            written += write(rng.choice(other), (until - written) / rate)
+            written += write(rng.choice(other), least_seconds=0.0, most_seconds=(until - written) / rate)
     writer.release()
     return truth, written / rate
 
@@ -85,7 +94,8 @@ def joined(
     with TemporaryDirectory() as folder:
         for seed in seeds:
             path = Path(folder) / f"{seed}.avi"
-            truth, seconds = join(path, clips, other, stretches=stretches, seed=seed)
+            clip_seconds = classifier.contract.sampling.clip_seconds
+            truth, seconds = join(path, clips, other, clip_seconds=clip_seconds, stretches=stretches, seed=seed)
             with classifier.stream(path, pace="fastest") as stream:
                 rows.append(
                     (truth, [replace(record, picture=np.zeros((1, 1, 3), np.uint8)) for record in stream], seconds)

@@ -92,19 +92,24 @@ def evaluate(
     lines; a video in which nothing happens has one line with the label _none. Prints mean average precision, F1, false
     alarms per hour and how late events are found.
     """
+    options_given: dict[str, Any] = {"views": views, "crops": crops, "decoder": decoder, "device": device}
     if events is not None:
-        evaluate_events(
-            model,
-            data_dir,
-            events,
-            views=views,
-            crops=crops,
-            decoder=decoder,
-            device=device,
-            report=report,
-            as_json=as_json,
-        )
-        return
+        evaluate_events(model, data_dir, events, report=report, as_json=as_json, **options_given)
+    else:
+        _evaluate_clips(model, data_dir, report=report, as_json=as_json, **options_given)
+
+
+def _evaluate_clips(
+    model: Path,
+    data_dir: Path,
+    *,
+    views: int,
+    crops: str,
+    decoder: Decoder,
+    device: str,
+    report: Path | None,
+    as_json: bool,
+) -> None:
     with terminal.exit_codes():
         from vidcls.evaluation.apart import score_apart
 

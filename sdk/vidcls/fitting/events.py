@@ -76,7 +76,6 @@ def fit_events(
     if (~is_negative).sum() < LEAST_CLIPS or len(np.unique(shown, axis=0)) < 2:
         return None
     videos = simulations(shown, videos=VIDEOS, clips=CLIPS, seed=SEED)
-    step = clip_seconds / 2
     rule = EventRule(
         on=ENTER_SCORE,
         off=LEAVE_SCORE,
@@ -87,15 +86,28 @@ def fit_events(
     if is_negative.sum() < LEAST_NEGATIVES:
         return rule
     scores = label_scores(logits, names, decision)
-    has_point = [(decision.operating_points or {}).get(names[column]) is not None for column in columns]
-    thresholds = (ENTER_SCORE,) if all(has_point) else ON  # which no label would use
+    return _with_thresholds(rule, videos[:EVENT_VIDEOS], scores, names, decision, clip_seconds=clip_seconds)
+
+
+def _with_thresholds(
+    rule: EventRule,
+    videos: Sequence[Simulation],
+    scores: npt.NDArray[np.float64],
+    labels: tuple[str, ...],
+    decision: Decision,
+    *,
+    clip_seconds: float,
+) -> EventRule:
+    """The rule with on, off and min_seconds chosen by scores [clips, labels], and the false alarms of these videos."""
+    points = decision.operating_points or {}
+    columns = label_columns(labels, decision)
+    on_is_used = any(points.get(labels[column]) is None for column in columns)
     rules = [
         replace(rule, on=on, off=on * part, min_seconds=seconds)
-        for on, part, seconds in itertools.product(thresholds, OFF_OF_ON, (0.0, clip_seconds))
+        for on, part, seconds in itertools.product(ON if on_is_used else (rule.on,), OFF_OF_ON, (0.0, clip_seconds))
     ]
-    tried = [
-        [_tried(each, video, scores, names, decision, step=step) for video in videos[:EVENT_VIDEOS]] for each in rules
-    ]
+    step = clip_seconds / 2
+    tried = [[_tried(each, video, scores, labels, decision, step=step) for video in videos] for each in rules]
     hours = sum(trial.hours for trial in tried[0])
     alarms = np.array([sum(trial.false_alarms for trial in trials) for trials in tried]) / hours
     f1 = np.array([[trial.f1 for trial in trials] for trials in tried])
