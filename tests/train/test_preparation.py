@@ -12,6 +12,7 @@ from decoder_counts import Decoding
 from generated import write_scene
 from vidcls.contract import Contract, read_checkpoint
 from vidcls_train.audit.check import DataCheck, check_clips
+from vidcls_train.data.clip_list import Footage
 from vidcls_train.data.frame_cache import FrameCache
 from vidcls_train.data.preparation import PreparedClips, prepare
 from vidcls_train.data.sources import find_clips
@@ -59,7 +60,7 @@ def test_a_check_without_a_training_needs_no_cache_and_finds_the_same(tmp_path: 
     assert along.report == alone.report
     assert alone.report.pairs
     assert alone.cached == {}
-    assert set(along.cached) == set((data / "train").rglob("*.mp4"))
+    assert set(along.cached) == {Footage(path) for path in (data / "train").rglob("*.mp4")}
 
 
 def test_clips_that_the_split_leaves_to_val_and_test_make_room_for_those_of_train(

@@ -136,3 +136,14 @@ def test_a_base_follows_the_data_and_says_so(
     assert config["problem_type"] == "single_label_classification"
     assert config["id2label"] == {"0": "_none", "1": "a", "2": "b", "3": "c"}
     assert "eval_accuracy" in history[-2]
+
+
+def test_one_label_is_trained_from_stretches_of_long_videos(tmp_path: Path) -> None:
+    rows = []
+    for split in ("train", "val"):
+        write_clip(tmp_path / f"{split}.mp4", frames=255, rate=25, width=64, height=48)
+        rows += [f"{split}.mp4,{start},{start + 1.5},jump,{split}" for start in (1.5, 5)]
+    (tmp_path / "rows.csv").write_text("video,start,end,label,split\n" + "\n".join(rows), encoding="utf-8")
+    contract, _ = trained(tmp_path / "rows.csv", tmp_path / "run", max_steps=1)
+    assert (contract.labels, contract.decision.none_label) == (("_none", "jump"), "_none")
+    assert contract.source.data == {"train": 4, "val": 4, "test": 0}

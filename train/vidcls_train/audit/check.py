@@ -199,6 +199,8 @@ def _named(pair: Pair, clips: Sequence[Clip], split_names: Sequence[str]) -> Cli
     return ClipPair(
         kind=pair.kind,
         videos=(str(both[0].footage), str(both[1].footage)),
+        files=(str(both[0].path), str(both[1].path)),
+        stretches=(both[0].stretch, both[1].stretch),
         splits=(split_names[pair.first], split_names[pair.second]),
         labels=(both[0].label, both[1].label),
         similarity=pair.similarity,

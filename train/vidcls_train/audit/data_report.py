@@ -25,10 +25,15 @@ class Finding:
 
 @dataclass(frozen=True, kw_only=True)
 class ClipPair:
-    """A `Pair` with the videos, splits and labels of its two clips."""
+    """A `Pair` with the videos, splits and labels of its two clips.
+
+    videos: their names: the file, and, of a stretch of it, from when to when. stretches: (start, end) in seconds.
+    """
 
     kind: Kind
     videos: tuple[str, str]
+    files: tuple[str, str]
+    stretches: tuple[tuple[float, float] | None, tuple[float, float] | None]
     splits: tuple[str, str]
     labels: tuple[str, str]
     similarity: float
@@ -94,6 +99,8 @@ def copied(pairs: Iterable[ClipPair], split: str) -> list[str]:
         ...     return ClipPair(
         ...         kind="same footage",
         ...         videos=("a.mp4", "b.mp4"),
+        ...         files=("a.mp4", "b.mp4"),
+        ...         stretches=(None, None),
         ...         splits=splits,
         ...         labels=("jump", "jump"),
         ...         similarity=0.9,
@@ -117,6 +124,8 @@ def worst_first(pairs: Sequence[ClipPair]) -> list[ClipPair]:
         ...     return ClipPair(
         ...         kind="same footage",
         ...         videos=("a.mp4", "b.mp4"),
+        ...         files=("a.mp4", "b.mp4"),
+        ...         stretches=(None, None),
         ...         splits=splits,
         ...         labels=("jump", "jump"),
         ...         similarity=0.9,

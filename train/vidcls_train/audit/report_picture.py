@@ -15,11 +15,12 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from PIL import Image
 
 from vidcls.figures.contact_sheet import Strip, contact_sheet
+from vidcls.sampling import stretch_frames
 from vidcls.video.frame_index import FrameIndex
 from vidcls.video.protocol import Frame
 from vidcls.video.reader import open_video
 from vidcls_train.audit.data_report import ClipPair, DataReport, worst_first
-from vidcls_train.data.clip_list import SPLITS
+from vidcls_train.data.clip_list import SPLITS, Footage
 from vidcls_train.data.stored_frames import fit
 
 _PAIRS_DRAWN = 6
@@ -108,24 +109,28 @@ def _encoding_title(report: DataReport) -> str:
 def _strips(pair: ClipPair) -> Iterable[Strip]:
     """Both clips of a pair below each other."""
     for line, (video, split, label) in enumerate(zip(pair.videos, pair.splits, pair.labels, strict=True)):
+        footage = Footage(Path(pair.files[line]), pair.stretches[line])
         about = f"{pair.kind} (motion {pair.motion:.2f}): " if line == 0 else "    and "
         yield Strip(
             caption=f"{about}{split} / {_shortened(label)} / {_shortened(Path(video).name)}",
-            frames=_spread_frames(video),
+            frames=_spread_frames(footage),
         )
 
 
-def _spread_frames(video: str) -> npt.NDArray[np.uint8]:
-    """Frames spread evenly over a video: uint8 RGB [n, H, W, 3], all of the first one's size."""
+def _spread_frames(footage: Footage) -> npt.NDArray[np.uint8]:
+    """Frames spread evenly over a clip: uint8 RGB [n, H, W, 3], all of the first one's size."""
 
     def choose(frame_index: FrameIndex) -> list[int]:
-        last = len(frame_index.times) - 1
-        return sorted({round(number * last / (_FRAMES_DRAWN - 1)) for number in range(_FRAMES_DRAWN)})
+        inside = stretch_frames(frame_index.times, footage.stretch)
+        last = len(inside) - 1
+        return sorted({inside[round(number * last / (_FRAMES_DRAWN - 1))] for number in range(_FRAMES_DRAWN)})
 
+    current: FrameIndex | None = None
     frames: list[Frame] = []
-    with open_video(video) as reader:
-        for _, number, picture in reader.read_along(choose):
-            if number == 0:  # the first, or the first again where the video had to be read anew
+    with open_video(footage.path) as reader:
+        for frame_index, _, picture in reader.read_along(choose):
+            if frame_index is not current:  # the first frame, or the first again where the video had to be read anew
+                current = frame_index
                 frames.clear()
             frames.append(picture())
     height, width = frames[0].shape[:2]

@@ -95,7 +95,7 @@ def uncovered(stretches: Sequence[tuple[float, float]], *, length: float) -> lis
 
     Example:
         >>> uncovered([(20, 25), (3, 6), (24, 30)], length=60)
-        [(0.0, 2), (7, 19), (31, 60)]
+        [(0.0, 2.0), (7.0, 19.0), (31.0, 60)]
     """
     gaps = []
     begin = 0.0
