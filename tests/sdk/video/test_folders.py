@@ -62,6 +62,17 @@ def test_an_unknown_label_is_named_with_the_known_ones(tmp_path: Path) -> None:
         labelled_videos(tmp_path, ["clap", "jump"])
 
 
+def test_videos_that_show_none_of_the_labels_have_the_class_that_the_model_has_for_them(tmp_path: Path) -> None:
+    make(tmp_path, "clap/x.mp4", "_none/y.mp4")
+
+    def class_ids(labels: list[str], **options: str) -> dict[str, int | None]:
+        return {video.parent.name: class_id for video, class_id in labelled_videos(tmp_path, labels, **options)}
+
+    assert class_ids(["clap", "jump"]) == {"_none": None, "clap": 0}
+    assert class_ids(["_none", "clap"]) == {"_none": 0, "clap": 1}
+    assert class_ids(["clap", "nothing"], none_label="nothing") == {"_none": 1, "clap": 0}
+
+
 def test_long_lists_of_labels_are_shortened(tmp_path: Path) -> None:
     make(tmp_path, "other/x.mp4")
     with pytest.raises(ValueError, match=r"\(0, 1, 2, 3, 4, 5, 6, 7, \.\.\. 100 in all\)"):

@@ -23,6 +23,7 @@ from vidcls_train.data.sources import find_clips
 from vidcls_train.data.video import DecodedVideo
 
 RATE = 25
+FLOATS = 1e-9  # seconds: differences of times that are equal as fractions
 
 
 def write_table(folder: Path, *rows: str, columns: str = "video,start,end,label") -> Path:
@@ -56,8 +57,8 @@ def test_views_of_a_stretch_are_those_of_a_file_that_was_cut_there(
     found = read_clips(whole, contract, views=views, stretch=stretch)
     expected = read_clips(alone, contract, views=views)
     assert np.array_equal(found.frames, expected.frames)
-    assert found.windows == pytest.approx(expected.windows)
-    assert found.timestamps == pytest.approx(expected.timestamps)
+    np.testing.assert_allclose(found.windows, expected.windows, atol=FLOATS)
+    np.testing.assert_allclose(found.timestamps, expected.timestamps, atol=FLOATS)
 
 
 @pytest.mark.parametrize("limit_bytes", [0, 10**9])  # decoded on demand, and from the cache
@@ -86,7 +87,7 @@ def test_of_a_long_video_little_more_than_the_stretch_is_decoded(
 def test_what_no_row_covers_shows_none_of_the_labels(tmp_path: Path) -> None:
     for name in ("one.mp4", "two.mp4"):
         write_clip(tmp_path / name, frames=250, rate=RATE, width=64, height=48)
-    rows = ["one.mp4,2,4,jump", "one.mp4,6,7.5,wave", "two.mp4,4,6,jump", "two.mp4,6,8,wave"]
+    rows = ["one.mp4,2,4,jump", "one.mp4,6,7.5,wave", "two.mp4,4,6,jump"]
     found = find(write_table(tmp_path, *rows), tmp_path)
     assert found.labels == ("_none", "jump", "wave")
     added = found.clips[len(rows) :]

@@ -22,7 +22,8 @@ def coverage_findings(report: DataReport) -> Iterable[Finding]:
     for label, by_split in report.counts.items():
         if not by_split["train"]:
             broken = sum(
-                label in row["label"].split(SEPARATOR) and row["split"] in ("", "train") for row in report.unreadable
+                label in (row["label"], *row["label"].split(SEPARATOR)) and row["split"] in ("", "train")
+                for row in report.unreadable
             )
             twins = [a if b == label else b for a, b in find_label_typos(list(report.counts)) if label in (a, b)]
             why = f" (it looks like a misspelt '{twins[0]}')" if twins else ""

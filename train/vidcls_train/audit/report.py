@@ -48,6 +48,7 @@ def report_text(report: DataReport) -> str:
         f"|---|{'---:|' * len(SPLITS)}---|---|---|---|",
         *_label_rows(report),
         "",
+        *_without_label(report),
     ]
     place = _Shortener([row.video for row in report.clips] + [row["video"] for row in report.unreadable])
     if report.pair_counts:
@@ -73,6 +74,13 @@ def report_text(report: DataReport) -> str:
         lines += _list(title, [place(video) for video in videos])
     lines += _list("Unreadable", [markdown(row["message"]) for row in report.unreadable], listed=len(report.unreadable))
     return "\n".join(lines)
+
+
+def _without_label(report: DataReport) -> list[str]:
+    """Where clips may have several labels: how many have none."""
+    train, val, test = (sum(not row.labels for row in report.clips if row.split == split) for split in SPLITS)
+    counted = f"{train} train, {val} val and {test} test clips show none of the labels."
+    return [counted, ""] if train + val + test else []
 
 
 def _label_rows(report: DataReport) -> Iterable[str]:
