@@ -153,7 +153,7 @@ def _print_json(report: Report) -> None:
 
 
 def _print_report(report: Report, *, checked: Path | None) -> None:
-    from vidcls_export.text import report_lines
+    from vidcls_export.report import report_lines
 
     for line in report_lines(report, checked=checked):
         click.echo(line)

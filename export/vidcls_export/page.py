@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
 
@@ -35,7 +37,7 @@ def report_page(report: Report) -> str:
                 )
                 for found in report.disagreements
             ],
-            measured=[],
+            measured=list(_measured(report)),
             made_with=report.versions,
             fields=report_fields(report),
         ),
@@ -50,3 +52,35 @@ def _frames(report: Report, number: int) -> npt.NDArray[np.uint8]:
         return np.asarray(read_clips(found.video, report.contract).frames[0])
     except VideoError:
         return np.asarray(found.frame[None])
+
+
+def _measured(report: Report) -> Iterator[tuple[str, str]]:
+    """What else was measured on the clips: on new ones, on those that the model knows, on those of none."""
+    scores = None if report.parts is None else report.parts.new.scores
+    if scores is not None:
+        found = scores.calibration
+        yield (
+            "probabilities",
+            f"log loss {scores.log_loss:.3f}, calibration error {found['error']:.3f}; a perfectly calibrated model "
+            f"would show {found['expected_error']:.3f} on as many",
+        )
+    if report.counts is None:
+        if report.contract.parity is not None:
+            yield "clips that the model knows", "not known: the checkpoint holds no fingerprints of them"
+    else:
+        counts = report.counts
+        yield (
+            "clips that the model knows",
+            f"{counts['trained_on']} that it was trained on and {counts['chosen_by']} that it was chosen by, counted "
+            f"apart from {counts['new']} new ones, of which alone the accuracy is",
+        )
+    negatives = report.negatives
+    if negatives is not None and negatives.falsely_accepted is not None and negatives.interval is not None:
+        low, high = negatives.interval
+        yield (
+            "clips of none",
+            f"{negatives.falsely_accepted:.3f} of {negatives.videos} are taken for known (95 % interval {low:.2f} to "
+            f"{high:.2f})",
+        )
+    elif negatives is not None:
+        yield "clips of none", f"all {negatives.videos} are taken for known: the checkpoint has no rule against that"

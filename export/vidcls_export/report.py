@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vidcls.contract import ModelContract
+from vidcls.contract import ModelContract, Parity
 from vidcls.evaluation.apart import Parts
 from vidcls.selftest import Verification
 from vidcls_export.negatives import Negatives
 from vidcls_export.parity import Disagreement
+
+# (what, PyTorch's figure, the file's, remark)
+_Row = tuple[str, str, str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,3 +77,84 @@ def report_fields(report: Report) -> dict[str, Any]:
         "calibration": None if parts is None or parts.new.scores is None else parts.new.scores.calibration,
         "negatives": None if negatives is None else dataclasses.asdict(negatives),
     }
+
+
+def report_lines(report: Report, *, checked: Path | None) -> Iterator[str]:
+    """The lines. checked: the folder that the export was compared on, if any."""
+    contract, verification, parity = report.contract, report.verification, report.contract.parity
+    yield f"{report.path}: {report.file_mb} MB, {contract.model.precision}, graph for {contract.model.graph}"
+    rows: list[_Row] = []
+    if parity is None:
+        yield "  unproven: give --check DATA_DIR to compare with PyTorch on real clips"
+    else:
+        rows += [
+            ("same top-1 answer", "", f"{parity.top1_agreement:.4f}", f"on {parity.videos} videos"),
+            ("logit difference, largest", "", f"{parity.max_abs_logit_diff:.2g}", ""),
+            ("logit difference, mean", "", f"{parity.mean_abs_logit_diff:.2g}", ""),
+            *_accuracy_rows(report, parity, checked=checked),
+        ]
+    rows += [
+        ("ms a clip, on this CPU", f"{report.latency_pytorch_ms:.1f}", f"{report.latency_ms:.1f}", ""),
+        ("self-test", "", f"{verification.max_abs_diff:.2g}", f"allowed: {verification.tolerance:.2g}"),
+    ]
+    yield f"  {'':26} {'PyTorch':>9} {'file':>9}"
+    for name, pytorch, found, remark in rows:
+        yield f"  {name:26} {pytorch:>9} {found:>9}  {remark}".rstrip()
+    yield from _known_lines(report)
+    if report.negatives is not None:
+        yield from _negative_lines(report.negatives)
+    kept = f"; {report.kept_in_fp32} of them stay in fp32" if report.kept_in_fp32 else ""
+    yield f"  operators: {', '.join(f'{count} {name}' for name, count in report.ops.items())}{kept}"
+    if report.failed:
+        yield f"  failed: {report.failed} videos could not be read and are not counted"
+    yield f"  report: {report.page}"
+
+
+def _accuracy_rows(report: Report, parity: Parity, *, checked: Path | None) -> Iterator[_Row]:
+    if report.parts is None:
+        yield "accuracy", "", "unknown", f"the folders in {checked} are not the model's labels"
+        return
+    scores = report.parts.new.scores
+    if scores is None:
+        yield "accuracy", "", "unknown", "no video is new to the model and shows one of its labels"
+        return
+    kind = "" if report.counts is None else " that the model does not know"
+    yield (
+        "accuracy",
+        f"{parity.accuracy_pytorch:.4f}",
+        f"{parity.accuracy_onnx:.4f}",
+        f"on {scores.videos} videos{kind}",
+    )
+    yield "log loss", "", f"{scores.log_loss:.3f}", "of the calibrated probabilities, on the same"
+    error, expected = scores.calibration["error"], scores.calibration["expected_error"]
+    yield "calibration error", "", f"{error:.3f}", f"a perfectly calibrated model: {expected:.3f} on as many"
+
+
+def _known_lines(report: Report) -> Iterator[str]:
+    counts = report.counts
+    if report.contract.parity is None:
+        return
+    if counts is None:
+        yield "  which videos the model was trained on is not known: the checkpoint holds no fingerprints of them"
+        return
+    for kind, words in (("trained_on", "that the model was trained on"), ("chosen_by", "that it was chosen by")):
+        part = None if report.parts is None else getattr(report.parts, kind)
+        if counts[kind]:
+            accuracy = "" if part is None or part.top1 is None else f", accuracy {part.top1:.4f}"
+            yield f"  counted apart: {counts[kind]} videos {words}{accuracy}"
+
+
+def _negative_lines(negatives: Negatives) -> Iterator[str]:
+    what = f"  of {negatives.videos} videos that show none of the labels"
+    if negatives.falsely_accepted is not None and negatives.interval is not None:
+        low, high = negatives.interval
+        yield f"{what}, {negatives.falsely_accepted:.4f} ({low:.2f} to {high:.2f}) are taken for one that does"
+    else:
+        yield (
+            f"{what}, all are taken for one that does: the checkpoint has no rule against that; vidcls-train fits one "
+            "on enough validation clips"
+        )
+    if negatives.auroc is not None:
+        yield f"  a clip with a label scores above one without in {negatives.auroc:.4f} of pairs (AUROC)"
+    if negatives.known:
+        yield f"  {negatives.known} videos without a label are not counted: the model knows them"

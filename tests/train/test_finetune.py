@@ -26,6 +26,7 @@ from safetensors.torch import load_file
 from transformers import TrainerCallback, VideoMAEForVideoClassification, pipeline
 
 from generated import write_clip
+from html_page import Page, check_self_contained
 from power_cut import Recording, recorded
 from vidcls import VideoClassifier
 from vidcls.cli import main as cli
@@ -104,6 +105,7 @@ def test_a_run_writes_everything_it_promises(run: Path) -> None:
         "model.safetensors",
         "predictions.csv",
         "preprocessor_config.json",
+        "report.html",
         "samples.gif",
         "settings.json",
         "vidcls.json",
@@ -111,6 +113,16 @@ def test_a_run_writes_everything_it_promises(run: Path) -> None:
     for picture in ("confusion.png", "curves.png", "data-report.png", "mistakes.png", "samples.gif"):
         with Image.open(run / picture) as opened:
             assert np.asarray(opened.convert("RGB")).std() > 5, f"{picture} is blank"
+
+
+def test_the_page_is_about_the_test_clips_and_plays_those_answered_wrongly(run: Path) -> None:
+    page = Page((run / "report.html").read_text(encoding="utf-8"))
+    check_self_contained(page)
+    test = json.loads((run / "metrics.json").read_text(encoding="utf-8"))["test"]
+    right = round(test["top1"] * test["videos"])
+    assert f"{right} of {test['videos']} test clips are answered rightly: top-1 {test['top1']:.2f}" in page.text
+    assert len(page.all("image")) == test["videos"] - right
+    assert str(run.parent) not in page.source
 
 
 def test_the_contract_tells_what_was_trained(run: Path) -> None:

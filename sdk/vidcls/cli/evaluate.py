@@ -40,6 +40,17 @@ class _Answered:
         return len(self.every) - len(self.videos)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _About:
+    """What was asked for."""
+
+    model: Path
+    data: Path
+    views: int
+    crops: int
+    decoder: Decoder
+
+
 @click.command()
 @options.model
 @click.argument("data_dir", metavar="DATA", type=click.Path(path_type=Path))
@@ -85,10 +96,9 @@ def evaluate(
         if report is not None:
             _write_report(report, fields | {"views": views, "crops": int(crops)}, found, contract)
             _write_pictures(report, data_dir.name, found, parts, contract)
-            command = f"vidcls evaluate {model} {data_dir} --views {views} --crops {crops} --report {report}"
-            _write_page(
-                report, found, classifier, model=model, data=data_dir, views=views, crops=crops, command=command
-            )
+            if _has_accuracy(found):  # else there is nothing that a page is about
+                about = _About(model=model, data=data_dir, views=views, crops=int(crops), decoder=decoder)
+                _write_page(report, found, classifier, about)
     if found.failed:
         raise SystemExit(1)
 
@@ -206,36 +216,45 @@ def _write_pictures(folder: Path, name: str, found: _Answered, parts: Parts, con
     )
 
 
-def _write_page(
-    folder: Path,
-    found: _Answered,
-    classifier: VideoClassifier,
-    *,
-    model: Path,
-    data: Path,
-    views: int,
-    crops: str,
-) -> None:
-    """The same as one HTML page, where a video of those it is about shows a label."""
-    from vidcls import __version__
+def _has_accuracy(found: _Answered) -> bool:
+    """Whether one of the new videos, or where none is new, one of all, shows a label."""
+    is_new = [origin is None for origin in found.origins]
+    shown = [new or not any(is_new) for new in is_new]
+    return any(video.class_ids for video, is_shown in zip(found.videos, shown, strict=True) if is_shown)
+
+
+def _write_page(folder: Path, found: _Answered, classifier: VideoClassifier, about: _About) -> None:
+    import platform
+    import shlex
+
+    import numpy as np
+
+    import vidcls
     from vidcls.clips import read_clips
     from vidcls.pages.evaluation import Evaluation, evaluation_page
 
-    is_new = [origin is None for origin in found.origins]
-    if not any(video.class_ids for video, new in zip(found.videos, is_new, strict=True) if new or not any(is_new)):
-        return
-    evaluation = Evaluation(
-        data=data.name,
-        model=model.name,
+    options_given = f"--views {about.views} --crops {about.crops} --device {classifier.device}"
+    made = Evaluation(
+        data=about.data.name,
+        model=about.model.name,
         contract=classifier.contract,
-        videos=[video.path for video in found.videos],
+        names=[video.path.name for video in found.videos],
         answers=found.answers,
         known_from=found.origins,
-        failed=[(str(video.path), str(answer)) for video, answer in found.every if isinstance(answer, Exception)],
-        views=views,
-        crops=int(crops),
-        made_with={"vidcls": __version__, "device": classifier.device, "computed by": classifier.provider},
-        command=f"vidcls evaluate {model} {data} --views {views} --crops {crops} --report {folder}",
+        failed=[(video.path.name, str(answer)) for video, answer in found.every if isinstance(answer, Exception)],
+        views=about.views,
+        crops=about.crops,
+        made_with={
+            "vidcls": vidcls.__version__,
+            "Python": platform.python_version(),
+            "device": classifier.device,
+        },
+        command=f"vidcls evaluate {shlex.join([about.model.name, about.data.name])} {options_given} --report DIR",
     )
-    page = evaluation_page(evaluation, frames_of=lambda video: read_clips(video, classifier.contract).frames[0])
+    page = evaluation_page(
+        made,
+        frames_of=lambda number: np.asarray(
+            read_clips(found.videos[number].path, classifier.contract, decoder=about.decoder).frames[0]
+        ),
+    )
     (folder / "report.html").write_text(page, encoding="utf-8")

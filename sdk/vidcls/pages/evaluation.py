@@ -20,7 +20,6 @@ from vidcls.pages.model import decision_section, model_section
 from vidcls.pages.scored import score_sections
 from vidcls.pages.tables import folded, pairs, table
 from vidcls.pages.wording import between, with_labels
-from vidcls.video.source import VideoSource
 
 Origin = Literal["train", "val"]
 
@@ -35,7 +34,7 @@ class Evaluation:
         data: the name of the data.
         model: the name of the model's file.
         contract: the model's.
-        videos, answers, known_from: of the clips that were read, in one order; `known_from` says whether the model was
+        names, answers, known_from: of the clips that were read, in one order; `known_from` says whether the model was
             trained on a clip or chosen by it, None for one it does not know.
         failed: (video, message) of those that could not be read.
         views, crops: as the clips were answered.
@@ -46,7 +45,7 @@ class Evaluation:
     data: str
     model: str
     contract: Contract
-    videos: Sequence[VideoSource]
+    names: Sequence[str]
     answers: Answers
     known_from: Sequence[Origin | None]
     failed: Sequence[tuple[str, str]]
@@ -59,23 +58,23 @@ class Evaluation:
 def evaluation_page(found: Evaluation, *, frames_of: FramesOf) -> str:
     """The page of an evaluation.
 
-    The figures are those of clips that the model does not know, where there are any; those it knows stand apart.
+    The figures are those of clips that the model does not know, where there are any; those it knows stand apart. At
+    least one clip shows a label.
 
     Args:
         found: the figures.
-        frames_of: gives uint8 RGB [T, h, w, 3] of a video, as the model gets them.
+        frames_of: gives uint8 RGB [T, h, w, 3] of a clip by its number, as the model gets them.
     """
     origins = np.array([origin or "new" for origin in found.known_from], dtype=object)
     is_new = origins == "new"
-    counted = np.flatnonzero(is_new if is_new.any() else np.ones_like(is_new))
-    answers, videos = found.answers[counted], [found.videos[number] for number in counted.tolist()]
+    any_new = bool(found.answers.targets[is_new].any())
+    counted = np.flatnonzero(is_new) if any_new else np.arange(len(is_new))
+    answers, names = found.answers[counted], [found.names[number] for number in counted.tolist()]
     scores = score_answers(answers, found.contract.labels, found.contract.decision)
     kind = "clips that the model does not know" if found.contract.source.clips is not None else "clips"
     head = [
         tag("p", f"{len(found.contract.labels)} labels, {found.views} x {found.crops} views", class_="sub"),
-        verdict(scores, f"{len(with_labels(answers, found.contract))} {kind}")
-        if is_new.any()
-        else _nothing_new(scores),
+        verdict(scores, f"{len(with_labels(answers, found.contract))} {kind}") if any_new else _nothing_new(scores),
         figure_cards(scores, answers, found.contract, failed=len(found.failed)),
     ]
     return page(
@@ -83,7 +82,9 @@ def evaluation_page(found: Evaluation, *, frames_of: FramesOf) -> str:
         head,
         [
             _known_section(found, origins),
-            *score_sections(videos, answers, scores, found.contract, frames_of=frames_of),
+            *score_sections(
+                names, answers, scores, found.contract, frames_of=lambda number: frames_of(int(counted[number]))
+            ),
             decision_section(found.contract),
             _failed_section(found),
             model_section(found.contract),

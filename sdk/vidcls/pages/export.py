@@ -134,7 +134,7 @@ def _comparison_rows(made: Export) -> Iterable[tuple[str, Content]]:
         if made.failed:
             yield "not readable", f"{made.failed} videos, not counted"
         if parity.accuracy_onnx is None:
-            yield "accuracy", "unknown: the clips do not lie in folders named as the model's labels"
+            yield "accuracy", "unknown: no clip that is new to the model is in a folder named as one of its labels"
     yield from made.measured
     yield "self-test", f"logits within {difference:.2g} of PyTorch's (verify allows {tolerance:.2g})"
     yield "time of a clip", f"{made.latency_ms:.1f} ms, PyTorch {made.latency_pytorch_ms:.1f} ms, on this CPU"

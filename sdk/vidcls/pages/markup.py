@@ -39,7 +39,7 @@ def void(name: str, **attributes: Content) -> Markup:
 
 def preformatted(text: str) -> Markup:
     """Text with its lines, as it is."""
-    return tag("pre", Markup("\n").join(_escaped(line) for line in text.splitlines()), tabindex="0")
+    return tag("pre", Markup("\n".join(_escaped(line) for line in text.split("\n"))), tabindex="0")
 
 
 def name(text: str, *, limit: int = 200) -> str:

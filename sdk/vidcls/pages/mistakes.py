@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,31 +14,29 @@ from vidcls.evaluation.answers import Answers
 from vidcls.pages.document import Section, section
 from vidcls.pages.markup import Content, name, tag
 from vidcls.pages.players import Shown, clip_list
-from vidcls.video.source import VideoSource, source_name
 
-FramesOf = Callable[[VideoSource], npt.NDArray[np.uint8]]
+# uint8 RGB [T, h, w, 3] of a clip by its number, as the model gets them.
+FramesOf = Callable[[int], npt.NDArray[np.uint8]]
 
 _LABEL_CHARACTERS = 80
 
 
-def mistake_section(
-    videos: Sequence[VideoSource], answers: Answers, contract: Contract, *, frames_of: FramesOf
-) -> Section:
+def mistake_section(names: Sequence[str], answers: Answers, contract: Contract, *, frames_of: FramesOf) -> Section:
     """Players of the wrong answers, the most probable first, with the model's own frames.
 
     Args:
-        videos, answers: of the same clips, in the same order.
+        names, answers: of the same clips, in the same order.
         contract: the model's.
-        frames_of: gives uint8 RGB [T, h, w, 3] of a video, as the model gets them.
+        frames_of: gives uint8 RGB [T, h, w, 3] of a clip by its number, as the model gets them.
     """
     find = _wrong_answers if contract.decision.activation == "softmax" else _wrong_sets
     wrong = [
-        Shown(number=number, facts=(*facts, ("file", _file(videos[number]))), alt=alt)
+        Shown(number=number, facts=(*facts, ("file", name(names[number], limit=_LABEL_CHARACTERS))), alt=alt)
         for number, facts, alt in find(answers, contract)
     ]
     if not wrong:
         return section("What went wrong", tag("p", f"Nothing: all {len(answers)} clips are answered rightly."))
-    players = clip_list(wrong, lambda number: frames_of(videos[number]), seconds=contract.sampling.clip_seconds)
+    players = clip_list(wrong, frames_of, seconds=contract.sampling.clip_seconds)
     text = (
         f"{len(wrong)} of {len(answers)} clips, those first whose wrong answer has the highest probability. "
         "The figures are probabilities, the frames the model's own."
@@ -94,7 +91,3 @@ def _labels(contract: Contract, chosen: npt.NDArray[np.bool_], shares: npt.NDArr
 
 def _label(contract: Contract, column: int | np.integer[Any]) -> str:
     return name(contract.labels[column], limit=_LABEL_CHARACTERS)
-
-
-def _file(video: VideoSource) -> str:
-    return name(Path(source_name(video)).name, limit=_LABEL_CHARACTERS)

@@ -14,26 +14,25 @@ from vidcls.pages.per_label import curve_section, label_section
 from vidcls.pages.probabilities import probability_section
 from vidcls.pages.rejection import rejection_section
 from vidcls.pages.tables import confusion_table
-from vidcls.video.source import VideoSource
 
 
 def score_sections(
-    videos: Sequence[VideoSource], answers: Answers, scores: Scores, contract: Contract, *, frames_of: FramesOf
+    names: Sequence[str], answers: Answers, scores: Scores, contract: Contract, *, frames_of: FramesOf
 ) -> list[Section]:
     """Labels, confusions, what went wrong, probabilities, rejection, operating points, curves.
 
     Args:
-        videos, answers: of the same clips, in the same order.
+        names, answers: of the same clips, in the same order.
         scores: of these answers.
         contract: the model's.
-        frames_of: gives uint8 RGB [T, h, w, 3] of a video, as the model gets them.
+        frames_of: gives uint8 RGB [T, h, w, 3] of a clip by its number, as the model gets them.
     """
     is_single = contract.decision.activation == "softmax"
     confusion = confusion_table(scores.confusion, contract.labels) if is_single else None
     return [
         label_section(answers, scores, contract),
         section("What is taken for what", confusion),
-        mistake_section(videos, answers, contract, frames_of=frames_of),
+        mistake_section(names, answers, contract, frames_of=frames_of),
         probability_section(answers, scores, contract),
         rejection_section(answers, contract),
         operating_section(answers, contract),

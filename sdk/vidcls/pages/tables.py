@@ -38,15 +38,28 @@ def pairs(rows: Iterable[tuple[str, Content]]) -> Markup:
     return tag("table", tag("tbody", *lines), class_="pairs")
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[Content]], *, caption: str) -> Markup:
-    """A table of figures. The first column names its row; the others are numbers, set right."""
-    head = tag("tr", *(_heading(column, number) for number, column in enumerate(columns)))
-    lines = (
-        tag("tr", tag("th", row[0], scope="row"), *(tag("td", value, class_="number") for value in row[1:]))
-        for row in rows
+def table(columns: Sequence[str], rows: Iterable[Sequence[Content]], *, caption: str, names: int = 1) -> Markup:
+    """A table of figures.
+
+    Args:
+        columns: their headings.
+        rows: a value for each column; the first one names its row.
+        caption: what is to be known to read it.
+        names: how many of the columns, from the first on, are texts; the others are numbers, set right.
+    """
+    kinds = [None if number < names else "number" for number in range(len(columns))]
+    head = tag(
+        "tr", *(tag("th", column, scope="col", class_=kind) for column, kind in zip(columns, kinds, strict=True))
     )
-    whole = tag("table", tag("thead", head), tag("tbody", *lines), class_="figures")
-    return _wide(whole, caption)
+    lines = [
+        tag(
+            "tr",
+            tag("th", row[0], scope="row"),
+            *(tag("td", value, class_=kind) for value, kind in zip(row[1:], kinds[1:], strict=True)),
+        )
+        for row in rows
+    ]
+    return _wide(tag("table", tag("thead", head), tag("tbody", *lines), class_="figures"), caption)
 
 
 def confusion_table(confusion: Sequence[Sequence[int]], labels: Sequence[str]) -> Markup:
@@ -90,16 +103,12 @@ def _largest_confusions(confusion: Sequence[Sequence[int]], labels: Sequence[str
     pairs_wrong = int((wrong > 0).sum())
     left_out = f" of {pairs_wrong}" if pairs_wrong > len(rows) else ""
     caption = f"The largest {len(rows)}{left_out} confusions of {len(labels)} labels."
-    return table(["true label", "answered", "clips", "of all its clips"], rows, caption=caption)
+    return table(["true label", "answered", "clips", "of all its clips"], rows, caption=caption, names=2)
 
 
 def _shade(count: int, total: int, *, right: bool) -> str | None:
     shade = f"s{max(1, round(_SHADES * count / total))}" if count else None
     return " ".join(filter(None, [shade, "right" if right else None])) or None
-
-
-def _heading(column: str, number: int) -> Markup:
-    return tag("th", column, scope="col", class_="number" if number else None)
 
 
 def _wide(whole: Markup, caption: str) -> Markup:

@@ -19,7 +19,6 @@ from vidcls.pages.model import decision_section, model_section
 from vidcls.pages.scored import score_sections
 from vidcls.pages.tables import folded, pairs, table
 from vidcls.pages.wording import with_labels
-from vidcls.video.source import VideoSource
 
 _MOST_UNREADABLE = 50
 _CHOSEN_BY = (
@@ -37,7 +36,7 @@ class Training:
         contract: the checkpoint's.
         metrics: what metrics.json holds.
         split: of the clips below, "test" or, where there is none, "val".
-        videos, answers: of the same clips, in one order, with one view each.
+        names, answers: of the same clips, in one order, with one view each; a name is that of a file.
         settings: every setting of the run, by name.
     """
 
@@ -45,7 +44,7 @@ class Training:
     contract: Contract
     metrics: Mapping[str, Any]
     split: Literal["test", "val"]
-    videos: Sequence[VideoSource]
+    names: Sequence[str]
     answers: Answers
     settings: Mapping[str, Any]
 
@@ -55,7 +54,7 @@ def training_page(made: Training, *, frames_of: FramesOf) -> str:
 
     Args:
         made: the figures.
-        frames_of: gives uint8 RGB [T, h, w, 3] of a video, as the model gets them.
+        frames_of: gives uint8 RGB [T, h, w, 3] of a clip by its number, as the model gets them.
     """
     contract, metrics = made.contract, made.metrics
     scores = score_answers(made.answers, contract.labels, contract.decision)
@@ -75,7 +74,7 @@ def training_page(made: Training, *, frames_of: FramesOf) -> str:
         [
             _accuracy_section(metrics, contract),
             learning_section(metrics["train"], contract),
-            *score_sections(made.videos, made.answers, scores, contract, frames_of=frames_of),
+            *score_sections(made.names, made.answers, scores, contract, frames_of=frames_of),
             decision_section(
                 contract,
                 temperature_interval=None if interval is None else (interval[0], interval[1]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -44,6 +45,10 @@ def test_numbers_none_and_markup_stand_as_they_are() -> None:
     assert void("input", class_="a", data_seconds=2, hidden=None) == '<input class="a" data-seconds="2">'
 
 
+def test_preformatted_text_keeps_its_lines() -> None:
+    assert Page(preformatted('{\n "a": "<b>"\n}')).text == '{\n "a": "<b>"\n} '
+
+
 def test_sections_without_content_are_left_out_and_the_others_reached() -> None:
     found = Page(page("title", [], [section("first", "1"), section("empty"), section("last", None, "2")]))
     assert [link["href"] for link in found.all("a")] == ["#part0", "#part1"]
@@ -51,22 +56,51 @@ def test_sections_without_content_are_left_out_and_the_others_reached() -> None:
     assert "empty" not in found.text
 
 
-@pytest.mark.skipif(
+IN_A_BROWSER = pytest.mark.skipif(
     os.environ.get("VIDCLS_SLOW_TESTS") != "1" or shutil.which("chromium") is None, reason="starts a browser"
 )
-def test_a_browser_obeys_the_policy_and_runs_the_players(tmp_path: Path) -> None:
-    """The controls are there, the second frame of a clip is reached, and a style or a script of others is refused."""
-    frames = np.zeros((4, 32, 32, 3), np.uint8)
-    player = clip_player(frames, seconds=1.0, facts=[("label", "jump")], alt="a jump", most_bytes=10_000)
-    text = page("title", [player], [])
-    foreign = "<script>document.title='foreign'</script><p style='color: red' onclick='1' id=foreign></p>"
-    moved = "<script>document.querySelector('button').click()</script>"
-    path = tmp_path / "page.html"
-    path.write_text(text.replace("</main>", f"</main>{foreign}{moved}"), encoding="utf-8")
-    dom = subprocess.run(
-        ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom", path.as_uri()],
-        capture_output=True, text=True, timeout=60, check=True,
-    ).stdout  # fmt: skip
+
+
+def in_browser(html: str, folder: Path) -> str:
+    """What a browser makes of a page, after two seconds of its own clock."""
+    path = folder / "page.html"
+    path.write_text(html, encoding="utf-8")
+    command = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=2000", "--dump-dom"]
+    return subprocess.run([*command, path.as_uri()], capture_output=True, text=True, timeout=60, check=True).stdout
+
+
+def page_with_a_clip() -> str:
+    player = clip_player(
+        np.zeros((4, 32, 32, 3), np.uint8), seconds=1.0, facts=[("label", "jump")], alt="a jump", most_bytes=10_000
+    )
+    return page("title", [player], [])
+
+
+@IN_A_BROWSER
+def test_a_browser_runs_the_page_s_own_script_and_no_other(tmp_path: Path) -> None:
+    foreign = "<script>document.title='foreign'</script><img src=x onerror='document.title=1'>"
+    dom = in_browser(page_with_a_clip().replace("</main>", f"</main>{foreign}"), tmp_path)
     assert "<title>title</title>" in dom
     assert '<div class="controls">' in dom
     assert 'aria-valuetext="frame 1 of 4"' in dom
+
+
+@IN_A_BROWSER
+def test_a_clip_plays_pauses_and_is_scrubbed(tmp_path: Path) -> None:
+    """Four frames in a second: after 0.6 s of playing the third is shown, 0.6 s of pause change nothing."""
+    tried = """<script>
+        const button = document.querySelector("button"), slider = document.querySelector("input");
+        const x = () => document.querySelector("image").getAttribute("x");
+        const seen = [x()];
+        button.click();
+        setTimeout(() => { button.click(); seen.push(x(), button.textContent); }, 600);
+        setTimeout(() => {
+            seen.push(x());
+            slider.value = 3;
+            slider.dispatchEvent(new Event("input"));
+            document.title = [...seen, x()].join();
+        }, 1200);
+    </script>"""
+    html = re.sub('<meta http-equiv="Content-Security-Policy"[^>]*>', "", page_with_a_clip())
+    dom = in_browser(html.replace("</body>", f"{tried}</body>"), tmp_path)
+    assert "<title>0,-64,Play,-64,-96</title>" in dom

@@ -25,7 +25,8 @@ def strip(page: Page) -> tuple[np.ndarray, dict[str, str], dict[str, str]]:
 
 
 def player(frames: np.ndarray, **options: Any) -> Page:
-    return Page(clip_player(frames, **({"seconds": 2.0, "facts": [], "alt": "a clip", "most_bytes": 10**6} | options)))
+    settings: dict[str, Any] = {"seconds": 2.0, "facts": [], "alt": "a clip", "most_bytes": 10**6}
+    return Page(clip_player(frames, **(settings | options)))
 
 
 @pytest.mark.parametrize(("height", "width"), [(32, 32), (50, 37), (224, 224), (120, 300)])

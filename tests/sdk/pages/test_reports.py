@@ -49,7 +49,7 @@ def evaluation(**changes: Any) -> Evaluation:
         data="test",
         model="model.onnx",
         contract=contract(),
-        videos=[f"clip{number}.mp4" for number in range(len(CASES))],
+        names=[f"clip{number}.mp4" for number in range(len(CASES))],
         answers=answers_of(np.array(logits, np.float32), class_ids, "abcd"),
         known_from=[None] * len(CASES),
         failed=[],
@@ -124,7 +124,7 @@ def test_a_reject_rule_is_measured_on_clips_of_a_label_and_of_none() -> None:
     page = page_of(
         evaluation(
             contract=contract(reject=rule, fitted_on=FITTED),
-            videos=[*found.videos, "none0.mp4", "none1.mp4"],
+            names=[*found.names, "none0.mp4", "none1.mp4"],
             answers=answers_of(logits, class_ids, "abcd"),
             known_from=[None] * 12,
         )
@@ -157,7 +157,7 @@ def test_labels_that_hold_together_are_measured_by_average_precision() -> None:
     points = {"clap": OperatingPoint(probability=0.5, precision=0.9, recall=0.7), "jump": None}
     found = evaluation(
         contract=contract(activation="sigmoid", operating_points=points, fitted_on=FITTED),
-        videos=[f"clip{number}.mp4" for number in range(40)],
+        names=[f"clip{number}.mp4" for number in range(40)],
         answers=Answers(logits=logits, targets=targets),
         known_from=[None] * 40,
     )
@@ -183,7 +183,7 @@ def test_many_labels_with_hostile_names_are_shown_in_part(count: int) -> None:
     found = evaluation(
         data="<u>data</u>",
         contract=contract(labels),
-        videos=[f"<s>{number}</s>.mp4" for number in range(600)],
+        names=[f"<s>{number}</s>.mp4" for number in range(600)],
         answers=answers_of(logits, class_ids.tolist(), labels),
         known_from=[None] * 600,
         failed=[("<i>broken</i>.mp4", "<i>broken</i>.mp4: no video")] * 80,
@@ -200,7 +200,7 @@ def test_many_labels_with_hostile_names_are_shown_in_part(count: int) -> None:
 
 def test_one_clip_is_enough_for_a_page() -> None:
     one = evaluation()
-    text = words(page_of(evaluation(videos=["a.mp4"], answers=one.answers[np.array([0])], known_from=[None])))
+    text = words(page_of(evaluation(names=["a.mp4"], answers=one.answers[np.array([0])], known_from=[None])))
     assert "1 of 1 clips that the model does not know are answered rightly" in text
     assert "Nothing: all 1 clips are answered rightly." in text
 
@@ -243,7 +243,7 @@ def test_a_training_page_says_how_good_how_it_got_there_and_what_was_fitted(spli
         contract=contract(temperature=1.4, fitted_on=FITTED),
         metrics=metrics(),
         split=split,
-        videos=found.videos,
+        names=found.names,
         answers=found.answers,
         settings={"data": "/home/someone/data", "output": "/home/someone/checkpoint", "epochs": 3},
     )

@@ -18,6 +18,7 @@ from vidcls_train.data.preparation import PreparedClips
 from vidcls_train.model.image_section import image_processor
 from vidcls_train.output.metrics import Results
 from vidcls_train.output.model_card import model_card
+from vidcls_train.output.page import write_page
 from vidcls_train.output.pictures import write_curves
 from vidcls_train.output.predictions import write_predictions
 
@@ -66,7 +67,7 @@ def write_decision(output: Path, contract: Contract, decision: Decision) -> Cont
 
 
 def write_results(output: Path, trainer: Trainer, contract: Contract, results: Results) -> None:
-    """Write metrics, predictions, the contract with its accuracy, model card and pictures into `output`.
+    """Write metrics, predictions, the contract with its accuracy, model card, pictures and page into `output`.
 
     Args:
         output: the folder that `write_weights` has written to.
@@ -85,6 +86,7 @@ def write_results(output: Path, trainer: Trainer, contract: Contract, results: R
     write_curves(trainer.state.log_history, output / "curves.png")
     if final.decision.activation == "softmax":  # else there is no one label that is taken for another
         _write_pictures(output, final, results)
+    write_page(output, final, results)
 
 
 def _accuracy(test: dict[str, Any] | None) -> Accuracy | None:
