@@ -69,20 +69,18 @@ def export(
 ) -> Report:
     """Export a checkpoint to one ONNX file, and prove on the way that its answers are PyTorch's.
 
-    `output` and its report are written at the very end: if anything fails, no file is left and older ones stay.
-
     Args:
         checkpoint: a folder made by vidcls-train, or a plain Hugging Face video classifier: a folder or a hub id.
-        output: the ONNX file to write; it takes uint8 RGB [batch, T, size, size, 3] and gives float32 [batch, labels].
+        output: the ONNX file, written at the very end: if anything fails, an older one stays. It takes uint8 RGB
+            [batch, T, size, size, 3] and gives float32 [batch, labels].
         precision: what the graph computes in.
         graph: "onnxruntime" has its fused attention; "portable" is standard ONNX only, with int8 as OpenVINO knows it.
-        check: folder of videos to compare with PyTorch on; one folder per label also gives accuracies. fp16 is
-            calibrated on them too, and int8 with the portable graph cannot do without.
-        negatives: folder of videos, at any depth, that show none of the labels: measures how many of them the
-            checkpoint's rule takes for one that does, and stores that share with its reject rule.
+        check: folder of videos to compare with PyTorch on, one folder per label for accuracies; fp16 and the portable
+            int8 are calibrated on them too, and the latter cannot do without.
+        negatives: folder of videos that show none of the labels: how many are taken for known is measured, and stored.
         min_agreement: share of `check`'s videos on which the top-1 answers have to agree.
         clip_seconds: seconds that a clip's frames are spread over, if the checkpoint does not say; None for 64/30.
-        report: the HTML page to write; None for `output` with the ending .html.
+        report: the HTML page; None for `output` with the ending .html.
         track: follows the comparison with PyTorch, video by video.
 
     Raises:
@@ -96,9 +94,7 @@ def export(
     """
     target = _check_arguments(output, report, precision, graph, check=check, min_agreement=min_agreement)
     model, contract = open_checkpoint(checkpoint, clip_seconds=clip_seconds)
-    none_label = contract.decision.none_label
-    videos = None if check is None else find_videos(Path(check), contract.labels, none_label=none_label)
-    without = None if negatives is None else find_videos(Path(negatives), ()).paths
+    videos, without = _find_videos(check, negatives, contract)
     check_weights(model, precision=precision)
     with usable_threads(), _folder_beside(target.path) as scratch:
         reference = measure_reference(model, contract)
@@ -107,9 +103,7 @@ def export(
         comparison = _compare(draft, contract, reference, videos, min_agreement=min_agreement, track=track)
         rejected = _measure_negatives(draft, contract, comparison, without, track=track)
         finished = _embed(draft, target, with_false_acceptance(contract, rejected), comparison, scratch=scratch)
-        made = _report(target, reference, draft, comparison, rejected, finished)
-        _publish(made, finished, scratch=scratch)
-    return made
+        return _publish(_report(target, reference, draft, comparison, rejected, finished), finished, scratch=scratch)
 
 
 def _check_arguments(
@@ -136,6 +130,15 @@ def _check_arguments(
             f"{page}: is {'a folder' if page.is_dir() else 'the model'}; name an HTML file for the report"
         )
     return _Target(path=path, page=page, precision=precision, graph=graph)
+
+
+def _find_videos(
+    check: str | os.PathLike[str] | None, negatives: str | os.PathLike[str] | None, contract: Contract
+) -> tuple[Videos | None, list[Path] | None]:
+    """The videos to compare on, and those that show none of the labels, if there are any."""
+    none_label = contract.decision.none_label
+    videos = None if check is None else find_videos(Path(check), contract.labels, none_label=none_label)
+    return videos, None if negatives is None else find_videos(Path(negatives), ()).paths
 
 
 @contextmanager
@@ -214,10 +217,11 @@ def _report(
     )
 
 
-def _publish(report: Report, finished: _Finished, *, scratch: Path) -> None:
-    """Put the page and the file in their places, the file last."""
+def _publish(report: Report, finished: _Finished, *, scratch: Path) -> Report:
+    """Put the page and the file in their places, the file last; the report."""
     report.page.parent.mkdir(parents=True, exist_ok=True)
     page = scratch / "report.html"
     page.write_text(report_page(report), encoding="utf-8")
     shutil.move(page, report.page)  # may lie on another disk
     publish(finished.path, report.path)
+    return report

@@ -56,7 +56,7 @@ def scaled(frames: Frames, size: tuple[int, int]) -> Frames:
 
 # name: (what becomes of the frames, of their rate, ending, codec, bit rate, options)
 Copy = tuple[Callable[[Frames, float], Frames], float | None, str, str, int | None, dict[str, str]]
-X264 = ("mp4", "libx264", None, {})
+X264: tuple[str, str, int | None, dict[str, str]] = ("mp4", "libx264", None, {})
 COPIES: dict[str, Copy] = {
     "half the size": (lambda f, _: scaled(f, (even(f[0].shape[1] / 2), even(f[0].shape[0] / 2))), None, *X264),
     "twice the size": (lambda f, _: scaled(f, (f[0].shape[1] * 2, f[0].shape[0] * 2)), None, *X264),
@@ -85,7 +85,8 @@ def main(data: Path, output: Path, every: int) -> None:
     """Print how many bits differ."""
     clips = list_videos(data)
     prints = {clip: fingerprint_of(clip) for clip in clips}
-    others, places = [], []
+    others: list[int] = []
+    places: list[int] = []
     for first, second in combinations(clips, 2):
         same = (first.parent.name, group_by_name(first)) == (second.parent.name, group_by_name(second))
         (places if same else others).append(difference(prints[first], prints[second]))

@@ -57,7 +57,7 @@ def test_clips_without_known_labels_give_no_accuracy(
 
 def test_videos_in_folders_of_labels_have_their_class_ids(clips: Path) -> None:
     videos = find_videos(clips, LABELS)
-    assert [LABELS[index] for index in videos.class_ids or []] == [path.parent.name for path in videos.paths]
+    assert videos.class_ids == [LABELS.index(path.parent.name) for path in videos.paths]
 
 
 def test_folder_without_videos_is_a_wrong_argument(tmp_path: Path) -> None:
