@@ -90,7 +90,7 @@ def training_page(made: Training, *, frames_of: FramesOf) -> str:
 
 def _accuracy_section(metrics: Mapping[str, Any], contract: Contract) -> Section:
     """Every split beside what needs no picture; never one figure over clips that were trained on and others."""
-    key, words = ("top1", "top-1") if contract.decision.activation == "softmax" else ("average_precision", "mAP")
+    key, words = ("top1", "top-1") if contract.decision.activation == "softmax" else ("map", "mAP")
     caption = (
         "Intervals are those of 95 % confidence. The epoch, and all that follows from the logits, was chosen by "
         "validation; the test clips were answered once, at the end."

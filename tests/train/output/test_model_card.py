@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from vidcls.contract import Contract
+from vidcls.contract import Contract, EventRule
 from vidcls_train.data.clip_list import Clip
 from vidcls_train.output.decision import decision_fields, fit
 from vidcls_train.output.metrics import _fields
@@ -23,10 +23,17 @@ Score = Callable[..., Scored]
 LABELS = ("jump", "swim", "wave")
 
 
-def card(contract: Contract, val: Scored, test: Scored | None, negatives: Negatives | None) -> str:
-    """The card of a run with these answers."""
+def card(
+    contract: Contract,
+    val: Scored,
+    test: Scored | None,
+    negatives: Negatives | None,
+    *,
+    events: EventRule | None = None,
+) -> str:
+    """The card of a run with these answers, and with a rule for events."""
     fitted = fit(val, contract, copies=[], negatives=negatives, target_precision=0.8)
-    decided = dataclasses.replace(contract, decision=fitted.decision)
+    decided = dataclasses.replace(contract, decision=dataclasses.replace(fitted.decision, events=events))
     metrics: dict[str, Any] = {
         "val": _fields(val, decided, copies=[]),
         "test": _fields(test, decided, copies=[]),
@@ -57,6 +64,13 @@ def test_a_rule_and_operating_points_are_told(contract: Make, scored: Score, neg
     assert "| label | counts from probability | precision | recall |" in text
     assert "heed whether its answer counts as known" in text
     assert {len(row) for row in tables(text)} == {4, 6, 7}
+
+
+def test_the_rule_for_events_is_told(contract: Make, scored: Score) -> None:
+    rule = EventRule(on=0.6, off=0.4, min_seconds=1.5, change_cost=5.0, false_alarms_per_hour=0.25)
+    text = card(contract(), scored(LABELS, 3), None, None, events=rule)
+    assert "an event begins at a probability of 0.60, ends below 0.40 and lasts at least 1.5 s (0.25 false" in text
+    assert "makes all answers together 5 times as probable" in text
 
 
 def test_what_was_not_fitted_is_told(contract: Make, scored: Score) -> None:

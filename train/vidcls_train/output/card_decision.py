@@ -22,6 +22,7 @@ def decision_section(contract: Contract, metrics: dict[str, Any]) -> list[str]:
         *_calibration(decision, fields),
         *_none_of_these(decision, fields),
         *_operating_points(decision),
+        *_events(decision),
         *_notes(fields),
     ]
 
@@ -105,6 +106,19 @@ def _operating_points(decision: Decision) -> list[str]:
                 f"| {markdown(label)} | {point.probability:.3f} | {point.precision:.3f} | {point.recall:.3f} |"
             )
     return [*lines, "", "Precision and recall are those on validation, where these points were chosen.", ""]
+
+
+def _events(decision: Decision) -> list[str]:
+    rule = decision.events
+    if rule is None:
+        return []
+    alarms = "" if rule.false_alarms_per_hour is None else f" ({rule.false_alarms_per_hour:.2f} false alarms an hour)"
+    return [
+        f"In long videos an event begins at a probability of {rule.on:.2f}, ends below {rule.off:.2f} and lasts at "
+        f"least {rule.min_seconds:g} s{alarms}; a timeline takes a change of label where it makes all answers together "
+        f"{rule.change_cost:g} times as probable.",
+        "",
+    ]
 
 
 def _notes(fields: dict[str, Any]) -> list[str]:
