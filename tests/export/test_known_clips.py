@@ -20,7 +20,7 @@ from vidcls.evaluation.intervals import wilson_interval
 from vidcls.fingerprint import encode, fingerprint_of
 from vidcls_export.cli import main
 from vidcls_export.exporter import export
-from vidcls_export.report import report_fields
+from vidcls_export.report import report_fields, report_lines
 
 Edit = Callable[..., None]
 NO_RULE = {
@@ -118,14 +118,14 @@ def test_negatives_are_measured_by_the_checkpoints_rule_and_stored(
     classifier = VideoClassifier(export(decide(copied, edit_json), tmp_path / "plain.onnx").path, device="cpu")
     scores = sorted(classifier.predict(clip).score for clip in none)
     decide(copied, edit_json, clips={"train": scenes, "val": []}, reject=rule((scores[1] + scores[2]) / 2))
-    result = run(copied, "-o", tmp_path / "model.onnx", "--negatives", none[0].parents[1], "--json")
+    report = export(copied, tmp_path / "model.onnx", negatives=none[0].parents[1])
     low, high = wilson_interval(3, 5)
-    expected = {"videos": 5, "known": 0, "failed": 0, "falsely_accepted": 0.6, "interval": [low, high], "auroc": None}
-    assert json.loads(result.stdout)["negatives"] == expected
+    expected = {"videos": 5, "known": 0, "failed": 0, "falsely_accepted": 0.6, "interval": (low, high), "auroc": None}
+    assert report_fields(report)["negatives"] == expected
     reject = VideoClassifier(tmp_path / "model.onnx", device="cpu").contract.decision.reject
     assert reject is not None
     assert (reject.false_accepted, reject.accepted) == (0.6, 0.95)
-    text = run(copied, "-o", tmp_path / "model.onnx", "--negatives", none[0].parents[1]).stdout
+    text = "\n".join(report_lines(report, checked=None))
     assert f"of 5 videos that show none of the labels, 0.6000 ({low:.2f} to {high:.2f}) are taken for one" in text
 
 
