@@ -207,7 +207,8 @@ def _bits(grey: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
     coefficients = 2 * across @ in_time @ across.T
     picture = coefficients[0][_zigzag(1, _PICTURE_BITS + _FREQUENCIES * _MOTION_BITS)]
     brighter = picture > np.median(picture)
-    moving = coefficients[(slice(1, None), *_zigzag(0, _MOTION_BITS))].ravel() > _STILL
+    rows, columns = _zigzag(0, _MOTION_BITS)
+    moving = coefficients[1:, rows, columns].ravel() > _STILL
     return np.concatenate([brighter[:_PICTURE_BITS], brighter[_PICTURE_BITS:] ^ moving])
 
 

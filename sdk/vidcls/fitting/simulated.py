@@ -83,7 +83,7 @@ def _simulation(
 
 def _shown(members: npt.NDArray[np.intp], count: int, random: np.random.Generator) -> list[int]:
     lengths = [_between(CELLS_OF_CLIP, random) for _ in range(count)]
-    return np.repeat(random.choice(members, count), lengths).tolist()
+    return [int(clip) for clip in np.repeat(random.choice(members, count), lengths)]
 
 
 def _between(ends: tuple[int, int], random: np.random.Generator) -> int:
