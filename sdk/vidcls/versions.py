@@ -18,7 +18,7 @@ TRAINING_PYTHON = (3, 11, 4)
 
 # As in pyproject.toml. From 5.5.1 until 5.18 VideoMAE's query and value biases are loaded as zeros, and saved under
 # names under which no other release finds them; 5.0 to 5.5.0 have never been tested.
-OLDEST_TRANSFORMERS = "4.53"
+OLDEST_TRANSFORMERS = "4.54"
 _LOST_BIASES = ((5, 0), (5, 18))
 # As in pyproject.toml: Optimum's exporter works with no newer one.
 EXPORT_TRANSFORMERS = "4.58"

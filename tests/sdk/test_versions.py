@@ -48,7 +48,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> Any:
     return install
 
 
-@pytest.mark.parametrize("version", ["4.53.0", "4.57.6", "5.18.0", "5.24.0", "6.0.0.dev0"])
+@pytest.mark.parametrize("version", ["4.54.0", "4.57.6", "5.18.0", "5.24.0", "6.0.0.dev0"])
 def test_training_takes_a_transformers_that_keeps_the_biases(version: str, installed: Any) -> None:
     installed(version)
     versions.check_training("training")
@@ -61,7 +61,7 @@ def test_training_refuses_a_transformers_that_loses_the_biases(version: str, ins
         versions.check_training("training")
 
 
-@pytest.mark.parametrize("version", ["4.53.0", "4.57.6"])
+@pytest.mark.parametrize("version", ["4.54.0", "4.57.6"])
 def test_exporting_takes_a_transformers_that_optimum_works_with(version: str, installed: Any) -> None:
     installed(version)
     versions.check_exporting()
@@ -70,14 +70,14 @@ def test_exporting_takes_a_transformers_that_optimum_works_with(version: str, in
 @pytest.mark.parametrize("version", ["4.58.0", *BROKEN, "5.24.0"])
 def test_exporting_refuses_any_other(version: str, installed: Any) -> None:
     installed(version)
-    with pytest.raises(DependencyError, match=rf'transformers .*{version}.*; run \'pip install "transformers>=4\.53,<'):
+    with pytest.raises(DependencyError, match=rf'transformers .*{version}.*; run \'pip install "transformers>=4\.54,<'):
         versions.check_exporting()
 
 
 def test_older_ones_are_refused_by_both(installed: Any) -> None:
     installed("4.52.4")
     for check in (versions.check_exporting, lambda: versions.check_training("training")):
-        with pytest.raises(DependencyError, match=r"ing needs transformers 4\.53 or newer, and 4\.52\.4 is installed"):
+        with pytest.raises(DependencyError, match=r"ing needs transformers 4\.54 or newer, and 4\.52\.4 is installed"):
             check()
 
 

@@ -126,6 +126,8 @@ def _show_log() -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(_LogFormat())
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    # FFmpeg's own messages, which torchvision 0.21 asks PyAV for: our errors say it, and name the file.
+    logging.getLogger("libav").setLevel(logging.CRITICAL)
     for name in ("vidcls.train", "vidcls.export"):
         logging.getLogger(name).setLevel(logging.INFO)
 

@@ -23,10 +23,15 @@ def write_graph(path: Path, name: str) -> Path:
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux limits memory")
 def test_a_graph_that_asks_for_gigabytes_is_refused_within_its_limit(tmp_path: Path) -> None:
-    result = verify_guarded(write_graph(tmp_path / "m.onnx", "8 GB"), max_seconds=60, max_memory_mb=1000)
-    assert not result.ok
-    assert result.problem is not None
-    assert "running the graph takes more memory than there is (1 : FAIL" in result.problem
+    path = write_graph(tmp_path / "m.onnx", "8 GB")
+    try:
+        result = verify_guarded(path, max_seconds=60, max_memory_mb=1000)
+    except ModelError as error:  # onnxruntime 1.23 asks for it when it opens the graph
+        problem = str(error)
+    else:
+        assert not result.ok
+        problem = result.problem or ""
+    assert "running the graph takes more memory than there is (1 : FAIL" in problem or "bad_alloc" in problem
 
 
 @pytest.mark.clock
