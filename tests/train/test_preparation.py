@@ -46,10 +46,10 @@ def test_training_clips_are_decoded_once_before_the_first_step(
     frames = {path: 35 + 3 * int(path.stem) for path in paths}
     assert {path: decoding.grabbed[path] for path in paths} == frames
     assert {path: decoding.converted[path] for path in paths} == frames
-    # A second run decodes for the check alone, which converts a part of them.
+    # A second run decodes for the check alone, whose fingerprint of the contract takes every frame of clips this short.
     prepared(data, tmp_path, contract)
     assert {path: decoding.opened[path] for path in paths} == dict.fromkeys(paths, 2)
-    assert all(decoding.converted[path] < 1.5 * frames[path] for path in paths)
+    assert all(decoding.converted[path] <= 2 * frames[path] for path in paths)
 
 
 def test_a_check_without_a_training_needs_no_cache_and_finds_the_same(tmp_path: Path) -> None:
