@@ -165,3 +165,21 @@ def test_a_painted_clip_in_another_container_is_the_same_clip(tmp_path: Path) ->
     first = write_clip(tmp_path / "clip.mp4", frames=40)
     second = write_clip(tmp_path / "clip.avi", frames=40, codec="MJPG")
     assert differing(fingerprint_of(first), fingerprint_of(second)) <= MATCHING_BITS
+
+
+def test_where_the_models_own_clips_are_alike_a_copy_has_to_be_nearer() -> None:
+    random = np.random.default_rng(0)
+    base = random.integers(0, 256, 16, np.uint8)
+    # Each clip has 9 bits of its own, so that any two differ in 18.
+    own = []
+    for number in range(12):
+        bits = np.unpackbits(base)
+        bits[9 * number : 9 * number + 9] ^= 1
+        own.append(np.packbits(bits).tobytes())
+    known = KnownClips(ClipFingerprints(algorithm="dct-1", train=encode(own), val=""))
+    assert known.matching_bits == 18 // 3
+    bits = np.unpackbits(np.frombuffer(own[0], np.uint8))
+    bits[120:126] ^= 1
+    assert known.match(np.packbits(bits).tobytes()) == "train"
+    bits[126] ^= 1
+    assert known.match(np.packbits(bits).tobytes()) is None
