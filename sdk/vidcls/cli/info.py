@@ -95,7 +95,7 @@ def _decision_lines(contract: ModelContract) -> Iterator[str]:
     if reject is not None:
         accepted = "not measured" if reject.false_accepted is None else f"{reject.false_accepted:.3f}"
         yield (
-            f"  reject     {reject.score.replace('_', ' ')} below {reject.threshold:.3f} is none of the labels; keeps "
+            f"  reject     {reject.score.replace('_', ' ')} below {reject.threshold:.4g} is none of the labels; keeps "
             f"{reject.accepted:.3f} of right answers, takes of videos with none of the labels for one: {accepted}"
         )
     elif decision.none_label is None:

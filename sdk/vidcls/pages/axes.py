@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from vidcls.pages.markup import Content, Markup, joined, tag
 
 WIDTH, HEIGHT = 400, 310
-_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 16, 16, 46
+_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 16, 16, 46
 _MOST_TICKS = 6
 
 

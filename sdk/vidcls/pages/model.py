@@ -110,7 +110,7 @@ def _none_rule(contract: Contract) -> str:
     rule = decision.reject
     accepted = "" if rule.false_accepted is None else f", and took {rule.false_accepted:.2f} of clips of none for known"
     return (
-        f"known from {rule.score.replace('_', ' ')} {rule.threshold:.3g} on, which kept {rule.accepted:.2f} of right "
+        f"known from {rule.score.replace('_', ' ')} {rule.threshold:.4g} on, which kept {rule.accepted:.2f} of right "
         f"answers where it was fitted{accepted}"
     )
 

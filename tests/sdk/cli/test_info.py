@@ -65,7 +65,7 @@ def test_info_tells_people_what_follows_from_logits_and_which_clips_are_known(tm
     for line in (
         "  decision   softmax, temperature 1.370, fitted on 31 videos (val, 1 x 1 views x crops, fp32)",
         "  none       the class 'wave' means that a video shows none of the labels",
-        "  reject     max probability below 0.410 is none of the labels; keeps 0.950 of right answers, takes of videos "
+        "  reject     max probability below 0.41 is none of the labels; keeps 0.950 of right answers, takes of videos "
         "with none of the labels for one: 0.110",
         "  operating  clap: from 0.710 on, precision 0.930, recall 0.810",
         "  operating  jump: none, too few videos to choose one",

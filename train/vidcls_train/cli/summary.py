@@ -49,7 +49,7 @@ def _print_decision(fields: dict[str, Any]) -> None:
     parts = [f"temperature {decision['temperature']:.2f} ({low:.2f} to {high:.2f})"]
     reject = decision["reject"]
     if reject is not None:
-        parts.append(f"known from {reject['score'].replace('_', ' ')} {reject['threshold']:.2f}")
+        parts.append(f"known from {reject['score'].replace('_', ' ')} {reject['threshold']:.4g}")
     points = decision["operating_points"]
     if points is not None:
         chosen = [point for point in points.values() if point is not None]

@@ -77,7 +77,7 @@ def _none_of_these(decision: Decision, fields: dict[str, Any]) -> list[str]:
     if reject is not None:
         score = "the highest probability" if reject.score == "max_probability" else "logsumexp of the logits (energy)"
         lines.append(
-            f"An answer counts as one of the labels (`known`) where {score} is at least {reject.threshold:.3f}: of the "
+            f"An answer counts as one of the labels (`known`) where {score} is at least {reject.threshold:.4g}: of the "
             f"right answers on validation {reject.accepted:.0%} are."
         )
     if none is None and reject is None:
