@@ -2,6 +2,9 @@
 
     python tests/benchmarks/held_out.py folds ../shared/data/ucf8 -o /tmp/folds
     python tests/benchmarks/held_out.py labels ../shared/data/ucf8 -o /tmp/labels --epochs 40
+    python tests/benchmarks/held_out.py labels .demo/data -o /tmp/moving --settings moving.json
+
+moving.json holds settings of vidcls-train, by name: those of `examples/demo.sh`.
 
 Each run is one `vidcls-train --preset tiny`, whose checkpoint stays; a run that is there already is not trained again.
 OUT/answers.jsonl then holds a line for each clip: {"run", "video", "label", "group", "split", "labels", "logits"}, of
@@ -16,6 +19,7 @@ import dataclasses
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 from sklearn.model_selection import StratifiedGroupKFold
@@ -41,10 +45,12 @@ Split = dict[str, list[Clip]]
 @click.argument("data")
 @click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), required=True)
 @click.option("--epochs", type=int)
+@click.option("--settings", type=click.Path(path_type=Path, exists=True), help="Settings of vidcls-train, as JSON.")
 @click.option("--only", multiple=True, help="Names of runs; by default all.")
-def main(how: str, data: str, output: Path, epochs: int | None, only: tuple[str, ...]) -> None:
+def main(how: str, data: str, output: Path, epochs: int | None, settings: Path | None, only: tuple[str, ...]) -> None:
     """Train, and write the logits of the clips that were held out."""
     output.mkdir(parents=True, exist_ok=True)
+    given = {"epochs": epochs} | ({} if settings is None else json.loads(settings.read_text(encoding="utf-8")))
     joined = _joined(data, output)
     runs = dict(_folds(joined) if how == "folds" else _left_out(joined))
     answers = output / "answers.jsonl"
@@ -54,7 +60,7 @@ def main(how: str, data: str, output: Path, epochs: int | None, only: tuple[str,
             continue
         folder = output / name
         if not (folder / "metrics.json").exists():
-            _train(split, folder, epochs=epochs)
+            _train(split, folder, given)
         with answers.open("a", encoding="utf-8") as file:
             file.writelines(json.dumps(row) + "\n" for row in _answers(split, folder, run=name))
 
@@ -97,7 +103,7 @@ def _left_out(found: ClipList) -> Iterator[tuple[str, Split]]:
         yield f"without-{left_out}", split
 
 
-def _train(split: Split, folder: Path, *, epochs: int | None) -> None:
+def _train(split: Split, folder: Path, given: dict[str, Any]) -> None:
     """Train on the splits; clips of a label that is in test alone are left out."""
     known = {clip.label for clip in split["train"]}
     table = folder.with_suffix(".csv")
@@ -111,7 +117,7 @@ def _train(split: Split, folder: Path, *, epochs: int | None) -> None:
             if clip.label in known
         )
     settings = {"data": str(table), "output": folder, "preset": "tiny", "seed": SEED, "allow_duplicates": True}
-    train({**settings, "epochs": epochs}, on_epoch=click.echo)
+    train({**settings, **given}, on_epoch=click.echo)
 
 
 def _answers(split: Split, folder: Path, *, run: str) -> Iterator[dict[str, object]]:
