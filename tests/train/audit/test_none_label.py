@@ -10,6 +10,7 @@ import numpy as np
 
 from audited import check, kinds, warnings
 from generated import write_scene
+from vidcls_train.audit.duplicates import find_pairs
 from vidcls_train.audit.fingerprint import fingerprint
 from vidcls_train.audit.label_findings import balance_findings, none_findings
 from vidcls_train.audit.probe import ClipInfo
@@ -46,6 +47,20 @@ def test_a_few_clips_of_each_of_many_labels_are_no_fault() -> None:
     assert found is not None
     assert found.videos == 24
     assert cross_validate([info(number) for number in range(24)], list(map(str, range(24))), labels) is None
+
+
+def test_moments_of_one_video_are_no_copies_of_each_other(tmp_path: Path) -> None:
+    frames = np.random.default_rng(0).random((5, 32, 32, 3), np.float32) * 255
+    files = [tmp_path / "monday.mp4", tmp_path / "tuesday.mp4"]
+    for file in files:
+        file.write_bytes(file.name.encode())
+    clips = [
+        dataclasses.replace(info(0), path=file, stretch=(start, start + 1.0), fingerprint=fingerprint(frames))
+        for file in files
+        for start in (0.0, 5.0)
+    ]
+    # What looks the same in two files is a copy; in one file it is a camera that does not move.
+    assert {(pair.first, pair.second) for pair in find_pairs(clips)} == {(0, 2), (0, 3), (1, 2), (1, 3)}
 
 
 def test_clips_that_show_none_of_the_labels_may_be_many_and_alike(data: Path, tmp_path: Path) -> None:
