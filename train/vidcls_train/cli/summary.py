@@ -53,7 +53,12 @@ def _print_decision(fields: dict[str, Any]) -> None:
     points = decision["operating_points"]
     if points is not None:
         chosen = [point for point in points.values() if point is not None]
-        parts.append(f"operating points for {len(chosen)} of {len(points)} labels")
+        precision = min(point["precision"] for point in chosen)
+        recall = sum(point["recall"] for point in chosen) / len(chosen)
+        parts.append(
+            f"operating points for {len(chosen)} of {len(points)} labels, which on val find {recall:.2f} of their "
+            f"clips at a precision of {precision:.2f} or more"
+        )
     click.echo(f"decision, fitted on val: {', '.join(parts)}")
     negatives = fields["negatives"]
     if negatives is not None:
