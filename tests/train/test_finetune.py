@@ -181,7 +181,7 @@ def test_a_finished_run_is_decided_anew_without_training(run: Path, clips: Path,
     # As a run is that was begun by an earlier version.
     file = output / "settings.json"
     fields = json.loads(file.read_text(encoding="utf-8"))
-    for name in ("target_precision", "negatives", "no_fingerprints"):
+    for name in ("target_precision", "false_alarm_rate", "negatives", "no_fingerprints"):
         del fields[name]
     file.write_text(json.dumps(fields), encoding="utf-8")
     negative = write_clip(tmp_path / "negatives" / "deep" / "1.mp4", frames=20, width=64, height=48)

@@ -207,6 +207,7 @@ def _results(plan: _Plan, trainer: ClassificationTrainer, *, seconds: float, tra
         copies=checked.copies["val"],
         negatives=negatives,
         target_precision=config.decision.target_precision,
+        false_alarm_rate=config.decision.false_alarm_rate,
     )
     contract = write_decision(output, contract, fitted.decision)
     results = measure(

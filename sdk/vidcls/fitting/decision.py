@@ -38,6 +38,7 @@ def fit_decision(
     none_label: str | None,
     negatives: npt.NDArray[np.floating] | None,
     target_precision: float,
+    false_alarm_rate: float | None = None,
     split: str,
     views: int,
     crops: Literal[1, 3],
@@ -51,7 +52,7 @@ def fit_decision(
         validation: answers of at least one clip. labels: in class-id order; none_label: one of them, or None.
         negatives: logits [clips, labels] of clips that show none of the labels, which choose the reject rule's score
             and measure it, and nothing else; None where there are none.
-        target_precision: of the operating points, 0 to 1.
+        target_precision: of the operating points, 0 to 1. false_alarm_rate: theirs, which then decides instead.
         split, views, crops, clip_seconds: where the clips are from, and what one answer is of.
 
     Raises:
@@ -66,7 +67,9 @@ def fit_decision(
     bare = replace(NEUTRAL, activation=activation, none_label=none_label, fitted_on=fitted_on)
     decision = replace(bare, temperature=temperature.temperature)
     reject, reject_notes = fit_reject(validation, labels, decision, negatives)
-    points, point_notes = fit_operating_points(validation, labels, decision, target_precision=target_precision)
+    points, point_notes = fit_operating_points(
+        validation, labels, decision, target_precision=target_precision, false_alarm_rate=false_alarm_rate
+    )
     decision = replace(decision, reject=reject, operating_points=points)
     events = fit_events(validation, labels, decision, clip_seconds=clip_seconds, negatives=negatives)
     return FittedDecision(

@@ -17,7 +17,12 @@ MIN_POSITIVES = 20
 
 
 def fit_operating_points(
-    answers: Answers, labels: Sequence[str], decision: Decision, *, target_precision: float
+    answers: Answers,
+    labels: Sequence[str],
+    decision: Decision,
+    *,
+    target_precision: float,
+    false_alarm_rate: float | None = None,
 ) -> tuple[dict[str, OperatingPoint | None] | None, tuple[str, ...]]:
     """The operating point of each label but the none label, and sentences on which have none and why.
 
@@ -29,6 +34,8 @@ def fit_operating_points(
         answers: of validation clips. Those without any label count against every label.
         decision: with its temperature.
         target_precision: the share of clips found that shall show the label, 0 to 1.
+        false_alarm_rate: the largest share of clips without the label that may be taken for it, 0 to 1, which then
+            decides instead; None: precision does.
     """
     labels = tuple(labels)
     found = probabilities(answers.logits, decision)
@@ -40,7 +47,10 @@ def fit_operating_points(
         if is_positive.sum() < MIN_POSITIVES:
             few.append(f"'{label}' ({int(is_positive.sum())})")
             continue
-        points[label] = at_precision(found[:, column], is_positive, precision=target_precision)
+        if false_alarm_rate is None:
+            points[label] = at_precision(found[:, column], is_positive, precision=target_precision)
+        else:
+            points[label] = at_false_alarm_rate(found[:, column], is_positive, rate=false_alarm_rate)
         if points[label] is None:
             unreached.append(f"'{label}'")
     notes = []
@@ -49,10 +59,10 @@ def fit_operating_points(
             f"no operating point for {_listed(few)}: that takes at least {MIN_POSITIVES} validation clips of the label"
         )
     if unreached:
-        notes.append(
-            f"no operating point for {_listed(unreached)}: no threshold reaches a precision of {target_precision:g} on "
-            "the validation clips"
-        )
+        aim = f"a precision of {target_precision:g}"
+        if false_alarm_rate is not None:
+            aim = f"a false-alarm rate of {false_alarm_rate:g} with any clip found"
+        notes.append(f"no operating point for {_listed(unreached)}: no threshold reaches {aim} on the validation clips")
     return (points if any(point is not None for point in points.values()) else None), tuple(notes)
 
 

@@ -91,3 +91,22 @@ def test_a_precision_out_of_reach_is_said() -> None:
     assert notes == (
         "no operating point for 'fall', 'jump': no threshold reaches a precision of 0.9 on the validation clips",
     )
+
+
+def test_a_false_alarm_rate_decides_instead_of_a_precision() -> None:
+    labels = ("fall", "walk")
+    # 20 falls at ten probabilities, and 100 walks, of which the two most probable falls are at 0.75 and 0.55.
+    falls, walks = np.repeat(np.linspace(0.5, 0.95, 10), 2), np.r_[0.75, 0.55, np.linspace(0.01, 0.3, 98)]
+    share = np.concatenate([falls, walks])
+    answers = answers_of(np.log(np.stack([share, 1 - share], axis=1)), [0] * 20 + [1] * 100, labels)
+    for rate, recall in ((0.0, 8 / 20), (0.01, 16 / 20), (0.02, 1.0)):
+        points, _ = fit_operating_points(answers, labels, NEUTRAL, target_precision=0.5, false_alarm_rate=rate)
+        assert points is not None
+        point = points["fall"]
+        assert point is not None
+        assert point.recall == pytest.approx(recall, abs=SHARE)
+        assert (walks >= point.probability).mean() <= rate
+    answers = answers_of(np.tile([1.0, 0.0], (50, 1)), [0, 1] * 25, labels)  # says nothing
+    points, notes = fit_operating_points(answers, labels, NEUTRAL, target_precision=0.5, false_alarm_rate=0.1)
+    assert points is None
+    assert "no threshold reaches a false-alarm rate of 0.1 with any clip found on the validation clips" in notes[0]

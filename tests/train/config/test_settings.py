@@ -137,7 +137,7 @@ def test_a_run_goes_on_that_was_begun_before_a_hyperparameter_was_there(tmp_path
 
 def test_what_changes_no_weight_may_differ_when_a_run_goes_on(tmp_path: Path) -> None:
     save_settings(train_config(run(tmp_path)))
-    decided = {"target_precision": 0.8, "negatives": "street", "no_fingerprints": True}
+    decided = {"target_precision": 0.8, "false_alarm_rate": 0.02, "negatives": "street", "no_fingerprints": True}
     other = train_config(run(tmp_path, resume=True, **decided))
     check_same_run(other)
     save_settings(other)

@@ -104,6 +104,12 @@ def decision() -> Callable[[F], F]:
         ),
         setting(
             TrainConfig,
+            "false_alarm_rate",
+            what="Instead of a precision: the largest share of validation clips without a label that its operating "
+            "point may take for it.",
+        ),
+        setting(
+            TrainConfig,
             "negatives",
             metavar="DIR",
             what="Videos that show none of the labels, at any depth. They are never trained on: they say how many of "

@@ -184,10 +184,13 @@ class DecisionConfig:
     """What is written of a trained model beside its weights; nothing here changes these.
 
     target_precision: each label's operating point is the lowest probability that reaches it on validation.
+    false_alarm_rate: or the lowest at which no larger share of the clips without the label is taken for it; None:
+        precision decides.
     negatives: a folder of videos that show none of the labels; none of them is trained on.
     no_fingerprints: leave the fingerprints of training and validation clips out of the contract.
     """
 
     target_precision: Annotated[float, Range(0.5, 0.999)] = 0.9
+    false_alarm_rate: Annotated[float, Range(0, 0.5)] | None = None
     negatives: str | None = None
     no_fingerprints: bool = False

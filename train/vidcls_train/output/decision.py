@@ -29,6 +29,7 @@ def fit(
     copies: Sequence[Path],
     negatives: Negatives | None,
     target_precision: float,
+    false_alarm_rate: float | None = None,
 ) -> FittedDecision:
     """Fit a decision on the validation clips.
 
@@ -38,7 +39,7 @@ def fit(
         copies: validation clips whose footage is in train as well. The model answers them as it answers clips that it
             was trained on, so that they are left out, unless there are no others.
         negatives: answers to videos that show none of the labels.
-        target_precision: of the operating points.
+        target_precision, false_alarm_rate: of the operating points; where there is the latter, it decides.
 
     Returns:
         it, its notes completed; they are logged too.
@@ -52,6 +53,7 @@ def fit(
         none_label=contract.decision.none_label,
         negatives=None if negatives is None else negatives.logits,
         target_precision=target_precision,
+        false_alarm_rate=false_alarm_rate,
         clip_seconds=contract.sampling.clip_seconds,
         split="val",
         views=val.views,
