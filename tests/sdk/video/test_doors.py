@@ -58,6 +58,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Right]:
     return make
 
 
+@pytest.mark.skipif(not FULL, reason="is about the tests' own files; set VIDCLS_FULL_MATRIX=1")
 @pytest.mark.parametrize("kind", [kind for kind in awkward.KINDS if not kind.startswith("song")])
 def test_the_kinds_are_what_they_are_said_to_be(kind: str, made: Callable[[str], Right]) -> None:
     """By PyAV in decode order."""
