@@ -21,8 +21,6 @@ SIMPLEST: Score = "max_probability"
 
 # The share of right answers that the rule keeps.
 KEEP = 0.95
-# The fewest right answers from which a threshold follows that keeps so many.
-MIN_RIGHT = 19
 
 
 def fit_reject(

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -88,16 +87,6 @@ def _trace(came_from: list[npt.NDArray[np.intp]], last: int) -> list[tuple[int, 
         found.append((first, last))
         last = first
     return found[::-1]
-
-
-def most_probable_halves(
-    windows: Iterable[npt.NDArray[np.float64]], *, change_cost: float
-) -> Iterator[tuple[int, int]]:
-    """The states of every window's first and second half; one window's second is the next one's first."""
-    path = Path(change_cost=change_cost)
-    for probabilities in windows:
-        yield from path.add(probabilities)
-    yield from path.finish()
 
 
 def border_seconds(window: Belief, *, before: Belief | None, after: Belief | None, first: int, second: int) -> float:

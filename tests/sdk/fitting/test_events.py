@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from answered import answered_record
+from paths import most_probable_halves
 from vidcls.contract import NEUTRAL, Decision, OperatingPoint
 from vidcls.evaluation.answers import Answers
 from vidcls.fitting import events
 from vidcls.fitting.events import CHANGE_COSTS, fit_events
 from vidcls.fitting.simulated import simulations
 from vidcls.temporal.event_finder import label_scores
-from vidcls.temporal.path import most_probable_halves
 from vidcls.temporal.timeline import segments
 
 CLIP_SECONDS = 64 / 30

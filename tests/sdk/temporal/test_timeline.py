@@ -20,9 +20,10 @@ from PIL import Image
 from answered import answered
 from generated import write_clip
 from motion import DIRECTIONS, film, write_motion_model
+from paths import most_probable_halves
 from vidcls import Record, Segment, VideoClassifier, VideoError
 from vidcls.cli.main import main
-from vidcls.temporal.path import LEAST_PROBABILITY, most_probable_halves
+from vidcls.temporal.path import LEAST_PROBABILITY
 from vidcls.temporal.timeline import clock, srt_entry
 from vidcls.temporal.timeline import segments as segments_of
 
