@@ -76,7 +76,7 @@ test-newest: ## Run the tests with the newest versions that there are, in .venv-
 	@$(NEWEST)/bin/python -m pip install -qq --upgrade -e '.[cpu,av,openvino,train,ray,test]' onnx
 	@.ci/headless.sh $(NEWEST)
 	@$(NEWEST)/bin/python -m pytest -W default -n auto --dist worksteal tests/sdk tests/train tests/parity
-	@$(NEWEST)/bin/python -m pip install -qq --upgrade -e '.[cpu,av,openvino,train,export,ray,test]'
+	@$(NEWEST)/bin/python -m pip install -qq --upgrade -e '.[cpu,av,live,openvino,train,export,ray,test]'
 	@$(NEWEST)/bin/python -m pytest -W default -n auto --dist worksteal tests/export tests/sdk tests/parity
 
 test-pythons: dist lean ## Install the wheel with each of PYTHONS, without PyTorch, and compare its answers
@@ -125,7 +125,7 @@ $(BIN)/python:
 $(LOWEST)/.installed: pyproject.toml .ci/constraints-lowest.txt
 	@$(PYTHON) -m venv --clear $(LOWEST)
 	@$(LOWEST)/bin/python -m pip --disable-pip-version-check install -qq -c .ci/constraints-lowest.txt \
-		-e '.[cpu,av,openvino,train,export,ray,test]'
+		-e '.[cpu,av,live,openvino,train,export,ray,test]'
 	@.ci/headless.sh $(LOWEST) -c .ci/constraints-lowest.txt
 	@touch $@
 

@@ -1,0 +1,48 @@
+"""An event of one camera as file, web hook, broker and page say it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class CameraEvent:
+    """An event, provisional while it goes on, then final; the same id both times.
+
+    start, end: by this machine's clock, in UTC; end is None while it goes on. start_seconds, end_seconds: media time,
+    seconds after the stream's first frame. The rest is as in `vidcls.Event`. clip: file name in the clips' folder.
+    """
+
+    id: str
+    camera: str
+    label: str
+    state: Literal["provisional", "final"]
+    start: datetime
+    end: datetime | None
+    start_seconds: float
+    end_seconds: float | None
+    peak_score: float
+    mean_score: float
+    detection_delay: float
+    coverage: float
+    clip: str | None = None
+
+    def to_dict(self) -> dict[str, object]:
+        """It, as JSON takes it; times as ISO 8601 with milliseconds."""
+        return {
+            "id": self.id,
+            "camera": self.camera,
+            "label": self.label,
+            "state": self.state,
+            "start": self.start.isoformat(timespec="milliseconds"),
+            "end": None if self.end is None else self.end.isoformat(timespec="milliseconds"),
+            "start_seconds": round(self.start_seconds, 3),
+            "end_seconds": None if self.end_seconds is None else round(self.end_seconds, 3),
+            "peak_score": round(self.peak_score, 4),
+            "mean_score": round(self.mean_score, 4),
+            "detection_delay": round(self.detection_delay, 3),
+            "coverage": round(self.coverage, 4),
+            "clip": self.clip,
+        }
