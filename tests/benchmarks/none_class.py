@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 from unittest.mock import patch
@@ -62,7 +62,7 @@ def main(data: str, output: Path, settings: Path | None) -> None:
 
 
 def _compared(
-    clips: list[tuple[Clip, str]], labels: list[str], number: int, output: Path, given: dict[str, Any]
+    clips: list[tuple[Clip, str]], labels: Sequence[str], number: int, output: Path, given: dict[str, Any]
 ) -> dict[str, dict[str, np.ndarray]]:
     """AUROC by kind of none and by way, [1 + draws]: of all test clips, then of each draw."""
     unseen, none = labels[number], labels[(number + 1) % len(labels)]
