@@ -192,6 +192,7 @@ def test_a_full_disk_is_said_once_leaves_nothing_and_stops_nothing(
     name = kept.save(event(0.0, 2.0))
     assert name is not None
     assert (tmp_path / "clips" / name).stat().st_size > 20_000
+    assert kept.save(event(0.0, 2.0)) == name
     first, last = caplog.messages
     assert first.startswith(f"{tmp_path / 'clips'}: a clip cannot be written (")
     assert last == f"{tmp_path / 'clips'}: clips are kept again"
@@ -233,8 +234,12 @@ def test_the_oldest_clips_go_first_and_nothing_but_clips(tmp_path: Path, monkeyp
     others = ["mine.webm", "door-20260101T120000.000Z-fall.webm", named(1).replace(".webm", ".mp4"), named(1) + ".bak"]
     for name in [*others, named(2), *(named(day, camera=camera) for day in (20, 21, 22) for camera in ("a", "z"))]:
         (tmp_path / name).write_bytes(bytes(1000))
-    kept = recorder(tmp_path, max_days=20, max_megabytes=0.0035)
-    kept.prune()
+    recorder(tmp_path, max_days=20).prune()
+    assert {path.name for path in tmp_path.iterdir()} == {
+        *others,
+        *(named(day, camera=camera) for day in (20, 21, 22) for camera in ("a", "z")),
+    }
+    recorder(tmp_path, max_days=20, max_megabytes=0.0035).prune()
     assert {path.name for path in tmp_path.iterdir()} == {
         *others,
         named(21, camera="z"),
