@@ -1,0 +1,42 @@
+"""A folder that one process at a time may write to; the system lets go of it when that ends, by whatever way."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from vidcls.errors import ArgumentError
+from vidcls.files.atomic import make_folder
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(handle: int) -> None:
+        msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+
+else:
+    import fcntl
+
+    def _lock(handle: int) -> None:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+@contextmanager
+def only_one(folder: Path) -> Iterator[None]:
+    """Make the folder where it is not there, and keep it to this process for as long as the block lasts.
+
+    Raises:
+        ValueError: another process has it.
+        OSError: it cannot be made, or written to.
+    """
+    make_folder(folder)
+    with (folder / "lock").open("ab") as file:
+        try:
+            _lock(file.fileno())
+        except OSError:
+            raise ArgumentError(
+                f"{folder}: another vidcls watch keeps its state there; give each a folder of its own with --state"
+            ) from None
+        yield
