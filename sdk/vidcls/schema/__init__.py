@@ -55,8 +55,8 @@ def read_fields(kind: type[T], fields: Mapping[str, Any], *, prefix: str = "") -
     """An instance of the dataclass `kind` from parsed JSON.
 
     Args:
-        kind: fields may be annotated bool, int, float, str, Path, Literal, X | None, tuple, dict[str, X], another
-            dataclass, or Annotated with bounds. A field with a default may be left out.
+        kind: fields may be annotated bool, int, float, str, Path, Literal, X | None, int | str, tuple, dict[str, X],
+            another dataclass, or Annotated with bounds. A field with a default may be left out.
         fields: a JSON object.
         prefix: stands before field names in messages.
 
@@ -133,8 +133,10 @@ def _read(kind: Any, value: Any, *, name: str) -> Any:
         found = _read(arguments[0], value, name=name)
         _check_bounds(arguments[1:], found, name=name)
         return found
-    if origin in (types.UnionType, typing.Union):  # only ever "X | None"
-        return None if value is None else _read(arguments[0], value, name=name)
+    if origin in (types.UnionType, typing.Union):  # "X | None", or scalars of several types
+        if value is None:
+            return None
+        return _read(type(value) if type(value) in arguments else arguments[0], value, name=name)
     if origin is Literal:
         _check_literal(arguments, value, name=name)
         return value
