@@ -134,9 +134,13 @@ def _read(kind: Any, value: Any, *, name: str) -> Any:
         _check_bounds(arguments[1:], found, name=name)
         return found
     if origin in (types.UnionType, typing.Union):  # "X | None", or scalars of several types
-        if value is None:
+        kinds = [kind for kind in arguments if kind is not types.NoneType]
+        if value is None and len(kinds) < len(arguments):
             return None
-        return _read(type(value) if type(value) in arguments else arguments[0], value, name=name)
+        if len(kinds) > 1 and type(value) not in kinds:
+            expected = " or ".join(_DESCRIBED[kind] for kind in kinds)
+            raise FieldError(f"'{name}' is {shown(value)}, expected {expected}")
+        return _read(kinds[0] if len(kinds) == 1 else type(value), value, name=name)
     if origin is Literal:
         _check_literal(arguments, value, name=name)
         return value

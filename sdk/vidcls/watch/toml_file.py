@@ -116,8 +116,9 @@ def _variable(variable: str, environment: Mapping[str, str], *, name: str) -> st
 
 
 def _without_secrets(message: str) -> str:
-    """What is wrong with a field, without what it says where that may be a secret."""
-    return _MAY_SHOW_SECRETS.sub(r"\1 is of another kind, expected ", message)
+    """What is wrong with a field, in TOML's words, without what it says where that may be a secret."""
+    message = _MAY_SHOW_SECRETS.sub(r"\1 is of another kind, expected ", message)
+    return message.replace("expected an object", "expected a table")
 
 
 def _placed(value: T, folder: Path) -> T:
