@@ -5,9 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from vidcls.figures.answer import draw
 from vidcls.temporal.record import Record
 from vidcls.watch.board import Board, Picture
-from vidcls.watch.page.drawing import draw_answer
 
 LARGE_WIDTH, SMALL_WIDTH = 960, 480  # px at most
 PICTURES_PER_SECOND = 8
@@ -35,7 +35,7 @@ class CameraPicture:
     def _draw(self, frame: Picture, record: Record | None, status: str) -> bytes:
         small = _fitted(frame, self._width)
         boxes = self._board.boxes(self._camera, width=small.shape[1], height=small.shape[0])
-        drawn = draw_answer(small, record, status=status, boxes=boxes)
+        drawn = draw(small, record, status=status, boxes=boxes)
         bgr = cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR)
         return bytes(cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1])
 
