@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 from vidcls.classifier import VideoClassifier
 from vidcls.clips import check_views
 from vidcls.errors import ArgumentError
 from vidcls.watch.board import Board, ModelFacts
 from vidcls.watch.cameras import CameraEvents
+from vidcls.watch.clips import ClipRecorder
 from vidcls.watch.event import CameraEvent
 from vidcls.watch.journal import MAX_BYTES, Journal
 from vidcls.watch.lock import only_one
+from vidcls.watch.page.server import WatchPage
 from vidcls.watch.receivers import Receivers, receiver_names
+from vidcls.watch.recording import Recording
 from vidcls.watch.settings import WatchSettings
 from vidcls.watch.sources import Sources
 
@@ -56,9 +60,14 @@ def run(settings: WatchSettings, *, is_stopped: Callable[[], bool], on_ready: Ca
         opened.callback(receivers.close)
         sources = Sources(classifier, settings.cameras)
         opened.callback(sources.close)
-        loop = _Loop(settings, board=board, journal=journal, receivers=receivers, sources=sources)
+        recorder = None if settings.clips is None else ClipRecorder(settings.clips)
+        recording = None if recorder is None else _recording(recorder, settings, sources)
+        if recording is not None:
+            opened.callback(recording.close)
+        url = "" if settings.page is None else opened.enter_context(_page(settings, board, recorder))
+        loop = _Loop(settings, board=board, journal=journal, receivers=receivers, sources=sources, recording=recording)
         opened.callback(loop.finish)
-        on_ready("")
+        on_ready(url)
         loop.run(is_stopped)
 
 
@@ -91,9 +100,17 @@ class _Loop:
     """One thread that takes every answer, and tells what follows from it."""
 
     def __init__(
-        self, settings: WatchSettings, *, board: Board, journal: Journal, receivers: Receivers, sources: Sources
+        self,
+        settings: WatchSettings,
+        *,
+        board: Board,
+        journal: Journal,
+        receivers: Receivers,
+        sources: Sources,
+        recording: Recording | None,
     ) -> None:
         self._board, self._journal, self._receivers, self._sources = board, journal, receivers, sources
+        self._recording = recording
         self._events = {camera.name: CameraEvents(camera) for camera in settings.cameras}
         self._going: dict[str, dict[str, str]] = {name: {} for name in self._events}  # {camera: {event's id: label}}
         self._windows = dict.fromkeys(self._events, 0)
@@ -128,10 +145,13 @@ class _Loop:
             going = self._going[event.camera]
             if event.state == "provisional":
                 going[event.id] = event.label
+                if self._recording is not None:
+                    self._recording.begin(event)
                 self._board.put_event(event)
                 self._receivers.tell_begun(event)
             else:
                 going.pop(event.id, None)
+                event = event if self._recording is None else self._recording.save(event)  # noqa: PLW2901
                 self._receivers.tell_final(self._journal.append(event))
                 self._board.put_event(event)
             self._receivers.show_going(event.camera, tuple(going.values()))
@@ -174,8 +194,34 @@ def _board(settings: WatchSettings, classifier: VideoClassifier, journal: Journa
         none_label=contract.decision.none_label,
     )
     names = [camera.name for camera in settings.cameras]
-    board = Board(classifier.labels, names, model=facts)
+    board = Board(classifier.labels, names, model=facts, temperature=temperature_celsius)
     for event in journal.recent(LISTED):
         if event.camera in names:
             board.restore_event(event)
     return board
+
+
+def _recording(recorder: ClipRecorder, settings: WatchSettings, sources: Sources) -> Recording:
+    return Recording(recorder, cameras=[camera.name for camera in settings.cameras], picture=sources.picture)
+
+
+@contextmanager
+def _page(settings: WatchSettings, board: Board, recorder: ClipRecorder | None) -> Iterator[str]:
+    """The page, at that address."""
+
+    def mark_event(event_id: str, label: str | None) -> None:
+        event = board.event(event_id)
+        if event is None:
+            raise ArgumentError("this event is no longer among those that can be marked")
+        if settings.clips is None:
+            raise ArgumentError("there are no clips to learn from; start vidcls watch with --clips DIR")
+        mark(event, label=label, clips=settings.clips.folder, feedback=settings.feedback or settings.state / "feedback")
+        board.set_marked(event_id, label)
+
+    assert settings.page is not None
+    clip_path: Callable[[str], Path | None] = (lambda _: None) if recorder is None else recorder.path
+    page = WatchPage(settings.page, board, clip_path=clip_path, mark=mark_event)
+    try:
+        yield page.start()
+    finally:
+        page.close()
