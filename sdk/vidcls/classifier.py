@@ -212,6 +212,7 @@ class VideoClassifier:
         step_seconds: float | None = None,
         timeout_seconds: float = 5.0,
         decoder: Decoder = "auto",
+        motion: float = 0.0,
     ) -> Stream:
         """Classify what a camera sees now, or a file as if it was filmed now, window after window.
 
@@ -234,6 +235,8 @@ class VideoClassifier:
             step_seconds: from one window's start to the next one's; by default half a window.
             timeout_seconds: a camera or live stream that cannot be opened, or gives no frame, for so long is lost.
             decoder: of a file, as for `predict`; cameras and live streams are read by OpenCV.
+            motion: the share of the picture, 0 to 1, that has to have changed since the last answer for the model to be
+                run again, else that is repeated; see the guide. At 0, only where nothing has, to the last bit.
 
         Raises:
             VideoError: the source cannot be opened; while iterating, a file cannot be decoded.
@@ -249,6 +252,7 @@ class VideoClassifier:
                 step_seconds=step_seconds,
                 timeout_seconds=timeout_seconds,
                 decoder=decoder,
+                motion=motion,
             )
 
     def timeline(
