@@ -19,7 +19,7 @@ from vidcls.watch.lock import only_one
 from vidcls.watch.page.server import WatchPage
 from vidcls.watch.receivers import Receivers, receiver_names
 from vidcls.watch.recording import Recording
-from vidcls.watch.settings import WatchSettings
+from vidcls.watch.settings import PageSettings, WatchSettings
 from vidcls.watch.sources import Sources
 
 # How often the loop asks whether it is to end, and how often it looks after what changes slowly.
@@ -64,7 +64,7 @@ def run(settings: WatchSettings, *, is_stopped: Callable[[], bool], on_ready: Ca
         recording = None if recorder is None else _recording(recorder, settings, sources)
         if recording is not None:
             opened.callback(recording.close)
-        url = "" if settings.page is None else opened.enter_context(_page(settings, board, recorder))
+        url = "" if settings.page is None else opened.enter_context(_page(settings.page, settings, board, recorder))
         loop = _Loop(settings, board=board, journal=journal, receivers=receivers, sources=sources, recording=recording)
         opened.callback(loop.finish)
         on_ready(url)
@@ -168,6 +168,7 @@ class _Loop:
         for camera, events in self._events.items():
             is_connected = self._sources.connected(camera)
             self._board.put_connected(camera, is_connected)
+            self._board.put_picture_state(camera, self._sources.picture_state(camera))
             self._receivers.show_connection(camera, is_connected=is_connected)
             if not is_connected:
                 self._tell(events.finish())  # nobody knows how it goes on
@@ -194,7 +195,7 @@ def _board(settings: WatchSettings, classifier: VideoClassifier, journal: Journa
         none_label=contract.decision.none_label,
     )
     names = [camera.name for camera in settings.cameras]
-    board = Board(classifier.labels, names, model=facts, temperature=temperature_celsius)
+    board = Board(classifier.labels, names, model=facts)
     for event in journal.recent(LISTED):
         if event.camera in names:
             board.restore_event(event)
@@ -206,7 +207,7 @@ def _recording(recorder: ClipRecorder, settings: WatchSettings, sources: Sources
 
 
 @contextmanager
-def _page(settings: WatchSettings, board: Board, recorder: ClipRecorder | None) -> Iterator[str]:
+def _page(place: PageSettings, settings: WatchSettings, board: Board, recorder: ClipRecorder | None) -> Iterator[str]:
     """The page, at that address."""
 
     def mark_event(event_id: str, label: str | None) -> None:
@@ -215,12 +216,10 @@ def _page(settings: WatchSettings, board: Board, recorder: ClipRecorder | None) 
             raise ArgumentError("this event is no longer among those that can be marked")
         if settings.clips is None:
             raise ArgumentError("there are no clips to learn from; start vidcls watch with --clips DIR")
-        mark(event, label=label, clips=settings.clips.folder, feedback=settings.feedback or settings.state / "feedback")
-        board.set_marked(event_id, label)
+        raise ArgumentError(f"{label} cannot be noted down yet")
 
-    assert settings.page is not None
     clip_path: Callable[[str], Path | None] = (lambda _: None) if recorder is None else recorder.path
-    page = WatchPage(settings.page, board, clip_path=clip_path, mark=mark_event)
+    page = WatchPage(place, board, clip_path=clip_path, mark=mark_event)
     try:
         yield page.start()
     finally:
