@@ -19,7 +19,7 @@ from vidcls.watch.delivery import Delivery
 from vidcls.watch.journal import Journal
 from vidcls.watch.mqtt import Broker
 from vidcls.watch.settings import MqttSettings
-from watched import PASSWORD, USER, Mosquitto, Subscriber, finished, wait_for
+from watched import PASSWORD, USER, Mosquitto, Subscriber, finished, slow, wait_for
 
 WRONG = "wr0ng"
 CAMERA = discovery.topics(prefix="vidcls", camera="door", labels=["fall", "walk"])
@@ -93,6 +93,7 @@ def test_states_are_retained_and_said_again_when_home_assistant_starts(
         assert later.last(CAMERA.event) is None
 
 
+@slow
 def test_what_is_no_more_is_taken_back_at_the_next_start(tmp_path: Path, mosquitto: Callable[..., Mosquitto]) -> None:
     port, memory = mosquitto().port, tmp_path / "memory.json"
     gone = next(topic for topic in ANNOUNCED if "label_walk" in topic)
@@ -139,6 +140,7 @@ def test_no_event_is_lost_where_the_broker_dies(
     assert any("is connected again" in message for message in caplog.messages)
 
 
+@slow
 def test_user_and_password(
     tmp_path: Path, mosquitto: Callable[..., Mosquitto], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -197,6 +199,7 @@ def test_tls(
         Broker(MqttSettings(host="x", tls=True, ca_file=certificates / "server.key"), memory=tmp_path / "m")
 
 
+@slow
 def test_a_broker_that_is_not_there_holds_nothing_up(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with connected(9, tmp_path / "memory") as broker:
         broker.retain({"a": "b"})
