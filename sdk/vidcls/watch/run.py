@@ -14,8 +14,10 @@ from vidcls.watch.board import Board, ModelFacts
 from vidcls.watch.cameras import CameraEvents
 from vidcls.watch.clips import ClipRecorder
 from vidcls.watch.event import CameraEvent
+from vidcls.watch.feedback import mark
 from vidcls.watch.journal import MAX_BYTES, Journal
 from vidcls.watch.lock import only_one
+from vidcls.watch.machine import temperature_celsius
 from vidcls.watch.page.server import WatchPage
 from vidcls.watch.receivers import Receivers, receiver_names
 from vidcls.watch.recording import Recording
@@ -195,7 +197,7 @@ def _board(settings: WatchSettings, classifier: VideoClassifier, journal: Journa
         none_label=contract.decision.none_label,
     )
     names = [camera.name for camera in settings.cameras]
-    board = Board(classifier.labels, names, model=facts)
+    board = Board(classifier.labels, names, model=facts, temperature=temperature_celsius)
     for event in journal.recent(LISTED):
         if event.camera in names:
             board.restore_event(event)
@@ -216,7 +218,7 @@ def _page(place: PageSettings, settings: WatchSettings, board: Board, recorder: 
             raise ArgumentError("this event is no longer among those that can be marked")
         if settings.clips is None:
             raise ArgumentError("there are no clips to learn from; start vidcls watch with --clips DIR")
-        raise ArgumentError(f"{label} cannot be noted down yet")
+        mark(event, label=label, clips=settings.clips.folder, feedback=settings.feedback or settings.state / "feedback")
 
     clip_path: Callable[[str], Path | None] = (lambda _: None) if recorder is None else recorder.path
     page = WatchPage(place, board, clip_path=clip_path, mark=mark_event)

@@ -1,7 +1,8 @@
 """A file of settings -> what it says, strictly: the only module that reads TOML ([live] where Python has no tomllib).
 
 Of a text, "${NAME}" stands for the environment variable NAME, anywhere in it and as often as it is there; everything
-else is what it says. So secrets need not stand in the file. Paths are those of the folder that the file is in.
+else is what it says. So secrets need not stand in the file. Relative paths are those of the folder that the file is in,
+and "~" is the user's own.
 """
 
 from __future__ import annotations
@@ -124,7 +125,7 @@ def _without_secrets(message: str) -> str:
 def _placed(value: T, folder: Path) -> T:
     """`value` with its relative paths below the file's folder, and a camera's file too."""
     if isinstance(value, Path):
-        return folder / value
+        return folder / value.expanduser()
     if isinstance(value, CameraSettings):
         is_path = isinstance(value.source, str) and value.source and not is_url(value.source)
         return replace(value, source=str(folder / str(value.source))) if is_path else value

@@ -38,6 +38,7 @@ def test_a_stretch_begins_with_what_was_shown_then() -> None:
     pictures = filled([0, 2, 4])
     assert [(each.at - BEGIN).total_seconds() for each in pictures.between(at(1), at(2))] == [0, 2]
     assert [(each.at - BEGIN).total_seconds() for each in pictures.between(at(2), at(9))] == [0, 2, 4]
+    assert [(each.at - BEGIN).total_seconds() for each in pictures.between(at(3), at(9))] == [2, 4]
     assert list(pictures.between(at(-9), at(-5))) == []
 
 
