@@ -222,11 +222,10 @@ class VideoClassifier:
             4
 
         A thread reads the source, a camera or live stream by means of a process of its own, so that a call that hangs
-        holds up nobody. Windows last as long as the model's clips, in seconds whatever the
-        camera's rate, and hold the frames that `predict` would take from them. Where the model is
-        slower than the camera, windows are dropped and counted, and the answers stay as fresh.
-        A camera or network stream that is lost is opened again, with pauses that grow to 30 s; the
-        logger "vidcls" warns, and the next record's gap_seconds says for how long.
+        holds up nobody. Windows last as long as the model's clips, in seconds whatever the camera's rate, and hold the
+        frames that `predict` would take from them. Where the model is slower than the camera, windows are dropped and
+        counted, and the answers stay as fresh. A camera or network stream that is lost is opened again, with pauses
+        that grow to 30 s; the logger "vidcls" warns, and the next record's gap_seconds says for how long.
 
         Args:
             source: a camera's number, an RTSP or HTTP URL, or a file.
@@ -235,8 +234,7 @@ class VideoClassifier:
             step_seconds: from one window's start to the next one's; by default half a window.
             timeout_seconds: a camera or live stream that cannot be opened, or gives no frame, for so long is lost.
             decoder: of a file, as for `predict`; cameras and live streams are read by OpenCV.
-            motion: the share of the picture, 0 to 1, that has to have changed since the last answer for the model to be
-                run again, else that is repeated; see the guide. At 0, only where nothing has, to the last bit.
+            motion: share of the picture that has to change, 0 to 1, before the model is run again; see the guide.
 
         Raises:
             VideoError: the source cannot be opened; while iterating, a file cannot be decoded.
