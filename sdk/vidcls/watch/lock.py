@@ -10,18 +10,6 @@ from pathlib import Path
 from vidcls.errors import ArgumentError
 from vidcls.files.atomic import make_folder
 
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock(handle: int) -> None:
-        msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-
-else:
-    import fcntl
-
-    def _lock(handle: int) -> None:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
 
 @contextmanager
 def only_one(folder: Path) -> Iterator[None]:
@@ -40,3 +28,15 @@ def only_one(folder: Path) -> Iterator[None]:
                 f"{folder}: another vidcls watch keeps its state there; give each a folder of its own with --state"
             ) from None
         yield
+
+
+def _lock(handle: int) -> None:
+    """Raises OSError where another process has locked it."""
+    if sys.platform == "win32":
+        import msvcrt  # noqa: PLC0415 - which is there alone
+
+        msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+    else:
+        import fcntl  # noqa: PLC0415 - which is everywhere else
+
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
