@@ -88,8 +88,10 @@ class Delivery:
         self._end = time.monotonic() + seconds
 
     def close(self) -> None:
-        """Wait for the end that `end` has set, and say how many are left for the next start."""
-        self._thread.join(max(0.0, self._end - time.monotonic()) + 1)
+        """Wait for the end, which is now where `end` has not set it, and say how many are left for the next start."""
+        if self._end == float("inf"):
+            self.end(seconds=0)
+        self._thread.join(max(0.0, self._end - time.monotonic()) + 0.5)
         with self._lock:
             left = sum(message.is_final for message in self._waiting)
         if left:

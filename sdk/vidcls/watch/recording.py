@@ -44,7 +44,7 @@ class Recording:
     ) -> None:
         self._recorder, self._cameras, self._picture = recorder, tuple(cameras), picture
         self._finished: queue.Queue[CameraEvent] = queue.Queue(MAX_WAITING)
-        self._end = float("inf")  # monotonic seconds; set by `close`
+        self._end = float("inf")  # monotonic seconds; set by `end`
         # Daemons: a disk that hangs is not waited for.
         self._threads = [
             threading.Thread(target=work, daemon=True, name=f"vidcls-{name}")
@@ -66,10 +66,15 @@ class Recording:
             return event
         return replace(event, clip=clip_name(event))
 
-    def close(self) -> None:
-        """Write the clips that wait, for LAST_SECONDS at most."""
+    def end(self) -> None:
+        """Give the clips that wait LAST_SECONDS, and take no more pictures; returns at once."""
         self._end = time.monotonic() + LAST_SECONDS
         self._recorder.close()
+
+    def close(self) -> None:
+        """Wait for the end, also where `end` has not set it."""
+        if self._end == float("inf"):
+            self.end()
         for thread in self._threads:
             thread.join(max(0.0, self._end - time.monotonic()))
 

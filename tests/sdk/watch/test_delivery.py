@@ -145,3 +145,9 @@ def test_so_many_wait_and_of_more_the_oldest_are_given_up(
         hook.start()
         wait_for(lambda: ids(hook) == [0, 3, 4])  # the first was on its way
     assert sum("the oldest are given up" in message for message in caplog.messages) == 1
+
+
+def test_it_can_be_closed_without_having_been_told_of_the_end(tmp_path: Path, hook: Hook) -> None:
+    address = read_address(hook.url)
+    delivery = Delivery("hook", opened(tmp_path), to_hook(address), shown=address.name, last_pause_seconds=0.05)
+    delivery.close()
