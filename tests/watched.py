@@ -163,6 +163,12 @@ class Hook:
         self._running: Any = None
         self.start()
 
+    def __enter__(self) -> Hook:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
     @property
     def url(self) -> str:
         """Where to POST to."""

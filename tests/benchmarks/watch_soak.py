@@ -117,11 +117,12 @@ def soak(folder: Path, *, seconds: float, overload: float, kills: tuple[int, int
             time.sleep(DOWN_SECONDS)
             thing.start()
 
+        # Early enough for what follows to be seen before the end, and never at the same time.
         of_servers, of_broker, of_program = kills
         due: list[tuple[float, Callable[[], None]]] = [
-            *((_at(n, of_servers, seconds), lambda n=n: restart_server(n % CAMERAS)) for n in range(of_servers)),  # type: ignore[misc]
-            *((_at(n, of_broker, seconds) + 0.03 * seconds, lambda: restart(broker)) for n in range(of_broker)),
-            *((_at(n, of_program, seconds), lambda: restart(program)) for n in range(of_program)),
+            *((0.9 * _at(n, of_servers, seconds), lambda n=n: restart_server(n % CAMERAS)) for n in range(of_servers)),  # type: ignore[misc]
+            *((0.95 * _at(n, of_broker, seconds), lambda: restart(broker)) for n in range(of_broker)),
+            *((0.92 * _at(n, of_program, seconds), lambda: restart(program)) for n in range(of_program)),
         ]
         try:
             _go_on(found, program, due=sorted(due, key=lambda each: each[0]), seconds=seconds)

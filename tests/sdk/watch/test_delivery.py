@@ -43,9 +43,8 @@ def delivering(journal: Journal, hook: Hook, *, end_seconds: float = 2.0) -> Ite
 
 @pytest.fixture
 def hook() -> Iterator[Hook]:
-    hook = Hook()
-    yield hook
-    hook.kill()
+    with Hook() as hook:
+        yield hook
 
 
 def begun(number: int) -> CameraEvent:
@@ -71,7 +70,7 @@ def test_beginnings_and_ends_come_in_order(tmp_path: Path, hook: Hook) -> None:
         put(journal, delivery, 1)
     told = [json.loads(body) for body in hook.bodies]
     assert told == [begun(1).to_dict(), finished(1).to_dict()]
-    assert journal.waiting("hook") == []
+    assert opened(tmp_path).waiting("hook") == []
 
 
 def test_what_comes_while_the_server_is_down_is_sent_once_it_is_back(
@@ -123,12 +122,10 @@ def test_what_a_server_refuses_is_given_up(
         asked.append(0)
         return status if len(asked) <= tries else 204
 
-    hook = Hook(answer=answer)
     journal = opened(tmp_path)
-    with delivering(journal, hook) as delivery:
+    with Hook(answer=answer) as hook, delivering(journal, hook) as delivery:
         put(journal, delivery, 0, 1)
         wait_for(lambda: ids(hook) == [1])
-    hook.kill()
     assert (len(asked), delivery.given_up) == (tries + 1, 1)
     assert opened(tmp_path).waiting("hook") == []
 
