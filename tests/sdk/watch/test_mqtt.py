@@ -93,6 +93,20 @@ def test_states_are_retained_and_said_again_when_home_assistant_starts(
         assert later.last(CAMERA.event) is None
 
 
+def test_only_what_is_acknowledged_is_taken(tmp_path: Path, mosquitto: Callable[..., Mosquitto]) -> None:
+    server = mosquitto()
+    with Subscriber(server.port, topic=CAMERA.event) as home, connected(server.port, tmp_path / "memory") as broker:
+        assert broker.send_event(event(1), 5.0) is None
+        server.pause()
+        assert broker.send_event(event(2), 0.3) is not None
+        assert broker.send_event(event(2), 0.3) is not None
+        server.go_on()
+        assert broker.send_event(event(2), 5.0) is None
+        wait_for(lambda: len(home.heard) == 2)
+        time.sleep(0.2)
+    assert [json.loads(payload)["id"] for _, payload, _ in home.heard] == [finished(1).id, finished(2).id]
+
+
 @slow
 def test_what_is_no_more_is_taken_back_at_the_next_start(tmp_path: Path, mosquitto: Callable[..., Mosquitto]) -> None:
     port, memory = mosquitto().port, tmp_path / "memory.json"
