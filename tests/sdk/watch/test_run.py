@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -139,6 +140,22 @@ def test_a_camera_that_is_not_there_stops_no_other(model: Path, clip: Path, tmp_
         code, said, seconds = watch.stop(signal.SIGINT)
     assert (code, seconds < STOP_SECONDS) == (0, True)
     assert (watch.first_line + said).count("trying again until it can be opened") == 1
+
+
+@slow
+def test_receivers_that_hang_hold_its_end_up_for_eight_seconds_at_most(
+    model: Path, film: Path, tmp_path: Path, broker: Mosquitto
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes calls and never answers
+        words: list[str | Path] = [model, film, film, "--state", tmp_path, "--clips", tmp_path / "clips", "--port", "0"]
+        words += ["--webhook", f"http://127.0.0.1:{silent.getsockname()[1]}/", "--mqtt", f"127.0.0.1:{broker.port}"]
+        with watching(*words, "--enter-score", "0.3", "--leave-score", "0.25") as watch:
+            time.sleep(4)
+            broker.pause()
+            code, said, seconds = watch.stop()
+    assert (code, seconds < STOP_SECONDS) == (0, True), seconds
+    assert said.count("are sent at the next start") == 2
+    assert len(events(tmp_path / "events.jsonl")) > 0
 
 
 @slow
