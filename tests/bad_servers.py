@@ -72,10 +72,13 @@ def mjpeg(*, sizes: tuple[tuple[int, int], ...] = ((WIDTH, HEIGHT),), answer_aft
 
 
 @contextmanager
-def hls(*, options: tuple[str, ...] = ("-c:v", "libx264", "-preset", "ultrafast")) -> Iterator[Source]:
-    """Segments of 1 s, three at first, then one more each second; once stalled, the playlist grows no more."""
+def hls(*, seconds: int) -> Iterator[Source]:
+    """Segments of 1 s, three at first, then one more each second; once stalled, the playlist grows no more.
+
+    seconds: how much there is altogether.
+    """
     with TemporaryDirectory() as name:
-        segments = _segments(Path(name), options)
+        segments = _segments(Path(name), seconds)
         began, ends = time.monotonic(), [float("inf")]
 
         def answer(request: BaseHTTPRequestHandler) -> None:
@@ -106,11 +109,12 @@ def _playlist(began: float, ended: float) -> bytes:
     return ("\n".join(lines) + "\n").encode()
 
 
-def _segments(folder: Path, options: tuple[str, ...]) -> list[bytes]:
-    """A minute of noise that moves."""
-    command = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", f"testsrc2=size={WIDTH}x{HEIGHT}:rate={RATE}", "-t", "60"]
-    command += [*options, "-g", str(RATE * SEGMENT_SECONDS), "-f", "segment", "-segment_time", str(SEGMENT_SECONDS)]
-    subprocess.run([*command, str(folder / "%d.ts")], check=True)
+def _segments(folder: Path, seconds: int) -> list[bytes]:
+    """A pattern that moves, in H.264."""
+    command = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", f"testsrc2=size={WIDTH}x{HEIGHT}:rate={RATE}"]
+    command += ["-t", str(seconds), "-c:v", "libx264", "-preset", "ultrafast", "-g", str(RATE * SEGMENT_SECONDS)]
+    command += ["-f", "segment", "-segment_time", str(SEGMENT_SECONDS), str(folder / "%d.ts")]
+    subprocess.run(command, check=True)
     return [(folder / f"{number}.ts").read_bytes() for number in range(len(list(folder.iterdir())))]
 
 
