@@ -41,7 +41,7 @@ class ClipRecorder:
 
     `add` every picture; `begin` an event when it is provisional, so that the pictures of its beginning stay however
     long it goes on; `save` it when it is final. All may be called by any thread; `save` takes as long as encoding does,
-    12 ms of CPU for a picture, and waits for pictures that belong to the clip and are still to come.
+    20 to 60 ms of CPU for a picture, and waits for pictures that belong to the clip and are still to come.
     """
 
     def __init__(self, settings: ClipSettings) -> None:

@@ -17,6 +17,7 @@ import pytest
 
 from generated import painted_frame, painted_number
 from vidcls import VidclsError
+from vidcls.video.reader import read_times
 from vidcls.watch import clips
 from vidcls.watch.clips import ClipRecorder
 from vidcls.watch.event import CameraEvent
@@ -92,6 +93,7 @@ def test_a_clip_shows_the_event_and_what_was_around_it_at_real_pace(
         assert 2.0 + seconds - 0.1 - HALF_A_FRAME <= shown <= 2.0 + seconds + HALF_A_FRAME
     colours = frames[20][1].astype(int) - painted(painted_number(frames[20][1]))
     assert np.abs(colours[50:]).mean() < 20  # red is red; exchanged with blue, 70
+    assert read_times(path, decoder="opencv") == pytest.approx([seconds for seconds, _ in frames], abs=0.001)
     assert capfd.readouterr() == ("", "")
 
 

@@ -84,12 +84,15 @@ def test_a_clip_is_there_once_wherever_it_was_marked_last(made: tuple[Path, list
     clips, (event, *_) = made
     (tmp_path / "wave").mkdir()
     (tmp_path / "wave" / "mine.mp4").touch()
+    written: list[int] = []
     for label, folder in ((None, "_none"), ("wave", "wave"), ("wave", "wave"), ("jump", "jump"), ("_none", "_none")):
         marked = mark(event, label=label, clips=clips, feedback=tmp_path)
         assert marked == tmp_path / folder / str(event.clip)
         assert files(tmp_path) == {"wave/mine.mp4", f"{folder}/{event.clip}"}
+        written.append(marked.stat().st_ino)
         assert marked.read_bytes() == (clips / str(event.clip)).read_bytes()
     assert len(files(clips)) == 3
+    assert written[1] == written[2]  # not written again
 
 
 def test_a_clip_that_was_removed_meanwhile_can_still_be_moved(
@@ -107,6 +110,7 @@ def test_a_clip_that_was_removed_meanwhile_can_still_be_moved(
         "",
         ".",
         "..",
+        ".hidden",
         "../x",
         "a/b",
         "/etc",
