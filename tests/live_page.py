@@ -13,6 +13,8 @@ import threading
 import time
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from functools import cache
+from io import BytesIO
 from pathlib import Path
 
 import av
@@ -31,15 +33,16 @@ LABELS = ("walk", "sit down", "wave", "fall", "stand up", "pick something up")
 POINTS = {"fall": OperatingPoint(probability=0.71, precision=0.93, recall=0.81)}
 DECISION = replace(NEUTRAL, operating_points={label: POINTS.get(label) for label in LABELS})
 WIDTH, HEIGHT = 1280, 720
-CYCLE = 48.0  # seconds after which the person does it all again
-# (until, label, how much of the rest of the probability it takes): what the model says, second by second of a cycle.
+CYCLE = 150.0  # seconds after which the person does it all again
+# (until, label, how much of the probability it takes): what the model says, second by second of a cycle.
 SCRIPT = [
-    (12, "walk", 0.9),
-    (16, "sit down", 0.75),
-    (26, "wave", 0.6),
-    (30, "walk", 0.8),
-    (40, "fall", 0.92),
-    (48, "stand up", 0.7),
+    (40, "walk", 0.86),
+    (52, "sit down", 0.71),
+    (74, "wave", 0.66),
+    (104, "walk", 0.81),
+    (117, "fall", 0.92),
+    (126, "stand up", 0.62),
+    (150, "walk", 0.84),
 ]
 
 
@@ -51,16 +54,18 @@ def said(second: float) -> tuple[str, float]:
 def probabilities(second: float) -> np.ndarray:
     """Of LABELS, as a model might give them: steady, with some flicker, and slow at the borders."""
     rows = []
-    for before in (0.0, 0.7, 1.4):
+    for before in np.arange(8) * 0.4:
         label, score = said(second - before)
         row = np.full(len(LABELS), (1 - score) / (len(LABELS) - 1))
         row[LABELS.index(label)] = score
         rows.append(row)
-    flicker = np.random.default_rng(int(second * 2)).uniform(0.6, 1.5, len(LABELS))
-    mixed = np.average(rows, axis=0, weights=[3, 2, 1]) * flicker
+    phases = np.arange(len(LABELS)) * 1.7
+    flicker = np.exp(0.35 * np.sin(second / 2.3 + phases) + 0.35 * np.sin(second / 0.9 + 3 * phases))
+    mixed = np.mean(rows, axis=0) * flicker
     return np.asarray(mixed / mixed.sum())
 
 
+@cache
 def room(hue: int) -> np.ndarray:
     """An empty room, uint8 RGB."""
     wall = np.linspace(150, 215, WIDTH, dtype=np.float32)[None, :, None] * np.array([1.0, 0.97, 0.9], np.float32)
@@ -79,7 +84,7 @@ def scene(background: np.ndarray, second: float) -> np.ndarray:
     """The room with somebody in it, uint8 RGB."""
     picture = background.copy()
     label, _ = said(second)
-    x = int(640 + 260 * np.sin(2 * np.pi * second / CYCLE))
+    x = int(640 + 260 * np.sin(2 * np.pi * second / 30))
     fallen = label == "fall"
     hip, head = ((x, 600), (x + 170, 612)) if fallen else ((x, 500), (x, 350 if label != "sit down" else 390))
     swing = int(60 * np.sin(2 * np.pi * second * (0.9 if label in ("walk", "wave") else 0.1)))
@@ -98,25 +103,29 @@ def scene(background: np.ndarray, second: float) -> np.ndarray:
     return picture
 
 
-def write_clip(path: Path, background: np.ndarray, *, start: float, seconds: float) -> None:
-    """What was seen then, as a small video for browsers."""
-    with av.open(str(path), "w", format="webm") as file:
+@cache
+def clip(hue: int, *, start: float, seconds: float) -> bytes:
+    """What was seen then, as a small WebM video for browsers."""
+    written = BytesIO()
+    with av.open(written, "w", format="webm") as file:
         stream = file.add_stream("libvpx", rate=10)
         stream.width, stream.height, stream.pix_fmt = 640, 360, "yuv420p"
         stream.bit_rate = 500_000
         stream.options = {"deadline": "realtime", "cpu-used": "8"}
         for number in range(int(seconds * 10)):
-            small = cv2.resize(scene(background, start + number / 10), (640, 360), interpolation=cv2.INTER_AREA)
+            small = cv2.resize(scene(room(hue), start + number / 10), (640, 360), interpolation=cv2.INTER_AREA)
             frame = av.VideoFrame.from_ndarray(small.astype(np.uint8), format="rgb24")
             for packet in stream.encode(frame):
                 file.mux(packet)
         file.mux(stream.encode())
+    return written.getvalue()
 
 
 class Show:
     """A board that is filled as time goes by, or as a test says. zero: the moment at which the scripts begin."""
 
-    def __init__(self, folder: Path, *, cameras: int = 1) -> None:
+    def __init__(self, folder: Path, *, cameras: int = 1, clip_seconds: float = 2.0) -> None:
+        self._clip_seconds = clip_seconds
         self.names = ["living-room", "kitchen", "hall", "garage", "door", "garden", "cellar", "attic"][:cameras]
         model = ModelFacts(file="falls.onnx", device="cpu", precision="int8", operating_points=POINTS)
         self.board = Board(LABELS, self.names, model=model, temperature=lambda: 54.2)
@@ -133,7 +142,7 @@ class Show:
 
     def second(self, camera: str, at: datetime) -> float:
         """Of the camera's script."""
-        return (at - self.zero).total_seconds() + 11.0 * self.names.index(camera) + 4 * CYCLE * 10
+        return (at - self.zero).total_seconds() + 11.0 * self.names.index(camera) + 40 * CYCLE
 
     def picture(self, camera: str) -> np.ndarray:
         """What the camera sees now."""
@@ -166,7 +175,7 @@ class Show:
         if going is None and label == "fall":
             self.begin(camera, label, at)
         elif going is not None and label != "fall":
-            self.end(camera, at, peak=score + 0.15)
+            self.end(camera, at, peak=0.8 + 0.15 * score)
 
     def begin(self, camera: str, label: str, at: datetime) -> CameraEvent:
         """An event begins."""
@@ -191,9 +200,9 @@ class Show:
     def end(self, camera: str, at: datetime, *, peak: float = 0.94) -> CameraEvent:
         """It ends, and its clip is there."""
         event = self._going.pop(camera)
-        seconds = (at - event.start).total_seconds()
         name = f"{event.id}.webm"
-        self._write_clip(name, event, seconds=min(seconds + 3, 12))
+        # One for all events of a camera, since that of each would take long to encode.
+        (self.clips / name).write_bytes(clip(self.names.index(camera), start=102.0, seconds=self._clip_seconds))
         event = replace(
             event,
             state="final",
@@ -205,14 +214,6 @@ class Show:
         )
         self.board.put_event(event)
         return event
-
-    def _write_clip(self, name: str, event: CameraEvent, *, seconds: float) -> None:
-        """Encoded once a camera: they all look much the same."""
-        before = next(self.clips.glob(f"{event.camera}-*.webm"), None)
-        if before is None:
-            write_clip(self.clips / name, self.rooms[event.camera], start=event.start_seconds - 2, seconds=seconds)
-        else:
-            shutil.copy(before, self.clips / name)
 
     def clip_path(self, name: str) -> Path | None:
         """A clip of ours."""
@@ -240,7 +241,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, lambda *_: over.set())
     signal.signal(signal.SIGTERM, lambda *_: over.set())
     with tempfile.TemporaryDirectory() as folder:
-        show = Show(Path(folder), cameras=options.cameras)
+        show = Show(Path(folder), cameras=options.cameras, clip_seconds=14.0)
         show.fill(600)
         page = show.page(PageSettings(host=options.host, port=options.port, token=options.token))
         print(page.start(), flush=True)  # noqa: T201

@@ -149,7 +149,7 @@ class Board:
         with self._lock:
             return self._cameras[camera].counters()
 
-    def history(self, camera: str) -> list[list[object]]:
+    def history(self, camera: str) -> list[list[Any]]:
         """[[seconds since 1970, {label: probability}], ...] of the last ten minutes, oldest first; the five best."""
         with self._lock:
             return self._cameras[camera].history()

@@ -8,7 +8,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import accumulate
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from vidcls.temporal.record import Record
 
@@ -80,7 +80,7 @@ class Point:
     at: float
     top: tuple[tuple[str, float], ...]
 
-    def to_list(self) -> list[object]:
+    def to_list(self) -> list[Any]:
         """[at, {label: probability}], as the page takes it."""
         return [round(self.at, 2), {label: round(score, 4) for label, score in self.top}]
 
@@ -123,7 +123,7 @@ class CameraFacts:
         """One more has ended."""
         self._events[label] = self._events.get(label, 0) + 1
 
-    def history(self) -> list[list[object]]:
+    def history(self) -> list[list[Any]]:
         """The last ten minutes, oldest first."""
         return [point.to_list() for point in self._points]
 

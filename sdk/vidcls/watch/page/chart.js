@@ -6,9 +6,11 @@ const SECONDS = 600;
 const LINES = 5;
 const COLOURS = 8;
 const HEIGHT = 180;
-const EDGE = { left: 38, right: 8, top: 8, bottom: 24 };
+const EDGE = { left: 46, right: 8, top: 8, bottom: 24 };
 // Between answers further apart than this there was a gap, and no line.
 const GAP_SECONDS = 15;
+// What falls into so many pixels is drawn as its mean: a narrow chart would be all noise.
+const PIXELS = 2;
 
 export class History {
   constructor() {
@@ -69,13 +71,28 @@ export function drawChart(svg, legend, history, events, now) {
 function path(points, label, x, y) {
   let text = "";
   let before = -Infinity;
-  for (const [at, scores] of points) {
-    if (x(at) < EDGE.left) continue;
-    const step = `${x(at).toFixed(1)} ${y(scores[label] || 0).toFixed(1)}`;
-    text += (at - before > GAP_SECONDS ? "M" : "L") + step;
+  for (const bin of bins(points, x)) {
+    const score = bin.reduce((sum, [, scores]) => sum + (scores[label] || 0), 0) / bin.length;
+    const [at] = bin[bin.length - 1];
+    text += `${bin[0][0] - before > GAP_SECONDS ? "M" : "L"}${x(at).toFixed(1)} ${y(score).toFixed(1)}`;
     before = at;
   }
   return text;
+}
+
+// Bins go by time, and not by where a point is drawn: lines move to the left, and keep their shape.
+function bins(points, x) {
+  const seconds = PIXELS / (x(1) - x(0));
+  const found = [];
+  let newest = null;
+  for (const point of points) {
+    if (x(point[0]) < EDGE.left) continue;
+    const number = Math.floor(point[0] / seconds);
+    if (number !== newest) found.push([]);
+    found[found.length - 1].push(point);
+    newest = number;
+  }
+  return found;
 }
 
 function bands(events, x, y, width) {

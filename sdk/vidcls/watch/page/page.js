@@ -31,6 +31,7 @@ function make(state) {
     strip.chosen(name);
     large.show(name).catch(lose);
     update();
+    byId("camera").scrollIntoView({ block: "nearest" });
   };
   const strip = new Strip(names, choose);
   const made = { large, strip, alarm: new Alarm(model.operating_points, names.length > 1), events: new EventList(model.labels, names.length > 1) };

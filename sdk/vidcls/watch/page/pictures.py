@@ -33,9 +33,10 @@ class CameraPicture:
         return self._jpeg
 
     def _draw(self, frame: Picture, record: Record | None, status: str) -> bytes:
-        small = _fitted(frame, self._width)
-        boxes = self._board.boxes(self._camera, width=small.shape[1], height=small.shape[0])
-        drawn = draw(small, record, status=status, boxes=boxes)
+        drawn = _fitted(frame, self._width)
+        if self._width > SMALL_WIDTH:  # in a smaller one nobody could read it
+            boxes = self._board.boxes(self._camera, width=drawn.shape[1], height=drawn.shape[0])
+            drawn = draw(drawn, record, status=status, boxes=boxes)
         bgr = cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR)
         return bytes(cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1])
 

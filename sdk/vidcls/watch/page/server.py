@@ -28,6 +28,7 @@ ANSWER_SECONDS = 10.0
 MAX_REQUEST_BYTES = 16 << 10
 # Above it clients are told that it is full; above twice as many they are hung up on.
 MAX_CLIENTS = 128
+SEND_BYTES = 128 << 10
 CLOSE_SECONDS = 2.0
 
 _logger = logging.getLogger("vidcls")
@@ -69,15 +70,21 @@ class WatchPage:
         guard = Guard(app, names=(settings.host, *settings.names), token=token, token_page=_token_page)
         self._server = _Server(_config(guard))
         self._thread: threading.Thread | None = None
+        self.port = settings.port  # the one that it has, once it has started
 
     def start(self) -> str:
         """Serve the page from now on, and say at which address."""
         listening = _listen(self._settings)
-        port = listening.getsockname()[1]
+        self.port = listening.getsockname()[1]
         self._thread = threading.Thread(target=self._run, args=(listening,), name="vidcls-page", daemon=True)
         self._thread.start()
         self._server.listens.wait(10)
-        return f"http://{_shown_host(self._settings.host)}:{port}/"
+        return self.url
+
+    @property
+    def url(self) -> str:
+        """The address of the page, once it has started."""
+        return f"http://{_shown_host(self._settings.host)}:{self.port}/"
 
     def close(self) -> None:
         """Hang up on everyone; takes at most 2 seconds."""
@@ -181,7 +188,10 @@ def _config(app: Guard) -> uvicorn.Config:
 def _listen(settings: PageSettings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
-        return socket.create_server((settings.host, settings.port), family=family, backlog=MAX_CLIENTS)
+        listening = socket.create_server((settings.host, settings.port), family=family, backlog=MAX_CLIENTS)
+        # Of each client's: the system's own would hold half a minute of pictures for one that is slow.
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
+        return listening
     except OSError as error:
         raise ArgumentError(
             f"the page cannot be served at {settings.host} port {settings.port} "

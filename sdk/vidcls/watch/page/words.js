@@ -42,8 +42,8 @@ export function cameraState(camera) {
 export function facts(camera, machine, now) {
   const answer = camera.answer;
   const age = answer ? Math.max((now - new Date(answer.time)) / 1000, 0) : 0;
-  const delay = answer ? `Answers come ${seconds(answer.lag_seconds)} after what they are about` : "No answer yet";
-  const late = answer && age > Math.max(15, 4 * answer.lag_seconds) ? `; the last one is about ${seconds(age)} ago` : "";
+  const delay = answer ? `Answers come about ${seconds(answer.lag_seconds)} after it happened` : "No answer yet";
+  const late = answer && age > Math.max(15, 4 * answer.lag_seconds) ? `; the newest is from ${seconds(age)} ago` : "";
   const all = camera.windows + camera.dropped_windows;
   const skipped = camera.dropped_windows
     ? `${percent(camera.dropped_windows / all)} of the time (${count(camera.dropped_windows)} of ${count(all)} windows, ${count(camera.dropped_frames)} frames), since this machine is too slow for all of it`
