@@ -52,8 +52,8 @@ class Journal:
         max_bytes: beyond which the file is cut back; None where it is somebody's own, who looks after it.
 
     Raises:
-        ValueError: what is there is no file of events.
-        OSError: it cannot be written to.
+        ValueError: what is there is no file of events, or cannot be written to.
+        OSError: the positions cannot be.
     """
 
     def __init__(self, file: Path, *, positions: Path, receivers: Iterable[str], max_bytes: int | None) -> None:
@@ -61,9 +61,12 @@ class Journal:
         self._unwritten: deque[Entry] = deque()
         self._is_full = False  # the disk, as far as it was said
         make_folder(positions)
-        make_folder(file.parent)
-        mend(file)
-        self._recent = read_last(file, count=MAX_WAITING + 1)
+        try:
+            make_folder(file.parent)
+            mend(file)
+            self._recent = read_last(file, count=MAX_WAITING + 1)
+        except OSError as error:
+            raise ArgumentError(f"{file}: events cannot be written there ({error.strerror}); name another") from None
         self._forget_all_but(set(receivers))
 
     def recent(self, count: int) -> list[CameraEvent]:

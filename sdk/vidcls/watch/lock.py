@@ -16,11 +16,16 @@ def only_one(folder: Path) -> Iterator[None]:
     """Make the folder where it is not there, and keep it to this process for as long as the block lasts.
 
     Raises:
-        ValueError: another process has it.
-        OSError: it cannot be made, or written to.
+        ValueError: another process has it, or it cannot be made, or written to.
     """
-    make_folder(folder)
-    with (folder / "lock").open("ab") as file:
+    try:
+        make_folder(folder)
+        opened = (folder / "lock").open("ab")
+    except OSError as error:
+        raise ArgumentError(
+            f"{folder}: the state cannot be kept there ({error.strerror}); name another folder with --state"
+        ) from None
+    with opened as file:
         try:
             _lock(file.fileno())
         except OSError:

@@ -115,6 +115,14 @@ def test_wrong_usage_is_one_sentence(words: list[str], problem: str, tmp_path: P
     assert PASSWORD not in result.output
 
 
+def test_what_cannot_be_written_to_is_named(model: Path, clip: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    result = run("watch", model, clip, "--state", tmp_path / "file" / "state", code=2)
+    assert "file/state: the state cannot be kept there (Not a directory); name another" in result.output
+    result = run("watch", model, clip, "--state", tmp_path, "--events", tmp_path / "file" / "events", code=2)
+    assert "file/events: events cannot be written there (File exists); name another" in result.output
+
+
 def test_labels_are_the_model_s(model: Path, tmp_path: Path) -> None:
     result = run("watch", model, 0, "--label", "fly", "--state", tmp_path, code=2)
     assert "camera camera-0: the model has no label 'fly'; vidcls info lists those it has" in result.output
