@@ -6,6 +6,7 @@ The RTSP server is GStreamer's, a program of the system: `rtsp` skips the test w
 from __future__ import annotations
 
 import itertools
+import os
 import signal
 import socket
 import subprocess
@@ -133,7 +134,7 @@ def mpeg_ts(*, interlaced: Literal["interlaced", "progressive"]) -> Iterator[Sou
         with subprocess.Popen([*command, "-f", "mpegts", "-"], stdout=subprocess.PIPE) as film:
             assert film.stdout is not None
             try:
-                while not ended.is_set() and (part := film.stdout.read1(4096)):
+                while not ended.is_set() and (part := os.read(film.stdout.fileno(), 4096)):
                     while stalled.is_set() and not ended.wait(0.05):
                         pass
                     request.wfile.write(part)

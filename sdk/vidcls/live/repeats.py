@@ -19,8 +19,8 @@ from vidcls.prediction import Prediction
 
 Classify: TypeAlias = Callable[[SampledClips], Prediction]
 
-# Grey levels of 255 by which one of a pixel's colours has to differ before the pixel has changed. The noise of a usual
-# camera, averaged by the resize, is 2 to 5; what moves in front of something else differs by 20 and more.
+# Of 255, by how much one of a pixel's colours has to differ before the pixel has changed: meant to be more than what a
+# camera's noise and its encoder make of a still scene once that is resized.
 CHANGED_LEVELS = 16
 
 

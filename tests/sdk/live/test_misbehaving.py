@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -220,11 +220,12 @@ def test_opened_and_closed_fifty_times_nothing_is_left(
                 if number % 2 == 0:
                     next(stream)
             left.append(_held())
-    threads, descriptors, children = zip(*left, strict=True)
-    # After the first time, in which libraries set up what they keep.
-    assert max(threads[1:]) == min(threads[1:])
-    assert max(descriptors[1:]) <= descriptors[0] + 1  # a connection that the server's thread has not closed yet
-    assert set(children[1:]) == {children[0]}
+    # After the first two, in which libraries set up what they keep; the model's own thread ends a while after a run.
+    for parity in (0, 1):
+        threads, descriptors, children = zip(*left[2 + parity :: 2], strict=True)
+        assert len(set(threads)) == 1
+        assert max(descriptors) <= min(descriptors) + 1  # a connection that the server's thread has not closed yet
+        assert set(children) == {left[0][2]}
 
 
 def _camera(plug_in: Callable[..., Path], kind: str) -> AbstractContextManager[Source]:
@@ -237,6 +238,8 @@ def _held() -> tuple[int, int, int]:
     until = time.monotonic() + 2
     while time.monotonic() < until and any("process_request" in thread.name for thread in threading.enumerate()):
         time.sleep(0.02)
-    tasks = list(Path("/proc/self/task").iterdir())
-    children = sum(len((task / "children").read_text().split()) for task in tasks)
+    tasks, children = list(Path("/proc/self/task").iterdir()), 0
+    for task in tasks:
+        with suppress(FileNotFoundError):  # a thread that has just ended
+            children += len((task / "children").read_text().split())
     return len(tasks), len(list(Path("/proc/self/fd").iterdir())), children

@@ -69,8 +69,8 @@ def test_a_picture_is_black_where_hardly_anything_in_it_is_not() -> None:
     lit[:, :4] = 255  # 2.5 %
     assert not is_black(lit)
     assert is_black(np.full_like(BLACK, BLACK_LEVEL))
-    blue = np.full_like(BLACK, BLACK_LEVEL)
-    blue[..., 2] += 1
+    blue = np.full_like(BLACK, BLACK_LEVEL - 1)
+    blue[..., 2] += 2
     assert not is_black(blue)
     assert not is_black(picture(0))
 

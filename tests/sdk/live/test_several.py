@@ -46,7 +46,7 @@ def _no_thread_is_left_over() -> Iterator[None]:
     assert {thread.name for thread in left} <= {"vidcls run limit"}  # which ends itself after the last run
 
 
-def several(classifier: VideoClassifier, *, answer_seconds: float = 0.0, **sources: Any) -> SeveralStreams:
+def several(classifier: VideoClassifier, sources: dict[str, Any], *, answer_seconds: float = 0.0) -> SeveralStreams:
     def classify(clips: SampledClips) -> Prediction:
         time.sleep(answer_seconds)
         return classifier.predict_clips(clips)
@@ -65,7 +65,7 @@ def test_every_sources_records_are_those_of_its_own_stream(classifier: VideoClas
     found: dict[str, dict[float, Any]] = {"a": {}, "b": {}}
     dropped: Counter[str] = Counter()
     options = {name: SourceOptions(source=clips[name], step_seconds=steps[name]) for name in clips}
-    with several(classifier, **options) as streams:
+    with several(classifier, options) as streams:
         for name, record in streams:
             found[name][round(record.window[0], 6)] = record
             dropped[name] += record.dropped_windows
@@ -86,7 +86,7 @@ def test_a_slow_model_serves_all_in_turn_and_always_their_newest(classifier: Vid
     clip = write_clip(tmp_path / "clip.mp4", frames=100, rate=25)
     options = {name: SourceOptions(source=clip, step_seconds=0.04 * (1 + 2 * k)) for k, name in enumerate(names)}
     served = []
-    with several(classifier, answer_seconds=0.08, **options) as streams:
+    with several(classifier, options, answer_seconds=0.08) as streams:
         for name, record in streams:
             served.append(name)
             if len(served) > len(names):
@@ -105,7 +105,7 @@ def test_what_is_not_there_is_said_once_and_opened_when_it_is(
 ) -> None:
     late = tmp_path / "late.mp4"
     clip = write_clip(tmp_path / "clip.mp4", frames=100, rate=25)
-    with several(classifier, late=late, never=tmp_path / "never.mp4", there=clip) as streams:
+    with several(classifier, {"late": late, "never": tmp_path / "never.mp4", "there": clip}) as streams:
         name, _ = next(streams)
         assert name == "there"
         assert streams.connected("there")
@@ -171,7 +171,7 @@ def answers(name: str, classifier: VideoClassifier) -> Answers:
 
 def test_stop_from_another_thread_ends_the_iteration(classifier: VideoClassifier, tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "clip.mp4", frames=300)
-    with several(classifier, a=clip, b="gone.mp4") as streams:
+    with several(classifier, {"a": clip, "b": "gone.mp4"}) as streams:
         next(streams)
         threading.Timer(0.2, streams.stop).start()
         started = time.monotonic()
@@ -191,7 +191,7 @@ def test_close_takes_two_seconds_at_most_whatever_all_of_them_do(
             f"camera{number}": SourceOptions(source=number, timeout_seconds=30, step_seconds=0.2) for number in range(6)
         }
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
-        streams = several(classifier, silent=SourceOptions(source=url, timeout_seconds=30), **cameras)
+        streams = several(classifier, {"silent": SourceOptions(source=url, timeout_seconds=30), **cameras})
         next(streams)
         until = time.monotonic() + 20
         while len(openers := fake_camera.openers(tmp_path)) < 6 and time.monotonic() < until:

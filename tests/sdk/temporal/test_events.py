@@ -165,7 +165,9 @@ def test_coverage_is_the_share_of_its_time_that_was_answered() -> None:
 @pytest.mark.parametrize("seed", range(20))
 def test_each_event_begins_once_and_ends_once_and_none_spans_a_gap(seed: int) -> None:
     """Streams with windows that were dropped, and gaps."""
-    random, records, start, gaps = np.random.default_rng(seed), [], 0.0, []
+    random, start = np.random.default_rng(seed), 0.0
+    records: list[Record] = []
+    gaps: list[tuple[float, float]] = []
     for _ in range(60):
         gap = float(random.choice([0.0, 0.0, 0.0, 0.0, 7.0])) if records else 0.0
         before = start + 1.0 - STEP
