@@ -31,9 +31,10 @@ class Event:
     Attributes:
         start: seconds after the stream's first frame.
         end: the same; None while it goes on.
-        peak_score: the highest that the smoothed probability of the label has got so far.
-        mean_score: the mean of the smoothed probability in its windows so far.
-        detection_delay: seconds from its start to the end of the window with which it was first handed out.
+        peak_score: the highest that the smoothed probability of the label has got so far, 0 to 1.
+        mean_score: the mean of the smoothed probability in its windows so far, 0 to 1.
+        detection_delay: seconds of the video from its start to the end of the window with which it was first handed
+            out; the answer to that was as old as its record's lag_seconds on top.
         coverage: how much of its time so far was in a window that was answered, 0 to 1.
         start_time, end_time: start and end by this machine's clock, in UTC; at pace "fastest" they say
             when it was answered.
@@ -90,7 +91,8 @@ def steady_events(
 
     Only one event goes on at a time; of a model whose labels may hold together, one of each label. Times are those
     of the middles of windows, since an answer is about the whole window; smoothing delays both borders. A gap in the
-    stream ends an event, and so does the stream's end.
+    stream ends an event, where the last window before it does, and so does the stream's end. That is known with the
+    first record after the gap, and handed out before anything that this one brings.
 
     What is not given follows from the model's contract, `decision.events`, and is 0.6, 0.4 and 0 s where that has no
     rule. A label that has an operating point there begins at its probability, and ends in proportion.
@@ -106,17 +108,13 @@ def steady_events(
     Raises:
         ValueError: a score or a time is out of its range.
     """
-    _check_scores(enter_score, leave_score)
-    for name, seconds in (("smoothing_seconds", smoothing_seconds), ("least_seconds", least_seconds)):
-        if seconds is not None and not 0 <= seconds < math.inf:
-            raise ArgumentError(f"{name} is {seconds}, expected 0 seconds or more")
-    return _steady_events(
-        records,
+    steps = EventSteps(
         smoothing_seconds=smoothing_seconds,
         enter_score=enter_score,
         leave_score=leave_score,
         least_seconds=least_seconds,
     )
+    return _steady_events(records, steps)
 
 
 def _check_scores(enter_score: float | None, leave_score: float | None) -> None:
@@ -127,37 +125,61 @@ def _check_scores(enter_score: float | None, leave_score: float | None) -> None:
         raise ArgumentError(f"leave_score is {leave_score}, expected at most enter_score, which is {enter_score}")
 
 
-def _steady_events(
-    records: Iterable[Record],
-    *,
-    smoothing_seconds: float,
-    enter_score: float | None,
-    leave_score: float | None,
-    least_seconds: float | None,
-) -> Iterator[Event]:
-    finder: EventFinder | None = None
-    last: Record | None = None
-    start_times: dict[int, datetime] = {}  # by class id, of the events that go on
+def _steady_events(records: Iterable[Record], steps: EventSteps) -> Iterator[Event]:
     for record in records:
+        yield from steps.add(record)
+    yield from steps.finish()
+
+
+class EventSteps:
+    """`steady_events` for whoever is handed the records of a stream one by one, beside those of others.
+
+    Raises:
+        ValueError: a score or a time is out of its range.
+    """
+
+    def __init__(
+        self,
+        *,
+        smoothing_seconds: float = SMOOTHING_SECONDS,
+        enter_score: float | None = None,
+        leave_score: float | None = None,
+        least_seconds: float | None = None,
+    ) -> None:
+        _check_scores(enter_score, leave_score)
+        for name, seconds in (("smoothing_seconds", smoothing_seconds), ("least_seconds", least_seconds)):
+            if seconds is not None and not 0 <= seconds < math.inf:
+                raise ArgumentError(f"{name} is {seconds}, expected 0 seconds or more")
+        self._smoothing_seconds = smoothing_seconds
+        self._enter_score, self._leave_score, self._least_seconds = enter_score, leave_score, least_seconds
+        self._finder: EventFinder | None = None
+        self._last: Record | None = None
+        self._start_times: dict[int, datetime] = {}  # by class id, of the events that go on
+
+    def add(self, record: Record) -> Iterator[Event]:
+        """The events that begin or end with the stream's next record."""
         labels, decision = record.prediction.labels, record.prediction.decision
-        if finder is None:
+        if self._finder is None:
             rule = finder_rule(
                 labels,
                 decision,
-                enter_score=enter_score,
-                leave_score=leave_score,
-                least_seconds=least_seconds,
-                smoothing_seconds=smoothing_seconds,
+                enter_score=self._enter_score,
+                leave_score=self._leave_score,
+                least_seconds=self._least_seconds,
+                smoothing_seconds=self._smoothing_seconds,
             )
-            finder = EventFinder(rule)
-        if last is not None and record.gap_seconds > 0:
-            yield from (_event(found, last, start_times) for found in finder.finish())
+            self._finder = EventFinder(rule)
+        if record.gap_seconds > 0:
+            yield from self.finish()
         scores = label_scores(record.prediction.logits, labels, decision)
-        for found in finder.add(scores, window=record.window, gap_seconds=record.gap_seconds):
-            yield _event(found, record, start_times)
-        last = record
-    if finder is not None and last is not None:
-        yield from (_event(found, last, start_times) for found in finder.finish())
+        for found in self._finder.add(scores, window=record.window, gap_seconds=record.gap_seconds):
+            yield _event(found, record, self._start_times)
+        self._last = record
+
+    def finish(self) -> Iterator[Event]:
+        """End the events that go on, where the last record does."""
+        if self._finder is not None and self._last is not None:
+            yield from (_event(found, self._last, self._start_times) for found in self._finder.finish())
 
 
 def _event(found: FoundEvent, record: Record, start_times: dict[int, datetime]) -> Event:
