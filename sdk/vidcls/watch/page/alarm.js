@@ -20,7 +20,7 @@ export class Alarm {
       this.shown = key;
       byId("alarms").replaceChildren(...going.map((event) => this.banner(event)));
       const labels = [...new Set(going.map((event) => event.label))].join(", ");
-      document.title = going.length ? `● ${labels} – vidcls` : "vidcls";
+      document.title = going.length ? `● ${labels} - vidcls` : "vidcls";
     }
     const fresh = going.filter((event) => !this.told.has(event.id));
     this.told = new Set(going.map((event) => event.id));
