@@ -223,6 +223,7 @@ def test_it_says_when_the_program_has_gone_and_goes_on_when_it_is_back(browser: 
             shows(page, "document.getElementById('picture').naturalWidth === 960")
             server.close()
             page.get_by_text("No connection to the program since").wait_for()
+            assert not page.locator("#camera-state").is_visible()  # which would say what was
             assert checked(page, "away") == []
             time.sleep(3)
             server = full.page(PageSettings(port=server.port))

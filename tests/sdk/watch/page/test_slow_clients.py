@@ -75,7 +75,9 @@ def test_who_does_not_take_its_pictures_is_hung_up_on(show: Show, monkeypatch: p
     monkeypatch.setattr(server, "ANSWER_SECONDS", 0.3)
     monkeypatch.setattr(app, "PICTURES_PER_SECOND", 200)  # so that buffers fill soon
     with show.page(PageSettings(port=0)) as opened, stuck(opened.url, "/picture/kitchen.mjpg") as client:
-        time.sleep(2)
+        connections = opened._server.server_state.connections
+        wait_until(lambda: len(connections) == 1)
+        wait_until(lambda: not connections)
         assert is_hung_up_on(client)
 
 
