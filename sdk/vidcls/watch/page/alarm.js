@@ -40,7 +40,11 @@ export class Alarm {
     if (byId("notify").getAttribute("aria-pressed") !== "true") return;
     for (const event of events) {
       const where = this.hasCameras ? `${event.camera}, ` : "";
-      new Notification(event.label, { body: `${where}since ${clock(new Date(event.start))}`, tag: event.id, icon: "/icon.svg" });
+      try {
+        new Notification(event.label, { body: `${where}since ${clock(new Date(event.start))}`, tag: event.id, icon: "/icon.svg" });
+      } catch {
+        byId("notify").hidden = true; // browsers of telephones have them for installed pages alone
+      }
     }
   }
 

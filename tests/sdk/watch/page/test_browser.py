@@ -162,7 +162,7 @@ def test_all_that_one_does_with_the_page(browser: Any, full: Show, size: str, sc
         alarm = page.locator("#alarms .alarm")
         alarm.wait_for()
         assert "fall since" in alarm.inner_text()
-        assert "93 % of such alarms were right" in alarm.inner_text()
+        assert "93\u00a0% of such alarms were right" in alarm.inner_text()
         assert page.title() == "● fall - vidcls"
         first = page.locator("#event-list > li").first
         first.get_by_text("going on").wait_for()

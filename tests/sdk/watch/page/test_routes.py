@@ -25,10 +25,6 @@ from vidcls.watch.board import Board
 from vidcls.watch.page.server import WatchPage
 from vidcls.watch.settings import PageSettings
 
-SLOW = pytest.mark.skipif(
-    os.environ.get("VIDCLS_SLOW_TESTS") != "1", reason="starts a program; set VIDCLS_SLOW_TESTS=1"
-)
-
 
 def ask(page: str, path: str, *, method: str = "GET", body: bytes | None = None, **headers: str) -> HTTPResponse:
     """The answer, of which nothing but the head has been read."""
@@ -357,14 +353,8 @@ assert before == {number: signal.getsignal(number) for number in before}
 """
 
 
-@pytest.mark.parametrize(
-    ("ending", "code"),
-    [
-        ("sys.exit(3)", 3),
-        pytest.param("page.close()", 0, marks=SLOW),
-        pytest.param("1 / 0", 1, marks=SLOW),
-    ],
-)
+@pytest.mark.skipif(os.environ.get("VIDCLS_SLOW_TESTS") != "1", reason="starts programs; set VIDCLS_SLOW_TESTS=1")
+@pytest.mark.parametrize(("ending", "code"), [("page.close()", 0), ("sys.exit(3)", 3), ("1 / 0", 1)])
 def test_a_program_ends_with_its_own_code_closed_or_not(ending: str, code: int) -> None:
     program = PROGRAM.replace("{ending}", ending)
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60, check=False, env=_env())
