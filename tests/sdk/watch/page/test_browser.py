@@ -51,7 +51,11 @@ class Complaints:
         page.on("console", lambda message: self.said.append(f"{message.type}: {message.text}"))
         page.on("pageerror", lambda error: self.said.append(f"error: {error}"))
         page.on("requestfailed", self._failed)
-        page.on("response", lambda answer: answer.status >= 400 and self.said.append(f"{answer.status} {answer.url}"))
+        page.on("response", self._answered)
+
+    def _answered(self, answer: Any) -> None:
+        if answer.status >= 400:
+            self.said.append(f"{answer.status} {answer.url}")
 
     def _failed(self, request: Any) -> None:
         # A stream of pictures that is looked at no more is broken off on purpose, and so are a video's further parts.
@@ -128,6 +132,17 @@ def pixels(page: Any) -> str:
     return str(page.evaluate(script))
 
 
+def moves(page: Any) -> None:
+    """Wait until three different pictures have been shown."""
+    shown: set[str] = set()
+
+    def has_moved() -> bool:
+        shown.add(pixels(page))
+        return len(shown) >= 3
+
+    wait_until(has_moved)
+
+
 @pytest.fixture
 def full(tmp_path: Path) -> Show:
     """One camera, ten minutes of history and its events; nothing goes on."""
@@ -151,8 +166,7 @@ def test_all_that_one_does_with_the_page(browser: Any, full: Show, size: str, sc
     ):
         shows(page, "document.getElementById('camera-state').textContent === 'Live'")
         shows(page, "document.getElementById('picture').naturalWidth === 960")
-        shown = {pixels(page)}
-        wait_until(lambda: not shown.add(pixels(page)) and len(shown) >= 3)  # type: ignore[func-returns-value]
+        moves(page)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "it has to be moved sideways"
         shows(page, "document.querySelectorAll('#chart .curve').length === 5")
         assert page.locator("#event-list > li").count() == before
@@ -231,8 +245,7 @@ def test_it_says_when_the_program_has_gone_and_goes_on_when_it_is_back(browser: 
             full.begin("living-room", "wave", datetime.now(timezone.utc))
             page.locator("#alarms .alarm").wait_for()
             shows(page, "document.getElementById('away').textContent === ''")
-            shown = {pixels(page)}
-            wait_until(lambda: not shown.add(pixels(page)) and len(shown) >= 3)  # type: ignore[func-returns-value]
+            moves(page)
     finally:
         server.close()
 
