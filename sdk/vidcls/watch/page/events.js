@@ -67,7 +67,7 @@ export class EventList {
         element("time", { datetime: event.start }, moment(new Date(event.start))),
         ...where,
         duration,
-        element("span", {}, `up to ${percent(event.peak_score)}`),
+        element("span", {}, `${isGoing ? "began at" : "up to"} ${percent(event.peak_score)}`),
       ),
     );
     if (!isGoing) item.append(this.tools(event));
