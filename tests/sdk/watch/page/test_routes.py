@@ -140,6 +140,21 @@ def test_a_picture_is_scaled(quiet: str) -> None:
     assert ask(quiet, "/picture/attic.mjpg").status == 404
 
 
+def test_a_picture_of_any_shape_is_made_readable(page: str, show: Show) -> None:
+    for shape, large, small in [
+        ((1920, 1080), (960, 540), (480, 270)),
+        ((120, 160), (480, 640), (120, 160)),
+        ((700, 700), (700, 700), (480, 480)),
+        ((1, 5000), (1, 960), (1, 480)),
+    ]:
+        frame = np.zeros((*shape, 3), np.uint8)
+        frame[:, : shape[1] // 2] = 200
+        show.board.set_picture_source("kitchen", lambda frame=frame: frame)  # type: ignore[misc]
+        time.sleep(0.15)  # until a picture is old enough to be made anew
+        assert picture(ask(page, "/picture/kitchen.jpg").read()).shape[:2] == large
+        assert picture(ask(page, "/picture/kitchen.jpg?small").read()).shape[:2] == small
+
+
 def test_without_a_picture_there_is_one_that_says_so() -> None:
     board = Board(LABELS, ["door"])
     with WatchPage(PageSettings(port=0), board, clip_path=lambda _: None, mark=lambda *_: None) as page:
