@@ -20,7 +20,7 @@ export class Alarm {
       this.shown = key;
       byId("alarms").replaceChildren(...going.map((event) => this.banner(event)));
       const labels = [...new Set(going.map((event) => event.label))].join(", ");
-      document.title = going.length ? `● ${labels} – vidcls` : "vidcls";
+      document.title = going.length ? `● ${labels} - vidcls` : "vidcls";
     }
     const fresh = going.filter((event) => !this.told.has(event.id));
     this.told = new Set(going.map((event) => event.id));
@@ -40,7 +40,11 @@ export class Alarm {
     if (byId("notify").getAttribute("aria-pressed") !== "true") return;
     for (const event of events) {
       const where = this.hasCameras ? `${event.camera}, ` : "";
-      new Notification(event.label, { body: `${where}since ${clock(new Date(event.start))}`, tag: event.id, icon: "/icon.svg" });
+      try {
+        new Notification(event.label, { body: `${where}since ${clock(new Date(event.start))}`, tag: event.id, icon: "/icon.svg" });
+      } catch {
+        byId("notify").hidden = true; // browsers of telephones have them for installed pages alone
+      }
     }
   }
 

@@ -24,7 +24,7 @@ from vidcls.watch.metrics import METRICS_TYPE, Metrics
 from vidcls.watch.page.feed import FEED_SECONDS, KEEP_SECONDS, Follower, Snapshot, snapshot
 from vidcls.watch.page.guard import TRUSTED, read_body
 from vidcls.watch.page.health import problems
-from vidcls.watch.page.pictures import LARGE_WIDTH, PICTURES_PER_SECOND, SMALL_WIDTH, CameraPicture
+from vidcls.watch.page.pictures import LARGE_SIDE, PICTURES_PER_SECOND, SMALL_SIDE, CameraPicture
 from vidcls.watch.page.shared import Shared
 
 # Pages and programs that hold a stream at one time: a page holds two.
@@ -73,13 +73,13 @@ class _Site:
         self._board, self._clip_path, self._mark, self._executor = board, clip_path, mark, executor
         self._snapshot = Shared(lambda: snapshot(board), seconds=FEED_SECONDS / 2, executor=executor)
         self._pictures = {
-            (camera, width): Shared(
-                CameraPicture(board, camera, width=width).jpeg,
+            (camera, side): Shared(
+                CameraPicture(board, camera, side=side).jpeg,
                 seconds=0.9 / PICTURES_PER_SECOND,
                 executor=executor,
             )
             for camera in board.camera_names
-            for width in (SMALL_WIDTH, LARGE_WIDTH)
+            for side in (SMALL_SIDE, LARGE_SIDE)
         }
         self._metrics = Shared(Metrics(board).text, seconds=0.5, executor=executor)
         self._streams = asyncio.Semaphore(MAX_STREAMS)
@@ -98,13 +98,13 @@ class _Site:
 
     async def picture(self, request: Request) -> Response:
         """One picture; a small one where ?small is asked for."""
-        width = SMALL_WIDTH if "small" in request.query_params else LARGE_WIDTH
-        jpeg = await self._pictures[self._camera(request), width].get()
+        side = SMALL_SIDE if "small" in request.query_params else LARGE_SIDE
+        jpeg = await self._pictures[self._camera(request), side].get()
         return Response(jpeg, media_type="image/jpeg", headers={"Cache-Control": "no-store"})
 
     async def pictures(self, request: Request) -> Response:
         """Pictures, while someone watches."""
-        found = self._pictures[self._camera(request), LARGE_WIDTH]
+        found = self._pictures[self._camera(request), LARGE_SIDE]
         return self._streaming(_parts(found), "multipart/x-mixed-replace; boundary=picture")
 
     async def events(self, request: Request) -> Response:

@@ -67,7 +67,7 @@ export class EventList {
         element("time", { datetime: event.start }, moment(new Date(event.start))),
         ...where,
         duration,
-        element("span", {}, `up to ${percent(event.peak_score)}`),
+        element("span", {}, `${isGoing ? "began at" : "up to"} ${percent(event.peak_score)}`),
       ),
     );
     if (!isGoing) item.append(this.tools(event));
@@ -161,8 +161,9 @@ function markedNote(label) {
 
 function playButton(event, place) {
   const button = element("button", { type: "button", "aria-expanded": "false" }, "Play clip");
-  button.setAttribute("aria-label", `Play clip of ${event.label} at ${moment(new Date(event.start))}`);
+  const name = (words) => button.setAttribute("aria-label", `${words} of ${event.label} at ${moment(new Date(event.start))}`);
   let video = null;
+  name("Play clip");
   button.addEventListener("click", () => {
     if (video) {
       video.remove();
@@ -175,6 +176,7 @@ function playButton(event, place) {
       video.play().catch(() => {}); // where the browser wants a tap first, its controls are there
     }
     setText(button, video ? "Close clip" : "Play clip");
+    name(button.textContent);
     button.setAttribute("aria-expanded", String(video !== null));
   });
   return button;

@@ -126,7 +126,8 @@ class Guard:
         if scope["path"] not in ("/", "/token"):
             await refuse(send, status, headers)
             return
-        headers += [(b"content-type", b"text/html; charset=utf-8"), *_NO_STORE]
+        # With "no-referrer" a form would not say which page it comes from, and be refused as another site's.
+        headers += [(b"content-type", b"text/html; charset=utf-8"), (b"referrer-policy", b"same-origin"), *_NO_STORE]
         await _send(send, status, headers, self._token_page(after))
 
 
@@ -186,6 +187,6 @@ def _message(scope: Scope) -> Message:
 
 
 def _with_ours(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    own = {name.lower() for name, _ in headers}
     ours = [(name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
-    names = {name for name, _ in ours}
-    return [*(pair for pair in headers if pair[0].lower() not in names), *ours]
+    return [*headers, *((name, value) for name, value in ours if name not in own)]

@@ -9,17 +9,19 @@ from vidcls.figures.answer import draw
 from vidcls.temporal.record import Record
 from vidcls.watch.board import Board, Picture
 
-LARGE_WIDTH, SMALL_WIDTH = 960, 480  # px at most
+LARGE_SIDE, SMALL_SIDE = 960, 480  # px at most, of the longer side
+# What is smaller is made as large as this before it is drawn on, so that text is sharp.
+_LEAST_DRAWN_SIDE = 640
 PICTURES_PER_SECOND = 8
 _QUALITY = 80
 _NOTHING = np.full((360, 640, 3), 40, np.uint8)
 
 
 class CameraPicture:
-    """Makes a camera's pictures of one width, anew only where there is something new. For one thread at a time."""
+    """Makes a camera's pictures of one size, anew only where there is something new. For one thread at a time."""
 
-    def __init__(self, board: Board, camera: str, *, width: int) -> None:
-        self._board, self._camera, self._width = board, camera, width
+    def __init__(self, board: Board, camera: str, *, side: int) -> None:
+        self._board, self._camera, self._side = board, camera, side
         self._drawn: tuple[Picture, Record | None, str] | None = None
         self._jpeg = b""
 
@@ -33,8 +35,9 @@ class CameraPicture:
         return self._jpeg
 
     def _draw(self, frame: Picture, record: Record | None, status: str) -> bytes:
-        drawn = _fitted(frame, self._width)
-        if self._width > SMALL_WIDTH:  # in a smaller one nobody could read it
+        is_large = self._side > SMALL_SIDE
+        drawn = _fitted(frame, least=_LEAST_DRAWN_SIDE if is_large else 1, most=self._side)
+        if is_large:  # in a smaller one nobody could read it
             boxes = self._board.boxes(self._camera, width=drawn.shape[1], height=drawn.shape[0])
             drawn = draw(drawn, record, status=status, boxes=boxes)
         bgr = cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR)
@@ -51,8 +54,13 @@ def _status(board: Board, camera: str, *, has_picture: bool) -> str:
     return "" if has_picture else "waiting for the first picture"
 
 
-def _fitted(frame: Picture, width: int) -> Picture:
-    height = max(round(frame.shape[0] * width / frame.shape[1]), 1)
-    if frame.shape[1] <= width:
+def _fitted(frame: Picture, *, least: int, most: int) -> Picture:
+    """The frame with its longer side within these bounds."""
+    height, width = frame.shape[:2]
+    scale = min(max(width, height, least), most) / max(width, height)
+    if scale == 1:
         return frame
-    return np.asarray(cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+    size = (max(round(width * scale), 1), max(round(height * scale), 1))
+    return np.asarray(
+        cv2.resize(frame, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR), np.uint8
+    )

@@ -1,8 +1,7 @@
-// Numbers and states in words, for people who did not write any of this.
+// Numbers and states in words, for people who did not write any of this. Units stay on the line of their numbers.
 
 export function percent(share) {
-  const whole = Math.round(share * 100);
-  return `${whole} %`;
+  return `${Math.round(share * 100)}\u00a0%`;
 }
 
 export function count(number) {
@@ -10,10 +9,10 @@ export function count(number) {
 }
 
 export function seconds(value) {
-  if (value < 10) return `${value.toFixed(1)} s`;
-  if (value < 100) return `${Math.round(value)} s`;
-  if (value < 5400) return `${Math.round(value / 60)} min`;
-  return `${(value / 3600).toFixed(1)} h`;
+  if (value < 10) return `${value.toFixed(1)}\u00a0s`;
+  if (value < 100) return `${Math.round(value)}\u00a0s`;
+  if (value < 5400) return `${Math.round(value / 60)}\u00a0min`;
+  return `${(value / 3600).toFixed(1)}\u00a0h`;
 }
 
 export function clock(date) {
@@ -55,7 +54,7 @@ export function facts(camera, machine, now) {
     ["Skipped", skipped],
     ["Interruptions", lost],
   ];
-  if (machine.temperature !== null) rows.push(["Machine", `${Math.round(machine.temperature)} °C`]);
+  if (machine.temperature !== null) rows.push(["Machine", `${Math.round(machine.temperature)}\u00a0°C`]);
   return rows;
 }
 

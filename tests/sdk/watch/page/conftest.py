@@ -28,21 +28,40 @@ def page(show: Show) -> Iterator[str]:
     yield from served(show.page(PageSettings(port=0)))
 
 
-@pytest.fixture
-def locked(show: Show) -> Iterator[str]:
+@pytest.fixture(scope="module")
+def quiet_show(tmp_path_factory: pytest.TempPathFactory) -> Show:
+    """As `show`, for all tests of a module that change nothing."""
+    show = Show(tmp_path_factory.mktemp("show"), cameras=2)
+    show.fill(3)
+    return show
+
+
+@pytest.fixture(scope="module")
+def quiet(quiet_show: Show) -> Iterator[str]:
+    """The address of its page."""
+    yield from served(quiet_show.page(PageSettings(port=0)))
+
+
+@pytest.fixture(scope="module")
+def locked(quiet_show: Show) -> Iterator[str]:
     """The address of its page, which asks for TOKEN."""
-    yield from served(show.page(PageSettings(port=0, token=TOKEN, names=("camera.lan",))))
+    yield from served(quiet_show.page(PageSettings(port=0, token=TOKEN, names=("camera.lan",))))
 
 
 def served(page: WatchPage) -> Iterator[str]:
     """Its address; afterwards it has closed in time, and left no thread behind."""
-    before = threading.active_count()
+    before = own_threads()
     address = page.start()
     yield address
     begun = time.monotonic()
     page.close()
     assert time.monotonic() - begun < CLOSE_SECONDS
     until = time.monotonic() + 5
-    while threading.active_count() > before:  # a thread that has just been told to end
-        assert time.monotonic() < until, [thread.name for thread in threading.enumerate()]
+    while own_threads() - before:  # a thread that has just been told to end
+        assert time.monotonic() < until, own_threads() - before
         time.sleep(0.01)
+
+
+def own_threads() -> set[threading.Thread]:
+    """Of pages, and of what they use; two pages may be served at the same time."""
+    return {thread for thread in threading.enumerate() if thread is not threading.main_thread()}

@@ -8,12 +8,14 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
+from dataclasses import replace
+from datetime import datetime, timezone
 from urllib.parse import urlsplit
 
 import pytest
 
 from live_page import Show
-from sdk.watch.page.test_routes import ask, next_event, parts
+from sdk.watch.page.test_routes import ask, mark, next_event, parts
 from vidcls.watch.page import app, server
 from vidcls.watch.page.server import CLOSE_SECONDS
 from vidcls.watch.settings import PageSettings
@@ -75,7 +77,9 @@ def test_who_does_not_take_its_pictures_is_hung_up_on(show: Show, monkeypatch: p
     monkeypatch.setattr(server, "ANSWER_SECONDS", 0.3)
     monkeypatch.setattr(app, "PICTURES_PER_SECOND", 200)  # so that buffers fill soon
     with show.page(PageSettings(port=0)) as opened, stuck(opened.url, "/picture/kitchen.mjpg") as client:
-        time.sleep(2)
+        connections = opened._server.server_state.connections
+        wait_until(lambda: len(connections) == 1)
+        wait_until(lambda: not connections)
         assert is_hung_up_on(client)
 
 
@@ -107,6 +111,7 @@ def test_an_endless_request_is_refused(page: str, caplog: pytest.LogCaptureFixtu
 
 def test_a_long_body_is_not_taken(page: str) -> None:
     with dial(page) as client:
+        begun = time.monotonic()
         head = "POST /events/x/mark HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         client.sendall(f"{head}Content-Length: 100000000\r\n\r\n".encode())
         with suppress(OSError):
@@ -115,6 +120,7 @@ def test_a_long_body_is_not_taken(page: str) -> None:
         with suppress(OSError):
             assert client.recv(1000).startswith(b"HTTP/1.1 400")
         assert is_hung_up_on(client)
+    assert time.monotonic() - begun < 4  # and not after the five seconds that a body may take
 
 
 def test_streams_are_counted(show: Show, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,6 +138,7 @@ def test_streams_are_counted(show: Show, monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_clients_are_counted(show: Show, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "MAX_CLIENTS", 4)
+    monkeypatch.setattr(server, "REQUEST_SECONDS", 60.0)
     with show.page(PageSettings(port=0)) as opened, ExitStack() as clients:
         idle = [clients.enter_context(dial(opened.url)) for _ in range(20)]
         wait_until(lambda: _status(opened.url) in (0, 503))
@@ -164,6 +171,33 @@ def test_closing_waits_for_nobody(show: Show) -> None:
         wait_until(lambda: threading.active_count() == before)
     with pytest.raises(ConnectionRefusedError):
         ask(address, "/")
+
+
+def test_closing_does_not_wait_for_a_mark_that_hangs(show: Show, monkeypatch: pytest.MonkeyPatch) -> None:
+    event = show.begin("kitchen", "wave", datetime.now(timezone.utc))
+    show.board.put_event(replace(event, state="final", end=event.start))
+    asked, over = threading.Event(), threading.Event()
+
+    def hang(*_: object) -> None:
+        asked.set()
+        over.wait(30)
+
+    monkeypatch.setattr(show, "mark", hang)
+    page = show.page(PageSettings(port=0))
+    address = page.start()
+    client = threading.Thread(target=lambda: suppressed(lambda: mark(address, event.id, {"label": None})))
+    client.start()
+    assert asked.wait(SOON)
+    begun = time.monotonic()
+    page.close()
+    assert time.monotonic() - begun < CLOSE_SECONDS
+    over.set()
+    client.join()
+
+
+def suppressed(call: Callable[[], object]) -> None:
+    with suppress(ConnectionError):
+        call()
 
 
 def test_a_fault_of_the_program_is_logged_and_ends_nothing(
