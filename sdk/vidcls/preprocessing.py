@@ -1,5 +1,7 @@
 """uint8 RGB frames -> the model's input tensor, pixel for pixel as in training.
 
+Where a region is asked for, it is cut out of the frame first, and all else goes as if the video had been filmed so.
+
 The resize is Pillow's antialiased bilinear filter on uint8, because one grey level of difference
 already moves logits; OpenCV's bilinear resize, which does not antialias, is off by many.
 
@@ -9,8 +11,11 @@ a frame that makes a crop, but keeps the part's edges in float32, so that pixels
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
+from numbers import Real
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -19,9 +24,69 @@ from PIL import Image as PillowImage
 from vidcls.concurrency.prefetch import map_ahead
 from vidcls.contract import Image
 from vidcls.cpus import usable_cpus
+from vidcls.errors import ArgumentError
+
+# Left, top, right and bottom of a part of the picture, as shares of its width and height.
+Region: TypeAlias = tuple[float, float, float, float]
+# A frame, uint8 RGB [H, W, 3] -> what the model is given of it, uint8 RGB [crops, crop_size, crop_size, 3].
+Crop: TypeAlias = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.uint8]]
 
 # Frames that are cropped at a time, at most. Each is held whole (25 MB in 4K), and decoding keeps few threads busy.
 CROP_THREADS = 4
+# As of a video (vidcls.video.source): resized, a region thinner than this would become as long as a book.
+MAX_PROPORTION = 100
+
+
+def check_region(region: Region | None) -> None:
+    """Raise TypeError or ValueError unless `region` is None, or a part of the picture: left, top, right, bottom."""
+    if region is None:
+        return
+    expected = "expected left, top, right and bottom as shares of the picture, such as (0.5, 0.0, 1.0, 1.0)"
+    if not isinstance(region, tuple | list) or not all(_is_number(share) for share in region):
+        raise TypeError(f"region is {region!r}, {expected}")
+    if len(region) != 4 or not all(0 <= share <= 1 for share in region):
+        raise ArgumentError(f"region is {_shown(region)}, {expected}: 4 numbers from 0 to 1")
+    left, top, right, bottom = region
+    if not (left < right and top < bottom):
+        raise ArgumentError(f"region is {_shown(region)}, {expected}: left less than right, and top less than bottom")
+
+
+def region_box(region: Region, *, width: int, height: int) -> tuple[int, int, int, int]:
+    """(left, top, right, bottom) in pixels of a region of a picture.
+
+    An edge lies at floor(share * pixels + 1/2), computed in float64: between the two pixels that it is nearest to. So
+    regions that share an edge neither overlap nor leave pixels out, and (0, 0, 1, 1) is the whole picture.
+
+    Args:
+        region: left, top, right, bottom, each 0 to 1.
+        width, height: of the picture, in pixels.
+
+    Raises:
+        ValueError: it is less than a pixel wide or high, or thinner than any video may be.
+        TypeError, ValueError: it is no region.
+
+    >>> from vidcls.preprocessing import region_box
+    >>> region_box((0.5, 0.0, 1.0, 1.0), width=1919, height=1080)
+    (960, 0, 1919, 1080)
+    """
+    check_region(region)
+    left, right = (math.floor(float(region[side]) * width + 0.5) for side in (0, 2))
+    top, bottom = (math.floor(float(region[side]) * height + 0.5) for side in (1, 3))
+    size = (right - left, bottom - top)
+    of_picture = f"region {_shown(region)} of a picture of {width} x {height} pixels is {size[0]} x {size[1]} pixels"
+    if min(size) < 1:
+        raise ArgumentError(f"{of_picture}, expected at least 1 x 1; take a larger one")
+    if max(size) > MAX_PROPORTION * min(size):
+        raise ArgumentError(f"{of_picture}, expected at most {MAX_PROPORTION} times as long as wide; take a wider one")
+    return left, top, right, bottom
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _shown(region: Sequence[float]) -> str:
+    return str(tuple(float(share) for share in region))
 
 
 def resized_size(*, width: int, height: int, image: Image) -> tuple[int, int]:
@@ -86,17 +151,26 @@ def resize_part(
     return np.asarray(part)[top:bottom]
 
 
-def crop_frame(frame: npt.NDArray[np.uint8], image: Image, *, crops: int) -> npt.NDArray[np.uint8]:
-    """Resize one frame and cut its crops.
+def crop_frame(
+    frame: npt.NDArray[np.uint8], image: Image, *, crops: int, region: Region | None = None
+) -> npt.NDArray[np.uint8]:
+    """Cut a region out of one frame, resize it and cut its crops.
 
     Args:
         frame: uint8 RGB [H, W, 3], upright.
         image: the contract's image section.
-        crops: 1 or 3.
+        crops: 1 or 3, along the long side of the region.
+        region: see `region_box`; None for the whole frame.
 
     Returns:
         uint8 RGB [crops, crop_size, crop_size, 3]: exactly what the model sees.
+
+    Raises:
+        ValueError: the region is less than a pixel of this frame.
     """
+    if region is not None:
+        left, top, right, bottom = region_box(region, width=frame.shape[1], height=frame.shape[0])
+        frame = frame[top:bottom, left:right]
     width, height = resized_size(width=frame.shape[1], height=frame.shape[0], image=image)
     size = image.crop_size
     corners = crop_corners(width=width, height=height, image=image, crops=crops)
@@ -107,22 +181,19 @@ def crop_frame(frame: npt.NDArray[np.uint8], image: Image, *, crops: int) -> npt
     return np.stack([resized[y : y + size, x : x + size] for x, y in cuts])
 
 
-def crop_frames(
-    pictures: Iterable[Callable[[], npt.NDArray[np.uint8]]], image: Image, *, crops: int
-) -> Iterator[npt.NDArray[np.uint8]]:
-    """`crop_frame` of every picture, in order, on several threads while the next ones are being decoded.
+def crop_frames(pictures: Iterable[Callable[[], npt.NDArray[np.uint8]]], crop: Crop) -> Iterator[npt.NDArray[np.uint8]]:
+    """The crops of every picture, in order, on several threads while the next ones are being decoded.
 
     Args:
         pictures: each is called once, in one of the threads, and gives uint8 RGB [H, W, 3], upright. A few more
             are taken than crops were handed out (see CROP_THREADS). What they raise comes through as it is.
-        image: the contract's image section.
-        crops: 1 or 3.
+        crop: as `crop_frame` does it.
     """
 
-    def crop(picture: Callable[[], npt.NDArray[np.uint8]]) -> npt.NDArray[np.uint8]:
-        return crop_frame(picture(), image, crops=crops)
+    def cropped_picture(picture: Callable[[], npt.NDArray[np.uint8]]) -> npt.NDArray[np.uint8]:
+        return crop(picture())
 
-    with closing(map_ahead(crop, pictures, threads=min(usable_cpus(), CROP_THREADS))) as cropped:
+    with closing(map_ahead(cropped_picture, pictures, threads=min(usable_cpus(), CROP_THREADS))) as cropped:
         yield from cropped
 
 

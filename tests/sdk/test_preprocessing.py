@@ -6,6 +6,7 @@ import dataclasses
 import math
 from collections.abc import Iterator
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from vidcls.contract import from_json as read_contract
 from vidcls.errors import VideoError
 from vidcls.preprocessing import (
     CROP_THREADS,
+    Crop,
     crop_corners,
     crop_frame,
     crop_frames,
@@ -58,6 +60,10 @@ def image_settings(*, resize: Any = "shortest_edge", resize_size: int = 32, crop
 
 def noise(*, width: int, height: int) -> np.ndarray:
     return np.random.default_rng(width * 1000 + height).integers(0, 256, size=(height, width, 3), dtype=np.uint8)
+
+
+def crop_as(image: Image, *, crops: int = 1) -> Crop:
+    return partial(crop_frame, image=image, crops=crops)
 
 
 def decoded(frame: np.ndarray) -> Picture:
@@ -265,8 +271,8 @@ def test_frames_are_cropped_in_order_whatever_their_sizes() -> None:
     image = image_settings()
     for crops in (1, 3):
         expected = [crop_frame(frame, image, crops=crops) for frame in frames]
-        np.testing.assert_array_equal(list(crop_frames(map(decoded, frames), image, crops=crops)), expected)
-    assert list(crop_frames([], image, crops=1)) == []
+        np.testing.assert_array_equal(list(crop_frames(map(decoded, frames), crop_as(image, crops=crops))), expected)
+    assert list(crop_frames([], crop_as(image))) == []
 
 
 def test_few_frames_are_taken_ahead() -> None:
@@ -279,7 +285,7 @@ def test_few_frames_are_taken_ahead() -> None:
             taken += 1
             yield decoded(frame)
 
-    cropped = crop_frames(endless(), image_settings(), crops=1)
+    cropped = crop_frames(endless(), crop_as(image_settings()))
     for handed_out in range(1, 50):
         next(cropped)
         assert taken <= handed_out + CROP_THREADS
@@ -293,7 +299,7 @@ def test_what_stops_the_frames_comes_through(good: int) -> None:
         raise VideoError("clip.avi", "frame 7 cannot be decoded")
 
     with pytest.raises(VideoError, match="frame 7 cannot be decoded"):
-        list(crop_frames(broken(), image_settings(), crops=1))
+        list(crop_frames(broken(), crop_as(image_settings())))
 
 
 def all_levels() -> np.ndarray:

@@ -11,13 +11,14 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 import numpy.typing as npt
 
-from vidcls.clips import SampledClips
+from vidcls.clips import SampledClips, source_crop
 from vidcls.contract import Contract
 from vidcls.errors import ArgumentError
 from vidcls.live.capture import Capture, Reader
 from vidcls.live.file_source import FileSource, FileWindows
 from vidcls.live.readers import read_live, read_paced
 from vidcls.prediction import Prediction
+from vidcls.preprocessing import Region
 from vidcls.schema import check_choice
 from vidcls.temporal.record import Record
 from vidcls.video.reader import Decoder, EndlessError
@@ -93,6 +94,8 @@ def open_stream(
     pace: Pace,
     step_seconds: float | None,
     timeout_seconds: float,
+    crops: int = 1,
+    region: Region | None = None,
     decoder: Decoder,
 ) -> Stream:
     """Open a source; see VideoClassifier.stream."""
@@ -103,12 +106,14 @@ def open_stream(
             raise ArgumentError(f"{name} is {seconds}, expected more than 0 seconds")
     if isinstance(source, bool):
         raise TypeError(f"source is {source!r}, expected a camera's number, a path or a URL")
+    crop = source_crop(source, contract, crops=crops, region=region)
     if pace == "fastest":
         if isinstance(source, int):
             raise ArgumentError(f"pace is 'fastest', but camera {source} has a pace of its own; take 'realtime'")
-        return Stream(FileSource(FileWindows(source, contract, step_seconds=step, decoder=decoder)), classify)
+        windows = FileWindows(source, contract, step_seconds=step, crop=crop, decoder=decoder)
+        return Stream(FileSource(windows), classify)
     reader = _reader(source, timeout_seconds=timeout_seconds, decoder=decoder)
-    return Stream(LiveSource(Capture(reader, contract, step_seconds=step)), classify)
+    return Stream(LiveSource(Capture(reader, contract, step_seconds=step, crop=crop)), classify)
 
 
 def _reader(source: int | VideoSource, *, timeout_seconds: float, decoder: Decoder) -> Reader:

@@ -31,7 +31,7 @@ class Buffer(WindowBuffer):
         self._image = contract.image
 
     def show(self, at: float, number: int) -> None:
-        self.add(at, picture(number), crop=crop_frame(picture(number), self._image, crops=1)[0])
+        self.add(at, picture(number), crop=crop_frame(picture(number), self._image, crops=1))
 
 
 def picture(number: int) -> np.ndarray:
@@ -44,7 +44,7 @@ def check_against_the_rule(captured: CapturedWindow, times: list[float]) -> None
     inside = [index for index, at in enumerate(times) if begin <= at < end]
     expected = [inside[j * (len(inside) - 1) // (FRAMES - 1)] for j in range(FRAMES)]
     np.testing.assert_array_equal(captured.window.timestamps, [times[index] for index in expected])
-    for index, frame in zip(expected, captured.window.frames, strict=True):
+    for index, frame in zip(expected, captured.window.frames[0], strict=True):
         assert painted_number(np.asarray(frame)) == index % 256
 
 
