@@ -51,6 +51,36 @@ def check_region(region: Region | None) -> None:
         raise ArgumentError(f"region is {_shown(region)}, {expected}: left less than right, and top less than bottom")
 
 
+def parse_region(text: str) -> Region:
+    """A region as people write it: left, top, right and bottom with commas between them.
+
+    Raises:
+        ValueError: it is none.
+
+    >>> from vidcls.preprocessing import parse_region
+    >>> parse_region("0.5,0,1,1")
+    (0.5, 0.0, 1.0, 1.0)
+    """
+    try:
+        left, top, right, bottom = (float(share) for share in text.split(","))
+    except ValueError:
+        raise ArgumentError(
+            f"region is '{text}', expected left,top,right,bottom as shares of the picture, such as 0.5,0,1,1"
+        ) from None
+    check_region((left, top, right, bottom))
+    return left, top, right, bottom
+
+
+def region_text(region: Region) -> str:
+    """What `parse_region` makes this region of.
+
+    >>> from vidcls.preprocessing import region_text
+    >>> region_text((0.5, 0.0, 1.0, 1.0))
+    '0.5,0,1,1'
+    """
+    return ",".join(repr(float(share)).removesuffix(".0") for share in region)
+
+
 def region_box(region: Region, *, width: int, height: int) -> tuple[int, int, int, int]:
     """(left, top, right, bottom) in pixels of a region of a picture.
 
