@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from vidcls.contract import Contract
 from vidcls.errors import ArgumentError, VideoError
-from vidcls.preprocessing import Crop, Region, check_region, crop_frame, crop_frames
+from vidcls.preprocessing import Crop, Region, check_region, crop_frame, crop_frames, cut_region
 from vidcls.sampling import stretch_frames
 from vidcls.video.protocol import Picture
 from vidcls.video.reader import Decoder, open_video
@@ -63,12 +63,21 @@ def source_crop(source: int | VideoSource, contract: Contract, *, crops: int, re
     check_views(contract, views=1, crops=crops, region=region)
 
     def crop(frame: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-        try:
-            return crop_frame(frame, contract.image, crops=crops, region=region)
-        except ArgumentError as problem:  # its pictures are too small for the region
-            raise VideoError(source_name(source), str(problem)) from None
+        return crop_frame(cut_source(frame, source, region), contract.image, crops=crops)
 
     return crop
+
+
+def cut_source(frame: npt.NDArray[np.uint8], source: int | VideoSource, region: Region | None) -> npt.NDArray[np.uint8]:
+    """`cut_region` of a frame of a source.
+
+    Raises:
+        VideoError: the source's pictures are too small for the region.
+    """
+    try:
+        return cut_region(frame, region)
+    except ArgumentError as problem:
+        raise VideoError(source_name(source), str(problem)) from None
 
 
 def read_clips(

@@ -111,6 +111,18 @@ def region_box(region: Region, *, width: int, height: int) -> tuple[int, int, in
     return left, top, right, bottom
 
 
+def cut_region(frame: npt.NDArray[np.uint8], region: Region | None) -> npt.NDArray[np.uint8]:
+    """The pixels of a region, [H, W, 3] like the frame that they are a view of; all of them where it is None.
+
+    Raises:
+        ValueError: as for `region_box`.
+    """
+    if region is None:
+        return frame
+    left, top, right, bottom = region_box(region, width=frame.shape[1], height=frame.shape[0])
+    return frame[top:bottom, left:right]
+
+
 def _is_number(value: object) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool)
 
@@ -198,9 +210,7 @@ def crop_frame(
     Raises:
         ValueError: the region is less than a pixel of this frame.
     """
-    if region is not None:
-        left, top, right, bottom = region_box(region, width=frame.shape[1], height=frame.shape[0])
-        frame = frame[top:bottom, left:right]
+    frame = cut_region(frame, region)
     width, height = resized_size(width=frame.shape[1], height=frame.shape[0], image=image)
     size = image.crop_size
     corners = crop_corners(width=width, height=height, image=image, crops=crops)

@@ -55,12 +55,14 @@ def _as_region(_context: click.Context, _parameter: click.Parameter, text: str |
         raise click.BadParameter(str(problem)) from None
 
 
-region = click.option(
-    "--region",
-    metavar="L,T,R,B",
-    callback=_as_region,
-    help="The part of the picture that the model is given: left, top, right and bottom as shares of it, such as "
-    "0.5,0,1,1 for its right half; default: all of it.",
+def region_option(what: str) -> Callable[[Command], Command]:
+    """--region, of which `what` says what it is for."""
+    return click.option("--region", metavar="L,T,R,B", callback=_as_region, help=what)
+
+
+region = region_option(
+    "The part of the picture that the model is given: left, top, right and bottom as shares of it, such as 0.5,0,1,1 "
+    "for its right half; default: all of it."
 )
 crops = click.option(
     "--crops",
