@@ -95,9 +95,9 @@ def test_the_cache_keeps_regions_apart_and_reads_them_stored_or_not(data: Path, 
     key = everything.add(video).key
     right = FrameCache(tmp_path / "cut", short_side=40, limit_bytes=10**9)
     expected = right.read(cut, right.add(cut).key, range(3, 9))
-    for limit in (10**9, 0):
+    for folder, limit in (("cache", 10**9), ("none", 0)):
         region = (0.25, 0.1, 0.7, 0.9)
-        part = FrameCache(tmp_path / "cache", short_side=40, limit_bytes=limit, region=region)
+        part = FrameCache(tmp_path / folder, short_side=40, limit_bytes=limit, region=region)
         assert part.add(video).key == key
         np.testing.assert_array_equal(part.read(video, key, range(3, 9)), expected)
     assert everything.read(video, key, range(3, 9)).shape == (6, 40, 71, 3)

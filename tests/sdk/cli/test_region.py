@@ -33,11 +33,13 @@ def test_predict(model: Path, tmp_path: Path) -> None:
 
 def test_timeline(model: Path, tmp_path: Path) -> None:
     whole, cut = pair(tmp_path, "clip.mkv", seed=1, frames=80)
+    printed = set()
     for options in ((), ("--crops", 3)):
         odds = ("--json", "--change-odds", 1)
         found = run("timeline", model, whole, *odds, *options, *REGION).stdout
         assert found == run("timeline", model, cut, *odds, *options).stdout
-        assert found != run("timeline", model, whole, *odds, *options).stdout
+        printed |= {found, run("timeline", model, whole, *odds, *options).stdout}
+    assert len(printed) == 4
 
 
 def test_preview(model: Path, tmp_path: Path) -> None:
