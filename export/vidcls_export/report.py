@@ -76,10 +76,10 @@ def report_fields(report: Report) -> dict[str, Any]:
         "latency_pytorch_ms": report.latency_pytorch_ms,
         "videos": parity.videos if parity else 0,
         "ops": report.ops,
-        "region": None if report.region is None else list(report.region),
         "clips": report.counts,
         "calibration": None if parts is None or parts.new.scores is None else parts.new.scores.calibration,
         "negatives": None if negatives is None else dataclasses.asdict(negatives),
+        "region": None if report.region is None else list(report.region),
     }
 
 
