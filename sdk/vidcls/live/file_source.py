@@ -89,7 +89,7 @@ class FileWindows:
         return Window(
             start=start,
             end=start + self._contract.sampling.clip_seconds,
-            frames=np.stack([kept[index] for index in picked], axis=1),
+            frames=np.stack([kept[index] for index in picked], axis=-4),
             timestamps=np.array([self.times[index] for index in picked]),
             picture=picture,
         )

@@ -145,7 +145,7 @@ class WindowBuffer:
         window = Window(
             start=start,
             end=start + self._clip,
-            frames=np.stack([self._crops[index] for index in picked], axis=1),
+            frames=np.stack([self._crops[index] for index in picked], axis=-4),
             timestamps=np.array([times[index] for index in picked]),
             picture=self._picture,
         )
