@@ -41,14 +41,14 @@ def check_region(region: Region | None) -> None:
     """Raise TypeError or ValueError unless `region` is None, or a part of the picture: left, top, right, bottom."""
     if region is None:
         return
-    expected = "expected left, top, right and bottom as shares of the picture, such as (0.5, 0.0, 1.0, 1.0)"
+    edges = "left, top, right and bottom, as shares of the picture"
     if not isinstance(region, tuple | list) or not all(_is_number(share) for share in region):
-        raise TypeError(f"region is {region!r}, {expected}")
+        raise TypeError(f"region is {region!r}, expected a tuple of 4 numbers: {edges}")
     if len(region) != 4 or not all(0 <= share <= 1 for share in region):
-        raise ArgumentError(f"region is {_shown(region)}, {expected}: 4 numbers from 0 to 1")
+        raise ArgumentError(f"region is {_shown(region)}, expected 4 numbers from 0 to 1: {edges}")
     left, top, right, bottom = region
     if not (left < right and top < bottom):
-        raise ArgumentError(f"region is {_shown(region)}, {expected}: left less than right, and top less than bottom")
+        raise ArgumentError(f"region is {_shown(region)}, expected left less than right, and top less than bottom")
 
 
 def parse_region(text: str) -> Region:

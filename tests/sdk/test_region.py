@@ -184,9 +184,9 @@ def test_what_lies_at_the_edge_is_found_with_a_region_or_three_crops_and_not_in_
         ((0.0, 0.0, 1.0, 1.5), ValueError, "4 numbers from 0 to 1"),
         ((0.0, float("nan"), 1.0, 1.0), ValueError, "4 numbers from 0 to 1"),
         ((0.0, 0.0, 1.0), ValueError, "4 numbers from 0 to 1"),
-        ("0,0,1,1", TypeError, "expected left, top, right and bottom"),
-        ((0.0, 0.0, "1", 1.0), TypeError, "expected left, top, right and bottom"),
-        ((False, False, True, True), TypeError, "expected left, top, right and bottom"),
+        ("0,0,1,1", TypeError, "expected a tuple of 4 numbers"),
+        ((0.0, 0.0, "1", 1.0), TypeError, "expected a tuple of 4 numbers"),
+        ((False, False, True, True), TypeError, "expected a tuple of 4 numbers"),
     ],
 )
 def test_what_is_no_region_is_refused_before_anything_is_opened(
