@@ -159,6 +159,41 @@ def crop_corners(*, width: int, height: int, image: Image, crops: int) -> list[t
     return [(left, 0), (left, top), (left, height - size)]
 
 
+def crop_boxes(
+    *, width: int, height: int, image: Image, crops: int, region: Region | None = None
+) -> list[tuple[int, int, int, int]]:
+    """(left, top, right, bottom) in pixels of a whole picture of what each crop shows of it: to be drawn on it.
+
+    Args:
+        width, height: of the picture, or of a smaller one of it that people are shown.
+        image: the contract's image section.
+        crops: 1 or 3.
+        region: as for `region_box`; None for all of it.
+
+    >>> from vidcls.preprocessing import crop_boxes
+    >>> image = VideoClassifier("model.onnx").contract.image
+    >>> crop_boxes(width=1920, height=1080, image=image, crops=1)
+    [(420, 0, 1500, 1080)]
+    """
+    check_region(region)
+    edges = (0.0, 0.0, 1.0, 1.0) if region is None else region
+    left, top, right, bottom = (share * pixels for share, pixels in zip(edges, (width, height) * 2, strict=True))
+    across, down = max(1, round(right - left)), max(1, round(bottom - top))
+    resized = resized_size(width=across, height=down, image=image)
+    wide, high = (right - left) / resized[0], (bottom - top) / resized[1]
+    corners = crop_corners(width=resized[0], height=resized[1], image=image, crops=crops)
+    size = image.crop_size
+    return [
+        (
+            round(left + x * wide),
+            round(top + y * high),
+            round(left + (x + size) * wide),
+            round(top + (y + size) * high),
+        )
+        for x, y in corners
+    ]
+
+
 def resize(frame: npt.NDArray[np.uint8], *, width: int, height: int) -> npt.NDArray[np.uint8]:
     """Resize one uint8 RGB frame [H, W, 3] with Pillow's antialiased bilinear filter.
 
