@@ -173,7 +173,7 @@ def crop_boxes(
     >>> from vidcls.preprocessing import crop_boxes
     >>> image = VideoClassifier("model.onnx").contract.image
     >>> crop_boxes(width=1920, height=1080, image=image, crops=1)
-    [(420, 0, 1500, 1080)]
+    [(411, 0, 1509, 1080)]
     """
     check_region(region)
     edges = (0.0, 0.0, 1.0, 1.0) if region is None else region
