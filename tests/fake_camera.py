@@ -20,6 +20,10 @@ Kind: TypeAlias = Literal[
     "ends",  # after the first second
     "release hangs",
     "no picture",  # it grabs frames and decodes none
+    "no retrieve",  # it grabs frames, and says that it cannot decode them
+    "sizes change",  # every quarter of a second
+    "opens slowly",  # in a second
+    "black",  # nothing but 0
 ]
 
 WIDTH, HEIGHT, RATE = 160, 120, 25
@@ -51,6 +55,8 @@ class Camera:
             hang(ctypes.PyDLL(None))
         if self.kind == "open crashes":
             os.kill(os.getpid(), signal.SIGSEGV)
+        if self.kind == "opens slowly":
+            time.sleep(1)
         self.number, self.started = -1, time.monotonic()
 
     def isOpened(self):
@@ -74,6 +80,12 @@ class Camera:
     def retrieve(self):
         if self.kind == "no picture":
             return True, None
+        if self.kind == "no retrieve":
+            return False, None
+        if self.kind == "black":
+            return True, painted_frame(0, width={width}, height={height}) * 0
+        if self.kind == "sizes change" and self.number * 4 // {rate} % 2:
+            return True, painted_frame(self.number % 256, width={height}, height={width})
         return True, painted_frame(self.number % 256, width={width}, height={height})
 
     def release(self):

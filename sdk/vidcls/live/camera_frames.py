@@ -58,7 +58,7 @@ def arrivals(opened: cv2.VideoCapture, is_over: Callable[[], bool]) -> Iterator[
             yield Header(kind="frame", arrived_ns=arrived_ns, pts_seconds=pts), None
             continue
         decoded, bgr = opened.retrieve()
-        if decoded:
+        if decoded and bgr is not None:  # some drivers say that there is a picture, and give none
             picture: Frame = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)  # type: ignore[assignment]
             height, width, _ = picture.shape
             yield Header(kind="frame", width=width, height=height, arrived_ns=arrived_ns, pts_seconds=pts), picture

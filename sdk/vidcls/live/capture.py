@@ -68,6 +68,26 @@ class Capture:
         if os.getpid() == self._process:
             self._thread.join()
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether the thread adds no more windows; asked before `take`, so that what came before the end is taken."""
+        return self._has_ended
+
+    @property
+    def error(self) -> BaseException | None:
+        """What ended the thread, where that was no end of the source."""
+        return self._error
+
+    def take(self) -> CapturedWindow | None:
+        """The newest complete window that was not handed out yet; None where there is none now.
+
+        Raises:
+            RuntimeError: this is another process than the one that opened the source.
+        """
+        self._check_process()
+        with self._lock:
+            return self._buffer.take()
+
     def next_window(self, *, until: float = math.inf) -> CapturedWindow | None:
         """Wait for a complete window that was not handed out yet; the newest of them. None at the end.
 
@@ -78,11 +98,7 @@ class Capture:
             RuntimeError: this is another process than the one that opened the source.
             CancelledError: nobody waits for this thread's work any more.
         """
-        if os.getpid() != self._process:
-            raise RuntimeError(
-                "this stream was opened before os.fork, in the parent process, which alone can read it; "
-                "open one in this process"
-            )
+        self._check_process()
         while not self._is_stopped and time.monotonic() < until:
             has_ended = self._has_ended  # asked first: what came before the end is handed out before it
             with self._lock:
@@ -120,6 +136,13 @@ class Capture:
         """Say that the video is over, and make its last window end with it."""
         with self._lock:
             self._buffer.end(duration=duration)
+
+    def _check_process(self) -> None:
+        if os.getpid() != self._process:
+            raise RuntimeError(
+                "this stream was opened before os.fork, in the parent process, which alone can read it; "
+                "open one in this process"
+            )
 
     def _run(self, reader: Reader) -> None:
         try:

@@ -5,18 +5,18 @@ from __future__ import annotations
 import itertools
 import math
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack, closing
 from datetime import datetime, timezone
 
 import numpy as np
 import numpy.typing as npt
 
-from vidcls.clips import SampledClips
 from vidcls.concurrency.cancellation import CancelledError, cancellable, raise_if_cancelled
 from vidcls.concurrency.prefetch import map_ahead
 from vidcls.contract import Contract
-from vidcls.prediction import Prediction
+from vidcls.live.pictures import PictureState
+from vidcls.live.repeats import Classify, Repeats
 from vidcls.preprocessing import Crop
 from vidcls.temporal.record import Record
 from vidcls.temporal.windows import Window, pick_frames, sliding_starts
@@ -102,9 +102,10 @@ class FileSource:
     """Records of every window of a file, none dropped, decoded one ahead of the model."""
 
     connected = True
+    picture_state: PictureState = "ok"
 
-    def __init__(self, windows: FileWindows) -> None:
-        self._windows = windows
+    def __init__(self, windows: FileWindows, classify: Classify, *, motion: float) -> None:
+        self._windows, self._classify, self._repeats = windows, classify, Repeats(motion=motion)
         self._stopping = False
         self.picture: npt.NDArray[np.uint8] | None = None
 
@@ -136,14 +137,15 @@ class FileSource:
                 raise
             return None
 
-    def records(self, classify: Callable[[SampledClips], Prediction]) -> Generator[Record, None, None]:
+    def records(self) -> Generator[Record, None, None]:
         """Ends with the file, or when stopped."""
         windows = iter(self._windows)
         with closing(map_ahead(lambda _: next(windows, None), itertools.repeat(None), threads=1)) as decoded:
             while (window := self._next(decoded)) is not None:
                 self.picture = window.picture
+                prediction, is_repeated = self._repeats.answer(window.as_clips(), self._classify)
                 yield Record(
-                    prediction=classify(window.as_clips()),
+                    prediction=prediction,
                     window=(window.start, window.end),
                     time=datetime.now(timezone.utc),
                     lag_seconds=0.0,
@@ -151,4 +153,5 @@ class FileSource:
                     dropped_windows=0,
                     gap_seconds=0.0,
                     picture=window.picture,
+                    repeated=is_repeated,
                 )

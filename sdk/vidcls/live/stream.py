@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-import time
 import weakref
-from collections.abc import Callable, Generator, Iterator
-from datetime import datetime, timedelta, timezone
+from collections.abc import Generator, Iterator
 from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from vidcls.clips import SampledClips, source_crop
+from vidcls.clips import source_crop
 from vidcls.contract import Contract
 from vidcls.errors import ArgumentError
+from vidcls.live.answers import Answers
 from vidcls.live.capture import Capture, Reader
 from vidcls.live.file_source import FileSource, FileWindows
+from vidcls.live.pictures import PictureState
 from vidcls.live.readers import read_live, read_paced
-from vidcls.prediction import Prediction
+from vidcls.live.repeats import Classify, check_motion
 from vidcls.preprocessing import Region
 from vidcls.schema import check_choice
 from vidcls.temporal.record import Record
 from vidcls.video.reader import Decoder, EndlessError
-from vidcls.video.source import VideoSource, is_live
+from vidcls.video.source import VideoSource, is_live, source_name
 
 Pace: TypeAlias = Literal["realtime", "fastest"]
-Classify: TypeAlias = Callable[[SampledClips], Prediction]
 
 
 class Stream(Iterator[Record]):
@@ -36,9 +35,9 @@ class Stream(Iterator[Record]):
     in the child, iterating raises RuntimeError, and closing does nothing.
     """
 
-    def __init__(self, source: LiveSource | FileSource, classify: Classify) -> None:
+    def __init__(self, source: LiveSource | FileSource) -> None:
         self._source = source
-        self._records = source.records(classify)
+        self._records = source.records()
         # So that a stream that is merely forgotten frees the camera too.
         weakref.finalize(self, source.stop)
 
@@ -71,6 +70,14 @@ class Stream(Iterator[Record]):
         """The newest frame at full size, uint8 RGB [H, W, 3], also while the model is busy; None before the first."""
         return self._source.picture
 
+    @property
+    def picture_state(self) -> PictureState:
+        """ "ok"; "black" after 5 s without a picture that is not; "frozen" after 10 s of one and the same, to the bit.
+
+        As of the last record; what is drawn, a test pattern or a slide, is frozen too. At pace "fastest" always "ok".
+        """
+        return self._source.picture_state
+
     def stop(self) -> None:
         """Make the iteration end, soon after this has returned; for any thread, and for a signal handler."""
         self._source.stop()
@@ -97,13 +104,12 @@ def open_stream(
     crops: int = 1,
     region: Region | None = None,
     decoder: Decoder,
+    motion: float = 0.0,
 ) -> Stream:
     """Open a source; see VideoClassifier.stream."""
     check_choice("pace", pace, get_args(Pace))
-    step = contract.sampling.clip_seconds / 2 if step_seconds is None else step_seconds
-    for name, seconds in (("step_seconds", step), ("timeout_seconds", timeout_seconds)):
-        if not seconds > 0:
-            raise ArgumentError(f"{name} is {seconds}, expected more than 0 seconds")
+    step = checked_step(contract, step_seconds=step_seconds, timeout_seconds=timeout_seconds)
+    check_motion(motion)
     if isinstance(source, bool):
         raise TypeError(f"source is {source!r}, expected a camera's number, a path or a URL")
     crop = source_crop(source, contract, crops=crops, region=region)
@@ -111,12 +117,31 @@ def open_stream(
         if isinstance(source, int):
             raise ArgumentError(f"pace is 'fastest', but camera {source} has a pace of its own; take 'realtime'")
         windows = FileWindows(source, contract, step_seconds=step, crop=crop, decoder=decoder)
-        return Stream(FileSource(windows), classify)
-    reader = _reader(source, timeout_seconds=timeout_seconds, decoder=decoder)
-    return Stream(LiveSource(Capture(reader, contract, step_seconds=step, crop=crop)), classify)
+        return Stream(FileSource(windows, classify, motion=motion))
+    reader = open_reader(source, timeout_seconds=timeout_seconds, decoder=decoder)
+    capture = Capture(reader, contract, step_seconds=step, crop=crop)
+    return Stream(LiveSource(capture, Answers(source_name(source), classify, motion=motion)))
 
 
-def _reader(source: int | VideoSource, *, timeout_seconds: float, decoder: Decoder) -> Reader:
+def checked_step(contract: Contract, *, step_seconds: float | None, timeout_seconds: float) -> float:
+    """Seconds from one window to the next.
+
+    Raises:
+        ArgumentError: a time is not more than 0 seconds.
+    """
+    step = contract.sampling.clip_seconds / 2 if step_seconds is None else step_seconds
+    for name, seconds in (("step_seconds", step), ("timeout_seconds", timeout_seconds)):
+        if not seconds > 0:
+            raise ArgumentError(f"{name} is {seconds}, expected more than 0 seconds")
+    return step
+
+
+def open_reader(source: int | VideoSource, *, timeout_seconds: float, decoder: Decoder) -> Reader:
+    """Open a camera, a network stream, or a file that stands in for one.
+
+    Raises:
+        VideoError: it cannot be opened.
+    """
     if not is_live(source):
         try:
             return read_paced(source, timeout_seconds=timeout_seconds, decoder=decoder)  # type: ignore[arg-type]
@@ -132,8 +157,8 @@ class LiveSource:
 
     total = duration = None
 
-    def __init__(self, capture: Capture) -> None:
-        self._capture = capture
+    def __init__(self, capture: Capture, answers: Answers) -> None:
+        self._capture, self._answers = capture, answers
         self.stop, self.close = capture.stop, capture.close
 
     @property
@@ -146,21 +171,15 @@ class LiveSource:
         """The newest frame."""
         return self._capture.picture
 
-    def records(self, classify: Classify) -> Generator[Record, None, None]:
+    @property
+    def picture_state(self) -> PictureState:
+        """Whether its pictures are black or frozen."""
+        return self._answers.picture_state
+
+    def records(self) -> Generator[Record, None, None]:
         """Ends with the source, or when stopped."""
         try:
             while (captured := self._capture.next_window()) is not None:
-                prediction = classify(captured.window.as_clips())
-                lag = time.monotonic() - captured.captured
-                yield Record(
-                    prediction=prediction,
-                    window=(captured.window.start, captured.window.end),
-                    time=datetime.now(timezone.utc) - timedelta(seconds=lag),
-                    lag_seconds=lag,
-                    dropped_frames=captured.dropped_frames,
-                    dropped_windows=captured.dropped_windows,
-                    gap_seconds=captured.gap_seconds,
-                    picture=captured.window.picture,
-                )
+                yield self._answers.record(captured)
         finally:
             self._capture.close()

@@ -31,9 +31,10 @@ class Event:
     Attributes:
         start: seconds after the stream's first frame.
         end: the same; None while it goes on.
-        peak_score: the highest that the smoothed probability of the label has got so far.
-        mean_score: the mean of the smoothed probability in its windows so far.
-        detection_delay: seconds from its start to the end of the window with which it was first handed out.
+        peak_score: the highest that the smoothed probability of the label has got so far, 0 to 1.
+        mean_score: the mean of the smoothed probability in its windows so far, 0 to 1.
+        detection_delay: seconds of the video from its start to the end of the window with which it was first handed
+            out; the answer to that was as old as its record's lag_seconds on top.
         coverage: how much of its time so far was in a window that was answered, 0 to 1.
         start_time, end_time: start and end by this machine's clock, in UTC; at pace "fastest" they say
             when it was answered.
@@ -90,7 +91,8 @@ def steady_events(
 
     Only one event goes on at a time; of a model whose labels may hold together, one of each label. Times are those
     of the middles of windows, since an answer is about the whole window; smoothing delays both borders. A gap in the
-    stream ends an event, and so does the stream's end.
+    stream ends an event, where the last window before it does, and so does the stream's end. That is known with the
+    first record after the gap, and handed out before anything that this one brings.
 
     What is not given follows from the model's contract, `decision.events`, and is 0.6, 0.4 and 0 s where that has no
     rule. A label that has an operating point there begins at its probability, and ends in proportion.

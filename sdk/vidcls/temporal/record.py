@@ -31,6 +31,7 @@ class Record:
             even where a later window overlaps it.
         gap_seconds: how long there was no picture since the record before, because the source was lost.
         picture: uint8 RGB [H, W, 3], the newest frame at full size.
+        repeated: whether the model was not run, because it would have been shown the same as for the last answer.
     """
 
     prediction: Prediction
@@ -41,6 +42,7 @@ class Record:
     dropped_windows: int
     gap_seconds: float
     picture: npt.NDArray[np.uint8] = field(repr=False)
+    repeated: bool = False
 
     @property
     def label(self) -> str:

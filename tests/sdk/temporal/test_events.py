@@ -162,6 +162,39 @@ def test_coverage_is_the_share_of_its_time_that_was_answered() -> None:
     assert ended.coverage == pytest.approx(1 - 0.5 / 4.5)
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_each_event_begins_once_and_ends_once_and_none_spans_a_gap(seed: int) -> None:
+    """Streams with windows that were dropped, and gaps."""
+    random, start = np.random.default_rng(seed), 0.0
+    records: list[Record] = []
+    gaps: list[tuple[float, float]] = []
+    for _ in range(60):
+        gap = float(random.choice([0.0, 0.0, 0.0, 0.0, 7.0])) if records else 0.0
+        before = start + 1.0 - STEP
+        start += gap + STEP * int(random.integers(1, 4))
+        if gap:
+            gaps.append((before, start))
+        wave = float(random.choice([0.1, 0.45, 0.7, 0.95]))
+        records.append(record(0, [0.98 - wave, 0.02, wave], start=start, gap=gap))
+    going: list[Event] = []
+    for event in steady_events(records, smoothing_seconds=0.3, least_seconds=0.5, enter_score=0.6, leave_score=0.4):
+        if event.state == "provisional":
+            assert not going  # of labels that exclude each other, one at a time
+            going.append(event)
+            continue
+        begun = going.pop()
+        assert (event.label, event.start, event.start_time) == (begun.label, begun.start, begun.start_time)
+        assert event.detection_delay == begun.detection_delay >= 0.5
+        assert event.peak_score >= begun.peak_score
+        assert event.mean_score <= event.peak_score
+        assert 0 <= event.coverage <= 1
+        assert event.end is not None
+        assert event.end > event.start
+        assert not [gap for gap in gaps if event.start < gap[1] and event.end > gap[0] + STEP]
+    assert not going
+    assert gaps
+
+
 def rule(**fields: Any) -> EventRule:
     fields = {"on": 0.5, "off": 0.25, "min_seconds": 0.0, "change_cost": 7.0, "false_alarms_per_hour": None, **fields}
     return EventRule(**fields)

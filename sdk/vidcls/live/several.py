@@ -1,0 +1,215 @@
+"""Many sources and one model: whenever that is free, the newest window of the source that has waited longest.
+
+Each source has a thread that reads it, and a camera or live stream a process of its own; the model runs in the one
+thread that takes the records. So the model is never asked twice at a time, however many sources there are, and where
+it is too slow for all of them, every source loses windows, and none of them its turn.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import weakref
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+
+from vidcls.clips import source_crop
+from vidcls.concurrency.cancellation import raise_if_cancelled
+from vidcls.contract import Contract
+from vidcls.errors import ArgumentError, VideoError
+from vidcls.live.answers import Answers
+from vidcls.live.capture import POLL_SECONDS, Capture, Reader
+from vidcls.live.pictures import PictureState
+from vidcls.live.readers import FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS
+from vidcls.live.repeats import Classify, check_motion
+from vidcls.live.stream import checked_step, open_reader
+from vidcls.preprocessing import Region
+from vidcls.temporal.record import Record
+from vidcls.video.source import VideoSource, source_name
+
+# How often the sources are asked for a window while none has one. Waking up with every frame of every source would
+# cost more: 30 cameras send 750 a second, and one answer in a hundred would be due.
+ASK_SECONDS = 0.02
+
+_logger = logging.getLogger("vidcls")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceOptions:
+    """One source, and how it is watched: what `VideoClassifier.stream` takes."""
+
+    source: int | VideoSource
+    step_seconds: float | None = None
+    timeout_seconds: float = 5.0
+    crops: int = 1
+    region: Region | None = None
+    motion: float = 0.0
+
+
+class SeveralStreams(Iterator[tuple[str, Record]]):
+    """An iterator of (source's name, record), to be used in one `with` and by one thread; ends with the last source.
+
+    A source that ends, or cannot be opened, does not stop the others. `stop` may be called from anywhere, also from a
+    signal handler. After `os.fork` it belongs to the parent process: in the child, iterating raises RuntimeError.
+    """
+
+    def __init__(self, watched: Mapping[str, tuple[Capture, Answers]]) -> None:
+        self._watched = dict(watched)
+        self._records = _records(self._watched)
+        # So that streams that are merely forgotten free their sources too.
+        weakref.finalize(self, _stop, [capture for capture, _ in self._watched.values()])
+
+    def __enter__(self) -> SeveralStreams:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __next__(self) -> tuple[str, Record]:
+        return next(self._records)
+
+    def connected(self, name: str) -> bool:
+        """Whether pictures of this source come in; False while it is not there, or lost, or once it has ended."""
+        capture, _ = self._watched[name]
+        return capture.connected and not capture.has_ended
+
+    def picture(self, name: str) -> npt.NDArray[np.uint8] | None:
+        """The newest frame of this source at full size, uint8 RGB [H, W, 3]; None before the first."""
+        return self._watched[name][0].picture
+
+    def picture_state(self, name: str) -> PictureState:
+        """Whether this source's pictures are black or frozen; as `Stream.picture_state`."""
+        return self._watched[name][1].picture_state
+
+    def stop(self) -> None:
+        """Make the iteration end, soon after this has returned; for any thread, and for a signal handler."""
+        _stop(capture for capture, _ in self._watched.values())
+
+    def close(self) -> None:
+        """Stop, and wait until threads have ended and the sources are free: at most 2 seconds for all of them."""
+        self.stop()
+        self._records.close()
+        for capture, _ in self._watched.values():
+            capture.close()
+
+
+def open_several(sources: Mapping[str, SourceOptions], contract: Contract, classify: Classify) -> SeveralStreams:
+    """Watch several sources with one model; returns at once, and opens them meanwhile.
+
+    A source that cannot be opened is tried again, with pauses that grow to 30 s, as one that is lost; the logger
+    "vidcls" warns once. A file is played at its own pace.
+
+    Args:
+        sources: by names that the records then carry.
+        contract: the model's.
+        classify: the model; called in the thread that iterates.
+
+    Raises:
+        ArgumentError: there is no source, or an option is out of its range.
+    """
+    if not sources:
+        raise ArgumentError("sources is empty, expected at least one")
+    captures = {name: _capture_of(name, options, contract) for name, options in sources.items()}  # all checked first
+    return SeveralStreams(
+        {
+            name: (
+                captures[name](_read_once_there(options)),
+                Answers(source_name(options.source), classify, motion=options.motion),
+            )
+            for name, options in sources.items()
+        }
+    )
+
+
+def _capture_of(name: str, options: SourceOptions, contract: Contract) -> Callable[[Reader], Capture]:
+    """What begins to read the source, once it is called with what reads it."""
+    if isinstance(options.source, bool):
+        raise TypeError(f"{name}: source is {options.source!r}, expected a camera's number, a path or a URL")
+    try:
+        check_motion(options.motion)
+        crop = source_crop(options.source, contract, crops=options.crops, region=options.region)
+        step = checked_step(contract, step_seconds=options.step_seconds, timeout_seconds=options.timeout_seconds)
+        return partial(Capture, contract=contract, step_seconds=step, crop=crop)
+    except ArgumentError as error:
+        raise ArgumentError(f"{name}: {error}") from None
+
+
+def _read_once_there(options: SourceOptions) -> Reader:
+    """What opens a source, however long it takes until that can be done, and reads it."""
+
+    def read(capture: Capture) -> None:
+        capture.connected = False
+        reader = _opened(options, capture)
+        if reader is not None:
+            capture.connected = True
+            reader(capture)
+
+    return read
+
+
+def _opened(options: SourceOptions, capture: Capture) -> Reader | None:
+    """Its reader, as soon as it can be opened; None where the capture shall stop before."""
+    wait, began = FIRST_RETRY_SECONDS, time.monotonic()
+    is_said = False
+    while not capture.is_stopping():
+        try:
+            reader = open_reader(options.source, timeout_seconds=options.timeout_seconds, decoder="auto")
+        except VideoError as error:
+            if not is_said:
+                _logger.warning("%s; trying again until it can be opened", error)
+            is_said = True
+            _sleep(wait, capture)
+            wait = min(2 * wait, LAST_RETRY_SECONDS)
+            continue
+        if is_said:
+            _logger.warning("%s: there after %.1f s", source_name(options.source), time.monotonic() - began)
+        return reader
+    return None
+
+
+def _sleep(seconds: float, capture: Capture) -> None:
+    until = time.monotonic() + seconds
+    while not capture.is_stopping() and (left := until - time.monotonic()) > 0:
+        time.sleep(min(left, POLL_SECONDS))
+
+
+def _records(watched: Mapping[str, tuple[Capture, Answers]]) -> Generator[tuple[str, Record], None, None]:
+    """Of the source served longest ago that has a window, until all have ended; and then they are free."""
+    waiting = list(watched)  # who was served longest ago stands first
+    try:
+        while waiting:
+            for name in list(waiting):
+                capture, answers = watched[name]
+                if capture.is_stopping():
+                    return
+                has_ended, captured = capture.has_ended, capture.take()
+                if captured is not None:
+                    waiting.remove(name)
+                    waiting.append(name)
+                    yield name, answers.record(captured)
+                    break
+                if has_ended:
+                    waiting.remove(name)
+                    _say_why(capture.error)
+            else:
+                time.sleep(ASK_SECONDS)
+                raise_if_cancelled()
+    finally:
+        _stop(capture for capture, _ in watched.values())
+
+
+def _say_why(error: BaseException | None) -> None:
+    """Log why a source has ended where that was not its end; what is no fault of the source is raised."""
+    if isinstance(error, VideoError):
+        _logger.warning("%s; it is watched no more", error)
+    elif error is not None:
+        raise error
+
+
+def _stop(captures: Iterable[Capture]) -> None:
+    for capture in captures:
+        capture.stop()
