@@ -7,8 +7,10 @@ modulo 256. A segment is there once it is whole, and for the five after it.
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from fractions import Fraction
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from itertools import islice
@@ -57,13 +59,13 @@ class Broadcast(BaseHTTPRequestHandler):
         """Nobody reads it."""
 
 
-def film(*, rate: int, segment_seconds: int, segments: int) -> list[bytes]:
-    """Segments of MPEG-TS whose times go on from one to the next."""
-    filmed, frames = [], segment_seconds * rate
+def film(filmed: list[bytes], *, rate: int, segment_seconds: int, segments: int) -> None:
+    """Append segments of MPEG-TS whose times go on from one to the next."""
+    frames = segment_seconds * rate
     units = painted_camera.encoded(rate, key_frames_every=frames)
     for segment in range(segments):
         written = BytesIO()
-        with av.open(written, "w", format="mpegts", options={"muxdelay": "0", "mpegts_copyts": "1"}) as container:
+        with av.open(written, "w", format="mpegts", options={"mpegts_copyts": "1"}) as container:
             stream = container.add_stream("libx264", rate=rate)
             stream.width, stream.height = painted_camera.WIDTH, painted_camera.HEIGHT
             for number, unit in enumerate(islice(units, frames), segment * frames):
@@ -73,7 +75,6 @@ def film(*, rate: int, segment_seconds: int, segments: int) -> list[bytes]:
                 packet.is_keyframe = number % frames == 0
                 container.mux_one(packet)
         filmed.append(written.getvalue())
-    return filmed
 
 
 def start(port: int, *, segment_seconds: int, rate: int = 15) -> tuple[Popen[bytes], float]:
@@ -84,7 +85,10 @@ def start(port: int, *, segment_seconds: int, rate: int = 15) -> tuple[Popen[byt
 if __name__ == "__main__":
     Broadcast.segment_seconds, rate = int(sys.argv[2]), int(sys.argv[3]) if len(sys.argv) > 3 else 15
     seconds = Broadcast.segment_seconds
-    Broadcast.segments = film(rate=rate, segment_seconds=seconds, segments=120 // seconds)
+    film_ahead = partial(film, Broadcast.segments, rate=rate, segment_seconds=seconds, segments=300 // seconds)
+    threading.Thread(target=film_ahead, daemon=True).start()
+    while len(Broadcast.segments) <= THERE:
+        time.sleep(0.05)
     with ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Broadcast) as server:
         Broadcast.began = time.monotonic() - THERE * seconds - 0.5
         painted_camera.say_listening(Broadcast.began)

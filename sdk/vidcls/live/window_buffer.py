@@ -165,7 +165,7 @@ class WindowBuffer:
         while (start := self._start(self._current)) + self._clip - CLOCK_SECONDS <= until:
             if self._has_new:
                 self._waiting.append(self._window(start, end=start + self._clip, until=until, now=now))
-                self._drop([each for each in self._waiting[:-1] if not self._may_wait(each)])
+                self._drop(self._too_old())
                 self._current_frames, self._has_new = 0, False
             self._current += 1
 
@@ -183,15 +183,16 @@ class WindowBuffer:
             followed=until,
         )
 
-    def _may_wait(self, waiting: _Waiting) -> bool:
-        """Whether a window that is not the newest may still wait: for as long as it was late itself."""
-        newest, late = self._waiting[-1], waiting.completed - (self._zero + waiting.followed)
-        size = sum(each.size for each in self._waiting if each.end >= waiting.end)
-        return (
-            newest.completed - waiting.completed <= late
-            and newest.end - waiting.end <= BACKLOG_SECONDS
-            and size <= BACKLOG_BYTES
-        )
+    def _too_old(self) -> list[_Waiting]:
+        """Those that have waited for longer than they were late themselves when the newest was complete."""
+        newest, size, old = self._waiting[-1], 0, []
+        for each in reversed(self._waiting):
+            size += each.size
+            late = each.completed - (self._zero + each.followed)
+            may_wait = newest.completed - each.completed <= late and newest.end - each.end <= BACKLOG_SECONDS
+            if each is not newest and not (may_wait and size <= BACKLOG_BYTES):
+                old.append(each)
+        return old
 
     def _drop(self, windows: list[_Waiting]) -> None:
         self._dropped_windows += len(windows)
