@@ -1,7 +1,7 @@
 """A camera that sends JPEG after JPEG over HTTP: python tests/mjpeg_server.py PORT [RATE [LATE_SECONDS]]
 
-Frame k is filmed k / RATE seconds after the server began and painted with k modulo 256; it is sent up to LATE_SECONDS
-later, by chance. The server says "listening" and when it began, in seconds of the machine's monotonic clock.
+Frame k is filmed k / RATE seconds after the server began and painted with k modulo 256; half of them, by chance,
+are sent up to LATE_SECONDS later. The server says "listening" and when it began, by the machine's monotonic clock.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Camera(BaseHTTPRequestHandler):
         random = np.random.default_rng(1)
         try:
             for number in itertools.count(int((time.monotonic() - self.began) * self.rate) + 1):
-                due = self.began + number / self.rate + random.uniform(0, self.late_seconds)
+                due = self.began + number / self.rate + random.uniform(0, self.late_seconds) * random.integers(2)
                 time.sleep(max(0.0, due - time.monotonic()))
                 _, jpeg = cv2.imencode(".jpg", painted_camera.picture(number))
                 self.wfile.write(b"--next\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(jpeg))

@@ -1,8 +1,8 @@
 """A camera on the network, by GStreamer's RTSP server: python tests/rtsp_server.py PORT [RATE [LATE_SECONDS]]
 
-Frame k is filmed k / RATE seconds after the server began and painted with k modulo 256; it is sent up to LATE_SECONDS
-later, by chance, but in order. rtsp://127.0.0.1:PORT/live, over TCP and UDP. GStreamer's bindings are a package of the
-system, so the server is the system's Python with tests/rtsp_server_gst.py, and this program its camera.
+Frame k is filmed k / RATE seconds after the server began and painted with k modulo 256; half of them, by chance,
+are sent up to LATE_SECONDS later, but in order. rtsp://127.0.0.1:PORT/live, over TCP and UDP. GStreamer's bindings are
+a package of the system, so the server is the system's Python with tests/rtsp_server_gst.py, and this program its camera.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def film(pipe: subprocess.Popen[bytes], *, rate: int, late_seconds: float) -> No
     painted_camera.say_listening(began)
     number = 0
     while True:
-        due = began + number / rate + random.uniform(0, late_seconds)
+        due = began + number / rate + random.uniform(0, late_seconds) * random.integers(2)
         time.sleep(max(0.0, due - time.monotonic()))
         header = _HEADER.pack(len(unit), number % rate == 0, round(number / rate * 1e9))
         pipe.stdin.write(header + unit)

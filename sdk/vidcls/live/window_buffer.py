@@ -2,7 +2,7 @@
 
 Of a source whose frames come one by one that is the newest complete window: what was complete before and never asked
 for is dropped and counted, so that a slow consumer gets fewer windows, never older ones. A source that sends some
-seconds at once completes several windows at once, and is quiet then: each of them waits for as long as it was late.
+seconds at once completes several windows at once, and is quiet then: they wait for as long as its bursts last.
 """
 
 from __future__ import annotations
@@ -20,6 +20,10 @@ from vidcls.video.protocol import Frame
 
 # What waits spans no more than this and takes no more than that, of which most is a frame at full size of each window.
 BACKLOG_SECONDS = 30.0
+# For how long a burst counts, in times its own length. By then a model that is busy for three quarters of the time has
+# worked off a first burst that was longer than those that follow, as HLS begins; and one that is too slow is as late as
+# ever again.
+BURST_COUNTS = 2
 BACKLOG_BYTES = 200_000_000
 
 # A camera slower than one frame a window: how long after a window's end it is taken for complete without a next frame,
@@ -84,6 +88,7 @@ class WindowBuffer:
         self._has_new = False  # whether any came since the window before was complete
         self._interval = 0.0  # between the newest two frames of this run
         self._waiting: list[_Waiting] = []  # oldest first
+        self._followers: deque[tuple[float, float]] = deque()  # of every window lately: `completed` and `followed`
         self._dropped_frames = self._dropped_windows = 0  # since the last window handed out
         self._gap_seconds = 0.0
         self._zero = 0.0  # monotonic seconds at which a frame of time 0 came, or would have by the fastest delivery
@@ -132,6 +137,7 @@ class WindowBuffer:
         self._gap_seconds += at - self._times[-1] if self._times else 0.0
         self._times.clear()
         self._crops.clear()
+        self._followers.clear()
         self._origin, self._current, self._current_frames = at, 0, 0
         self._has_new, self._interval = False, 0.0
 
@@ -165,6 +171,7 @@ class WindowBuffer:
         while (start := self._start(self._current)) + self._clip - CLOCK_SECONDS <= until:
             if self._has_new:
                 self._waiting.append(self._window(start, end=start + self._clip, until=until, now=now))
+                self._followers.append((now, until))
                 self._drop(self._too_old())
                 self._current_frames, self._has_new = 0, False
             self._current += 1
@@ -184,15 +191,22 @@ class WindowBuffer:
         )
 
     def _too_old(self) -> list[_Waiting]:
-        """Those that have waited for longer than they were late themselves when the newest was complete."""
+        """Those that had waited for longer than bursts last when the newest was complete."""
         newest, size, old = self._waiting[-1], 0, []
+        patience = self._burst_seconds(now=newest.completed)
         for each in reversed(self._waiting):
             size += each.size
-            late = each.completed - (self._zero + each.followed)
-            may_wait = newest.completed - each.completed <= late and newest.end - each.end <= BACKLOG_SECONDS
+            may_wait = newest.completed - each.completed <= patience and newest.end - each.end <= BACKLOG_SECONDS
             if each is not newest and not (may_wait and size <= BACKLOG_BYTES):
                 old.append(each)
         return old
+
+    def _burst_seconds(self, *, now: float) -> float:
+        """How late frames are at most, compared with the fastest: the length of a burst, 0 where there are none."""
+        while now - self._followers[0][0] > BURST_COUNTS * BACKLOG_SECONDS:
+            self._followers.popleft()
+        late = ((completed, completed - (self._zero + followed)) for completed, followed in self._followers)
+        return max((seconds for completed, seconds in late if now - completed <= BURST_COUNTS * seconds), default=0.0)
 
     def _drop(self, windows: list[_Waiting]) -> None:
         self._dropped_windows += len(windows)
