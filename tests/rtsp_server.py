@@ -2,7 +2,7 @@
 
 Frame k is filmed k / RATE seconds after the server began and painted with k modulo 256; half of them, by chance,
 are sent up to LATE_SECONDS later, but in order. rtsp://127.0.0.1:PORT/live, over TCP and UDP. GStreamer's bindings are
-a package of the system, so the server is the system's Python with tests/rtsp_server_gst.py, and this program its camera.
+a package of the system, so the server is the system's Python with tests/rtsp_server_gst.py, and this its camera.
 """
 
 from __future__ import annotations

@@ -10,9 +10,10 @@ import math
 import os
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -214,8 +215,8 @@ def test_an_encoder_that_is_started_again_is_a_gap_which_no_window_spans(
     ]
     before, after = answers[: gaps[0]], answers[gaps[0] :]
     check_windows(before, rate=15)
-    first, restarted = before[0].numbers[0], after[0].record.window[0]
-    assert restarted > first + before[-1].record.prediction.timestamps.max()
+    restarted = after[0].record.window[0]
+    assert restarted > before[-1].record.prediction.timestamps.max()
     for answer in after:
         start = answer.record.window[0] - restarted
         assert answer.numbers == expected_numbers(start, first=run * 2 * 15, rate=15)
@@ -233,6 +234,51 @@ def test_a_network_camera_with_jitter_gives_the_windows_of_its_recording_and_its
     check_windows(answers, rate=30)
     check_lag(answers, began=began, rate=30)
     assert len(answers) >= seconds / STEP - 2
+
+
+@contextmanager
+def stalling(port: int, *, from_seconds: float, seconds: float) -> Iterator[int]:
+    """The port of a line to that one, on which nothing comes through for a while, once someone has called."""
+
+    def forward(source: socket.socket, target: socket.socket, stall: float) -> None:
+        called = time.monotonic()
+        with suppress(OSError):
+            while block := source.recv(1 << 14):
+                if called + from_seconds < time.monotonic() < called + from_seconds + stall:
+                    time.sleep(called + from_seconds + stall - time.monotonic())
+                target.sendall(block)
+            target.shutdown(socket.SHUT_RDWR)
+
+    def serve() -> None:
+        caller, server = listener.accept()[0], socket.create_connection(("127.0.0.1", port))
+        back = threading.Thread(target=forward, args=(server, caller, seconds))
+        back.start()
+        forward(caller, server, 0.0)
+        back.join()
+        for each in (caller, server):
+            each.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield listener.getsockname()[1]
+        thread.join()
+
+
+@slow
+@needs_gstreamer
+def test_a_line_that_stalls_for_seconds_costs_lag_and_no_window(classifier: VideoClassifier) -> None:
+    port = free_port()
+    with (
+        running(rtsp_server.start(port, rate=30)) as began,
+        stalling(port, from_seconds=8, seconds=4) as line,
+    ):
+        answers = watch(f"rtsp://127.0.0.1:{line}/live", classifier, seconds=15)
+    check_windows(answers, rate=30)
+    check_lag(answers, began=began, rate=30)
+    lags = [answer.record.lag_seconds for answer in answers]
+    assert max(lags) > 3
+    assert max(lags[-5:]) < LAG_SECONDS
 
 
 def test_a_camera_that_sends_pictures_without_times_gives_windows_of_clip_seconds_and_its_lag(
