@@ -210,6 +210,27 @@ def test_a_model_that_is_too_slow_for_bursts_is_never_later_than_a_burst_and_its
     assert len(buffer._waiting) <= 4 / STEP + 1
 
 
+def test_a_first_burst_that_is_longer_than_the_others_is_worked_off_by_a_model_that_is_busy_three_quarters(
+    contract: ModelContract,
+) -> None:
+    frames = [(at, max(arrived, 12.0 + 0.001 * at)) for at, arrived in in_bursts(burst_seconds=4, bursts=15)]
+    given = answered(Buffer(contract), frames, answer_seconds=0.75 * STEP, zero=0.0)
+    assert not any(captured.dropped_windows for captured in given)
+    assert len(given) > 100
+
+
+def test_a_burst_that_does_not_come_again_counts_for_twice_its_length(contract: ModelContract) -> None:
+    """As when a camera is opened: of a model that is too slow the newest window alone waits soon after."""
+    buffer, waiting = Buffer(contract), {}
+    for number in range(600):
+        at = number / 20
+        buffer.add(at, picture(number), crop=picture(number), arrived=max(at, 4.0))
+        waiting[at] = len(buffer._waiting)
+    assert waiting[4.0] == (4 - CLIP) / STEP + 1
+    assert all(count > 4 for at, count in waiting.items() if 4 < at < 8)
+    assert all(count == 1 for at, count in waiting.items() if at > 4 + 2 * 4)
+
+
 def test_without_bursts_nothing_waits_but_the_newest_window(contract: ModelContract) -> None:
     random = np.random.default_rng(5)
     buffer = Buffer(contract)
@@ -238,17 +259,19 @@ def test_a_camera_slower_than_one_frame_a_window_gives_one_of_each_soon_after_it
     buffer = Buffer(contract)
     buffer.begin(captured=100.0)
     given: list[tuple[CapturedWindow, float]] = []
+    filmed = [4.87 * number for number in range(9)]
     shown = 0
     for tenth in range(400):
         now = 100 + tenth / 10
-        if tenth % 50 == 0:  # one in five seconds
-            buffer.add(tenth / 10, picture(shown), crop=picture(shown), arrived=now)
+        if shown < 9 and filmed[shown] + (0.0, 0.2)[shown % 2] <= tenth / 10:  # some come late
+            buffer.add(filmed[shown], picture(shown), crop=picture(shown), arrived=now)
             shown += 1
         if (captured := buffer.take(now=now)) is not None:
             given.append((captured, now))
     # The first alone says nothing of the camera's rate, so its window waits for the second.
-    assert [painted_number(np.asarray(captured.window.frames[-1])) for captured, _ in given] == list(range(8))
+    assert [painted_number(np.asarray(captured.window.frames[-1])) for captured, _ in given] == list(range(9))
     assert all(captured.dropped_windows == 0 for captured, _ in given)
     for captured, now in given[1:]:
-        assert captured.window.start <= captured.window.timestamps[-1] < captured.window.end
+        at = captured.window.timestamps[-1]
+        assert captured.window.end == pytest.approx(max(CLIP, (at + 0.001) // STEP * STEP + STEP))  # the first with it
         assert window_buffer.LATE_SECONDS - 1e-6 <= now - captured.captured < 0.5
