@@ -1,4 +1,4 @@
-"""A camera, a network stream or a file at its own pace, read by a thread: its newest complete window, when asked for.
+"""A camera, a network stream or a file at its own pace, read by a thread: its complete windows, when asked for.
 
 The thread takes frames as fast as the source delivers, resizes and crops every one at once, and puts them into a
 `WindowBuffer`.
@@ -35,7 +35,7 @@ class Capture:
     """
 
     def __init__(self, reader: Reader, contract: Contract, *, step_seconds: float, crop: Crop) -> None:
-        self._crop = crop
+        self._crop, self.window_seconds = crop, contract.sampling.clip_seconds
         # Plain locks: a Ctrl-C inside of threading.Condition, which is written in Python, would leave it locked.
         self._lock, self._news = threading.Lock(), threading.Lock()
         self._buffer = WindowBuffer(contract, step_seconds=step_seconds)
@@ -89,7 +89,7 @@ class Capture:
             return self._buffer.take()
 
     def next_window(self, *, until: float = math.inf) -> CapturedWindow | None:
-        """Wait for a complete window that was not handed out yet; the newest of them. None at the end.
+        """Wait for a complete window that was not handed out yet: see WindowBuffer. None at the end.
 
         until: monotonic seconds after which it is not waited for any more; then None.
 
@@ -102,7 +102,7 @@ class Capture:
         while not self._is_stopped and time.monotonic() < until:
             has_ended = self._has_ended  # asked first: what came before the end is handed out before it
             with self._lock:
-                captured = self._buffer.take()
+                captured = self._buffer.take(now=time.monotonic())
             if captured is not None:
                 return captured
             if has_ended:
@@ -116,15 +116,19 @@ class Capture:
     # What readers call, in the thread: see WindowBuffer.
 
     def begin(self, *, captured: float) -> None:
-        """Say when, in monotonic seconds, the frame of time 0 was captured."""
-        self._buffer.begin(captured=captured)
+        """Say when, in monotonic seconds, the frame of time 0 was captured; again where more is known of that."""
+        with self._lock:
+            self._buffer.begin(captured=captured)
 
-    def add(self, at: float, picture: Frame, *, dropped: int) -> None:
-        """Keep a frame, uint8 RGB [H, W, 3], `at` seconds after the first; so many before it could not be kept."""
+    def add(self, at: float, picture: Frame, *, dropped: int, arrived: float = math.nan) -> None:
+        """Keep a frame, uint8 RGB [H, W, 3], `at` seconds after the first; so many before it could not be kept.
+
+        arrived: monotonic seconds; NaN where it came in time.
+        """
         crop = self._crop(picture)
         with self._lock:
             self._buffer.lose(dropped)
-            self._buffer.add(at, picture, crop=crop)
+            self._buffer.add(at, picture, crop=crop, arrived=arrived)
         self._wake()
 
     def begin_again(self, at: float) -> None:
