@@ -34,10 +34,12 @@ _logger = logging.getLogger("vidcls")
 class Arrival:
     """A frame that came in.
 
-    at: monotonic seconds. picture: uint8 RGB [H, W, 3]. dropped: frames before it that could not be taken in time.
+    at: monotonic seconds. pts_seconds: by the source's own clock, wherever that counts from; NaN where it has none.
+    picture: uint8 RGB [H, W, 3]. dropped: frames before it that could not be taken in time.
     """
 
     at: float
+    pts_seconds: float
     picture: Frame
     dropped: int
 
@@ -91,7 +93,12 @@ class Camera:
                     return
                 header, picture = received
                 if picture is not None:
-                    yield Arrival(at=header.arrived_ns / 1e9, picture=picture, dropped=header.dropped)
+                    yield Arrival(
+                        at=header.arrived_ns / 1e9,
+                        pts_seconds=header.pts_seconds,
+                        picture=picture,
+                        dropped=header.dropped,
+                    )
         except EOFError:
             self._note_failure(process)
 
