@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from vidcls import VideoClassifier
     from vidcls.evaluation.event_labels import LongVideo
     from vidcls.evaluation.event_metrics import EventScores, VideoEvents
+    from vidcls.live.stream import Stream
+    from vidcls.preprocessing import Region
     from vidcls.video.reader import Decoder
 
 REPORT_FILE, EVENTS_FILE = "report.json", "events.csv"
@@ -28,7 +31,8 @@ def evaluate_events(
     labels_csv: Path,
     *,
     views: int,
-    crops: str,
+    crops: int,
+    region: Region | None,
     decoder: Decoder,
     device: str,
     report: Path | None,
@@ -39,10 +43,12 @@ def evaluate_events(
     Videos that could not be read are named on stderr and left out; the exit code is then 1.
     """
     with terminal.exit_codes():
-        if views != 1 or crops != "1":
-            raise click.UsageError("--events takes one window after the other; leave --views and --crops out")
-        classifier = options.open_classifier(model, device)
-        failed = _evaluate(classifier, data_dir, labels_csv, decoder=decoder, report=report, as_json=as_json)
+        if views != 1:
+            raise click.UsageError("--events takes one window after the other; leave --views out")
+        classifier = options.open_classifier(model, device, crops=str(crops))
+        find = partial(classifier.stream, pace="fastest", crops=crops, region=region, decoder=decoder)
+        asked = {"crops": crops, "region": region}
+        failed = _evaluate(classifier, data_dir, labels_csv, find=find, report=report, asked=asked, as_json=as_json)
     if failed:
         raise SystemExit(1)
 
@@ -52,8 +58,9 @@ def _evaluate(
     data_dir: Path,
     labels_csv: Path,
     *,
-    decoder: Decoder,
+    find: Callable[[Path], Stream],
     report: Path | None,
+    asked: dict[str, Any],
     as_json: bool,
 ) -> int:
     """How many videos could not be read."""
@@ -68,7 +75,7 @@ def _evaluate(
     names, found, failed = [], [], 0
     for video in terminal.track(videos, label="evaluating", length=len(videos)):
         try:
-            found.append(_video_events(classifier, video, labels_csv, decoder=decoder))
+            found.append(_video_events(video, labels_csv, find=find))
             names.append(video.path)
         except VideoError as error:
             terminal.clear_progress()
@@ -83,17 +90,17 @@ def _evaluate(
     else:
         _print_scores(scores, failed=failed)
     if report is not None:
-        _write_report(report, fields, names, found)
+        _write_report(report, fields | asked, names, found)
     return failed
 
 
-def _video_events(classifier: VideoClassifier, video: LongVideo, labels_csv: Path, *, decoder: Decoder) -> VideoEvents:
+def _video_events(video: LongVideo, labels_csv: Path, *, find: Callable[[Path], Stream]) -> VideoEvents:
     """What happens in a video beside what is found in it, with the model's own rule for events."""
     from vidcls.evaluation.event_labels import check_ends
     from vidcls.evaluation.event_metrics import DetectedEvent, VideoEvents
     from vidcls.temporal.events import steady_events
 
-    with classifier.stream(video.path, pace="fastest", decoder=decoder) as stream:
+    with find(video.path) as stream:
         check_ends(video, labels_csv, seconds=stream.duration or 0.0)
         detected = [
             DetectedEvent(event.label, event.start, event.end, event.score, event.start + event.detection_delay)

@@ -17,7 +17,7 @@ from vidcls.concurrency.cancellation import CancelledError, cancellable, raise_i
 from vidcls.concurrency.lifetime import HelperThread, program_is_over
 from vidcls.contract import Contract
 from vidcls.live.window_buffer import CapturedWindow, WindowBuffer
-from vidcls.preprocessing import crop_frame
+from vidcls.preprocessing import Crop
 from vidcls.video.protocol import Frame
 
 # How often waiting threads ask whether they shall stop. A flag that is asked for may be set from a
@@ -34,8 +34,8 @@ class Capture:
     that may not wait for anything without asking `is_stopping`.
     """
 
-    def __init__(self, reader: Reader, contract: Contract, *, step_seconds: float) -> None:
-        self._image, self.window_seconds = contract.image, contract.sampling.clip_seconds
+    def __init__(self, reader: Reader, contract: Contract, *, step_seconds: float, crop: Crop) -> None:
+        self._crop, self.window_seconds = crop, contract.sampling.clip_seconds
         # Plain locks: a Ctrl-C inside of threading.Condition, which is written in Python, would leave it locked.
         self._lock, self._news = threading.Lock(), threading.Lock()
         self._buffer = WindowBuffer(contract, step_seconds=step_seconds)
@@ -122,7 +122,7 @@ class Capture:
 
         arrived: monotonic seconds; NaN where it came in time.
         """
-        crop = crop_frame(picture, self._image, crops=1)[0]
+        crop = self._crop(picture)
         with self._lock:
             self._buffer.lose(dropped)
             self._buffer.add(at, picture, crop=crop, arrived=arrived)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from vidcls.clips import source_crop
 from vidcls.concurrency.cancellation import raise_if_cancelled
 from vidcls.contract import Contract
 from vidcls.errors import ArgumentError, VideoError
@@ -25,6 +26,7 @@ from vidcls.live.pictures import PictureState
 from vidcls.live.readers import FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS
 from vidcls.live.repeats import Classify, check_motion
 from vidcls.live.stream import checked_step, open_reader
+from vidcls.preprocessing import Crop, Region
 from vidcls.temporal.record import Record
 from vidcls.video.source import VideoSource, source_name
 
@@ -42,6 +44,8 @@ class SourceOptions:
     source: int | VideoSource
     step_seconds: float | None = None
     timeout_seconds: float = 5.0
+    crops: int = 1
+    region: Region | None = None
     motion: float = 0.0
 
 
@@ -108,11 +112,11 @@ def open_several(sources: Mapping[str, SourceOptions], contract: Contract, class
     """
     if not sources:
         raise ArgumentError("sources is empty, expected at least one")
-    steps = {name: _checked_step(name, options, contract) for name, options in sources.items()}
+    checked = {name: _checked(name, options, contract) for name, options in sources.items()}
     return SeveralStreams(
         {
             name: (
-                Capture(_read_once_there(options), contract, step_seconds=steps[name]),
+                Capture(_read_once_there(options), contract, step_seconds=checked[name][0], crop=checked[name][1]),
                 Answers(source_name(options.source), classify, motion=options.motion),
             )
             for name, options in sources.items()
@@ -120,14 +124,17 @@ def open_several(sources: Mapping[str, SourceOptions], contract: Contract, class
     )
 
 
-def _checked_step(name: str, options: SourceOptions, contract: Contract) -> float:
+def _checked(name: str, options: SourceOptions, contract: Contract) -> tuple[float, Crop]:
+    """Its step in seconds, and what the model is given of its frames."""
     if isinstance(options.source, bool):
         raise TypeError(f"{name}: source is {options.source!r}, expected a camera's number, a path or a URL")
     try:
         check_motion(options.motion)
-        return checked_step(contract, step_seconds=options.step_seconds, timeout_seconds=options.timeout_seconds)
+        crop = source_crop(options.source, contract, crops=options.crops, region=options.region)
+        step = checked_step(contract, step_seconds=options.step_seconds, timeout_seconds=options.timeout_seconds)
     except ArgumentError as error:
         raise ArgumentError(f"{name}: {error}") from None
+    return step, crop
 
 
 def _read_once_there(options: SourceOptions) -> Reader:

@@ -12,6 +12,7 @@ from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from vidcls.contract import Contract
 from vidcls.sampling import CLOCK_SECONDS
@@ -81,7 +82,7 @@ class WindowBuffer:
         self._contract = contract
         self._step, self._clip = step_seconds, contract.sampling.clip_seconds
         self._times: deque[float] = deque()  # seconds after the first frame
-        self._crops: deque[Frame] = deque()
+        self._crops: deque[npt.NDArray[np.uint8]] = deque()
         self._origin = 0.0  # when the windows of this run, the time since the last gap, start to count
         self._current = 0  # number in this run of the oldest window that is not complete
         self._current_frames = 0  # how many frames are new in it
@@ -107,10 +108,10 @@ class WindowBuffer:
         """Say when, in monotonic seconds, the frame of time 0 was captured; again where more is known of that."""
         self._zero = captured
 
-    def add(self, at: float, picture: Frame, *, crop: Frame, arrived: float = math.nan) -> None:
+    def add(self, at: float, picture: Frame, *, crop: npt.NDArray[np.uint8], arrived: float = math.nan) -> None:
         """Keep a frame that was shown `at` seconds after the first.
 
-        picture: uint8 RGB [H, W, 3]. crop: what the model is given of it, uint8 RGB [crop_size, crop_size, 3].
+        picture: uint8 RGB [H, W, 3]. crop: what the model is given of it, uint8 RGB [crops, crop_size, crop_size, 3].
         arrived: monotonic seconds; NaN where it came in time.
         """
         self._picture = picture
@@ -217,7 +218,7 @@ class WindowBuffer:
         window = Window(
             start=taken.start,
             end=taken.start + self._clip,
-            frames=np.stack(taken.crops),
+            frames=np.stack(taken.crops, axis=-4),
             timestamps=np.array(taken.times),
             picture=taken.picture,
         )

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -31,6 +32,7 @@ from vidcls.live.capture import Capture
 from vidcls.live.readers import read_live
 from vidcls.live.stream import open_stream
 from vidcls.live.window_buffer import LATE_SECONDS
+from vidcls.preprocessing import crop_frame
 from vidcls.video import remote
 
 pytestmark = pytest.mark.clock
@@ -299,7 +301,8 @@ def test_a_camera_of_less_than_one_picture_a_window_gives_one_of_each_and_soon(c
     with running(mjpeg_server.start(port, rate=rate)) as began:
         # Not by `stream`, which first sees for 33 pictures whether it is a film.
         reader = read_live(f"http://127.0.0.1:{port}/", timeout_seconds=10)
-        capture = Capture(reader, classifier.contract, step_seconds=STEP)
+        crop = partial(crop_frame, image=classifier.contract.image, crops=1)
+        capture = Capture(reader, classifier.contract, step_seconds=STEP, crop=crop)
         until = time.monotonic() + 25
         while (captured := capture.next_window(until=until)) is not None:
             newest.append(painted_number(captured.window.frames[-1]))

@@ -32,7 +32,7 @@ class Buffer(WindowBuffer):
         self._image = contract.image
 
     def show(self, at: float, number: int) -> None:
-        self.add(at, picture(number), crop=crop_frame(picture(number), self._image, crops=1)[0])
+        self.add(at, picture(number), crop=crop_frame(picture(number), self._image, crops=1))
 
 
 def picture(number: int) -> np.ndarray:
@@ -45,7 +45,7 @@ def check_against_the_rule(captured: CapturedWindow, times: list[float]) -> None
     inside = [index for index, at in enumerate(times) if begin <= at < end]
     expected = [inside[j * (len(inside) - 1) // (FRAMES - 1)] for j in range(FRAMES)]
     np.testing.assert_array_equal(captured.window.timestamps, [times[index] for index in expected])
-    for index, frame in zip(expected, captured.window.frames, strict=True):
+    for index, frame in zip(expected, captured.window.frames[0], strict=True):
         assert painted_number(np.asarray(frame)) == index % 256
 
 
@@ -181,7 +181,7 @@ def answered(
             given.append(captured)
             free += answer_seconds
         free = max(free, arrived)
-        buffer.add(at, picture(number), crop=picture(number), arrived=arrived)
+        buffer.add(at, picture(number), crop=picture(number)[None], arrived=arrived)
     return given
 
 
@@ -224,7 +224,7 @@ def test_a_burst_that_does_not_come_again_counts_for_twice_its_length(contract: 
     buffer, waiting = Buffer(contract), {}
     for number in range(600):
         at = number / 20
-        buffer.add(at, picture(number), crop=picture(number), arrived=max(at, 4.0))
+        buffer.add(at, picture(number), crop=picture(number)[None], arrived=max(at, 4.0))
         waiting[at] = len(buffer._waiting)
     assert waiting[4.0] == (4 - CLIP) / STEP + 1
     assert all(count > 4 for at, count in waiting.items() if 4 < at < 8)
@@ -236,7 +236,7 @@ def test_without_bursts_nothing_waits_but_the_newest_window(contract: ModelContr
     buffer = Buffer(contract)
     for number in range(2000):
         at = number / 20
-        buffer.add(at, picture(number), crop=picture(number), arrived=at + random.uniform(0, 0.2))
+        buffer.add(at, picture(number), crop=picture(number)[None], arrived=at + random.uniform(0, 0.2))
         assert len(buffer._waiting) <= 1
 
 
@@ -246,7 +246,7 @@ def test_what_waits_is_bounded_in_seconds_and_bytes(contract: ModelContract, mon
     def show(*times: float) -> None:
         for at in times:  # all at once
             buffer.begin(captured=1000.0 - at)
-            buffer.add(at, shown, crop=shown, arrived=1000.0)
+            buffer.add(at, shown, crop=shown[None], arrived=1000.0)
 
     show(*(number / 10 for number in range(1000)))
     assert len(buffer._waiting) == pytest.approx(window_buffer.BACKLOG_SECONDS / STEP, abs=1)
@@ -264,7 +264,7 @@ def test_a_camera_slower_than_one_frame_a_window_gives_one_of_each_soon_after_it
     for tenth in range(400):
         now = 100 + tenth / 10
         if shown < 9 and filmed[shown] + (0.0, 0.2)[shown % 2] <= tenth / 10:  # some come late
-            buffer.add(filmed[shown], picture(shown), crop=picture(shown), arrived=now)
+            buffer.add(filmed[shown], picture(shown), crop=picture(shown)[None], arrived=now)
             shown += 1
         if (captured := buffer.take(now=now)) is not None:
             given.append((captured, now))
