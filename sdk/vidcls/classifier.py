@@ -170,9 +170,8 @@ class VideoClassifier(OpenedModel):
             4
 
         A thread reads the source, a live one by a process of its own, so that a call that hangs holds up nobody.
-        Windows last as long as the model's clips, whatever the camera's rate. Where the model is slower than the
-        camera, windows are dropped and counted, and answers stay as fresh. A live source that is lost is opened again,
-        with pauses that grow to 30 s: gap_seconds says for how long it was.
+        Windows last as long as the model's clips. Where the model is slower than the camera, windows are dropped and
+        counted, and answers stay as fresh. A live source that is lost is opened again: see `Record.gap_seconds`.
 
         Args:
             source: a camera's number, an RTSP or HTTP URL, or a file.
