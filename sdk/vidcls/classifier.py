@@ -169,17 +169,17 @@ class VideoClassifier(OpenedModel):
             ...     len({record.window for record in records})
             4
 
-        A thread reads the source, a live one by a process of its own, so that a call that hangs holds up nobody.
-        Windows last as long as the model's clips. Where the model is slower than the camera, windows are dropped and
-        counted, and answers stay as fresh. A live source that is lost is opened again: see `Record.gap_seconds`.
+        A thread reads the source, a live one by a process of its own, so that no call that hangs holds up anybody.
+        Windows last as long as the model's clips, whatever the camera's rate, and hold the frames that `predict` would
+        take. Where the model is slower than the camera, windows are dropped and counted, and answers stay as fresh. A
+        live source that is lost is opened again, with pauses that grow to 30 s: gap_seconds says for how long it was.
 
         Args:
             source: a camera's number, an RTSP or HTTP URL, or a file.
             pace: "realtime", or for files "fastest": every window, none dropped, with the same answers each time.
             step_seconds: from one window's start to the next one's; by default half a window.
             timeout_seconds: a camera or live stream that cannot be opened, or gives no frame, for so long is lost.
-            crops, region: as for `predict`; the logits are the mean over the window's crops.
-            decoder: of a file, as for `predict`; live sources are read by OpenCV.
+            crops, region, decoder: as for `predict`; live sources are read by OpenCV.
             motion: share of the picture that has to change, 0 to 1, before the model is run again; see the guide.
 
         Raises:

@@ -77,7 +77,6 @@ def watch(
     classifier: VideoClassifier, *, cameras: int, seconds: float, answer_ms: float, step_seconds: float
 ) -> Watched:
     """Watch so many for so long, once all are under way."""
-    crop = partial(crop_frame, image=classifier.contract.image, crops=1)
     frames, found = film(), Watched(seconds=0.0, answered=[0] * cameras, dropped=[0] * cameras)
 
     def classify(clips: SampledClips) -> Prediction:
@@ -87,6 +86,7 @@ def watch(
     def opened(number: int) -> tuple[Capture, Answers]:
         time.sleep(step_seconds / cameras)  # no two cameras are switched on at one moment
         read = camera(frames, found.reading_cpu, number=number)
+        crop = partial(crop_frame, image=classifier.contract.image, crops=1)
         capture = Capture(read, classifier.contract, step_seconds=step_seconds, crop=crop)
         return capture, Answers(f"camera {number}", classify, motion=0.0)
 
