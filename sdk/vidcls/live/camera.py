@@ -18,6 +18,7 @@ import numpy as np
 from vidcls.concurrency.child_process import DependentProcess
 from vidcls.errors import VideoError
 from vidcls.live import camera_frames, messages
+from vidcls.live.clock import Burst
 from vidcls.live.messages import Header
 from vidcls.video.protocol import Frame
 from vidcls.video.source import cannot_be_opened, openable, source_name
@@ -81,18 +82,22 @@ class Camera:
         return is_open
 
     def frames(self, *, is_cancelled: Callable[[], bool]) -> Iterator[Arrival]:
-        """Every frame, as it comes in, until the source is lost or that is cancelled."""
-        process = self._process
+        """Every frame, as it comes in, until the source is lost or that is cancelled.
+
+        One that sends some seconds at once may be silent for so much longer.
+        """
+        process, burst = self._process, Burst()
         if process is None:
             return
         try:
             while not is_cancelled():
-                until = time.monotonic() + self._timeout_seconds
+                until = time.monotonic() + self._timeout_seconds + burst.seconds
                 received = self._receive(process, until=until, is_cancelled=is_cancelled)
                 if received is None:
                     return
                 header, picture = received
                 if picture is not None:
+                    burst.add(header.arrived_ns / 1e9, header.pts_seconds)
                     yield Arrival(
                         at=header.arrived_ns / 1e9,
                         pts_seconds=header.pts_seconds,

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 import cv2
 
+from vidcls.live.clock import BURST_SECONDS
 from vidcls.live.messages import Header
 from vidcls.video.protocol import Frame
 
@@ -35,8 +36,9 @@ def open_source(source: int | str, *, timeout_seconds: float) -> cv2.VideoCaptur
     if isinstance(source, int):
         opened = cv2.VideoCapture(source)
     else:
-        milliseconds = round(timeout_seconds * 1000)
-        options = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, milliseconds, cv2.CAP_PROP_READ_TIMEOUT_MSEC, milliseconds]
+        # Between two bursts a source is silent for longer; whoever reads it ends this process where that is too long.
+        milliseconds = [round(1000 * seconds) for seconds in (timeout_seconds, timeout_seconds + BURST_SECONDS)]
+        options = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, milliseconds[0], cv2.CAP_PROP_READ_TIMEOUT_MSEC, milliseconds[1]]
         if "OPENCV_FFMPEG_THREADS" not in os.environ:
             options += [cv2.CAP_PROP_N_THREADS, THREADS]
         opened = cv2.VideoCapture(source, cv2.CAP_FFMPEG, options)

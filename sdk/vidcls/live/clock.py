@@ -43,6 +43,11 @@ RESTART_SECONDS = 10.0
 # For how long frames without a pts are passed over, among others that have one.
 WITHOUT_PTS_SECONDS = 1.0
 
+# A source that says nothing for so much longer than its pts account for was silent.
+SILENT_SECONDS = 0.5
+# What may come at once: three segments of HLS.
+BURST_SECONDS = 30.0
+
 # Frames without a pts that come faster than this, and for how long, waited while the stream was opened.
 AT_ONCE_APART_SECONDS = 0.01
 AT_ONCE_SECONDS = 2.0
@@ -106,6 +111,26 @@ class Deliveries:
         if len(begun) <= count:
             return []
         return [1 - (delays[k + 1] - delays[k]) / (begun[k + 1] - begun[k]) for k in range(count)]
+
+
+class Burst:
+    """What a source sent at once, of which it may be silent for as long as that lasts: a segment of HLS.
+
+    seconds: how far frames have come ahead of the clock since it last was silent; at most BURST_SECONDS.
+    """
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._before = math.nan, math.nan
+
+    def add(self, arrived: float, pts: float) -> None:
+        """Take a frame in; as for SourceClock.tick."""
+        ahead = (pts - self._before[1]) - (arrived - self._before[0])
+        self._before = arrived, pts
+        if not -SILENT_SECONDS < ahead < BURST_SECONDS:  # also without pts
+            self.seconds = 0.0
+        else:
+            self.seconds = min(max(self.seconds + ahead, 0.0), BURST_SECONDS)
 
 
 class SourceClock:

@@ -7,21 +7,19 @@ import time
 from collections import deque
 from dataclasses import replace
 
+from vidcls.live.clock import BURST_SECONDS
 from vidcls.live.messages import Header
 from vidcls.video.protocol import Frame
 
 # Frames that wait, at most: a quarter of a second of a usual camera, 50 MB of 1080p.
 WAITING_FRAMES = 8
 
-# What a server may be ahead by, and be believed: three segments of HLS.
-AHEAD_SECONDS = 30.0
-
 
 class Outbox:
     """At most WAITING_FRAMES frames; where more come, the oldest is dropped and counted.
 
     hold_seconds: for how long altogether whoever puts frames in is made to wait instead, since there last was
-        nothing to send; and for as long as their pts are ahead of the clock since then, AHEAD_SECONDS at most. A server
+        nothing to send; and for as long as their pts are ahead of the clock since then, BURST_SECONDS at most. A server
         that sends some seconds at once, such as HLS, so loses none; one that is faster than its frames can be taken for
         good does, and is not watched ever later. 0 for a camera, which cannot wait.
     """
@@ -66,7 +64,7 @@ class Outbox:
     def _ahead_seconds(self, header: Header) -> float:
         began, pts_began = self._began
         ahead = header.pts_seconds - pts_began - (header.arrived_ns / 1e9 - began)
-        return min(ahead, AHEAD_SECONDS) if self._hold_seconds and ahead > 0 else 0.0  # NaN is not ahead
+        return min(ahead, BURST_SECONDS) if self._hold_seconds and ahead > 0 else 0.0  # NaN is not ahead
 
     def close(self) -> None:
         """Say that no more comes."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pytest
 
-from vidcls.live.clock import LEAST_GAP_SECONDS, FrameTime, SourceClock
+from vidcls.live.clock import LEAST_GAP_SECONDS, Burst, FrameTime, SourceClock
 
 WINDOW, NONE = 2.0, math.nan
 # Monotonic seconds count from anywhere, and so do a source's own.
@@ -227,3 +227,31 @@ def test_a_source_that_is_opened_again_has_a_gap_and_a_clock_of_its_own() -> Non
     np.testing.assert_allclose([each.at for each in used(after)], before[-1].at + 7.5 + filmed, atol=ROUNDING)
     assert used(after)[-1].offset == pytest.approx(ZERO)
     assert used(after)[0].why == ""
+
+
+@pytest.mark.parametrize("segment_seconds", [2.0, 6.0, 10.0])
+def test_a_source_may_be_silent_for_as_long_as_what_it_sent_at_once_lasts(segment_seconds: float) -> None:
+    filmed, burst = film(rate=25, seconds=10 * segment_seconds), Burst()
+    arrived = in_segments(filmed, seconds=segment_seconds, decoding_seconds=0.002)
+    arrived = np.maximum(arrived, arrived[0] + 2 * segment_seconds)
+    allowed = []
+    for at, pts in zip(ZERO + arrived, PTS_ZERO + filmed, strict=True):
+        burst.add(at, pts)
+        allowed.append(burst.seconds)
+    silences = np.diff(arrived)
+    quiet = np.flatnonzero(silences > 1)
+    assert len(quiet) == 7
+    # A second is what every source may take: the timeout is more.
+    assert all(silences[k] < allowed[k] + 1.0 for k in quiet)
+    assert allowed[quiet[0]] <= 3 * segment_seconds
+    assert all(allowed[k] <= segment_seconds for k in quiet[1:])
+
+
+def test_a_source_that_sends_no_bursts_or_no_pts_may_not_be_silent_any_longer() -> None:
+    filmed, random = film(rate=25, seconds=60), np.random.default_rng(4)
+    arrived = np.maximum.accumulate(filmed + random.uniform(0, 0.3, len(filmed)))
+    for pts in (filmed, np.full(len(filmed), NONE), np.zeros(len(filmed)), 1e6 * filmed):
+        burst = Burst()
+        for at, each in zip(arrived, pts, strict=True):
+            burst.add(at, each)
+            assert burst.seconds < 0.35
