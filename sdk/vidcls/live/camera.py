@@ -84,14 +84,14 @@ class Camera:
     def frames(self, *, is_cancelled: Callable[[], bool]) -> Iterator[Arrival]:
         """Every frame, as it comes in, until the source is lost or that is cancelled.
 
-        One that sends some seconds at once may be silent for so much longer.
+        One that sends so much at once that it then says nothing for longer than `timeout_seconds` is not lost by that.
         """
         process, burst = self._process, Burst()
         if process is None:
             return
         try:
             while not is_cancelled():
-                until = time.monotonic() + self._timeout_seconds + burst.seconds
+                until = time.monotonic() + burst.silence_seconds(self._timeout_seconds)
                 received = self._receive(process, until=until, is_cancelled=is_cancelled)
                 if received is None:
                     return

@@ -70,7 +70,7 @@ class Capture:
 
     @property
     def has_ended(self) -> bool:
-        """Whether the thread adds no more windows; asked before `take`, so that what came before the end is taken."""
+        """Whether the thread adds no more windows; ask it before `take`, which then gives what came before the end."""
         return self._has_ended
 
     @property
@@ -79,14 +79,14 @@ class Capture:
         return self._error
 
     def take(self) -> CapturedWindow | None:
-        """The newest complete window that was not handed out yet; None where there is none now.
+        """A complete window that was not handed out yet: see WindowBuffer. None where there is none now.
 
         Raises:
             RuntimeError: this is another process than the one that opened the source.
         """
         self._check_process()
         with self._lock:
-            return self._buffer.take()
+            return self._buffer.take(now=time.monotonic())
 
     def next_window(self, *, until: float = math.inf) -> CapturedWindow | None:
         """Wait for a complete window that was not handed out yet: see WindowBuffer. None at the end.
@@ -98,11 +98,8 @@ class Capture:
             RuntimeError: this is another process than the one that opened the source.
             CancelledError: nobody waits for this thread's work any more.
         """
-        self._check_process()
         while not self._is_stopped and time.monotonic() < until:
-            has_ended = self._has_ended  # asked first: what came before the end is handed out before it
-            with self._lock:
-                captured = self._buffer.take(now=time.monotonic())
+            has_ended, captured = self._has_ended, self.take()
             if captured is not None:
                 return captured
             if has_ended:

@@ -47,6 +47,8 @@ WITHOUT_PTS_SECONDS = 1.0
 SILENT_SECONDS = 0.5
 # What may come at once: three segments of HLS.
 BURST_SECONDS = 30.0
+# How long a burst is, in shares of the time-out, that makes a source silent for longer than that may be.
+BURST_SHARE = 0.7
 
 # Frames without a pts that come faster than this, and for how long, waited while the stream was opened.
 AT_ONCE_APART_SECONDS = 0.01
@@ -114,23 +116,29 @@ class Deliveries:
 
 
 class Burst:
-    """What a source sent at once, of which it may be silent for as long as that lasts: a segment of HLS.
-
-    seconds: how far frames have come ahead of the clock since it last was silent; at most BURST_SECONDS.
-    """
+    """What a source sent at once, of which it may be silent for as long as that lasts: a segment of HLS."""
 
     def __init__(self) -> None:
-        self.seconds = 0.0
+        self._seconds = 0.0  # how far frames have lately come ahead of the clock
         self._before = math.nan, math.nan
 
     def add(self, arrived: float, pts: float) -> None:
         """Take a frame in; as for SourceClock.tick."""
-        ahead = (pts - self._before[1]) - (arrived - self._before[0])
+        elapsed, shown = arrived - self._before[0], pts - self._before[1]
         self._before = arrived, pts
-        if not -SILENT_SECONDS < ahead < BURST_SECONDS:  # also without pts
-            self.seconds = 0.0
+        if not elapsed - SILENT_SECONDS < shown < elapsed + BURST_SECONDS:  # also without pts
+            self._seconds = 0.0
         else:
-            self.seconds = min(max(self.seconds + ahead, 0.0), BURST_SECONDS)
+            # A quarter more: what came at once while the stream was opened is forgotten as frames come one by one.
+            self._seconds = min(max(self._seconds + shown - 1.25 * elapsed, 0.0), BURST_SECONDS)
+
+    def silence_seconds(self, timeout_seconds: float) -> float:
+        """How long it may say nothing, of a source that may do so for `timeout_seconds` where it sends no bursts.
+
+        Bursts that are clearly shorter than that need no more.
+        """
+        is_long = self._seconds > BURST_SHARE * timeout_seconds
+        return timeout_seconds + (self._seconds if is_long else 0.0)
 
 
 class SourceClock:

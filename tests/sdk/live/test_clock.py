@@ -229,29 +229,47 @@ def test_a_source_that_is_opened_again_has_a_gap_and_a_clock_of_its_own() -> Non
     assert used(after)[0].why == ""
 
 
-@pytest.mark.parametrize("segment_seconds", [2.0, 6.0, 10.0])
-def test_a_source_may_be_silent_for_as_long_as_what_it_sent_at_once_lasts(segment_seconds: float) -> None:
-    filmed, burst = film(rate=25, seconds=10 * segment_seconds), Burst()
-    arrived = in_segments(filmed, seconds=segment_seconds, decoding_seconds=0.002)
+def silences_allowed(arrived: np.ndarray, pts: np.ndarray, *, timeout_seconds: float) -> list[float]:
+    """How long a source may be silent after each frame."""
+    burst, allowed = Burst(), []
+    for at, each in zip(ZERO + arrived, PTS_ZERO + pts, strict=True):
+        burst.add(at, each)
+        allowed.append(burst.silence_seconds(timeout_seconds))
+    return allowed
+
+
+@pytest.mark.parametrize("segment_seconds", [2.0, 3.9, 4.8, 6.0, 10.0])
+@pytest.mark.parametrize("decoding_seconds", [0.002, 0.01])
+def test_a_source_of_bursts_may_be_silent_for_as_long_as_they_last(
+    segment_seconds: float, decoding_seconds: float
+) -> None:
+    filmed = film(rate=25, seconds=10 * segment_seconds)
+    arrived = in_segments(filmed, seconds=segment_seconds, decoding_seconds=decoding_seconds)
     arrived = np.maximum(arrived, arrived[0] + 2 * segment_seconds)
-    allowed = []
-    for at, pts in zip(ZERO + arrived, PTS_ZERO + filmed, strict=True):
-        burst.add(at, pts)
-        allowed.append(burst.seconds)
+    allowed = silences_allowed(arrived, filmed, timeout_seconds=5.0)
     silences = np.diff(arrived)
     quiet = np.flatnonzero(silences > 1)
     assert len(quiet) == 7
-    # A second is what every source may take: the timeout is more.
-    assert all(silences[k] < allowed[k] + 1.0 for k in quiet)
-    assert allowed[quiet[0]] <= 3 * segment_seconds
-    assert all(allowed[k] <= segment_seconds for k in quiet[1:])
+    # A playlist is asked for anew after half a second or so.
+    assert all(silences[k] + 0.5 < allowed[k] for k in quiet)
+    # So that one that has gone is told soon.
+    assert all(allowed[k] <= 5 + segment_seconds for k in quiet[1:])
 
 
-def test_a_source_that_sends_no_bursts_or_no_pts_may_not_be_silent_any_longer() -> None:
+@pytest.mark.parametrize("waited_seconds", [0.0, 1.7, 4.9])
+def test_what_waited_while_a_stream_was_opened_lets_it_be_silent_no_longer_than_others_soon(
+    waited_seconds: float,
+) -> None:
     filmed, random = film(rate=25, seconds=60), np.random.default_rng(4)
     arrived = np.maximum.accumulate(filmed + random.uniform(0, 0.3, len(filmed)))
-    for pts in (filmed, np.full(len(filmed), NONE), np.zeros(len(filmed)), 1e6 * filmed):
-        burst = Burst()
-        for at, each in zip(arrived, pts, strict=True):
-            burst.add(at, each)
-            assert burst.seconds < 0.35
+    arrived = np.maximum(arrived, waited_seconds)
+    allowed = silences_allowed(arrived, filmed, timeout_seconds=5.0)
+    assert set(allowed[round(25 * 5 * waited_seconds) + 10 :]) == {5.0}
+    if waited_seconds < 3:
+        assert set(allowed) == {5.0}
+
+
+def test_a_source_without_pts_or_with_none_to_go_by_may_be_silent_no_longer() -> None:
+    arrived = film(rate=25, seconds=60)
+    for pts in (np.full(len(arrived), NONE), np.zeros(len(arrived)), 1e6 * arrived, -arrived):
+        assert set(silences_allowed(arrived, pts, timeout_seconds=5.0)) == {5.0}

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -26,11 +27,12 @@ import mjpeg_server
 import rtsp_server
 from generated import painted_number, write_model
 from vidcls import Prediction, Record, VideoClassifier
-from vidcls.clips import SampledClips, source_crop
+from vidcls.clips import SampledClips
 from vidcls.live.capture import Capture
 from vidcls.live.readers import read_live
 from vidcls.live.stream import open_stream
 from vidcls.live.window_buffer import LATE_SECONDS
+from vidcls.preprocessing import crop_frame
 from vidcls.video import remote
 
 pytestmark = pytest.mark.clock
@@ -299,11 +301,11 @@ def test_a_camera_of_less_than_one_picture_a_window_gives_one_of_each_and_soon(c
     with running(mjpeg_server.start(port, rate=rate)) as began:
         # Not by `stream`, which first sees for 33 pictures whether it is a film.
         reader = read_live(f"http://127.0.0.1:{port}/", timeout_seconds=10)
-        crop = source_crop(port, classifier.contract, crops=1, region=None)
+        crop = partial(crop_frame, image=classifier.contract.image, crops=1)
         capture = Capture(reader, classifier.contract, step_seconds=STEP, crop=crop)
         until = time.monotonic() + 25
         while (captured := capture.next_window(until=until)) is not None:
-            newest.append(painted_number(captured.window.frames[0, -1]))
+            newest.append(painted_number(captured.window.frames[-1]))
             ages.append(time.monotonic() - (began + newest[-1] / rate))
             assert captured.dropped_windows == 0
         capture.close()
