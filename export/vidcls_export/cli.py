@@ -12,6 +12,7 @@ import click
 from click.core import ParameterSource
 
 from vidcls.cli import terminal
+from vidcls.cli.options import region_option
 from vidcls.errors import DependencyError
 from vidcls.huggingface import is_non_commercial
 from vidcls.versions import check_exporting
@@ -57,6 +58,10 @@ if TYPE_CHECKING:
     show_default=True,
     help="Share of the checked clips on which the top-1 answer has to be PyTorch's; below it no file is written.",
 )
+@region_option(
+    "The part of the picture that clips of --check and --negatives are cut to, where the checkpoint was trained on "
+    "one: left, top, right and bottom as shares of it, such as 0.5,0,1,1.  [default: all of it]"
+)
 @click.option(
     "--clip-seconds",
     type=click.FloatRange(min=0, min_open=True),
@@ -93,6 +98,8 @@ def main(checkpoint: str, output: Path, triton: Path | None, as_json: bool, **op
     """
     if options["check"] is None and _is_given("min_agreement"):
         raise click.UsageError("--min-agreement is for the clips of --check; give --check DATA_DIR too")
+    if options["region"] is not None and options["check"] is None and options["negatives"] is None:
+        raise click.UsageError("--region is for the clips of --check and --negatives; give one of them too")
     # Else PyTorch's threads wait for each other in busy loops, and its latency beside ours would be a caricature
     # on a machine with other work. It is read when PyTorch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")

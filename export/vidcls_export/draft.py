@@ -64,7 +64,7 @@ def make_draft(
     """
     clips = [reference.clip]
     if videos is not None and needs_calibration(precision, graph):
-        clips += calibration_clips(videos.paths, contract)
+        clips += calibration_clips(videos.paths, contract, region=videos.region)
     converted = convert(traced, precision=precision, graph=graph, clips=clips, scratch=scratch)
     file = scratch / "graph.onnx"
     onnx.save(converted.proto, file)

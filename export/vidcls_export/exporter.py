@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,6 +18,7 @@ import onnxruntime
 from vidcls.contract import Contract, ModelContract
 from vidcls.errors import ArgumentError
 from vidcls.files.atomic import publish
+from vidcls.preprocessing import Region, check_region
 from vidcls.progress import Track, untracked
 from vidcls.schema import check_choice
 from vidcls.selftest import Verification
@@ -37,12 +39,13 @@ _MADE_WITH = ("vidcls", "torch", "transformers", "optimum", "optimum-onnx", "onn
 
 @dataclass(frozen=True, kw_only=True)
 class _Target:
-    """What to write: the ONNX file and its page, in which precision and for which runtime."""
+    """What to write: the ONNX file and its page, in which precision, for which runtime; checked on which region."""
 
     path: Path
     page: Path
     precision: Precision
     graph: Graph
+    region: Region | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +66,7 @@ def export(
     check: str | os.PathLike[str] | None = None,
     negatives: str | os.PathLike[str] | None = None,
     min_agreement: float = 0.99,
+    region: Region | None = None,
     clip_seconds: float | None = None,
     report: str | os.PathLike[str] | None = None,
     track: Track = untracked,
@@ -71,14 +75,14 @@ def export(
 
     Args:
         checkpoint: a folder made by vidcls-train, or a plain Hugging Face video classifier: a folder or a hub id.
-        output: the ONNX file, written at the very end: if anything fails, an older one stays. It takes uint8 RGB
-            [batch, T, size, size, 3] and gives float32 [batch, labels].
+        output: the file, uint8 RGB [batch, T, size, size, 3] -> float32 [batch, labels]; on failure an old one stays.
         precision: what the graph computes in.
         graph: "onnxruntime" has its fused attention; "portable" is standard ONNX only, with int8 as OpenVINO knows it.
         check: folder of videos to compare with PyTorch on, one folder per label for accuracies; fp16 and the portable
             int8 are calibrated on them too, and the latter cannot do without.
         negatives: folder of videos that show none of the labels: how many are taken for known is measured, and stored.
         min_agreement: share of `check`'s videos on which the top-1 answers have to agree.
+        region: as for `predict`; of the videos of `check` and `negatives`, where the checkpoint was trained on one.
         clip_seconds: seconds that a clip's frames are spread over, if the checkpoint does not say; None for 64/30.
         report: the HTML page; None for `output` with the ending .html.
         track: follows the comparison with PyTorch, video by video.
@@ -88,13 +92,12 @@ def export(
         ValueError: an argument is out of range.
 
     Examples:
-        >>> report = export("checkpoint", "model.onnx", precision="fp16", check="clips/test")
-        >>> report.contract.parity.top1_agreement
+        >>> export("checkpoint", "model.onnx", precision="fp16", check="clips/test").contract.parity.top1_agreement
         1.0
     """
-    target = _check_arguments(output, report, precision, graph, check=check, min_agreement=min_agreement)
+    target = _check_arguments(output, report, precision, graph, region, check=check, min_agreement=min_agreement)
     model, contract = open_checkpoint(checkpoint, clip_seconds=clip_seconds)
-    videos, without = _find_videos(check, negatives, contract)
+    videos, without = _find_videos(check, negatives, contract, target.region)
     check_weights(model, precision=precision)
     with usable_threads(), _folder_beside(target.path) as scratch:
         reference = measure_reference(model, contract)
@@ -111,6 +114,7 @@ def _check_arguments(
     report: str | os.PathLike[str] | None,
     precision: Precision,
     graph: Graph,
+    region: Region | None,
     *,
     check: object,
     min_agreement: float,
@@ -120,6 +124,7 @@ def _check_arguments(
     check_choice("graph", graph, get_args(Graph))
     if not 0 <= min_agreement <= 1:
         raise ArgumentError(f"min_agreement is {min_agreement}, expected a share from 0 to 1")
+    check_region(region)
     check_calibration(precision, graph, clips=check)
     path = Path(output)
     if path.is_dir():
@@ -129,16 +134,20 @@ def _check_arguments(
         raise ArgumentError(
             f"{page}: is {'a folder' if page.is_dir() else 'the model'}; name an HTML file for the report"
         )
-    return _Target(path=path, page=page, precision=precision, graph=graph)
+    return _Target(path=path, page=page, precision=precision, graph=graph, region=region)
 
 
 def _find_videos(
-    check: str | os.PathLike[str] | None, negatives: str | os.PathLike[str] | None, contract: Contract
-) -> tuple[Videos | None, list[Path] | None]:
+    check: str | os.PathLike[str] | None,
+    negatives: str | os.PathLike[str] | None,
+    contract: Contract,
+    region: Region | None,
+) -> tuple[Videos | None, Videos | None]:
     """The videos to compare on, and those that show none of the labels, if there are any."""
     none_label = contract.decision.none_label
-    videos = None if check is None else find_videos(Path(check), contract.labels, none_label=none_label)
-    return videos, None if negatives is None else find_videos(Path(negatives), ()).paths
+    find = partial(find_videos, region=region)
+    videos = None if check is None else find(Path(check), contract.labels, none_label=none_label)
+    return videos, None if negatives is None else find(Path(negatives), ())
 
 
 @contextmanager
@@ -167,13 +176,13 @@ def _compare(
 
 
 def _measure_negatives(
-    draft: Draft, contract: Contract, comparison: Comparison, paths: list[Path] | None, *, track: Track
+    draft: Draft, contract: Contract, comparison: Comparison, videos: Videos | None, *, track: Track
 ) -> Negatives | None:
     """What the draft makes of clips that show none of the labels, if there are any."""
-    if paths is None:
+    if videos is None:
         return None
     labelled = None if comparison.parts is None else comparison.parts.new.answers
-    return measure_negatives(paths, contract, exported=draft.classify, labelled=labelled, track=track)
+    return measure_negatives(videos, contract, exported=draft.classify, labelled=labelled, track=track)
 
 
 def _embed(draft: Draft, target: _Target, contract: Contract, comparison: Comparison, *, scratch: Path) -> _Finished:
@@ -213,6 +222,7 @@ def _report(
         parts=comparison.parts,
         counts=comparison.counts,
         negatives=negatives,
+        region=target.region,
         versions={name: version(name) for name in _MADE_WITH} | {"onnxruntime": onnxruntime.__version__},
     )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from vidcls.evaluation.apart import false_acceptance
 from vidcls.evaluation.curves import auroc
 from vidcls.evaluation.origins import origins_of
 from vidcls.progress import Track, untracked
+from vidcls_export.parity import Videos
 from vidcls_export.reference import Classify, check_finite
 
 _logger = logging.getLogger("vidcls.export")
@@ -46,7 +46,7 @@ class Negatives:
 
 
 def measure_negatives(
-    paths: Sequence[Path],
+    videos: Videos,
     contract: Contract,
     *,
     exported: Classify,
@@ -58,7 +58,7 @@ def measure_negatives(
     Nothing is fitted on them. A video that cannot be read is logged as a warning and not counted.
 
     Args:
-        paths: of the videos.
+        videos: which, and of which region.
         contract: the checkpoint's, with its decision.
         exported: the exported graph's logits.
         labelled: its answers to other clips, new to the model, whose labels are known; None without any.
@@ -67,9 +67,9 @@ def measure_negatives(
     Raises:
         ModelError: no video could be read, the model knows all of them, or logits are NaN or infinite.
     """
-    read, logits = _classify(paths, contract, exported, track)
+    read, logits = _classify(videos, contract, exported, track)
     if not read:
-        raise ModelError(f"not one of the {len(paths)} videos of --negatives could be read; name others")
+        raise ModelError(f"not one of the {len(videos.paths)} videos of --negatives could be read; name others")
     origins = origins_of(read, contract.source.clips, track=track)
     new = np.flatnonzero([origin is None for origin in origins])
     if not len(new):
@@ -84,7 +84,7 @@ def measure_negatives(
     return Negatives(
         videos=len(new),
         known=len(read) - len(new),
-        failed=len(paths) - len(read),
+        failed=len(videos.paths) - len(read),
         falsely_accepted=None if figures is None else figures["falsely_accepted"],
         interval=None if figures is None else figures["interval"],
         auroc=None if has_rule or labelled is None else _auroc(labelled, answers, contract),
@@ -101,13 +101,13 @@ def with_false_acceptance(contract: Contract, negatives: Negatives | None) -> Co
 
 
 def _classify(
-    paths: Sequence[Path], contract: Contract, exported: Classify, track: Track
+    videos: Videos, contract: Contract, exported: Classify, track: Track
 ) -> tuple[list[Path], npt.NDArray[np.float32]]:
     """The videos that could be read, and their logits [videos, labels]."""
     read, logits = [], [np.empty((0, len(contract.labels)), np.float32)]
-    for path in track(paths, label="checking negatives"):
+    for path in track(videos.paths, label="checking negatives"):
         try:
-            frames = read_clips(path, contract).frames
+            frames = read_clips(path, contract, region=videos.region).frames
         except VideoError as error:
             _logger.warning("not counted: %s", error)
             continue

@@ -49,7 +49,7 @@ def _frames(report: Report, number: int) -> npt.NDArray[np.uint8]:
     """A clip as the model gets it, uint8 RGB [T, H, W, 3]; its middle frame where it cannot be read any more."""
     found = report.disagreements[number]
     try:
-        return np.asarray(read_clips(found.video, report.contract).frames[0])
+        return np.asarray(read_clips(found.video, report.contract, region=report.region).frames[0])
     except VideoError:
         return np.asarray(found.frame[None])
 

@@ -16,6 +16,7 @@ from vidcls.errors import ArgumentError, ModelError, VideoError
 from vidcls.evaluation.answers import answers_of
 from vidcls.evaluation.apart import Parts, score_apart
 from vidcls.evaluation.origins import Origin, origins_of
+from vidcls.preprocessing import Region
 from vidcls.progress import Track, untracked
 from vidcls.video.folders import NONE_FOLDER, label_folders, list_videos
 from vidcls_export.reference import Classify, check_finite
@@ -29,10 +30,12 @@ class Videos:
 
     class_ids: in the same order, None for a video that shows none of the labels, of a model that has no class for it;
     None altogether where the folders are not the labels.
+    region: of the picture that the clips are of; None for all of it.
     """
 
     paths: list[Path]
     class_ids: list[int | None] | None
+    region: Region | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,13 +77,16 @@ class Comparison:
 NOT_COMPARED = Comparison(parity=None, disagreements=[], failed=0, parts=None, counts=None)
 
 
-def find_videos(folder: Path, labels: Sequence[str], *, none_label: str | None = None) -> Videos:
+def find_videos(
+    folder: Path, labels: Sequence[str], *, none_label: str | None = None, region: Region | None = None
+) -> Videos:
     """All videos below `folder`, with their class ids if every one lies in a folder named by its label.
 
     Args:
         folder: where to look; a folder `_none` in it holds videos that show none of the labels.
         labels: the model's.
         none_label: the one of them that means "none of the labels", if there is one.
+        region: of the picture that clips are to be of; None for all of it.
 
     Raises:
         ValueError: not a folder, or no videos in it.
@@ -97,7 +103,7 @@ def find_videos(folder: Path, labels: Sequence[str], *, none_label: str | None =
         video: known[label] for label, found in label_folders(folder).items() if label in known for video in found
     }
     labelled = len(class_ids) == len(paths)
-    return Videos(paths=paths, class_ids=[class_ids[video] for video in paths] if labelled else None)
+    return Videos(paths=paths, class_ids=[class_ids[video] for video in paths] if labelled else None, region=region)
 
 
 def compare(
@@ -115,7 +121,7 @@ def compare(
     expected, found, readable, disagreements = [], [], [], []
     for index, video in enumerate(track(videos.paths, label="checking")):
         try:
-            frames = read_clips(video, contract).frames
+            frames = read_clips(video, contract, region=videos.region).frames
         except VideoError as error:
             _logger.warning("not counted: %s", error)
             continue

@@ -10,6 +10,7 @@ from typing import Any
 
 from vidcls.contract import ModelContract, Parity
 from vidcls.evaluation.apart import Parts
+from vidcls.preprocessing import Region, region_text
 from vidcls.selftest import Verification
 from vidcls_export.negatives import Negatives
 from vidcls_export.parity import Disagreement
@@ -37,6 +38,7 @@ class Report:
             are unknown, or there are none.
         counts: {"new", "trained_on", "chosen_by": how many of these videos}; None where the model does not say.
         negatives: what the file makes of clips that show none of the labels; None without any.
+        region: of the picture that all these clips were cut to; None for all of it.
         versions: {package: version} of what the file was made with.
     """
 
@@ -54,6 +56,7 @@ class Report:
     parts: Parts | None
     counts: dict[str, int] | None
     negatives: Negatives | None
+    region: Region | None
     versions: dict[str, str]
 
 
@@ -76,6 +79,7 @@ def report_fields(report: Report) -> dict[str, Any]:
         "clips": report.counts,
         "calibration": None if parts is None or parts.new.scores is None else parts.new.scores.calibration,
         "negatives": None if negatives is None else dataclasses.asdict(negatives),
+        "region": None if report.region is None else list(report.region),
     }
 
 
@@ -88,7 +92,7 @@ def report_lines(report: Report, *, checked: Path | None) -> Iterator[str]:
         yield "  unproven: give --check DATA_DIR to compare with PyTorch on real clips"
     else:
         rows += [
-            ("same top-1 answer", "", f"{parity.top1_agreement:.4f}", f"on {parity.videos} videos"),
+            ("same top-1 answer", "", f"{parity.top1_agreement:.4f}", f"on {parity.videos} videos{_of_region(report)}"),
             ("logit difference, largest", "", f"{parity.max_abs_logit_diff:.2g}", ""),
             ("logit difference, mean", "", f"{parity.mean_abs_logit_diff:.2g}", ""),
             *_accuracy_rows(report, parity, checked=checked),
@@ -108,6 +112,10 @@ def report_lines(report: Report, *, checked: Path | None) -> Iterator[str]:
     if report.failed:
         yield f"  failed: {report.failed} videos could not be read and are not counted"
     yield f"  report: {report.page}"
+
+
+def _of_region(report: Report) -> str:
+    return "" if report.region is None else f", their region {region_text(report.region)}"
 
 
 def _accuracy_rows(report: Report, parity: Parity, *, checked: Path | None) -> Iterator[_Row]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Generator, Iterable
-from pathlib import Path
+from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,12 +12,11 @@ import numpy.typing as npt
 from vidcls import pipeline, selftest
 from vidcls.clips import SampledClips, check_views, crop_clip
 from vidcls.concurrency.daemons import call_of_the_program
-from vidcls.contract import ModelContract
 from vidcls.errors import VideoError
 from vidcls.live.stream import Pace, Stream, open_stream
 from vidcls.prediction import Prediction
-from vidcls.runtime.model import open_model
-from vidcls.runtime.session import Device, Engine
+from vidcls.preprocessing import Region
+from vidcls.runtime.opened import OpenedModel
 from vidcls.selftest import Verification
 from vidcls.temporal.timeline import Segment, check_change_odds, segments
 from vidcls.video.decoder_check import check_decoders
@@ -25,7 +24,7 @@ from vidcls.video.reader import Decoder
 from vidcls.video.source import VideoSource
 
 
-class VideoClassifier:
+class VideoClassifier(OpenedModel):
     """A video classifier in one ONNX file made by vidcls-export.
 
     Everything about sampling, pixels and labels comes from the contract in the file. One classifier
@@ -38,77 +37,14 @@ class VideoClassifier:
         True
     """
 
-    def __init__(
-        self, model: str | os.PathLike[str], *, device: Device = "auto", engine: Engine = "onnxruntime"
-    ) -> None:
-        """Open a model.
-
-        Args:
-            model: path of the ONNX file.
-            device: "auto" takes CUDA where it works, else the CPU; "cpu"; "cuda" never falls back.
-            engine: what computes: "onnxruntime", or "openvino" on the CPU, from the same file.
-
-        Raises:
-            ModelError: the file is not a vidcls model, or is damaged.
-            DeviceError: "cuda" cannot be used on this machine.
-            DependencyError: the engine is not installed.
-        """
-        self._path = Path(model)
-        with call_of_the_program():
-            self._session, self._contract = open_model(self._path, device=device, engine=engine)
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """Class names in class-id order.
-
-        Examples:
-            >>> VideoClassifier("model.onnx", device="cpu").labels
-            ('clap', 'jump', 'turn left', 'wave')
-        """
-        return self._contract.labels
-
-    @property
-    def device(self) -> str:
-        """Where the model runs: "cpu" or "cuda".
-
-        Examples:
-            >>> VideoClassifier("model.onnx", device="cpu").device
-            'cpu'
-        """
-        return self._session.device
-
-    @property
-    def device_reason(self) -> str:
-        """Why it runs there, for people: with "auto", also what keeps it from CUDA.
-
-        Examples:
-            >>> VideoClassifier("model.onnx", device="cpu").device_reason
-            'the CPU was asked for'
-        """
-        return self._session.device_reason
-
-    @property
-    def provider(self) -> str:
-        """The execution provider: onnxruntime's name for it, or OpenVINO and its version.
-
-        Examples:
-            >>> VideoClassifier("model.onnx", device="cpu").provider
-            'CPUExecutionProvider'
-        """
-        return self._session.provider
-
-    @property
-    def contract(self) -> ModelContract:
-        """What the model says of itself.
-
-        Examples:
-            >>> VideoClassifier("model.onnx", device="cpu").contract.sampling
-            Sampling(rule='uniform', frames=4, clip_seconds=0.8)
-        """
-        return self._contract
-
     def predict(
-        self, video: int | VideoSource, *, views: int = 1, crops: int = 1, decoder: Decoder = "auto"
+        self,
+        video: int | VideoSource,
+        *,
+        views: int = 1,
+        crops: int = 1,
+        region: Region | None = None,
+        decoder: Decoder = "auto",
     ) -> Prediction:
         """Classify a video.
 
@@ -116,6 +52,7 @@ class VideoClassifier:
             >>> prediction = VideoClassifier("model.onnx").predict("clip.avi", views=5)
             >>> len(prediction.windows), prediction.timestamps.shape
             (5, (5, 4))
+            >>> right_half = VideoClassifier("model.onnx").predict("clip.avi", region=(0.5, 0.0, 1.0, 1.0))
 
         Args:
             video: path, URL, or open binary file. A camera's number, or an rtsp:// or other live URL, is
@@ -123,18 +60,21 @@ class VideoClassifier:
             views: windows of the model's clip length, spread evenly over the video; one lies in
                 the middle.
             crops: 1 (middle) or 3 (along the long side). The logits are the mean over views x crops.
+            region: left, top, right, bottom of the part of the picture that the model is given, as shares of it, as if
+                nothing else had been filmed; None for all of it. Its edges lie at floor(share * pixels + 1/2).
             decoder: "pyav" (vidcls[av]), "opencv", or "auto": PyAV where it is installed, for its speed, else
                 OpenCV. Their pixels are the same; what OpenCV cannot give is refused.
 
         Raises:
-            VideoError: the video cannot be opened or has no usable frame.
+            VideoError: the video cannot be opened or has no usable frame, or the region is less than a pixel of it.
             DependencyError: decoder="pyav" without PyAV.
             ModelError: the model does not answer with finite numbers.
-            ValueError: views or crops is out of range, or crops=3 on a model that stretches.
+            ValueError: views, crops or region is out of range, or crops=3 on a model that stretches.
         """
         with call_of_the_program():
-            clips = pipeline.read_source(video, self._contract, views=views, crops=crops, decoder=decoder)
-            return self.predict_clips(clips)
+            return self.predict_clips(
+                pipeline.read_source(video, self._contract, views=views, crops=crops, region=region, decoder=decoder)
+            )
 
     def predict_clips(self, clips: SampledClips) -> Prediction:
         """Classify clips that are decoded and cropped already: what `predict` does second.
@@ -152,7 +92,7 @@ class VideoClassifier:
         with call_of_the_program():
             return pipeline.predict_clips(self._session, self._contract, clips)
 
-    def predict_frames(self, frames: npt.NDArray[np.uint8]) -> Prediction:
+    def predict_frames(self, frames: npt.NDArray[np.uint8], *, region: Region | None = None) -> Prediction:
         """Classify exactly these frames.
 
         Examples:
@@ -164,16 +104,23 @@ class VideoClassifier:
         Args:
             frames: uint8 RGB [T, H, W, 3], upright, T as many as the model takes; resized and
                 cropped (one crop, in the middle) like a video's.
+            region: as for `predict`.
 
         Raises:
             TypeError: not a uint8 array.
-            ValueError: of another shape.
+            ValueError: of another shape; region is out of range, or less than a pixel.
         """
         with call_of_the_program():
-            return self.predict_clips(crop_clip(frames, self._contract))
+            return self.predict_clips(crop_clip(frames, self._contract, region=region))
 
     def predict_many(
-        self, videos: Iterable[int | VideoSource], *, views: int = 1, crops: int = 1, decoder: Decoder = "auto"
+        self,
+        videos: Iterable[int | VideoSource],
+        *,
+        views: int = 1,
+        crops: int = 1,
+        region: Region | None = None,
+        decoder: Decoder = "auto",
     ) -> Generator[Prediction | VideoError, None, None]:
         """Classify many videos, faster than one by one: threads decode what comes next during inference.
 
@@ -186,23 +133,22 @@ class VideoClassifier:
         Args:
             videos: paths or URLs; taken as they are needed, so there may be endlessly many. Memory
                 does not depend on how many there are.
-            views, crops, decoder: as for `predict`.
+            views, crops, region, decoder: as for `predict`.
 
         Returns:
-            One answer per video, in their order: its Prediction, the same as `predict` gives, or the
-            VideoError that it failed with, which is handed out and not raised, so that one bad file
-            does not stop the rest. Inference runs in the thread that iterates. Closing the iterator
-            ends the others, in 0.1 s and as long as decoding one frame takes; so does the end of the
-            program, by whatever way.
+            One answer per video, in their order: its Prediction, the same as `predict` gives, or the VideoError that
+            it failed with, which is handed out and not raised, so that one bad file does not stop the rest. Inference
+            runs in the thread that iterates. Closing the iterator ends the others, in 0.1 s and as long as decoding
+            one frame takes; so does the end of the program, by whatever way.
 
         Raises:
             ModelError: the model does not answer with finite numbers.
             ValueError: as for `predict`.
         """
-        check_views(self._contract, views=views, crops=crops)
-        return pipeline.predict_each(
-            videos, self._contract, self.predict_clips, views=views, crops=crops, decoder=decoder
-        )
+        check_views(self._contract, views=views, crops=crops, region=region)
+        options: dict[str, Any] = {"views": views, "crops": crops, "region": region, "decoder": decoder}
+        read = partial(pipeline.read_source, contract=self._contract, **options)
+        return pipeline.predict_each(videos, read, self.predict_clips)
 
     def stream(
         self,
@@ -211,6 +157,8 @@ class VideoClassifier:
         pace: Pace = "realtime",
         step_seconds: float | None = None,
         timeout_seconds: float = 5.0,
+        crops: int = 1,
+        region: Region | None = None,
         decoder: Decoder = "auto",
         motion: float = 0.0,
     ) -> Stream:
@@ -228,11 +176,10 @@ class VideoClassifier:
 
         Args:
             source: a camera's number, an RTSP or HTTP URL, or a file.
-            pace: "realtime", or for files "fastest": every window, none dropped, with the same answers
-                each time.
+            pace: "realtime", or for files "fastest": every window, none dropped, with the same answers each time.
             step_seconds: from one window's start to the next one's; by default half a window.
             timeout_seconds: a camera or live stream that cannot be opened, or gives no frame, for so long is lost.
-            decoder: of a file, as for `predict`; live sources are read by OpenCV.
+            crops, region, decoder: as for `predict`; live sources are read by OpenCV.
             motion: share of the picture that has to change, 0 to 1, before the model is run again; see the guide.
 
         Raises:
@@ -248,12 +195,20 @@ class VideoClassifier:
                 pace=pace,
                 step_seconds=step_seconds,
                 timeout_seconds=timeout_seconds,
+                crops=crops,
+                region=region,
                 decoder=decoder,
                 motion=motion,
             )
 
     def timeline(
-        self, video: VideoSource, *, change_odds: float | None = None, decoder: Decoder = "auto"
+        self,
+        video: VideoSource,
+        *,
+        change_odds: float | None = None,
+        crops: int = 1,
+        region: Region | None = None,
+        decoder: Decoder = "auto",
     ) -> list[Segment]:
         """Say what happens when in a whole video: segments without gaps, from its start to its end.
 
@@ -270,14 +225,14 @@ class VideoClassifier:
             video: path or URL, of any length.
             change_odds: a change of label counts only if it makes the windows' answers together this many times
                 more probable; at least 1, which takes every change. None: as the contract says, else 7.
-            decoder: as for `predict`.
+            crops, region, decoder: as for `predict`.
 
         Raises:
             VideoError, ModelError: as for `predict`.
-            ValueError: change_odds is less than 1.
+            ValueError: change_odds is less than 1; crops or region is out of range.
         """
         check_change_odds(change_odds)
-        with self.stream(video, pace="fastest", decoder=decoder) as records:
+        with self.stream(video, pace="fastest", crops=crops, region=region, decoder=decoder) as records:
             return list(segments(records, duration=lambda: records.duration or 0.0, change_odds=change_odds))
 
     def verify(self) -> Verification:

@@ -14,13 +14,13 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from vidcls.contract import Contract, Image
-from vidcls.errors import ArgumentError
-from vidcls.preprocessing import crop_frames
+from vidcls.contract import Contract
+from vidcls.errors import ArgumentError, VideoError
+from vidcls.preprocessing import Crop, Region, check_region, crop_frame, crop_frames, cut_region
 from vidcls.sampling import stretch_frames
 from vidcls.video.protocol import Picture
 from vidcls.video.reader import Decoder, open_video
-from vidcls.video.source import VideoSource
+from vidcls.video.source import VideoSource, source_name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,14 +43,41 @@ class SampledClips:
     crop_ms: float
 
 
-def check_views(contract: Contract, *, views: int, crops: int) -> None:
-    """Raise ValueError unless `views` and `crops` can be taken with this contract."""
+def check_views(contract: Contract, *, views: int, crops: int, region: Region | None = None) -> None:
+    """Raise ValueError unless `views`, `crops` and `region` can be taken with this contract."""
     if views < 1:
         raise ArgumentError(f"views is {views}, expected at least 1")
+    check_region(region)
     if crops not in (1, 3):
         raise ArgumentError(f"crops is {crops}, expected 1 or 3")
     if crops == 3 and contract.image.resize == "stretch":
         raise ArgumentError("crops is 3, but this model stretches the whole frame to a square, so there is only 1 crop")
+
+
+def source_crop(source: int | VideoSource, contract: Contract, *, crops: int, region: Region | None) -> Crop:
+    """What the model is given of each frame of a source: `crop_frame`, with errors that name the source.
+
+    Raises:
+        ValueError: `crops` or `region` cannot be taken with this contract.
+    """
+    check_views(contract, views=1, crops=crops, region=region)
+
+    def crop(frame: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        return crop_frame(cut_source(frame, source, region), contract.image, crops=crops)
+
+    return crop
+
+
+def cut_source(frame: npt.NDArray[np.uint8], source: int | VideoSource, region: Region | None) -> npt.NDArray[np.uint8]:
+    """`cut_region` of a frame of a source.
+
+    Raises:
+        VideoError: the source's pictures are too small for the region.
+    """
+    try:
+        return cut_region(frame, region)
+    except ArgumentError as problem:
+        raise VideoError(source_name(source), str(problem)) from None
 
 
 def read_clips(
@@ -59,6 +86,7 @@ def read_clips(
     *,
     views: int = 1,
     crops: int = 1,
+    region: Region | None = None,
     decoder: Decoder = "auto",
     stretch: tuple[float, float] | None = None,
 ) -> SampledClips:
@@ -71,19 +99,20 @@ def read_clips(
         contract: says how.
         views: windows spread over the video.
         crops: of each window, 1 or 3.
+        region: left, top, right, bottom of the part of the picture that is taken, as shares; None for all of it.
         decoder: as for `open_video`.
         stretch: (start, end) in seconds after the video's first frame, of which views are taken, and times counted, as
             if the file was cut there; None for all of it.
 
     Raises:
-        VideoError: the video cannot be opened or decoded.
+        VideoError: the video cannot be opened or decoded, or the region is less than a pixel of it.
         DependencyError: decoder="pyav" without PyAV.
-        ValueError: `views` or `crops` cannot be taken with this contract.
+        ValueError: `views`, `crops` or `region` cannot be taken with this contract.
     """
-    check_views(contract, views=views, crops=crops)
+    check_views(contract, views=views, crops=crops, region=region)
     started = time.perf_counter()
     with open_video(source, decoder=decoder) as video:
-        crop = partial(_crop, image=contract.image, crops=crops)
+        crop = partial(_crop, crop=source_crop(source, contract, crops=crops, region=region))
         sampling = contract.sampling
         read = video.read_views(
             crop, frames=sampling.frames, clip_seconds=sampling.clip_seconds, views=views, stretch=stretch
@@ -102,21 +131,23 @@ def read_clips(
     )
 
 
-def crop_clip(frames: npt.NDArray[np.uint8], contract: Contract) -> SampledClips:
+def crop_clip(frames: npt.NDArray[np.uint8], contract: Contract, *, region: Region | None = None) -> SampledClips:
     """Resize and crop the frames of one clip as `contract` says; one crop, in the middle.
 
     Args:
         frames: uint8 RGB [T, H, W, 3], upright, T as many as the model takes.
         contract: says how.
+        region: as for `read_clips`.
 
     Raises:
         TypeError: not a uint8 array.
-        ValueError: of another shape.
+        ValueError: of another shape; the region is out of range, or less than a pixel.
     """
     _check_frames(frames, expected=contract.sampling.frames)
     started = time.perf_counter()
     pictures = (partial(np.asarray, frame) for frame in frames)
-    cropped = np.stack(list(crop_frames(pictures, contract.image, crops=1)), axis=1)
+    crop = partial(crop_frame, image=contract.image, crops=1, region=region)
+    cropped = np.stack(list(crop_frames(pictures, crop)), axis=1)
     return SampledClips(
         frames=cropped,
         windows=[],
@@ -128,12 +159,12 @@ def crop_clip(frames: npt.NDArray[np.uint8], contract: Contract) -> SampledClips
 
 
 def _crop(
-    wanted: Sequence[int], pictures: Iterator[Picture], *, image: Image, crops: int
+    wanted: Sequence[int], pictures: Iterator[Picture], *, crop: Crop
 ) -> tuple[dict[int, npt.NDArray[np.uint8]], float]:
     """The crops, uint8 [crops, h, w, 3], of each frame by its number, and the seconds that decoding did not cover."""
     decoded = _Timed(pictures)
     started = time.perf_counter()
-    cropped = dict(zip(wanted, crop_frames(decoded, image, crops=crops), strict=True))
+    cropped = dict(zip(wanted, crop_frames(decoded, crop), strict=True))
     return cropped, time.perf_counter() - started - decoded.seconds
 
 

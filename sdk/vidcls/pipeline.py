@@ -9,14 +9,14 @@ from functools import partial
 
 import numpy as np
 
-from vidcls.clips import SampledClips, check_views, read_clips
+from vidcls.clips import SampledClips, check_views, read_clips, source_crop
 from vidcls.concurrency.prefetch import map_ahead
 from vidcls.contract import Contract, ModelContract
 from vidcls.cpus import usable_cpus
 from vidcls.errors import ArgumentError, VideoError
 from vidcls.live.snapshot import capture_clip
 from vidcls.prediction import Prediction
-from vidcls.preprocessing import normalise
+from vidcls.preprocessing import Region, normalise
 from vidcls.runtime.session import Session, run_checked
 from vidcls.video.reader import Decoder, EndlessError
 from vidcls.video.source import VideoSource, is_live
@@ -26,26 +26,31 @@ NICENESS = 10
 
 
 def read_source(
-    source: int | VideoSource, contract: Contract, *, views: int = 1, crops: int = 1, decoder: Decoder = "auto"
+    source: int | VideoSource,
+    contract: Contract,
+    *,
+    views: int = 1,
+    crops: int = 1,
+    region: Region | None = None,
+    decoder: Decoder = "auto",
 ) -> SampledClips:
     """The clips of a video file, or one clip of what a camera or a live stream shows from now on.
 
     Raises:
         VideoError: it cannot be opened or decoded, or no picture comes.
         DependencyError: decoder="pyav" without PyAV.
-        ValueError: `views` or `crops` cannot be taken with this contract, or of a live source.
+        ValueError: `views`, `crops` or `region` cannot be taken with this contract, or `views` of a live source.
     """
     if not is_live(source):
         try:
-            return read_clips(source, contract, views=views, crops=crops, decoder=decoder)  # type: ignore[arg-type]
+            file: VideoSource = source  # type: ignore[assignment]
+            return read_clips(file, contract, views=views, crops=crops, region=region, decoder=decoder)
         except EndlessError as error:
             source = error.url
-    check_views(contract, views=views, crops=crops)
-    if (views, crops, decoder) != (1, 1, "auto"):
-        raise ArgumentError(
-            f"views is {views}, crops is {crops} and decoder {decoder!r}; a live source can have only 1, 1 and 'auto'"
-        )
-    return capture_clip(source, contract)
+    check_views(contract, views=views, crops=crops, region=region)
+    if (views, decoder) != (1, "auto"):
+        raise ArgumentError(f"views is {views} and decoder {decoder!r}; a live source can have only 1 and 'auto'")
+    return capture_clip(source, contract, crop=source_crop(source, contract, crops=crops, region=region))
 
 
 def predict_clips(session: Session, contract: ModelContract, clips: SampledClips) -> Prediction:
@@ -79,22 +84,19 @@ def predict_clips(session: Session, contract: ModelContract, clips: SampledClips
 
 def predict_each(
     videos: Iterable[int | VideoSource],
-    contract: Contract,
+    read: Callable[[int | VideoSource], SampledClips],
     predict: Callable[[SampledClips], Prediction],
     *,
-    views: int,
-    crops: int,
-    decoder: Decoder,
     fetch: Callable[[int | VideoSource], AbstractContextManager[int | VideoSource]] = nullcontext,
 ) -> Generator[Prediction | VideoError, None, None]:
     """The prediction of every video, in order, or the VideoError that it failed with, in its place.
 
-    `predict` runs in the consumer's thread, while as many threads as there are CPUs decode what
+    `predict` runs in the consumer's thread, while as many threads as there are CPUs `read` what
     comes next. Only as many videos plus one are held decoded. `fetch` makes of a video what can be
     opened, for as long as it is read.
     """
-    read = partial(_read_or_error, contract=contract, views=views, crops=crops, decoder=decoder, fetch=fetch)
-    with closing(map_ahead(read, videos, threads=usable_cpus(), niceness=NICENESS)) as decoded:
+    decode = partial(_read_or_error, read=read, fetch=fetch)
+    with closing(map_ahead(decode, videos, threads=usable_cpus(), niceness=NICENESS)) as decoded:
         for clips in decoded:
             yield clips if isinstance(clips, VideoError) else predict(clips)
 
@@ -102,14 +104,11 @@ def predict_each(
 def _read_or_error(
     video: int | VideoSource,
     *,
-    contract: Contract,
-    views: int,
-    crops: int,
-    decoder: Decoder,
+    read: Callable[[int | VideoSource], SampledClips],
     fetch: Callable[[int | VideoSource], AbstractContextManager[int | VideoSource]],
 ) -> SampledClips | VideoError:
     try:
         with fetch(video) as source:
-            return read_source(source, contract, views=views, crops=crops, decoder=decoder)
+            return read(source)
     except VideoError as error:
         return error

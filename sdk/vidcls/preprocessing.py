@@ -1,5 +1,7 @@
 """uint8 RGB frames -> the model's input tensor, pixel for pixel as in training.
 
+Where a region is asked for, it is cut out of the frame first, and all else goes as if the video had been filmed so.
+
 The resize is Pillow's antialiased bilinear filter on uint8, because one grey level of difference
 already moves logits; OpenCV's bilinear resize, which does not antialias, is off by many.
 
@@ -9,8 +11,11 @@ a frame that makes a crop, but keeps the part's edges in float32, so that pixels
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
+from numbers import Real
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -19,9 +24,111 @@ from PIL import Image as PillowImage
 from vidcls.concurrency.prefetch import map_ahead
 from vidcls.contract import Image
 from vidcls.cpus import usable_cpus
+from vidcls.errors import ArgumentError
+
+# Left, top, right and bottom of a part of the picture, as shares of its width and height.
+Region: TypeAlias = tuple[float, float, float, float]
+# A frame, uint8 RGB [H, W, 3] -> what the model is given of it, uint8 RGB [crops, crop_size, crop_size, 3].
+Crop: TypeAlias = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.uint8]]
 
 # Frames that are cropped at a time, at most. Each is held whole (25 MB in 4K), and decoding keeps few threads busy.
 CROP_THREADS = 4
+# As of a video (vidcls.video.source): resized, a region thinner than this would become as long as a book.
+MAX_PROPORTION = 100
+
+
+def check_region(region: Region | None) -> None:
+    """Raise TypeError or ValueError unless `region` is None, or a part of the picture: left, top, right, bottom."""
+    if region is None:
+        return
+    edges = "left, top, right and bottom, as shares of the picture"
+    if not isinstance(region, tuple | list) or not all(_is_number(share) for share in region):
+        raise TypeError(f"region is {region!r}, expected a tuple of 4 numbers: {edges}")
+    if len(region) != 4 or not all(0 <= share <= 1 for share in region):
+        raise ArgumentError(f"region is {_shown(region)}, expected 4 numbers from 0 to 1: {edges}")
+    left, top, right, bottom = region
+    if not (left < right and top < bottom):
+        raise ArgumentError(f"region is {_shown(region)}, expected left less than right, and top less than bottom")
+
+
+def parse_region(text: str) -> Region:
+    """A region as people write it: left, top, right and bottom with commas between them.
+
+    Raises:
+        ValueError: it is none.
+
+    >>> from vidcls.preprocessing import parse_region
+    >>> parse_region("0.5,0,1,1")
+    (0.5, 0.0, 1.0, 1.0)
+    """
+    try:
+        left, top, right, bottom = (float(share) for share in text.split(","))
+    except ValueError:
+        raise ArgumentError(
+            f"region is '{text}', expected left,top,right,bottom as shares of the picture, such as 0.5,0,1,1"
+        ) from None
+    check_region((left, top, right, bottom))
+    return left, top, right, bottom
+
+
+def region_text(region: Region) -> str:
+    """What `parse_region` makes this region of.
+
+    >>> from vidcls.preprocessing import region_text
+    >>> region_text((0.5, 0.0, 1.0, 1.0))
+    '0.5,0,1,1'
+    """
+    return ",".join(repr(float(share)).removesuffix(".0") for share in region)
+
+
+def region_box(region: Region, *, width: int, height: int) -> tuple[int, int, int, int]:
+    """(left, top, right, bottom) in pixels of a region of a picture.
+
+    An edge lies at floor(share * pixels + 1/2), computed in float64: between the two pixels that it is nearest to. So
+    regions that share an edge neither overlap nor leave pixels out, and (0, 0, 1, 1) is the whole picture.
+
+    Args:
+        region: left, top, right, bottom, each 0 to 1.
+        width, height: of the picture, in pixels.
+
+    Raises:
+        ValueError: it is less than a pixel wide or high, or thinner than any video may be.
+        TypeError, ValueError: it is no region.
+
+    >>> from vidcls.preprocessing import region_box
+    >>> region_box((0.5, 0.0, 1.0, 1.0), width=1919, height=1080)
+    (960, 0, 1919, 1080)
+    """
+    check_region(region)
+    left, right = (math.floor(float(region[side]) * width + 0.5) for side in (0, 2))
+    top, bottom = (math.floor(float(region[side]) * height + 0.5) for side in (1, 3))
+    size = (right - left, bottom - top)
+    of_picture = f"region {_shown(region)} of a picture of {width} x {height} pixels is {size[0]} x {size[1]} pixels"
+    if min(size) < 1:
+        raise ArgumentError(f"{of_picture}, expected at least 1 x 1; take a larger one")
+    if max(size) > MAX_PROPORTION * min(size):
+        raise ArgumentError(f"{of_picture}, expected at most {MAX_PROPORTION} times as long as wide; take a wider one")
+    return left, top, right, bottom
+
+
+def cut_region(frame: npt.NDArray[np.uint8], region: Region | None) -> npt.NDArray[np.uint8]:
+    """The pixels of a region, [H, W, 3] like the frame that they are a view of; all of them where it is None.
+
+    Raises:
+        ValueError: as for `region_box`.
+    """
+    if region is None:
+        return frame
+    left, top, right, bottom = region_box(region, width=frame.shape[1], height=frame.shape[0])
+    return frame[top:bottom, left:right]
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _shown(region: Sequence[float]) -> str:
+    return str(tuple(float(share) for share in region))
 
 
 def resized_size(*, width: int, height: int, image: Image) -> tuple[int, int]:
@@ -50,6 +157,41 @@ def crop_corners(*, width: int, height: int, image: Image, crops: int) -> list[t
     if width >= height:
         return [(0, top), (left, top), (width - size, top)]
     return [(left, 0), (left, top), (left, height - size)]
+
+
+def crop_boxes(
+    *, width: int, height: int, image: Image, crops: int, region: Region | None = None
+) -> list[tuple[int, int, int, int]]:
+    """(left, top, right, bottom) in pixels of a whole picture of what each crop shows of it: to be drawn on it.
+
+    Args:
+        width, height: of the picture, or of a smaller one of it that people are shown.
+        image: the contract's image section.
+        crops: 1 or 3.
+        region: as for `region_box`; None for all of it.
+
+    >>> from vidcls.preprocessing import crop_boxes
+    >>> image = VideoClassifier("model.onnx").contract.image
+    >>> crop_boxes(width=1920, height=1080, image=image, crops=1)
+    [(411, 0, 1509, 1080)]
+    """
+    check_region(region)
+    edges = (0.0, 0.0, 1.0, 1.0) if region is None else region
+    left, top, right, bottom = (share * pixels for share, pixels in zip(edges, (width, height) * 2, strict=True))
+    across, down = max(1, round(right - left)), max(1, round(bottom - top))
+    resized = resized_size(width=across, height=down, image=image)
+    wide, high = (right - left) / resized[0], (bottom - top) / resized[1]
+    corners = crop_corners(width=resized[0], height=resized[1], image=image, crops=crops)
+    size = image.crop_size
+    return [
+        (
+            round(left + x * wide),
+            round(top + y * high),
+            round(left + (x + size) * wide),
+            round(top + (y + size) * high),
+        )
+        for x, y in corners
+    ]
 
 
 def resize(frame: npt.NDArray[np.uint8], *, width: int, height: int) -> npt.NDArray[np.uint8]:
@@ -86,17 +228,24 @@ def resize_part(
     return np.asarray(part)[top:bottom]
 
 
-def crop_frame(frame: npt.NDArray[np.uint8], image: Image, *, crops: int) -> npt.NDArray[np.uint8]:
-    """Resize one frame and cut its crops.
+def crop_frame(
+    frame: npt.NDArray[np.uint8], image: Image, *, crops: int, region: Region | None = None
+) -> npt.NDArray[np.uint8]:
+    """Cut a region out of one frame, resize it and cut its crops.
 
     Args:
         frame: uint8 RGB [H, W, 3], upright.
         image: the contract's image section.
-        crops: 1 or 3.
+        crops: 1 or 3, along the long side of the region.
+        region: see `region_box`; None for the whole frame.
 
     Returns:
         uint8 RGB [crops, crop_size, crop_size, 3]: exactly what the model sees.
+
+    Raises:
+        ValueError: the region is less than a pixel of this frame.
     """
+    frame = cut_region(frame, region)
     width, height = resized_size(width=frame.shape[1], height=frame.shape[0], image=image)
     size = image.crop_size
     corners = crop_corners(width=width, height=height, image=image, crops=crops)
@@ -107,22 +256,19 @@ def crop_frame(frame: npt.NDArray[np.uint8], image: Image, *, crops: int) -> npt
     return np.stack([resized[y : y + size, x : x + size] for x, y in cuts])
 
 
-def crop_frames(
-    pictures: Iterable[Callable[[], npt.NDArray[np.uint8]]], image: Image, *, crops: int
-) -> Iterator[npt.NDArray[np.uint8]]:
-    """`crop_frame` of every picture, in order, on several threads while the next ones are being decoded.
+def crop_frames(pictures: Iterable[Callable[[], npt.NDArray[np.uint8]]], crop: Crop) -> Iterator[npt.NDArray[np.uint8]]:
+    """The crops of every picture, in order, on several threads while the next ones are being decoded.
 
     Args:
         pictures: each is called once, in one of the threads, and gives uint8 RGB [H, W, 3], upright. A few more
             are taken than crops were handed out (see CROP_THREADS). What they raise comes through as it is.
-        image: the contract's image section.
-        crops: 1 or 3.
+        crop: as `crop_frame` does it.
     """
 
-    def crop(picture: Callable[[], npt.NDArray[np.uint8]]) -> npt.NDArray[np.uint8]:
-        return crop_frame(picture(), image, crops=crops)
+    def cropped_picture(picture: Callable[[], npt.NDArray[np.uint8]]) -> npt.NDArray[np.uint8]:
+        return crop(picture())
 
-    with closing(map_ahead(crop, pictures, threads=min(usable_cpus(), CROP_THREADS))) as cropped:
+    with closing(map_ahead(cropped_picture, pictures, threads=min(usable_cpus(), CROP_THREADS))) as cropped:
         yield from cropped
 
 

@@ -34,7 +34,7 @@ from generated import CHECKPOINT_SECTIONS, contract_fields
 from vidcls.clips import read_clips
 from vidcls.contract import Contract, from_json
 from vidcls.cpus import cpu_name, usable_cpus
-from vidcls.preprocessing import crop_frames
+from vidcls.preprocessing import crop_frame, crop_frames
 
 TRIALS = 3  # of every way of a rival, before the fastest is measured
 # Grey levels, on average over a crop, that libraries may be apart since they turn YUV into RGB by slightly different
@@ -66,7 +66,8 @@ def ours(path: Path, frames: Wanted, *, decoder: Any) -> np.ndarray:
 
 def cropped(path: Path, frames: Wanted, *, read: Reader) -> np.ndarray:
     """Crops [frames, 224, 224, 3] of what a rival reads."""
-    return np.concatenate(list(crop_frames(read(path, frames), CONTRACT.image, crops=1)))
+    crop = partial(crop_frame, image=CONTRACT.image, crops=1)
+    return np.concatenate(list(crop_frames(read(path, frames), crop)))
 
 
 def read_row(row: Row, read: Timed) -> list[np.ndarray]:

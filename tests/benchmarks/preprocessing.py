@@ -34,7 +34,7 @@ from benchmarks.machine import warn_if_busy
 from generated import MEAN, STD
 from vidcls.contract import Image
 from vidcls.cpus import cpu_name, usable_cpus
-from vidcls.preprocessing import crop_frames, normalise
+from vidcls.preprocessing import crop_frame, crop_frames, normalise
 
 FRAMES, SIZE = 16, 224
 SIZES = [(320, 240), (1280, 720), (1920, 1080), (3840, 2160)]
@@ -58,7 +58,8 @@ def footage(*, width: int, height: int) -> list[np.ndarray]:
 
 
 def with_vidcls(frames: list[np.ndarray]) -> np.ndarray:
-    return np.concatenate(list(crop_frames((partial(np.asarray, frame) for frame in frames), IMAGE, crops=1)))
+    crop = partial(crop_frame, image=IMAGE, crops=1)
+    return np.concatenate(list(crop_frames((partial(np.asarray, frame) for frame in frames), crop)))
 
 
 def with_torchvision(frames: list[np.ndarray]) -> np.ndarray:

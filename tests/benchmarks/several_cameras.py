@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -32,6 +33,7 @@ from vidcls.cpus import cpu_name, usable_cpus
 from vidcls.live.answers import Answers
 from vidcls.live.capture import Capture
 from vidcls.live.several import SeveralStreams
+from vidcls.preprocessing import crop_frame
 
 WIDTH, HEIGHT, RATE = 320, 240, 15
 FRAMES, CROP, CLIP_SECONDS = 16, 224, 64 / 30
@@ -84,7 +86,8 @@ def watch(
     def opened(number: int) -> tuple[Capture, Answers]:
         time.sleep(step_seconds / cameras)  # no two cameras are switched on at one moment
         read = camera(frames, found.reading_cpu, number=number)
-        capture = Capture(read, classifier.contract, step_seconds=step_seconds)
+        crop = partial(crop_frame, image=classifier.contract.image, crops=1)
+        capture = Capture(read, classifier.contract, step_seconds=step_seconds, crop=crop)
         return capture, Answers(f"camera {number}", classify, motion=0.0)
 
     with SeveralStreams({str(number): opened(number) for number in range(cameras)}) as streams:

@@ -57,6 +57,7 @@ def test_json_is_one_line_and_stderr_names_only_what_was_not_counted(
         "clips",
         "calibration",
         "negatives",
+        "region",
     }
     assert fields["path"] == str(tmp_path / "model.onnx")
     assert (fields["precision"], fields["videos"], fields["top1_agreement"]) == ("fp16", 3, 1.0)

@@ -17,6 +17,7 @@ import functools
 import importlib
 import importlib.util
 import inspect
+import itertools
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -101,7 +102,8 @@ def public_docstrings() -> dict[str, str]:
         found[name] = inspect.cleandoc(public.__doc__ or "")
         if not inspect.isclass(public):
             continue
-        for member, value in vars(public).items():
+        own = [base for base in public.__mro__ if base.__module__.startswith("vidcls.")]
+        for member, value in itertools.chain.from_iterable(vars(base).items() for base in own):
             described = inspect.isfunction(value) or isinstance(value, property | functools.cached_property)
             if described and not member.startswith("_"):
                 found[f"{name}.{member}"] = inspect.cleandoc(value.__doc__ or "")

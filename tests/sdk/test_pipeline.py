@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import pytest
 from generated import write_clip
 from vidcls import Prediction, VideoClassifier, VideoError
 from vidcls.concurrency.prefetch import map_ahead
-from vidcls.pipeline import predict_each
+from vidcls.pipeline import predict_each, read_source
 
 
 @pytest.fixture(scope="module")
@@ -76,11 +77,8 @@ def test_what_is_fetched_is_looked_at_in_its_videos_place(classifier: VideoClass
     answers = list(
         predict_each(
             ["4", "gone", "3"],
-            classifier.contract,
+            partial(read_source, contract=classifier.contract),
             classifier.predict_clips,
-            views=1,
-            crops=1,
-            decoder="auto",
             fetch=fetch,
         )
     )

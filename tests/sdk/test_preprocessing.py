@@ -6,6 +6,7 @@ import dataclasses
 import math
 from collections.abc import Iterator
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ from vidcls.contract import from_json as read_contract
 from vidcls.errors import VideoError
 from vidcls.preprocessing import (
     CROP_THREADS,
+    Crop,
+    crop_boxes,
     crop_corners,
     crop_frame,
     crop_frames,
@@ -58,6 +61,10 @@ def image_settings(*, resize: Any = "shortest_edge", resize_size: int = 32, crop
 
 def noise(*, width: int, height: int) -> np.ndarray:
     return np.random.default_rng(width * 1000 + height).integers(0, 256, size=(height, width, 3), dtype=np.uint8)
+
+
+def crop_as(image: Image, *, crops: int = 1) -> Crop:
+    return partial(crop_frame, image=image, crops=crops)
 
 
 def decoded(frame: np.ndarray) -> Picture:
@@ -265,8 +272,37 @@ def test_frames_are_cropped_in_order_whatever_their_sizes() -> None:
     image = image_settings()
     for crops in (1, 3):
         expected = [crop_frame(frame, image, crops=crops) for frame in frames]
-        np.testing.assert_array_equal(list(crop_frames(map(decoded, frames), image, crops=crops)), expected)
-    assert list(crop_frames([], image, crops=1)) == []
+        np.testing.assert_array_equal(list(crop_frames(map(decoded, frames), crop_as(image, crops=crops))), expected)
+    assert list(crop_frames([], crop_as(image))) == []
+
+
+@pytest.mark.parametrize(("width", "height"), [(640, 360), (360, 640), (321, 200), (90, 90), (100, 88)])
+@pytest.mark.parametrize("region", [None, (0.25, 0.0, 1.0, 0.9), (0.0, 0.5, 0.9, 1.0)])
+@pytest.mark.parametrize("settings", [{}, {"resize": "stretch"}, {"resize_size": 40}])
+def test_a_crop_shows_what_is_in_its_box_and_nothing_else(
+    width: int, height: int, region: Any, settings: dict[str, Any]
+) -> None:
+    """White where the box is, black around it: the crop is white, but for what the filter reaches at its edges."""
+    image = image_settings(**settings)
+    for crops in (1,) if settings.get("resize") == "stretch" else (1, 3):
+        boxes = crop_boxes(width=width, height=height, image=image, crops=crops, region=region)
+        assert len(boxes) == crops
+        for number, (left, top, right, bottom) in enumerate(boxes):
+            assert 0 <= left < right <= width
+            assert 0 <= top < bottom <= height
+            frame = np.zeros((height, width, 3), np.uint8)
+            frame[top:bottom, left:right] = 255
+            crop = crop_frame(frame, image, crops=crops, region=region)[number]
+            assert crop[2:-2, 2:-2].min() == 255
+            assert crop_frame(255 - frame, image, crops=crops, region=region)[number][2:-2, 2:-2].max() == 0
+            # And it is no larger: a rim inside of it shows.
+            rim = np.zeros((height, width, 3), np.uint8)
+            rim[top:bottom, left:right] = 255
+            within = -(-width // 20), -(-height // 20)
+            rim[top + within[1] : bottom - within[1], left + within[0] : right - within[0]] = 0
+            seen = crop_frame(rim, image, crops=crops, region=region)[number]
+            sides = seen[0], seen[-1], seen[:, 0], seen[:, -1]
+            assert min(np.median(side) for side in sides) > 100
 
 
 def test_few_frames_are_taken_ahead() -> None:
@@ -279,7 +315,7 @@ def test_few_frames_are_taken_ahead() -> None:
             taken += 1
             yield decoded(frame)
 
-    cropped = crop_frames(endless(), image_settings(), crops=1)
+    cropped = crop_frames(endless(), crop_as(image_settings()))
     for handed_out in range(1, 50):
         next(cropped)
         assert taken <= handed_out + CROP_THREADS
@@ -293,7 +329,7 @@ def test_what_stops_the_frames_comes_through(good: int) -> None:
         raise VideoError("clip.avi", "frame 7 cannot be decoded")
 
     with pytest.raises(VideoError, match="frame 7 cannot be decoded"):
-        list(crop_frames(broken(), image_settings(), crops=1))
+        list(crop_frames(broken(), crop_as(image_settings())))
 
 
 def all_levels() -> np.ndarray:

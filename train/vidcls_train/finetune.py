@@ -120,7 +120,8 @@ def _plan(settings: Mapping[str, Any], track: Track) -> _Plan:
             check_resume(config)
         contract = _draft_contract(config, found, start)
         flip = _flip(config, found.labels)
-        cache = open_frame_cache(contract.image, cache_gb=config.data.cache_gb)
+        region = config.classification.region
+        cache = open_frame_cache(contract.image, cache_gb=config.data.cache_gb, region=region)
         checked = check_clips(
             found,
             val_fraction=config.classification.val_fraction,
@@ -142,6 +143,7 @@ def _plan(settings: Mapping[str, Any], track: Track) -> _Plan:
         cache=cache,
         cached=checked.cached,
         views_folder=output / STEPS_FOLDER / "val",
+        region=region,
         track=track,
     )
     return _Plan(config=config, contract=contract, flip=flip, checked=checked, prepared=prepared)
@@ -194,13 +196,13 @@ def _trainer(plan: _Plan) -> ClassificationTrainer:
 
 def _results(plan: _Plan, trainer: ClassificationTrainer, *, seconds: float, track: Track) -> dict[str, Any]:
     config, prepared, checked = plan.config, plan.prepared, plan.checked
-    output = config.run.output
+    output, region = config.run.output, config.classification.region
     trainer.keep_best()
     # Before anything is scored, fitted or drawn: nothing that goes wrong from here on may cost the training.
     known = None if config.decision.no_fingerprints else clip_fingerprints(prepared, checked)
     contract = write_weights(output, trainer, plan.contract, prepared, clips=known)
-    val = score(trainer, prepared.val, contract, label="scoring val", track=track)
-    negatives = score_negatives(trainer, config.decision.negatives, contract, track=track)
+    val = score(trainer, prepared.val, contract, region=region, label="scoring val", track=track)
+    negatives = score_negatives(trainer, config.decision.negatives, contract, region=region, track=track)
     fitted = fit(
         val,
         contract,
@@ -218,6 +220,7 @@ def _results(plan: _Plan, trainer: ClassificationTrainer, *, seconds: float, tra
         val=val,
         negatives=negatives,
         fitted=fitted,
+        region=region,
         seconds=seconds,
         track=track,
     )

@@ -17,19 +17,22 @@ from vidcls.clips import read_clips
 from vidcls.contract import Contract
 from vidcls.cpus import usable_cpus
 from vidcls.errors import ModelError, VideoError
+from vidcls.preprocessing import Region
 
 # As many clips as a model mostly has labels; more would only cost time.
 _MOST_CLIPS = 16
 
 
-def calibration_clips(videos: Sequence[Path], contract: Contract) -> Iterator[npt.NDArray[np.uint8]]:
+def calibration_clips(
+    videos: Sequence[Path], contract: Contract, *, region: Region | None = None
+) -> Iterator[npt.NDArray[np.uint8]]:
     """Clips of up to `_MOST_CLIPS` videos, spread over all of them: cropped frames uint8 RGB [1, T, H, W, 3].
 
     Videos that cannot be read are left out.
     """
     for index in np.unique(np.linspace(0, len(videos) - 1, _MOST_CLIPS).astype(int)):
         with suppress(VideoError):  # the comparison with PyTorch reports it
-            yield read_clips(videos[index], contract).frames
+            yield read_clips(videos[index], contract, region=region).frames
 
 
 def observe(

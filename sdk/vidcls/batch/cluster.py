@@ -15,6 +15,7 @@ import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -27,7 +28,7 @@ from vidcls.batch.remote import fetched
 from vidcls.batch.supervisor import MAX_DEATHS, Supervisor
 from vidcls.classifier import VideoClassifier
 from vidcls.errors import DependencyError, DeviceError, VidclsError, VideoError
-from vidcls.pipeline import predict_each
+from vidcls.pipeline import predict_each, read_source
 from vidcls.video.source import VideoSource
 
 try:
@@ -192,15 +193,15 @@ class _Actor:
                 ray.get(self._supervisor.begin.remote(part, source_sha256(video)))  # before it can do harm
                 yield video
 
-        answers = predict_each(
-            begun(),
-            self._classifier.contract,
-            self._classifier.predict_clips,
+        read = partial(
+            read_source,
+            contract=self._classifier.contract,
             views=self._settings.views,
             crops=self._settings.crops,
+            region=self._settings.region,
             decoder=self._settings.decoder,
-            fetch=fetched,
         )
+        answers = predict_each(begun(), read, self._classifier.predict_clips, fetch=fetched)
         rows = {}
         for video, answer in zip(videos, answers, strict=True):
             if isinstance(answer, VideoError):

@@ -11,6 +11,7 @@ from typing import Any
 
 from vidcls.batch.answers import source_sha256
 from vidcls.batch.parts import Answer, Parts, part_file, part_name
+from vidcls.preprocessing import Region
 from vidcls.video.reader import Decoder
 
 # Few enough to lose little with an actor, many enough to keep files and messages few.
@@ -27,6 +28,7 @@ class Settings:
 
     views: int = 1
     crops: int = 1
+    region: Region | None = None
     decoder: Decoder = "auto"
     top_k: int = 5
     actors: int | None = None
@@ -70,6 +72,7 @@ def plan(model: Path, videos: list[str], out: str, *, settings: Settings) -> Job
         "model": sha256(model.read_bytes()).hexdigest(),
         "views": settings.views,
         "crops": settings.crops,
+        "region": None if settings.region is None else list(settings.region),  # as JSON gives it back
         "top_k": settings.top_k,
     }
     parts = Parts(out, kept)

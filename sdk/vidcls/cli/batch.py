@@ -16,6 +16,7 @@ from vidcls.printable import printable
 if TYPE_CHECKING:
     from vidcls.batch.answers import Summary
     from vidcls.batch.job import Job
+    from vidcls.preprocessing import Region
     from vidcls.video.reader import Decoder
 
 # A rerun shows so many of the errors that are in OUTPUT.
@@ -53,6 +54,7 @@ def batch(
     top_k: int,
     views: int,
     crops: str,
+    region: Region | None,
     decoder: Decoder,
     as_json: bool,
 ) -> None:
@@ -71,7 +73,13 @@ def batch(
 
         options.open_classifier(model, "cpu", views=views, crops=crops)  # a bad model is better named before Ray starts
         settings = jobs.Settings(
-            views=views, crops=int(crops), decoder=decoder, top_k=top_k, actors=actors, gpus_per_actor=gpus_per_actor
+            views=views,
+            crops=int(crops),
+            region=region,
+            decoder=decoder,
+            top_k=top_k,
+            actors=actors,
+            gpus_per_actor=gpus_per_actor,
         )
         job = jobs.plan(model, list_source(source), output, settings=settings)
         for line in _notes(job, retry_failed=retry_failed):
@@ -81,11 +89,7 @@ def batch(
         # Ray's own messages, of workers that died and such, would go to stdout.
         with redirect_stdout(sys.stderr):
             summary = _classify(job, address) if job.waiting else Summary()
-    if as_json:
-        terminal.print_json(_fields(summary, job, retried=retried))
-    else:
-        for line in _lines(summary, job):
-            click.echo(line)
+    _print(summary, job, retried=retried, as_json=as_json)
     if summary.failed or job.failed:
         raise SystemExit(1)
 
@@ -120,6 +124,14 @@ def _classify(job: Job, address: str | None) -> Summary:
             for summary in run(job, cluster):
                 advance(summary.videos)
     return summary
+
+
+def _print(summary: Summary, job: Job, *, retried: int, as_json: bool) -> None:
+    if as_json:
+        terminal.print_json(_fields(summary, job, retried=retried))
+        return
+    for line in _lines(summary, job):
+        click.echo(line)
 
 
 def _fields(summary: Summary, job: Job, *, retried: int) -> dict[str, Any]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from vidcls.evaluation.apart import Parts
     from vidcls.evaluation.labelled import LabelledVideo
     from vidcls.evaluation.origins import Origin
+    from vidcls.preprocessing import Region
     from vidcls.video.reader import Decoder
 
 _COLUMNS = ["video", "label", "predicted", "score", "known", "clip_is", "error"]
@@ -49,7 +50,13 @@ class _About:
     data: Path
     views: int
     crops: int
+    region: Region | None
     decoder: Decoder
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """How the clips are answered."""
+        return {"views": self.views, "crops": self.crops, "region": self.region}
 
 
 @click.command()
@@ -75,6 +82,7 @@ def evaluate(
     data_dir: Path,
     views: int,
     crops: str,
+    region: Region | None,
     decoder: Decoder,
     device: str,
     report: Path | None,
@@ -92,30 +100,22 @@ def evaluate(
     lines; a video in which nothing happens has one line with the label _none. Prints mean average precision, F1, false
     alarms per hour and how late events are found.
     """
-    options_given: dict[str, Any] = {"views": views, "crops": crops, "decoder": decoder, "device": device}
+    about = _About(model=model, data=data_dir, views=views, crops=int(crops), region=region, decoder=decoder)
     if events is not None:
-        evaluate_events(model, data_dir, events, report=report, as_json=as_json, **options_given)
+        evaluate_events(
+            model, data_dir, events, report=report, device=device, decoder=decoder, as_json=as_json, **about.asked
+        )
     else:
-        _evaluate_clips(model, data_dir, report=report, as_json=as_json, **options_given)
+        _evaluate_clips(about, device=device, report=report, as_json=as_json)
 
 
-def _evaluate_clips(
-    model: Path,
-    data_dir: Path,
-    *,
-    views: int,
-    crops: str,
-    decoder: Decoder,
-    device: str,
-    report: Path | None,
-    as_json: bool,
-) -> None:
+def _evaluate_clips(about: _About, *, device: str, report: Path | None, as_json: bool) -> None:
     with terminal.exit_codes():
         from vidcls.evaluation.apart import score_apart
 
-        classifier = options.open_classifier(model, device, views=views, crops=crops)
+        classifier = options.open_classifier(about.model, device, views=about.views, crops=str(about.crops))
         contract = classifier.contract
-        found = _answered(classifier, data_dir, views=views, crops=int(crops), decoder=decoder)
+        found = _answered(classifier, about)
         parts = score_apart(found.answers, found.origins, contract)
         fields = _fields(found, parts, contract)
         if as_json:
@@ -124,16 +124,15 @@ def _evaluate_clips(
             for line in score_lines(parts, contract, failed=found.failed):
                 click.echo(line)
         if report is not None:
-            _write_report(report, fields | {"views": views, "crops": int(crops)}, found, contract)
-            _write_pictures(report, data_dir.name, found, parts, contract)
+            _write_report(report, fields | about.asked, found, contract)
+            _write_pictures(report, about, found, parts, contract)
             if _has_accuracy(found):  # else there is nothing that a page is about
-                about = _About(model=model, data=data_dir, views=views, crops=int(crops), decoder=decoder)
                 _write_page(report, found, classifier, about)
     if found.failed:
         raise SystemExit(1)
 
 
-def _answered(classifier: VideoClassifier, data: Path, *, views: int, crops: int, decoder: Decoder) -> _Answered:
+def _answered(classifier: VideoClassifier, about: _About) -> _Answered:
     import numpy as np
 
     from vidcls.errors import VideoError
@@ -141,9 +140,9 @@ def _answered(classifier: VideoClassifier, data: Path, *, views: int, crops: int
     from vidcls.evaluation.labelled import read_labelled, targets_of
     from vidcls.evaluation.origins import origins_of
 
-    labelled = read_labelled(data, classifier.contract)
+    labelled = read_labelled(about.data, classifier.contract)
     paths = [video.path for video in labelled]
-    predictions = classifier.predict_many(paths, views=views, crops=crops, decoder=decoder)
+    predictions = classifier.predict_many(paths, decoder=about.decoder, **about.asked)
     tracked = terminal.track(predictions, label="evaluating", length=len(paths))
     every = list(zip(labelled, tracked, strict=True))
     for _, answer in every:
@@ -151,7 +150,7 @@ def _answered(classifier: VideoClassifier, data: Path, *, views: int, crops: int
             terminal.note(f"Error: {answer}")
     read = [(video, answer) for video, answer in every if not isinstance(answer, VideoError)]
     if not read:
-        raise VideoError(str(data), f"not one of its {len(every)} videos could be read")
+        raise VideoError(str(about.data), f"not one of its {len(every)} videos could be read")
     videos = [video for video, _ in read]
     return _Answered(
         every=every,
@@ -161,7 +160,10 @@ def _answered(classifier: VideoClassifier, data: Path, *, views: int, crops: int
             targets=targets_of(videos, classifier.labels),
         ),
         origins=origins_of(
-            [video.path for video in videos], classifier.contract.source.clips, decoder=decoder, track=terminal.track
+            [video.path for video in videos],
+            classifier.contract.source.clips,
+            decoder=about.decoder,
+            track=terminal.track,
         ),
     )
 
@@ -227,7 +229,7 @@ def _failed_row(video: LabelledVideo, error: Exception, contract: ModelContract)
     return [source_name(video.path), video.shown(contract.labels), "", "", "", "", str(error)]
 
 
-def _write_pictures(folder: Path, name: str, found: _Answered, parts: Parts, contract: ModelContract) -> None:
+def _write_pictures(folder: Path, about: _About, found: _Answered, parts: Parts, contract: ModelContract) -> None:
     """Those of new videos, where there are any. Of labels that may hold together none is taken for another."""
     from vidcls.evaluation.report import write_pictures
 
@@ -238,11 +240,12 @@ def _write_pictures(folder: Path, name: str, found: _Answered, parts: Parts, con
         return
     write_pictures(
         folder,
-        name=name if only_new else f"{name}, known to the model",
+        name=about.data.name if only_new else f"{about.data.name}, known to the model",
         videos=[video.path for video in videos],
         logits=found.answers.logits[shown],
         class_ids=[video.class_ids[0] if video.class_ids else None for video in videos],
         contract=contract,
+        region=about.region,
     )
 
 
@@ -262,8 +265,11 @@ def _write_page(folder: Path, found: _Answered, classifier: VideoClassifier, abo
     import vidcls
     from vidcls.clips import read_clips
     from vidcls.pages.evaluation import Evaluation, evaluation_page
+    from vidcls.preprocessing import region_text
 
     options_given = f"--views {about.views} --crops {about.crops} --device {classifier.device}"
+    if about.region is not None:
+        options_given += f" --region {region_text(about.region)}"
     made = Evaluation(
         data=about.data.name,
         model=about.model.name,
@@ -274,6 +280,7 @@ def _write_page(folder: Path, found: _Answered, classifier: VideoClassifier, abo
         failed=[(video.path.name, str(answer)) for video, answer in found.every if isinstance(answer, Exception)],
         views=about.views,
         crops=about.crops,
+        region=about.region,
         made_with={
             "vidcls": vidcls.__version__,
             "Python": platform.python_version(),
@@ -284,7 +291,9 @@ def _write_page(folder: Path, found: _Answered, classifier: VideoClassifier, abo
     page = evaluation_page(
         made,
         frames_of=lambda number: np.asarray(
-            read_clips(found.videos[number].path, classifier.contract, decoder=about.decoder).frames[0]
+            read_clips(
+                found.videos[number].path, classifier.contract, region=about.region, decoder=about.decoder
+            ).frames[0]
         ),
     )
     (folder / "report.html").write_text(page, encoding="utf-8")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from vidcls.evaluation.event_labels import LongVideo
     from vidcls.evaluation.event_metrics import VideoEvents
     from vidcls.evaluation.event_parts import EventParts
+    from vidcls.live.stream import Stream
+    from vidcls.preprocessing import Region
     from vidcls.video.reader import Decoder
 
 REPORT_FILE, EVENTS_FILE, PAGE_FILE = "report.json", "events.csv", "report.html"
@@ -45,7 +48,8 @@ def evaluate_events(
     labels_csv: Path,
     *,
     views: int,
-    crops: str,
+    crops: int,
+    region: Region | None,
     decoder: Decoder,
     device: str,
     report: Path | None,
@@ -56,10 +60,11 @@ def evaluate_events(
     Videos that could not be read are named on stderr and left out; the exit code is then 1.
     """
     with terminal.exit_codes():
-        if views != 1 or crops != "1":
-            raise click.UsageError("--events takes one window after the other; leave --views and --crops out")
-        classifier = options.open_classifier(model, device)
-        found = _evaluate(classifier, model, data_dir, labels_csv, decoder=decoder)
+        if views != 1:
+            raise click.UsageError("--events takes one window after the other; leave --views out")
+        classifier = options.open_classifier(model, device, crops=str(crops))
+        watch = partial(classifier.stream, pace="fastest", crops=crops, region=region, decoder=decoder)
+        found = _evaluate(classifier, model, data_dir, labels_csv, watch=watch, decoder=decoder)
         fields = event_fields(found.parts, failed=len(found.failed), labels=found.labels)
         if as_json:
             terminal.print_json(fields)
@@ -67,14 +72,20 @@ def evaluate_events(
             for line in event_lines(found.parts, failed=len(found.failed)):
                 click.echo(line)
         if report is not None:
-            _write_report(report, fields, found)
-            _write_page(report, found, classifier, decoder=decoder)
+            _write_report(report, fields | {"crops": crops, "region": region}, found)
+            _write_page(report, found, classifier, crops=crops, region=region, decoder=decoder)
     if found.failed:
         raise SystemExit(1)
 
 
 def _evaluate(
-    classifier: VideoClassifier, model: Path, data_dir: Path, labels_csv: Path, *, decoder: Decoder
+    classifier: VideoClassifier,
+    model: Path,
+    data_dir: Path,
+    labels_csv: Path,
+    *,
+    watch: Callable[[Path], Stream],
+    decoder: Decoder,
 ) -> _Evaluated:
     from vidcls.errors import VideoError
     from vidcls.evaluation.event_labels import read_event_labels
@@ -88,7 +99,7 @@ def _evaluate(
     read, found, failed = [], [], []
     for video in terminal.track(videos, label="evaluating", length=len(videos)):
         try:
-            found.append(_video_events(classifier, video, labels_csv, decoder=decoder))
+            found.append(_video_events(video, labels_csv, watch=watch))
             read.append(video)
         except VideoError as error:
             terminal.clear_progress()
@@ -111,13 +122,13 @@ def _evaluate(
     )
 
 
-def _video_events(classifier: VideoClassifier, video: LongVideo, labels_csv: Path, *, decoder: Decoder) -> VideoEvents:
+def _video_events(video: LongVideo, labels_csv: Path, *, watch: Callable[[Path], Stream]) -> VideoEvents:
     """What happens in a video beside what is found in it, with the model's own rule for events."""
     from vidcls.evaluation.event_labels import check_ends
     from vidcls.evaluation.event_metrics import DetectedEvent, VideoEvents
     from vidcls.temporal.events import steady_events
 
-    with classifier.stream(video.path, pace="fastest", decoder=decoder) as stream:
+    with watch(video.path) as stream:
         check_ends(video, labels_csv, seconds=stream.duration or 0.0)
         detected = [
             DetectedEvent(event.label, event.start, event.end, event.score, event.start + event.detection_delay)
@@ -141,7 +152,15 @@ def _write_report(folder: Path, fields: dict[str, Any], found: _Evaluated) -> No
                 rows.writerow([csv_cell(cell) for cell in cells])
 
 
-def _write_page(folder: Path, found: _Evaluated, classifier: VideoClassifier, *, decoder: Decoder) -> None:
+def _write_page(
+    folder: Path,
+    found: _Evaluated,
+    classifier: VideoClassifier,
+    *,
+    crops: int,
+    region: Region | None,
+    decoder: Decoder,
+) -> None:
     import platform
 
     import numpy as np
@@ -149,8 +168,11 @@ def _write_page(folder: Path, found: _Evaluated, classifier: VideoClassifier, *,
     import vidcls
     from vidcls.clips import read_clips
     from vidcls.pages.events import EventEvaluation, event_page
+    from vidcls.preprocessing import region_text
 
-    arguments = shlex.join([found.model.name, "DATA", "--events", found.labels_csv.name])
+    arguments = [found.model.name, "DATA", "--events", found.labels_csv.name, "--crops", str(crops)]
+    if region is not None:
+        arguments += ["--region", region_text(region)]
     made = EventEvaluation(
         data=found.labels_csv.name,
         model=found.model.name,
@@ -165,12 +187,14 @@ def _write_page(folder: Path, found: _Evaluated, classifier: VideoClassifier, *,
             "Python": platform.python_version(),
             "device": classifier.device,
         },
-        command=f"vidcls evaluate {arguments} --report DIR",
+        command=f"vidcls evaluate {shlex.join(arguments)} --report DIR",
     )
     page = event_page(
         made,
         frames_of=lambda number, stretch: np.asarray(
-            read_clips(found.paths[number], classifier.contract, decoder=decoder, stretch=stretch).frames[0]
+            read_clips(
+                found.paths[number], classifier.contract, region=region, decoder=decoder, stretch=stretch
+            ).frames[0]
         ),
     )
     (folder / PAGE_FILE).write_text(page, encoding="utf-8")

@@ -12,6 +12,7 @@ from vidcls.cli import terminal
 
 if TYPE_CHECKING:
     from vidcls import VideoClassifier
+    from vidcls.preprocessing import Region
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -42,8 +43,38 @@ decoder = click.option(
 )
 
 
+def _as_region(_context: click.Context, _parameter: click.Parameter, text: str | None) -> Region | None:
+    from vidcls.errors import ArgumentError
+    from vidcls.preprocessing import parse_region
+
+    if text is None:
+        return None
+    try:
+        return parse_region(text)
+    except ArgumentError as problem:
+        raise click.BadParameter(str(problem)) from None
+
+
+def region_option(what: str) -> Callable[[Command], Command]:
+    """--region, of which `what` says what it is for."""
+    return click.option("--region", metavar="L,T,R,B", callback=_as_region, help=what)
+
+
+region = region_option(
+    "The part of the picture that the model is given: left, top, right and bottom as shares of it, such as 0.5,0,1,1 "
+    "for its right half; default: all of it."
+)
+crops = click.option(
+    "--crops",
+    type=click.Choice(["1", "3"]),
+    default="1",
+    show_default=True,
+    help="Crops of each frame: the middle, or three along its long side.",
+)
+
+
 def views_and_crops(command: Command) -> Command:
-    """--views and --crops."""
+    """--views, --crops and --region."""
     views = click.option(
         "--views",
         type=click.IntRange(min=1),
@@ -51,14 +82,7 @@ def views_and_crops(command: Command) -> Command:
         show_default=True,
         help="Windows of the model's clip length, spread evenly over the video; one lies in the middle.",
     )
-    crops = click.option(
-        "--crops",
-        type=click.Choice(["1", "3"]),
-        default="1",
-        show_default=True,
-        help="Crops of each frame: the middle, or three along its long side.",
-    )
-    return views(crops(command))
+    return views(crops(region(command)))
 
 
 def open_classifier(

@@ -12,6 +12,7 @@ from vidcls.printable import printable
 
 if TYPE_CHECKING:
     from vidcls import Prediction, VideoError
+    from vidcls.preprocessing import Region
     from vidcls.video.reader import Decoder
 
 # Of a printed path or URL, in characters: longer than any path that opens.
@@ -35,6 +36,7 @@ def predict(
     top_k: int,
     views: int,
     crops: str,
+    region: Region | None,
     decoder: Decoder,
     device: str,
     engine: str,
@@ -50,7 +52,7 @@ def predict(
         from vidcls.video.source import source_name
 
         classifier = options.open_classifier(model, device, engine=engine, views=views, crops=crops)
-        answers = classifier.predict_many(videos, views=views, crops=int(crops), decoder=decoder)
+        answers = classifier.predict_many(videos, views=views, crops=int(crops), region=region, decoder=decoder)
         for video, answer in zip(
             map(source_name, videos), terminal.track(answers, label="classifying", length=len(videos)), strict=True
         ):

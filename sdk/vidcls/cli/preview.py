@@ -11,6 +11,7 @@ from vidcls.cli import options, terminal
 from vidcls.printable import printable
 
 if TYPE_CHECKING:
+    from vidcls.preprocessing import Region
     from vidcls.video.reader import Decoder
 
 
@@ -24,15 +25,16 @@ if TYPE_CHECKING:
     required=True,
     help="The picture to write: .gif (256 colours a frame), or .webp or .png (exact).",
 )
+@options.region
 @options.decoder
-def preview(model: Path, video: str, output: Path, decoder: Decoder) -> None:
+def preview(model: Path, video: str, output: Path, region: Region | None, decoder: Decoder) -> None:
     """Write the frames of VIDEO exactly as the model sees them, after sampling, resize and crop."""
     with terminal.exit_codes():
         from vidcls.clips import read_clips
         from vidcls.figures.animation import write_animation
 
         contract = options.open_classifier(model, "cpu").contract
-        clips = read_clips(video, contract, decoder=decoder)
+        clips = read_clips(video, contract, region=region, decoder=decoder)
         write_animation(clips.frames[0], output, seconds=contract.sampling.clip_seconds)
         start, end = clips.windows[0]
     size = contract.image.crop_size

@@ -14,6 +14,7 @@ from vidcls.printable import printable
 
 if TYPE_CHECKING:
     from vidcls.figures.timeline import Thumbnails
+    from vidcls.preprocessing import Region
     from vidcls.temporal.record import Record
     from vidcls.temporal.timeline import Segment
     from vidcls.video.reader import Decoder
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     help="A change of label counts if it makes all answers together this many times more probable; default: the "
     "model's, else 7.",
 )
+@options.crops
+@options.region
 @options.decoder
 @options.device
 def timeline(
@@ -44,6 +47,8 @@ def timeline(
     form: str | None,
     plot: Path | None,
     change_odds: float | None,
+    crops: str,
+    region: Region | None,
     decoder: Decoder,
     device: str,
 ) -> None:
@@ -61,11 +66,11 @@ def timeline(
         check_change_odds(change_odds)
         if plot is not None:
             check_format(plot)
-        classifier = options.open_classifier(model, device)
+        classifier = options.open_classifier(model, device, crops=crops)
         if terminal.is_interactive():
             terminal.note(f"{model}: {classifier.device}; reading the times of the video's packets")
         found, number = [], 0
-        with classifier.stream(video, pace="fastest", decoder=decoder) as stream:
+        with classifier.stream(video, pace="fastest", crops=int(crops), region=region, decoder=decoder) as stream:
             duration = stream.duration or 0.0
             thumbnails = Thumbnails(duration=duration)
             if form == "csv":

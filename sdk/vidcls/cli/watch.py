@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from vidcls.cli import terminal
+from vidcls.cli import options, terminal
 
 if TYPE_CHECKING:
     from vidcls.watch.settings import CameraSettings, HookSettings, MqttSettings, PageSettings, WatchSettings
@@ -50,7 +50,7 @@ def _file(ending: str) -> click.Path:
 @click.option("--clips", type=_file("folder"), help="Keep a short clip of each event in this folder.")
 @click.option("--feedback", type=_file("folder"), help="Copy clips of events marked wrong here, for vidcls-train.")
 @click.option("--state", type=_file("folder"), help="What was delivered; default: ~/.local/state/vidcls.")
-@click.option("--region", metavar="L,T,R,B", help="The part of the picture to look at, as shares: 0.5,0,1,1.")
+@options.region_option("The part of the picture to look at, as shares: 0.5,0,1,1.")
 @click.option("--crops", type=click.Choice(["1", "3"]), help="Crops of each frame: the middle, or three.")
 @click.option("--step-seconds", type=click.FloatRange(min=0, min_open=True), help="Between windows; default: half one.")
 @click.option("--enter-score", type=click.FloatRange(0, 1), help="An event begins at it; default: the model's own.")
@@ -170,21 +170,7 @@ def _of_cameras(given: Mapping[str, Any]) -> dict[str, Any]:
     found = {name: given[name] for name in _OF_CAMERAS if given[name] not in (None, ())}
     if "crops" in found:
         found["crops"] = int(found["crops"])
-    if "region" in found:
-        found["region"] = _region(found["region"])
     return found
-
-
-def _region(text: str) -> tuple[float, ...]:
-    from vidcls.errors import ArgumentError
-
-    try:
-        region = tuple(float(part) for part in text.split(","))
-    except ValueError:
-        region = ()
-    if len(region) != 4:
-        raise ArgumentError(f"--region is {text!r}, expected left,top,right,bottom as shares, such as 0.5,0,1,1")
-    return region
 
 
 def _hook(said: HookSettings | None, url: str | None) -> HookSettings | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from vidcls.decision import known, probabilities, top_class
 from vidcls.evaluation.metrics import accepted, score_logits
 from vidcls.figures.confusion import write_confusion
 from vidcls.figures.contact_sheet import Strip, write_contact_sheet
+from vidcls.preprocessing import Region
 from vidcls.video.source import source_name
 
 CONFUSION_FILE = "confusion.png"
@@ -31,6 +32,7 @@ def write_pictures(
     class_ids: Sequence[int | None],
     contract: Contract,
     stretches: Sequence[tuple[float, float] | None] | None = None,
+    region: Region | None = None,
 ) -> None:
     """Write confusion.png and mistakes.png into `folder`; of a model of whose labels exactly one holds.
 
@@ -39,6 +41,7 @@ def write_pictures(
         videos, logits, class_ids: of the videos that were read: paths, [videos, labels], true classes, None for one
             that shows none of the labels; at least one has a class.
         stretches: (start, end) in seconds of the part of each video that was answered; None for the whole of each.
+        region: of the picture that was answered; None for all of it.
 
     Raises:
         VideoError: a video with a wrong answer cannot be read any more.
@@ -58,8 +61,13 @@ def write_pictures(
     low, high = scores.top1_interval
     title = f"{name}: top-1 {scores.top1:.3f} (95 % interval {low:.2f} to {high:.2f}) on {scores.videos} videos"
     write_confusion(scores.confusion, contract.labels, folder / CONFUSION_FILE, title=title)
-    whole = [None] * len(videos)
-    _write_mistakes(folder / MISTAKES_FILE, name, videos, logits, class_ids, contract, stretches or whole)
+    stretches = stretches or [None] * len(videos)
+
+    def frames_of(index: int) -> npt.NDArray[np.uint8]:
+        clips = read_clips(videos[index], contract, stretch=stretches[index], region=region)
+        return np.asarray(clips.frames[0])
+
+    _write_mistakes(folder / MISTAKES_FILE, name, videos, logits, class_ids, contract, frames_of)
 
 
 def _write_mistakes(
@@ -69,7 +77,7 @@ def _write_mistakes(
     logits: npt.NDArray[np.floating],
     class_ids: Sequence[int | None],
     contract: Contract,
-    stretches: Sequence[tuple[float, float] | None],
+    frames_of: Callable[[int], npt.NDArray[np.uint8]],
 ) -> None:
     """A strip of frames, as the model saw them, of each of the wrong answers given with the highest probability."""
     labels, decision = contract.labels, contract.decision
@@ -88,7 +96,7 @@ def _write_mistakes(
         Strip(
             caption=f"{_truth(class_ids[index], chances[index], labels)} taken for '{labels[said[index]]}' at "
             f"{confidence[index]:.2f}: {Path(source_name(videos[index])).name}",
-            frames=read_clips(videos[index], contract, stretch=stretches[index]).frames[0],
+            frames=frames_of(index),
         )
         for index in shown
     ]

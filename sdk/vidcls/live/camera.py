@@ -18,6 +18,7 @@ import numpy as np
 from vidcls.concurrency.child_process import DependentProcess
 from vidcls.errors import VideoError
 from vidcls.live import camera_frames, messages
+from vidcls.live.clock import Burst
 from vidcls.live.messages import Header
 from vidcls.video.protocol import Frame
 from vidcls.video.source import cannot_be_opened, openable, source_name
@@ -34,10 +35,12 @@ _logger = logging.getLogger("vidcls")
 class Arrival:
     """A frame that came in.
 
-    at: monotonic seconds. picture: uint8 RGB [H, W, 3]. dropped: frames before it that could not be taken in time.
+    at: monotonic seconds. pts_seconds: by the source's own clock, wherever that counts from; NaN where it has none.
+    picture: uint8 RGB [H, W, 3]. dropped: frames before it that could not be taken in time.
     """
 
     at: float
+    pts_seconds: float
     picture: Frame
     dropped: int
 
@@ -79,19 +82,28 @@ class Camera:
         return is_open
 
     def frames(self, *, is_cancelled: Callable[[], bool]) -> Iterator[Arrival]:
-        """Every frame, as it comes in, until the source is lost or that is cancelled."""
-        process = self._process
+        """Every frame, as it comes in, until the source is lost or that is cancelled.
+
+        One that sends so much at once that it then says nothing for longer than `timeout_seconds` is not lost by that.
+        """
+        process, burst = self._process, Burst()
         if process is None:
             return
         try:
             while not is_cancelled():
-                until = time.monotonic() + self._timeout_seconds
+                until = time.monotonic() + burst.silence_seconds(self._timeout_seconds)
                 received = self._receive(process, until=until, is_cancelled=is_cancelled)
                 if received is None:
                     return
                 header, picture = received
                 if picture is not None:
-                    yield Arrival(at=header.arrived_ns / 1e9, picture=picture, dropped=header.dropped)
+                    burst.add(header.arrived_ns / 1e9, header.pts_seconds)
+                    yield Arrival(
+                        at=header.arrived_ns / 1e9,
+                        pts_seconds=header.pts_seconds,
+                        picture=picture,
+                        dropped=header.dropped,
+                    )
         except EOFError:
             self._note_failure(process)
 

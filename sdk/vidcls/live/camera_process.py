@@ -13,7 +13,6 @@ import os
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable
 
 from vidcls.concurrency import child_process
@@ -72,14 +71,8 @@ def _serve(
     sender = threading.Thread(target=_send, args=(pipe, outbox), daemon=True, name="vidcls-send")
     sender.start()
     try:
-        asked = time.monotonic()
         for header, picture in camera_frames.arrivals(opened, is_over):
-            if time.monotonic() - asked >= timeout_seconds:
-                # It was silent for that long, and this is not the news: a decoder with several threads keeps a frame
-                # back for each, and hands one out after every time-out.
-                break
             outbox.put(header, picture)
-            asked = time.monotonic()
     finally:
         outbox.close()
         opened.release()

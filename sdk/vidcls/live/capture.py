@@ -1,4 +1,4 @@
-"""A camera, a network stream or a file at its own pace, read by a thread: its newest complete window, when asked for.
+"""A camera, a network stream or a file at its own pace, read by a thread: its complete windows, when asked for.
 
 The thread takes frames as fast as the source delivers, resizes and crops every one at once, and puts them into a
 `WindowBuffer`.
@@ -17,7 +17,7 @@ from vidcls.concurrency.cancellation import CancelledError, cancellable, raise_i
 from vidcls.concurrency.lifetime import HelperThread, program_is_over
 from vidcls.contract import Contract
 from vidcls.live.window_buffer import CapturedWindow, WindowBuffer
-from vidcls.preprocessing import crop_frame
+from vidcls.preprocessing import Crop
 from vidcls.video.protocol import Frame
 
 # How often waiting threads ask whether they shall stop. A flag that is asked for may be set from a
@@ -34,8 +34,8 @@ class Capture:
     that may not wait for anything without asking `is_stopping`.
     """
 
-    def __init__(self, reader: Reader, contract: Contract, *, step_seconds: float) -> None:
-        self._image = contract.image
+    def __init__(self, reader: Reader, contract: Contract, *, step_seconds: float, crop: Crop) -> None:
+        self._crop, self.window_seconds = crop, contract.sampling.clip_seconds
         # Plain locks: a Ctrl-C inside of threading.Condition, which is written in Python, would leave it locked.
         self._lock, self._news = threading.Lock(), threading.Lock()
         self._buffer = WindowBuffer(contract, step_seconds=step_seconds)
@@ -70,7 +70,7 @@ class Capture:
 
     @property
     def has_ended(self) -> bool:
-        """Whether the thread adds no more windows; asked before `take`, so that what came before the end is taken."""
+        """Whether the thread adds no more windows; ask it before `take`, which then gives what came before the end."""
         return self._has_ended
 
     @property
@@ -79,17 +79,17 @@ class Capture:
         return self._error
 
     def take(self) -> CapturedWindow | None:
-        """The newest complete window that was not handed out yet; None where there is none now.
+        """A complete window that was not handed out yet: see WindowBuffer. None where there is none now.
 
         Raises:
             RuntimeError: this is another process than the one that opened the source.
         """
         self._check_process()
         with self._lock:
-            return self._buffer.take()
+            return self._buffer.take(now=time.monotonic())
 
     def next_window(self, *, until: float = math.inf) -> CapturedWindow | None:
-        """Wait for a complete window that was not handed out yet; the newest of them. None at the end.
+        """Wait for a complete window that was not handed out yet: see WindowBuffer. None at the end.
 
         until: monotonic seconds after which it is not waited for any more; then None.
 
@@ -98,11 +98,8 @@ class Capture:
             RuntimeError: this is another process than the one that opened the source.
             CancelledError: nobody waits for this thread's work any more.
         """
-        self._check_process()
         while not self._is_stopped and time.monotonic() < until:
-            has_ended = self._has_ended  # asked first: what came before the end is handed out before it
-            with self._lock:
-                captured = self._buffer.take()
+            has_ended, captured = self._has_ended, self.take()
             if captured is not None:
                 return captured
             if has_ended:
@@ -116,15 +113,19 @@ class Capture:
     # What readers call, in the thread: see WindowBuffer.
 
     def begin(self, *, captured: float) -> None:
-        """Say when, in monotonic seconds, the frame of time 0 was captured."""
-        self._buffer.begin(captured=captured)
+        """Say when, in monotonic seconds, the frame of time 0 was captured; again where more is known of that."""
+        with self._lock:
+            self._buffer.begin(captured=captured)
 
-    def add(self, at: float, picture: Frame, *, dropped: int) -> None:
-        """Keep a frame, uint8 RGB [H, W, 3], `at` seconds after the first; so many before it could not be kept."""
-        crop = crop_frame(picture, self._image, crops=1)[0]
+    def add(self, at: float, picture: Frame, *, dropped: int, arrived: float = math.nan) -> None:
+        """Keep a frame, uint8 RGB [H, W, 3], `at` seconds after the first; so many before it could not be kept.
+
+        arrived: monotonic seconds; NaN where it came in time.
+        """
+        crop = self._crop(picture)
         with self._lock:
             self._buffer.lose(dropped)
-            self._buffer.add(at, picture, crop=crop)
+            self._buffer.add(at, picture, crop=crop, arrived=arrived)
         self._wake()
 
     def begin_again(self, at: float) -> None:

@@ -17,7 +17,7 @@ from vidcls.concurrency.prefetch import map_ahead
 from vidcls.contract import Contract
 from vidcls.live.pictures import PictureState
 from vidcls.live.repeats import Classify, Repeats
-from vidcls.preprocessing import crop_frame
+from vidcls.preprocessing import Crop
 from vidcls.temporal.record import Record
 from vidcls.temporal.windows import Window, pick_frames, sliding_starts
 from vidcls.video.frame_index import FrameIndex
@@ -37,14 +37,14 @@ class FileWindows:
     """
 
     def __init__(
-        self, source: VideoSource, contract: Contract, *, step_seconds: float, decoder: Decoder = "auto"
+        self, source: VideoSource, contract: Contract, *, step_seconds: float, crop: Crop, decoder: Decoder = "auto"
     ) -> None:
         """Open the file and go through its packets.
 
         Raises:
             VideoError: the video cannot be opened or decoded; also while iterating.
         """
-        self._contract, self._step = contract, step_seconds
+        self._contract, self._step, self._crop = contract, step_seconds, crop
         with ExitStack() as opened:
             self._reader = opened.enter_context(open_video(source, decoder=decoder))
             self._use(self._reader.index)
@@ -67,7 +67,7 @@ class FileWindows:
                 frame_index, waiting = current, deque(start for start in self.starts if start > last)
                 kept.clear()
             newest = picture()
-            kept[number] = crop_frame(newest, self._contract.image, crops=1)[0]
+            kept[number] = self._crop(newest)
             while waiting and number >= (picked := self._pick(waiting[0]))[-1]:
                 last = waiting.popleft()
                 yield self._window(last, picked, kept, newest)
@@ -89,7 +89,7 @@ class FileWindows:
         return Window(
             start=start,
             end=start + self._contract.sampling.clip_seconds,
-            frames=np.stack([kept[index] for index in picked]),
+            frames=np.stack([kept[index] for index in picked], axis=-4),
             timestamps=np.array([self.times[index] for index in picked]),
             picture=picture,
         )

@@ -23,8 +23,7 @@ HEADER_BYTES = _LAYOUT.size
 class Header:
     """What stands before a frame's pixels, or alone.
 
-    width, height: of the uint8 RGB [height, width, 3] that follows; 0 where nothing does, because the frame was one
-        of those that waited while the source was opened.
+    width, height: of the uint8 RGB [height, width, 3] that follows; 0 where nothing does.
     arrived_ns: monotonic nanoseconds at which the frame came in.
     pts_seconds: its time by the source's own clock; NaN where it has none.
     dropped: frames before it that had to be left out, because they came faster than they were taken.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import time
 from contextlib import ExitStack
 
@@ -11,6 +10,7 @@ from vidcls.concurrency.cancellation import raise_if_cancelled
 from vidcls.errors import VideoError
 from vidcls.live.camera import Camera
 from vidcls.live.capture import POLL_SECONDS, Capture, Reader
+from vidcls.live.clock import SourceClock
 from vidcls.video import opencv
 from vidcls.video.reader import Decoder, VideoReader, open_video
 from vidcls.video.source import VideoSource
@@ -67,8 +67,8 @@ def _play(reader: VideoReader, capture: Capture) -> None:
 def read_live(source: int | str, *, timeout_seconds: float) -> Reader:
     """Read a camera or a network stream, and open it again whenever it is lost, until told to stop.
 
-    A frame's time is when it arrived. Opening it the first time takes at most `timeout_seconds`, and the start of a
-    process; a source that gives no frame for so long is lost. Stopping takes at most 1.5 s.
+    A frame's time is what vidcls.live.clock says. Opening it the first time takes at most `timeout_seconds`, and the
+    start of a process; a source that gives no frame for so long is lost. Stopping takes at most 1.5 s.
 
     Raises:
         VideoError: it cannot be opened the first time.
@@ -79,20 +79,11 @@ def read_live(source: int | str, *, timeout_seconds: float) -> Reader:
     camera.open(is_cancelled=_is_cancelled)
 
     def read(capture: Capture) -> None:
-        zero = newest = math.nan
+        clock = SourceClock(window_seconds=capture.window_seconds)
         is_open = True
         while is_open:
             try:
-                for arrival in camera.frames(is_cancelled=capture.is_stopping):
-                    if math.isnan(zero):
-                        zero = arrival.at
-                        capture.begin(captured=zero)
-                    elif not capture.connected:
-                        _logger.warning("%s: there again, %.1f s without a picture", camera.name, arrival.at - newest)
-                        capture.begin_again(arrival.at - zero)
-                    capture.connected = True
-                    capture.add(arrival.at - zero, arrival.picture, dropped=arrival.dropped)
-                    newest = arrival.at
+                _watch(camera, clock, capture)
             finally:
                 camera.close()
             if capture.is_stopping():
@@ -101,9 +92,30 @@ def read_live(source: int | str, *, timeout_seconds: float) -> Reader:
                 why = f" ({camera.failure})" if camera.failure else ""
                 _logger.warning("%s: lost%s; trying to open it again", camera.name, why)
             capture.connected = False
+            clock.reopen()
             is_open = _open_again(camera, capture)
 
     return read
+
+
+def _watch(camera: Camera, clock: SourceClock, capture: Capture) -> None:
+    """Give every frame and its time to the capture, until the source is lost or the capture shall stop."""
+    dropped = 0
+    for arrival in camera.frames(is_cancelled=capture.is_stopping):
+        dropped += arrival.dropped
+        time_ = clock.tick(arrival.at, arrival.pts_seconds)
+        if time_ is None:
+            continue
+        if time_.gap_seconds is not None:
+            capture.begin_again(time_.at)
+            if not capture.connected:
+                _logger.warning("%s: there again, %.1f s without a picture", camera.name, time_.gap_seconds)
+            elif time_.gap_seconds:
+                _logger.warning("%s: %s, after %.1f s of which nobody knows", camera.name, time_.why, time_.gap_seconds)
+        capture.connected = True
+        capture.begin(captured=time_.offset)
+        capture.add(time_.at, arrival.picture, dropped=dropped, arrived=arrival.at)
+        dropped = 0
 
 
 def _is_cancelled() -> bool:

@@ -10,12 +10,14 @@ from __future__ import annotations
 import logging
 import time
 import weakref
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
+from vidcls.clips import source_crop
 from vidcls.concurrency.cancellation import raise_if_cancelled
 from vidcls.contract import Contract
 from vidcls.errors import ArgumentError, VideoError
@@ -25,6 +27,7 @@ from vidcls.live.pictures import PictureState
 from vidcls.live.readers import FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS, read_live
 from vidcls.live.repeats import Classify, check_motion
 from vidcls.live.stream import checked_step, open_reader
+from vidcls.preprocessing import Region
 from vidcls.temporal.record import Record
 from vidcls.video.remote import states_no_length
 from vidcls.video.source import VideoSource, source_name
@@ -43,6 +46,8 @@ class SourceOptions:
     source: int | VideoSource
     step_seconds: float | None = None
     timeout_seconds: float = 5.0
+    crops: int = 1
+    region: Region | None = None
     motion: float = 0.0
 
 
@@ -109,11 +114,11 @@ def open_several(sources: Mapping[str, SourceOptions], contract: Contract, class
     """
     if not sources:
         raise ArgumentError("sources is empty, expected at least one")
-    steps = {name: _checked_step(name, options, contract) for name, options in sources.items()}
+    captures = {name: _capture_of(name, options, contract) for name, options in sources.items()}  # all checked first
     return SeveralStreams(
         {
             name: (
-                Capture(_read_once_there(options), contract, step_seconds=steps[name]),
+                captures[name](_read_once_there(options)),
                 Answers(source_name(options.source), classify, motion=options.motion),
             )
             for name, options in sources.items()
@@ -121,12 +126,15 @@ def open_several(sources: Mapping[str, SourceOptions], contract: Contract, class
     )
 
 
-def _checked_step(name: str, options: SourceOptions, contract: Contract) -> float:
+def _capture_of(name: str, options: SourceOptions, contract: Contract) -> Callable[[Reader], Capture]:
+    """What begins to read the source, once it is called with what reads it."""
     if isinstance(options.source, bool):
         raise TypeError(f"{name}: source is {options.source!r}, expected a camera's number, a path or a URL")
     try:
         check_motion(options.motion)
-        return checked_step(contract, step_seconds=options.step_seconds, timeout_seconds=options.timeout_seconds)
+        crop = source_crop(options.source, contract, crops=options.crops, region=options.region)
+        step = checked_step(contract, step_seconds=options.step_seconds, timeout_seconds=options.timeout_seconds)
+        return partial(Capture, contract=contract, step_seconds=step, crop=crop)
     except ArgumentError as error:
         raise ArgumentError(f"{name}: {error}") from None
 

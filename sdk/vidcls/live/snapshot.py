@@ -9,20 +9,22 @@ from vidcls.contract import Contract
 from vidcls.errors import VideoError
 from vidcls.live.capture import Capture
 from vidcls.live.readers import read_live
+from vidcls.preprocessing import Crop
 from vidcls.video.source import source_name
 
 # How long a camera or a stream may take to open, and to send its next picture.
 TIMEOUT_SECONDS = 15.0
 
 
-def capture_clip(source: int | str, contract: Contract) -> SampledClips:
-    """Watch a source for one clip length.
+def capture_clip(source: int | str, contract: Contract, *, crop: Crop) -> SampledClips:
+    """Watch a source for one clip length, and crop its frames.
 
     Raises:
         VideoError: it cannot be opened, or no picture comes.
     """
     clip_seconds = contract.sampling.clip_seconds
-    capture = Capture(read_live(source, timeout_seconds=TIMEOUT_SECONDS), contract, step_seconds=clip_seconds)
+    reader = read_live(source, timeout_seconds=TIMEOUT_SECONDS)
+    capture = Capture(reader, contract, step_seconds=clip_seconds, crop=crop)
     seconds = clip_seconds + TIMEOUT_SECONDS
     try:
         captured = capture.next_window(until=time.monotonic() + seconds)

@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 import numpy.typing as npt
 
+from vidcls.clips import source_crop
 from vidcls.contract import Contract
 from vidcls.errors import ArgumentError
 from vidcls.live.answers import Answers
@@ -17,6 +18,7 @@ from vidcls.live.file_source import FileSource, FileWindows
 from vidcls.live.pictures import PictureState
 from vidcls.live.readers import read_live, read_paced
 from vidcls.live.repeats import Classify, check_motion
+from vidcls.preprocessing import Region
 from vidcls.schema import check_choice
 from vidcls.temporal.record import Record
 from vidcls.video.reader import Decoder, EndlessError
@@ -99,6 +101,8 @@ def open_stream(
     pace: Pace,
     step_seconds: float | None,
     timeout_seconds: float,
+    crops: int = 1,
+    region: Region | None = None,
     decoder: Decoder,
     motion: float = 0.0,
 ) -> Stream:
@@ -108,13 +112,14 @@ def open_stream(
     check_motion(motion)
     if isinstance(source, bool):
         raise TypeError(f"source is {source!r}, expected a camera's number, a path or a URL")
+    crop = source_crop(source, contract, crops=crops, region=region)
     if pace == "fastest":
         if isinstance(source, int):
             raise ArgumentError(f"pace is 'fastest', but camera {source} has a pace of its own; take 'realtime'")
-        windows = FileWindows(source, contract, step_seconds=step, decoder=decoder)
+        windows = FileWindows(source, contract, step_seconds=step, crop=crop, decoder=decoder)
         return Stream(FileSource(windows, classify, motion=motion))
     reader = open_reader(source, timeout_seconds=timeout_seconds, decoder=decoder)
-    capture = Capture(reader, contract, step_seconds=step)
+    capture = Capture(reader, contract, step_seconds=step, crop=crop)
     return Stream(LiveSource(capture, Answers(source_name(source), classify, motion=motion)))
 
 

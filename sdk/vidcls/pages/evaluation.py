@@ -21,6 +21,7 @@ from vidcls.pages.model import decision_section, model_section
 from vidcls.pages.scored import score_sections
 from vidcls.pages.tables import pairs, table
 from vidcls.pages.wording import between, with_labels
+from vidcls.preprocessing import region_text
 
 Origin = Literal["train", "val"]
 
@@ -36,7 +37,7 @@ class Evaluation:
         names, answers, known_from: of the clips that were read, in one order; `known_from` says whether the model was
             trained on a clip or chosen by it, None for one it does not know.
         failed: (video, message) of those that could not be read.
-        views, crops: as the clips were answered.
+        views, crops, region: as the clips were answered; no region is the whole picture.
         made_with: {what: version or name} of the machine, the packages, the device.
         command: that makes the page again.
     """
@@ -50,6 +51,7 @@ class Evaluation:
     failed: Sequence[tuple[str, str]]
     views: int
     crops: int
+    region: tuple[float, float, float, float] | None
     made_with: Mapping[str, str]
     command: str
 
@@ -71,8 +73,9 @@ def evaluation_page(found: Evaluation, *, frames_of: FramesOf) -> str:
     answers, names = found.answers[counted], [found.names[number] for number in counted.tolist()]
     scores = score_answers(answers, found.contract.labels, found.contract.decision)
     kind = "clips that the model does not know" if found.contract.source.clips is not None else "clips"
+    region = "" if found.region is None else f", of the region {region_text(found.region)} of each picture"
     head = [
-        tag("p", f"{len(found.contract.labels)} labels, {found.views} x {found.crops} views", class_="sub"),
+        tag("p", f"{len(found.contract.labels)} labels, {found.views} x {found.crops} views{region}", class_="sub"),
         verdict(scores, f"{len(with_labels(answers, found.contract))} {kind}") if any_new else _nothing_new(scores),
         figure_cards(scores, answers, found.contract, failed=len(found.failed)),
     ]

@@ -25,12 +25,14 @@ class Record:
         prediction: the whole answer; its windows and timestamps are seconds after the stream's first frame.
         window: (start, end) in seconds after the stream's first frame.
         time: when the window ended, by this machine's clock, in UTC; at pace "fastest", when it was answered.
-        lag_seconds: how old the answer is: from the window's end to now. 0.0 at pace "fastest".
+        lag_seconds: how old the answer is: from the window's end to now, as far as can be known: a delay that all
+            frames of the last minute share cannot be seen, so it is a lower bound. 0.0 at pace "fastest".
         dropped_frames, dropped_windows: what came since the record before and was never classified, because
             the model was still busy. A frame counts as dropped if it was new in a window that was dropped,
             even where a later window overlaps it.
-        gap_seconds: how long there was no picture since the record before, because the source was lost.
-        picture: uint8 RGB [H, W, 3], the newest frame at full size.
+        gap_seconds: how long there was no picture since the record before, because the source was lost, or how much
+            time nobody knows of, because the source's own times jumped; no window spans it.
+        picture: uint8 RGB [H, W, 3], at full size, the newest frame when the window was complete.
         repeated: whether the model was not run, because it would have been shown the same as for the last answer.
     """
 

@@ -19,7 +19,7 @@ class Window:
     """One stretch of a video, as long as the model's clips, and what the model is given of it.
 
     start, end: seconds after the video's first frame.
-    frames: uint8 RGB [T, crop_size, crop_size, 3].
+    frames: uint8 RGB [crops, T, crop_size, crop_size, 3].
     timestamps: float64 [T], seconds after the video's first frame of every frame used.
     picture: uint8 RGB [H, W, 3], its newest frame at full size.
     """
@@ -31,9 +31,9 @@ class Window:
     picture: npt.NDArray[np.uint8] = field(repr=False)
 
     def as_clips(self) -> SampledClips:
-        """It, as the one clip of a video."""
+        """It, as the one view of a video."""
         return SampledClips(
-            frames=self.frames[None],
+            frames=self.frames,
             windows=[(self.start, self.end)],
             timestamps=self.timestamps[None],
             decoded_share=None,

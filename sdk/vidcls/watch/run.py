@@ -5,12 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 from vidcls.classifier import VideoClassifier
 from vidcls.clips import check_views
+from vidcls.contract import Image
 from vidcls.errors import ArgumentError
-from vidcls.watch.board import Board, ModelFacts
+from vidcls.preprocessing import Region, crop_boxes
+from vidcls.watch.board import Board, Box, ModelFacts
 from vidcls.watch.cameras import CameraEvents
 from vidcls.watch.clips import ClipRecorder
 from vidcls.watch.event import CameraEvent
@@ -89,7 +92,7 @@ def told_labels(settings: WatchSettings, classifier: VideoClassifier) -> Mapping
                     f"camera {camera.name}: the model has no label {label!r}; vidcls info lists those it has"
                 )
         try:
-            check_views(classifier.contract, views=1, crops=camera.crops)
+            check_views(classifier.contract, views=1, crops=camera.crops, region=camera.region)
         except ArgumentError as error:
             raise ArgumentError(f"camera {camera.name}: {error}") from None
         found[camera.name] = (
@@ -202,10 +205,18 @@ def _board(settings: WatchSettings, classifier: VideoClassifier, journal: Journa
     )
     names = [camera.name for camera in settings.cameras]
     board = Board(classifier.labels, names, model=facts, temperature=temperature_celsius)
+    for camera in settings.cameras:
+        board.set_boxes(camera.name, partial(_boxes, image=contract.image, crops=camera.crops, region=camera.region))
     for event in journal.recent(LISTED):
         if event.camera in names:
             board.restore_event(event)
     return board
+
+
+def _boxes(width: int, height: int, *, image: Image, crops: int, region: Region | None) -> list[Box]:
+    """Where in a picture of that size the model looks; none where that is all of it."""
+    boxes = crop_boxes(width=width, height=height, image=image, crops=crops, region=region)
+    return [box for box in boxes if box != (0, 0, width, height)]
 
 
 def _recording(recorder: ClipRecorder, settings: WatchSettings, sources: Sources) -> Recording:

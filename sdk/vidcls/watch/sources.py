@@ -98,5 +98,7 @@ def _options(camera: CameraSettings) -> SourceOptions:
         source=camera.source,
         step_seconds=camera.step_seconds,
         timeout_seconds=camera.timeout_seconds,
+        crops=camera.crops,
+        region=camera.region,
         motion=camera.motion,
     )

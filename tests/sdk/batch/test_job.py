@@ -53,11 +53,24 @@ def test_answers_of_another_model_or_asked_in_another_way_are_not_mixed_in(
         ("model", other),
         ("views", model, "--views", "2"),
         ("crops", model, "--crops", "3"),
+        ("region", model, "--region", "0.5,0,1,1"),
         ("top_k", model, "--top-k", "1"),
     ):
         result = CliRunner().invoke(main, ["batch", str(asked), str(clips), "-o", job.out, *map(str, options)])
         assert result.exit_code == 2
         assert f"holds answers with another {changed}; name a new folder" in result.stderr
+
+
+def test_a_region_is_kept_and_answers_from_before_there_were_any_go_on(model: Path, tmp_path: Path) -> None:
+    half = Settings(region=(0.5, 0.0, 1.0, 1.0))
+    job = plan(model, ["a.mp4"], str(tmp_path / "half"), settings=half)
+    Parts(job.out, job.kept).write("one", [done("a.mp4")])
+    assert plan(model, ["a.mp4"], job.out, settings=half).done == 1
+
+    job = plan(model, ["a.mp4"], str(tmp_path / "all"), settings=Settings())
+    earlier = {name: value for name, value in job.kept.items() if name != "region"}
+    Parts(job.out, earlier).write("one", [done("a.mp4")])
+    assert plan(model, ["a.mp4"], job.out, settings=Settings()).done == 1
 
 
 ALIKE = [

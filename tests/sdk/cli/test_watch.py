@@ -99,8 +99,8 @@ def test_options_count_more_than_the_file(settings_of: Any, tmp_path: Path, monk
         ([], "MODEL is missing; give the file that vidcls-export wrote, or a --config that names it"),
         (["m.onnx"], "SOURCE is missing; give a camera's number, a URL or a file, or a --config with cameras"),
         (["m.onnx", "gone.mp4"], "camera gone: gone.mp4: there is no such file"),
-        (["m.onnx", "0", "--region", "1,2"], "--region is '1,2', expected left,top,right,bottom as shares"),
-        (["m.onnx", "0", "--region", "0,0,0,1"], "'cameras[0].region' is [0.0, 0.0, 0.0, 1.0], expected [left, top"),
+        (["m.onnx", "0", "--region", "1,2"], "'--region': region is '1,2', expected left,top,right,bottom as shares"),
+        (["m.onnx", "0", "--region", "0,0,0,1"], "region is (0.0, 0.0, 0.0, 1.0), expected left less than right"),
         (["m.onnx", "0", "--mqtt", f"u:{PASSWORD}@host"], "--mqtt is no address, expected HOST or HOST:PORT"),
         (["m.onnx", "0", "--host", "0.0.0.0"], "expected a 'page.token' beside it: set VIDCLS_PAGE_TOKEN"),  # noqa: S104
         (["m.onnx", "0", "--webhook", f"ftp://{PASSWORD}"], "the web hook's address cannot be called"),

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,10 +20,14 @@ import fake_camera
 import vidcls.live.snapshot
 from fake_camera import Kind
 from generated import LABELS, painted_frame, painted_number
-from vidcls import VideoClassifier, VideoError
+from vidcls import Prediction, VideoClassifier, VideoError
+from vidcls.clips import SampledClips
 from vidcls.concurrency.child_process import DependentProcess
 from vidcls.live import camera as camera_module
 from vidcls.live.camera import Arrival, Camera
+from vidcls.live.stream import open_stream
+from vidcls.pipeline import read_source
+from vidcls.preprocessing import crop_frame
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="it kills and stops processes")
 
@@ -98,6 +103,35 @@ def test_frames_come_through_the_pipe_bit_for_bit_and_at_their_time(plug_in: Cal
         expected = painted_frame(number, width=fake_camera.WIDTH, height=fake_camera.HEIGHT)
         np.testing.assert_array_equal(arrival.picture, expected[..., ::-1])
     assert arrivals[-1].at - arrivals[0].at == pytest.approx(19 / fake_camera.RATE, abs=0.1)
+
+
+def test_a_camera_is_given_region_and_crops(plug_in: Callable[..., Path], classifier: VideoClassifier) -> None:
+    """By a stream and by predict: what the model is given can be found among the camera's 256 painted frames."""
+    plug_in("good")
+    region, image = (0.25, 0.0, 1.0, 0.5), classifier.contract.image
+    expected = {}
+    for number in range(256):
+        frame = painted_frame(number, width=fake_camera.WIDTH, height=fake_camera.HEIGHT)[..., ::-1]
+        expected[crop_frame(np.ascontiguousarray(frame[:60, 40:]), image, crops=3).tobytes()] = number
+    given: list[SampledClips] = []
+
+    def kept(clips: SampledClips) -> Prediction:
+        given.append(clips)
+        return classifier.predict_clips(clips)
+
+    options: Any = {"pace": "realtime", "step_seconds": None, "timeout_seconds": 5.0, "decoder": "auto"}
+    with open_stream(0, classifier.contract, kept, crops=3, region=region, **options) as stream:
+        record = next(stream)
+    np.testing.assert_array_equal(record.prediction.logits, classifier.predict_clips(given[0]).logits)
+    numbers = [expected[given[0].frames[:, index].tobytes()] for index in range(4)]
+    assert numbers == sorted(set(numbers))
+    assert painted_number(record.picture) >= numbers[-1]  # all of the picture, for people
+
+    frames = read_source(0, classifier.contract, crops=3, region=region).frames
+    assert all(frames[:, index].tobytes() in expected for index in range(4))
+    for wrong in ({"views": 2}, {"decoder": "opencv"}):
+        with pytest.raises(ValueError, match="a live source can have only 1 and 'auto'"):
+            classifier.predict(0, **wrong)  # type: ignore[arg-type]
 
 
 def test_a_camera_that_does_not_open_is_one_sentence_within_the_limit(

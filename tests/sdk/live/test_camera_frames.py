@@ -1,50 +1,52 @@
-"""Which frames of a source count: not those that waited while it was opened."""
+"""What the process that reads a source sends of each frame: pixels, arrival, and the source's own time."""
 
 from __future__ import annotations
 
+import math
 import time
 
+import cv2
 import numpy as np
 import pytest
 
 from generated import painted_frame, painted_number
 from vidcls.live.camera_frames import arrivals
 
+# FFmpeg's AV_NOPTS_VALUE, which OpenCV hands out as it is.
+NOPTS = float(-(2**63))
+
 
 class Opened:
-    """What of cv2.VideoCapture is needed: a stream of 5 fps of which the first frames waited."""
+    """What of cv2.VideoCapture is needed: three frames, of which the second cannot be decoded."""
 
-    def __init__(self, *, waited: int, coming: int, stamp_seconds: float) -> None:
-        self.number, self.waited, self.coming, self.stamp_seconds = -1, waited, coming, stamp_seconds
+    def __init__(self, *, pts: float, answers: tuple[tuple[bool, bool], ...]) -> None:
+        self.number, self.pts, self.answers = -1, pts, answers
 
     def grab(self) -> bool:
         self.number += 1
-        time.sleep(0.2 if self.number >= self.waited else 0.0005)
-        return self.number < self.waited + self.coming
+        return self.number < len(self.answers)
 
-    def get(self, _: int) -> float:
-        return self.number * self.stamp_seconds * 1000
+    def get(self, asked: int) -> float:
+        return {cv2.CAP_PROP_PTS: self.pts, cv2.CAP_PROP_POS_MSEC: self.number * 40.0}[asked]
 
-    def retrieve(self) -> tuple[bool, np.ndarray]:
-        return True, painted_frame(self.number, width=32, height=32)
+    def retrieve(self) -> tuple[bool, np.ndarray | None]:
+        is_decoded, has_picture = self.answers[self.number]
+        return is_decoded, painted_frame(self.number, width=32, height=32) if has_picture else None
 
 
-@pytest.mark.parametrize(
-    ("waited", "stamp_seconds", "expected"),
-    [
-        (20, 0.2, [20, 21, 22]),
-        (0, 0.2, [1, 2]),  # the first has nothing to be compared with
-        (0, 0.0, [1, 2]),  # no stamps at all
-        (0, 0.5, [1, 2]),  # stamps of a rate that is not the camera's
-    ],
-)
-def test_frames_that_waited_while_the_stream_was_opened_are_passed_over(
-    waited: int, stamp_seconds: float, expected: list[int]
-) -> None:
-    opened = Opened(waited=waited, coming=3, stamp_seconds=stamp_seconds)
+@pytest.mark.parametrize("pts", [0.0, -1.0, 7.0])
+def test_every_frame_that_can_be_decoded_is_sent_with_its_times(pts: float) -> None:
+    opened = Opened(pts=pts, answers=((True, True), (False, False), (True, False), (True, True)))
+    before = time.monotonic_ns()
     taken = list(arrivals(opened, lambda: False))  # type: ignore[arg-type]
-    assert len(taken) == waited + 3  # those that are passed over are sent too, without a picture
-    shown = [(header, frame) for header, frame in taken if frame is not None]
-    assert [painted_number(frame) for _, frame in shown] == expected
-    assert [header.pts_seconds for header, _ in shown] == pytest.approx([n * stamp_seconds for n in expected])
-    assert min(np.diff([header.arrived_ns for header, _ in shown])) > 0.1e9
+    assert [painted_number(picture) for _, picture in taken] == [0, 3]
+    assert [header.pts_seconds for header, _ in taken] == [0.0, 0.12]
+    assert all(before <= header.arrived_ns <= time.monotonic_ns() for header, _ in taken)
+    assert [(header.width, header.height, header.dropped) for header, _ in taken] == [(32, 32, 0)] * 2
+
+
+def test_what_ffmpeg_has_no_time_for_has_none_here() -> None:
+    opened = Opened(pts=NOPTS, answers=((True, True), (True, True)))
+    taken = list(arrivals(opened, lambda: False))  # type: ignore[arg-type]
+    assert len(taken) == 2
+    assert all(math.isnan(header.pts_seconds) for header, _ in taken)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from generated import painted_frame
 from vidcls import VideoClassifier, VideoError
 from vidcls.contract import ModelContract
 from vidcls.live.capture import Capture
+from vidcls.preprocessing import crop_frame
 
 STEP = 0.4
 
@@ -36,7 +38,7 @@ def test_what_goes_wrong_in_the_thread_is_raised_after_the_windows_before_it(
             capture.add(number / 20, picture(number), dropped=0)
         raise error
 
-    capture = Capture(read, contract, step_seconds=STEP)
+    capture = Capture(read, contract, step_seconds=STEP, crop=partial(crop_frame, image=contract.image, crops=1))
     assert capture.next_window() is not None
     with pytest.raises(type(error), match=str(error)):
         capture.next_window()
@@ -50,7 +52,7 @@ def test_stop_ends_a_wait_and_close_ends_the_thread(contract: ModelContract) -> 
             capture.add(number * 0.0001, picture(number), dropped=0)
             time.sleep(0.01)
 
-    capture = Capture(read, contract, step_seconds=STEP)
+    capture = Capture(read, contract, step_seconds=STEP, crop=partial(crop_frame, image=contract.image, crops=1))
     threading.Timer(0.3, capture.stop).start()
     started = time.monotonic()
     assert capture.next_window() is None

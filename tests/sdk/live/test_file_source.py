@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-import vidcls.live.file_source
 from generated import painted_number, write_clip
 from vidcls import VideoClassifier
+from vidcls.clips import read_clips
 from vidcls.contract import ModelContract
 from vidcls.live.file_source import FileWindows
+from vidcls.preprocessing import Crop, crop_frame
 from vidcls.temporal.windows import sliding_starts
 
 
 @pytest.fixture(scope="module")
 def contract(model: Path) -> ModelContract:
     return VideoClassifier(model, device="cpu").contract
+
+
+def centre(contract: ModelContract) -> Crop:
+    return partial(crop_frame, image=contract.image, crops=1)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +52,7 @@ def test_a_step_that_is_no_binary_number_gains_and_loses_no_window() -> None:
 
 def test_every_window_holds_the_frames_of_the_rule(contract: ModelContract, tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "clip.mp4", frames=64, rate=20, width=256, height=192)
-    windows = list(FileWindows(clip, contract, step_seconds=0.4))
+    windows = list(FileWindows(clip, contract, step_seconds=0.4, crop=centre(contract)))
     # 3.2 s at 20 fps: a window of 0.8 s holds 16 frames, of which 4 are taken at floor(j * 15 / 3).
     assert [window.start for window in windows] == pytest.approx([0, 0.4, 0.8, 1.2, 1.6, 2.0, 2.4], abs=1e-9)
     for number, window in enumerate(windows):
@@ -54,33 +60,29 @@ def test_every_window_holds_the_frames_of_the_rule(contract: ModelContract, tmp_
         np.testing.assert_allclose(window.timestamps, np.array(expected) / 20, atol=1e-9)
         assert painted_number(window.picture) == expected[-1]
         assert window.picture.shape == (192, 256, 3)
-        assert window.frames.shape == (4, 32, 32, 3)
+        assert window.frames.shape == (1, 4, 32, 32, 3)
 
 
 def test_windows_show_what_read_views_shows(contract: ModelContract, tmp_path: Path) -> None:
     """Of a video as long as two windows, `views=3` are just the windows that step by half."""
     clip = write_clip(tmp_path / "clip.mp4", frames=40, rate=25)  # 1.6 s
-    seen = vidcls.clips.read_clips(clip, contract, views=3)
-    windows = list(FileWindows(clip, contract, step_seconds=0.4))
+    seen = read_clips(clip, contract, views=3)
+    windows = list(FileWindows(clip, contract, step_seconds=0.4, crop=centre(contract)))
     np.testing.assert_allclose([(window.start, window.end) for window in windows], seen.windows, atol=1e-9)
     for window, frames, timestamps in zip(windows, seen.frames, seen.timestamps, strict=True):
-        np.testing.assert_array_equal(window.frames, frames)
+        np.testing.assert_array_equal(window.frames, frames[None])
         np.testing.assert_array_equal(window.timestamps, timestamps)
 
 
-def test_a_frame_in_many_windows_is_cropped_once_and_few_are_kept(
-    contract: ModelContract, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_frame_in_many_windows_is_cropped_once_and_few_are_kept(contract: ModelContract, tmp_path: Path) -> None:
     cropped = []
 
-    def counting(frame: np.ndarray, *arguments: object, **options: object) -> np.ndarray:
+    def counting(frame: np.ndarray) -> np.ndarray:
         cropped.append(painted_number(frame))
-        return real(frame, *arguments, **options)  # type: ignore[arg-type]
+        return crop_frame(frame, contract.image, crops=1)
 
-    real = vidcls.live.file_source.crop_frame  # type: ignore[attr-defined]
-    monkeypatch.setattr(vidcls.live.file_source, "crop_frame", counting)
     clip = write_clip(tmp_path / "clip.mp4", frames=60, rate=25, width=256, height=192)
-    windows = FileWindows(clip, contract, step_seconds=0.04)
+    windows = FileWindows(clip, contract, step_seconds=0.04, crop=counting)
     seen_before = []
     for window in windows:
         seen_before.append(len(cropped))
@@ -92,6 +94,6 @@ def test_a_frame_in_many_windows_is_cropped_once_and_few_are_kept(
 
 def test_a_video_shorter_than_a_window_is_used_whole(contract: ModelContract, tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "clip.mp4", frames=2, rate=25)
-    (window,) = FileWindows(clip, contract, step_seconds=0.4)
+    (window,) = FileWindows(clip, contract, step_seconds=0.4, crop=centre(contract))
     assert (window.start, window.end) == (0, 0.8)
     np.testing.assert_allclose(window.timestamps, [0, 0, 0, 0.04], atol=1e-9)

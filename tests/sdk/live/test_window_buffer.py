@@ -10,6 +10,7 @@ import pytest
 from generated import painted_frame, painted_number
 from vidcls import VideoClassifier
 from vidcls.contract import ModelContract
+from vidcls.live import window_buffer
 from vidcls.live.window_buffer import CapturedWindow, WindowBuffer
 from vidcls.preprocessing import crop_frame
 
@@ -31,7 +32,7 @@ class Buffer(WindowBuffer):
         self._image = contract.image
 
     def show(self, at: float, number: int) -> None:
-        self.add(at, picture(number), crop=crop_frame(picture(number), self._image, crops=1)[0])
+        self.add(at, picture(number), crop=crop_frame(picture(number), self._image, crops=1))
 
 
 def picture(number: int) -> np.ndarray:
@@ -44,7 +45,7 @@ def check_against_the_rule(captured: CapturedWindow, times: list[float]) -> None
     inside = [index for index, at in enumerate(times) if begin <= at < end]
     expected = [inside[j * (len(inside) - 1) // (FRAMES - 1)] for j in range(FRAMES)]
     np.testing.assert_array_equal(captured.window.timestamps, [times[index] for index in expected])
-    for index, frame in zip(expected, captured.window.frames, strict=True):
+    for index, frame in zip(expected, captured.window.frames[0], strict=True):
         assert painted_number(np.asarray(frame)) == index % 256
 
 
@@ -156,3 +157,121 @@ def test_frames_that_could_not_be_kept_are_counted_with_the_next_window(contract
         if (captured := buffer.take()) is not None:
             counts.append((captured.dropped_frames, captured.dropped_windows))
     assert counts == [(2, 0), (0, 0), (2, 0), (0, 0), (0, 0), (0, 0)]
+
+
+def in_bursts(*, burst_seconds: float, bursts: int, rate: float = 20) -> list[tuple[float, float]]:
+    """(time, arrival) of frames of a source that sends so many seconds at once, as soon as they are over."""
+    count = round(burst_seconds * rate)
+    return [
+        ((burst * count + k) / rate, (burst + 1) * burst_seconds + 0.001 * (k - count))
+        for burst in range(bursts)
+        for k in range(count)
+    ]
+
+
+def answered(
+    buffer: Buffer, frames: list[tuple[float, float]], *, answer_seconds: float, zero: float = 0.0
+) -> list[CapturedWindow]:
+    """What a model that takes so long for a window is given, as frames arrive; `zero`: when time 0 is known to be."""
+    buffer.begin(captured=zero)
+    given: list[CapturedWindow] = []
+    free = 0.0
+    for number, (at, arrived) in enumerate(frames):
+        while free < arrived and (captured := buffer.take(now=free)) is not None:
+            given.append(captured)
+            free += answer_seconds
+        free = max(free, arrived)
+        buffer.add(at, picture(number), crop=picture(number)[None], arrived=arrived)
+    return given
+
+
+@pytest.mark.parametrize("burst_seconds", [0.4, 2.0, 4.0, 10.0])
+def test_every_window_of_a_burst_waits_for_a_model_that_is_just_fast_enough(
+    burst_seconds: float, contract: ModelContract
+) -> None:
+    frames = in_bursts(burst_seconds=burst_seconds, bursts=round(60 / burst_seconds))
+    given = answered(Buffer(contract), frames, answer_seconds=0.9 * STEP)
+    assert [captured.window.start for captured in given] == pytest.approx(STEP * np.arange(len(given)), abs=1e-6)
+    assert len(given) >= (60 - 2 * burst_seconds - CLIP) / STEP
+    assert not any(captured.dropped_windows for captured in given)
+    for captured in given:
+        check_against_the_rule(captured, [at for at, _ in frames])
+
+
+def test_a_model_that_is_too_slow_for_bursts_is_never_later_than_a_burst_and_its_answers(
+    contract: ModelContract,
+) -> None:
+    frames = in_bursts(burst_seconds=4, bursts=50)
+    given = answered(buffer := Buffer(contract), frames, answer_seconds=3 * STEP)
+    newest = [captured.window.end for captured in given]
+    assert sum(captured.dropped_windows for captured in given) + len(given) >= newest[-1] / STEP - 2
+    assert np.diff(newest).max() < 4 + 2 * STEP
+    assert sum(captured.dropped_windows for captured in given) > 0.5 * len(given)
+    assert len(buffer._waiting) <= 4 / STEP + 1
+
+
+def test_a_first_burst_that_is_longer_than_the_others_is_worked_off_by_a_model_that_is_busy_three_quarters(
+    contract: ModelContract,
+) -> None:
+    frames = [(at, max(arrived, 12.0 + 0.001 * at)) for at, arrived in in_bursts(burst_seconds=4, bursts=15)]
+    given = answered(Buffer(contract), frames, answer_seconds=0.75 * STEP, zero=0.0)
+    assert not any(captured.dropped_windows for captured in given)
+    assert len(given) > 100
+
+
+def test_a_burst_that_does_not_come_again_counts_for_twice_its_length(contract: ModelContract) -> None:
+    """As when a camera is opened: of a model that is too slow the newest window alone waits soon after."""
+    buffer, waiting = Buffer(contract), {}
+    for number in range(600):
+        at = number / 20
+        buffer.add(at, picture(number), crop=picture(number)[None], arrived=max(at, 4.0))
+        waiting[at] = len(buffer._waiting)
+    assert waiting[4.0] == (4 - CLIP) / STEP + 1
+    assert all(count > 4 for at, count in waiting.items() if 4 < at < 8)
+    assert all(count == 1 for at, count in waiting.items() if at > 4 + 2 * 4)
+
+
+def test_without_bursts_nothing_waits_but_the_newest_window(contract: ModelContract) -> None:
+    random = np.random.default_rng(5)
+    buffer = Buffer(contract)
+    for number in range(2000):
+        at = number / 20
+        buffer.add(at, picture(number), crop=picture(number)[None], arrived=at + random.uniform(0, 0.2))
+        assert len(buffer._waiting) <= 1
+
+
+def test_what_waits_is_bounded_in_seconds_and_bytes(contract: ModelContract, monkeypatch: pytest.MonkeyPatch) -> None:
+    buffer, shown = Buffer(contract), picture(0)
+
+    def show(*times: float) -> None:
+        for at in times:  # all at once
+            buffer.begin(captured=1000.0 - at)
+            buffer.add(at, shown, crop=shown[None], arrived=1000.0)
+
+    show(*(number / 10 for number in range(1000)))
+    assert len(buffer._waiting) == pytest.approx(window_buffer.BACKLOG_SECONDS / STEP, abs=1)
+    monkeypatch.setattr(window_buffer, "BACKLOG_BYTES", 10 * buffer._waiting[0].size)
+    show(*(100 + number / 10 for number in range(20)))
+    assert len(buffer._waiting) == 10
+
+
+def test_a_camera_slower_than_one_frame_a_window_gives_one_of_each_soon_after_its_end(contract: ModelContract) -> None:
+    buffer = Buffer(contract)
+    buffer.begin(captured=100.0)
+    given: list[tuple[CapturedWindow, float]] = []
+    filmed = [4.87 * number for number in range(9)]
+    shown = 0
+    for tenth in range(400):
+        now = 100 + tenth / 10
+        if shown < 9 and filmed[shown] + (0.0, 0.2)[shown % 2] <= tenth / 10:  # some come late
+            buffer.add(filmed[shown], picture(shown), crop=picture(shown)[None], arrived=now)
+            shown += 1
+        if (captured := buffer.take(now=now)) is not None:
+            given.append((captured, now))
+    # The first alone says nothing of the camera's rate, so its window waits for the second.
+    assert [painted_number(np.asarray(captured.window.frames[0, -1])) for captured, _ in given] == list(range(9))
+    assert all(captured.dropped_windows == 0 for captured, _ in given)
+    for captured, now in given[1:]:
+        at = captured.window.timestamps[-1]
+        assert captured.window.end == pytest.approx(max(CLIP, (at + 0.001) // STEP * STEP + STEP))  # the first with it
+        assert window_buffer.LATE_SECONDS - 1e-6 <= now - captured.captured < 0.5

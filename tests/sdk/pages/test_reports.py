@@ -57,6 +57,7 @@ def evaluation(**changes: Any) -> Evaluation:
         failed=[],
         views=1,
         crops=1,
+        region=None,
         made_with={"vidcls": "1.2.3"},
         command="vidcls evaluate model.onnx test --report report",
     )

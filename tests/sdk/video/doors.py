@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ from vidcls import Prediction, VideoClassifier, VideoError
 from vidcls.cli.main import main
 from vidcls.clips import SampledClips, read_clips
 from vidcls.contract import Contract, from_json
-from vidcls.pipeline import predict_each
+from vidcls.pipeline import predict_each, read_source
 from vidcls.video.folders import VIDEO_EXTENSIONS
 from vidcls.video.reader import Decoder, iter_frames, read_times
 from videos import painted, reference_pixels
@@ -236,8 +236,8 @@ def batch_door(right: Right, classifier: VideoClassifier, source: Any) -> None:
     """What a worker of `vidcls batch` does with a part."""
     from vidcls.batch.remote import fetched
 
-    options: dict[str, Any] = {"views": 1, "crops": 1, "decoder": "auto", "fetch": fetched}
-    (answer,) = predict_each([str(source)], classifier.contract, classifier.predict_clips, **options)
+    read = partial(read_source, contract=classifier.contract)
+    (answer,) = predict_each([str(source)], read, classifier.predict_clips, fetch=fetched)
     assert_prediction(right, answer)
 
 

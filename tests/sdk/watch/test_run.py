@@ -18,7 +18,11 @@ from typing import Any
 
 import pytest
 
-from generated import write_clip
+from generated import write_clip, write_model
+from vidcls import VideoClassifier
+from vidcls.watch.journal import Journal
+from vidcls.watch.run import _board
+from vidcls.watch.settings import CameraSettings, WatchSettings
 from watched import Hook, Mosquitto, Subscriber, slow, wait_for
 
 # Of stopping: documented.
@@ -205,3 +209,21 @@ def test_killed_again_and_again_it_loses_no_finished_event(
         for camera in ("film", "film-2"):
             ids = [event["id"] for event in heard if event["camera"] == camera]
             assert set(ids[:-1]) <= set(written)
+
+
+def test_the_page_shows_where_the_model_looks_unless_that_is_all_of_it(model: Path, tmp_path: Path) -> None:
+    def boxes(model: Path, **shown: Any) -> Any:
+        """Of a picture of 640 x 360, as the page asks for them."""
+        cameras = (CameraSettings(name="door", source=0, **shown),)
+        settings = WatchSettings(model=model, cameras=cameras, state=tmp_path / "state")
+        journal = Journal(tmp_path / "events.jsonl", positions=tmp_path / "positions", receivers=(), max_bytes=None)
+        return _board(settings, VideoClassifier(model, device="cpu"), journal).boxes("door", width=640, height=360)
+
+    # 640 x 360 becomes 56 x 32, of which a crop has 32 columns: 640 / 56 = 11.43 pixels each.
+    assert boxes(model) == [(137, 0, 503, 360)]
+    assert boxes(model, crops=3) == [(0, 0, 366, 360), (137, 0, 503, 360), (274, 0, 640, 360)]
+    # The region's 160 x 180 become 32 x 36, of which a crop has the middle 32 rows: 5 pixels each.
+    assert boxes(model, region=(0.5, 0.0, 0.75, 0.5)) == [(320, 10, 480, 170)]
+    stretching = write_model(tmp_path / "stretch.onnx", resize="stretch")
+    assert boxes(stretching) == []
+    assert boxes(stretching, region=(0.5, 0.0, 1.0, 0.5)) == [(320, 0, 640, 180)]

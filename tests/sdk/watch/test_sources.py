@@ -6,7 +6,10 @@ import time
 from contextlib import closing, suppress
 from pathlib import Path
 
+import numpy as np
+
 import live_server
+from lossless import noise_frames, write_lossless
 from vidcls import VideoClassifier
 from vidcls.watch.settings import CameraSettings
 from vidcls.watch.sources import Sources
@@ -43,3 +46,21 @@ def _filmed_after(sources: Sources, began: float) -> bool:
     if found is None:
         return False
     return time.monotonic() - live_server.filmed_seconds_ago(found[1].picture) > began
+
+
+def test_a_camera_has_its_own_region_and_crops(model: Path, tmp_path: Path) -> None:
+    """Of a film one window long, both answers are those that predict gives."""
+    film = write_lossless(tmp_path / "film.mkv", noise_frames(frames=20, width=107, height=60))
+    classifier = VideoClassifier(model, device="cpu")
+    cameras = [
+        CameraSettings(name="half", source=str(film), region=(0.5, 0.0, 1.0, 1.0)),
+        CameraSettings(name="wide", source=str(film), crops=3),
+    ]
+    found: dict[str, np.ndarray] = {}
+    with closing(Sources(classifier, cameras)) as sources:
+        while not sources.has_ended or len(found) < len(cameras):
+            named = sources.next(seconds=0.1)
+            if named is not None:
+                found[named[0]] = named[1].prediction.logits
+    np.testing.assert_array_equal(found["half"], classifier.predict(film, region=(0.5, 0.0, 1.0, 1.0)).logits)
+    np.testing.assert_array_equal(found["wide"], classifier.predict(film, crops=3).logits)

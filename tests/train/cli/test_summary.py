@@ -34,6 +34,7 @@ def metrics(**decision: Any) -> dict[str, Any]:
         "baselines": None,
         "decision": {"decision": fields | decision, "temperature_interval": [1.0, 1.7], "negatives": None},
         "unreadable": [],
+        "region": None,
     }
 
 
@@ -51,6 +52,12 @@ def test_the_decision_has_a_line(capsys: pytest.CaptureFixture[str]) -> None:
         "decision, fitted on val: temperature 1.30 (1.00 to 1.70), known from max probability 0.41, "
         "operating points for 1 of 2 labels, which on val find 0.50 of their clips at a precision of 0.90 or more\n"
     ) in told
+
+
+def test_a_region_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "region" not in printed(metrics(), capsys)
+    told = printed(metrics() | {"region": [0.5, 0.0, 1.0, 1.0]}, capsys)
+    assert "every clip was cut to the region 0.5,0,1,1, which the model does not remember" in told
 
 
 def test_negatives_are_told_with_their_interval(capsys: pytest.CaptureFixture[str]) -> None:

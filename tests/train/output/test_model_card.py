@@ -30,6 +30,7 @@ def card(
     negatives: Negatives | None,
     *,
     events: EventRule | None = None,
+    region: list[float] | None = None,
 ) -> str:
     """The card of a run with these answers, and with a rule for events."""
     fitted = fit(val, contract, copies=[], negatives=negatives, target_precision=0.8)
@@ -43,6 +44,7 @@ def card(
         "train": {"patch_levels": True},
         "data": {"findings": [], "split_here": False, "groups": 3},
         "unreadable": [],
+        "region": region,
     }
     return model_card(decided, metrics, name="mine")
 
@@ -71,6 +73,14 @@ def test_the_rule_for_events_is_told(contract: Make, scored: Score) -> None:
     text = card(contract(), scored(LABELS, 3), None, None, events=rule)
     assert "an event begins at a probability of 0.60, ends below 0.40 and lasts at least 1.5 s (0.25 false" in text
     assert "makes all answers together 5 times as probable" in text
+
+
+def test_a_region_is_told_and_stands_in_the_command(contract: Make, scored: Score) -> None:
+    without = card(contract(), scored(LABELS, 3), None, None)
+    assert "region" not in without
+    text = card(contract(), scored(LABELS, 3), None, None, region=[0.25, 0.0, 1.0, 0.9])
+    assert "was cut to the region 0.25,0,1,0.9 of its picture" in text
+    assert "vidcls predict model.onnx clip.mp4 --region 0.25,0,1,0.9\n" in text
 
 
 def test_what_was_not_fitted_is_told(contract: Make, scored: Score) -> None:

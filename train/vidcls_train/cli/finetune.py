@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from vidcls.cli import terminal
+from vidcls.cli.options import region_option
 from vidcls_train.cli import options
 from vidcls_train.cli.options import setting
 from vidcls_train.cli.summary import print_summary
@@ -56,6 +57,11 @@ from vidcls_train.config.settings import TrainConfig, read_settings, train_confi
     "resize",
     what="shortest_edge keeps proportions and crops; stretch shows the whole frame as a square. "
     "Default: shortest_edge; with --base what its preprocessor_config.json says.",
+)
+@region_option(
+    "Cut every clip to this part of the picture, in training, validation and test: left, top, right and bottom as "
+    "shares of it, such as 0.5,0,1,1. The model does not remember it: give the same one wherever it is used. "
+    "Default: all of it."
 )
 @setting(
     TrainConfig,
@@ -158,6 +164,8 @@ def _settings(*, settings_file: Path | None, **named: Any) -> dict[str, Any]:
     """The settings of a run, checked: what the options say, then the file."""
     # An option that is not given is None, a flag False.
     given = {name: value for name, value in named.items() if value is not None and value is not False}
+    if "region" in given:
+        given["region"] = list(given["region"])  # as a settings file has it
     from_file = {} if settings_file is None else read_settings(settings_file)
     if "base" in given:
         from_file.pop("preset", None)

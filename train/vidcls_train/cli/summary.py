@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from vidcls.preprocessing import region_text
+
 
 def print_summary(metrics: dict[str, Any], output: Path) -> None:
     """Print the figures of metrics.json that matter most, and what to do next."""
@@ -20,6 +22,11 @@ def print_summary(metrics: dict[str, Any], output: Path) -> None:
     _print_decision(metrics["decision"])
     if metrics["unreadable"]:
         click.echo(f"{len(metrics['unreadable'])} unreadable videos were left out; metrics.json names them")
+    if metrics["region"] is not None:
+        click.echo(
+            f"every clip was cut to the region {region_text(metrics['region'])}, which the model does not remember: "
+            "give --region wherever it is used"
+        )
     click.echo(f"wrote {output}: export it with 'vidcls-export {output} -o model.onnx'")
 
 

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from vidcls import huggingface
 from vidcls.errors import ArgumentError
+from vidcls.preprocessing import Region, check_region
 from vidcls.schema.bounds import Above, Range
 
 DEFAULT_CLIP_SECONDS = huggingface.DEFAULT_CLIP_SECONDS
@@ -155,7 +156,9 @@ class RegularizationConfig:
 class ClassificationConfig:
     """What only a training on labelled clips has.
 
-    resize: None is what the base says, else shortest_edge. flip: mirror clips; auto: unless labels name directions.
+    resize: None is what the base says, else shortest_edge.
+    region: left, top, right, bottom of the part of the picture that clips are cut to, as shares; None is all of it.
+    flip: mirror clips; auto: unless labels name directions.
     val_fraction: share of the videos for validation, and again for test, where the data has no splits.
     class_weights: "balanced" counts the clips of rare labels for more.
     early_stopping: end after so many epochs without a better validation accuracy; None never does.
@@ -164,12 +167,16 @@ class ClassificationConfig:
     """
 
     resize: Literal["shortest_edge", "stretch"] | None = None
+    region: Region | None = None
     flip: Literal["auto", "on", "off"] = "auto"
     val_fraction: Annotated[float, Range(0.02, 0.33)] = 0.15
     class_weights: Literal["none", "balanced"] = "none"
     early_stopping: Annotated[int, Range(1)] | None = None
     head_only: bool = False
     allow_duplicates: bool = False
+
+    def __post_init__(self) -> None:
+        check_region(self.region)
 
 
 @dataclass(frozen=True, kw_only=True)

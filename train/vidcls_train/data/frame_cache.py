@@ -13,13 +13,15 @@ import os
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from vidcls.clips import cut_source
 from vidcls.errors import VideoError
+from vidcls.preprocessing import Region, region_text
 from vidcls.video.reader import VideoReader, iter_frames, open_video
 from vidcls_train.data.cache_folder import CacheFolder
 from vidcls_train.data.frame_writer import FrameWriter
@@ -106,7 +108,7 @@ class _Opened:
 class FrameCache:
     """Frames of videos on disk, reduced to what training can use."""
 
-    def __init__(self, folder: Path, *, short_side: int, limit_bytes: int) -> None:
+    def __init__(self, folder: Path, *, short_side: int, limit_bytes: int, region: Region | None = None) -> None:
         """Open a cache.
 
         Args:
@@ -114,9 +116,11 @@ class FrameCache:
             short_side: frames whose short side is longer, in pixels, are stored at this size.
             limit_bytes: what the folder may hold; videos for which there is no room are decoded whenever
                 they are needed.
+            region: of the picture, that frames are cut to before all else; None for all of it.
         """
         self._folder = CacheFolder(folder, suffixes=_SUFFIXES, limit_bytes=limit_bytes)
         self._short_side = short_side
+        self._region = region
         # {key: bytes} of the videos that were decoded here: what there was no room for.
         self._left_out: dict[str, int] = {}
         self._opened: dict[str, _Opened] = {}
@@ -136,7 +140,7 @@ class FrameCache:
         if stored is not None:
             return CachedVideo(pts_seconds=stored.pts_seconds, key=key, stretch=stretch)
         with open_video(video) as reader:
-            return self._store(reader, key, (), stretch)
+            return self._store(reader, video, key, (), stretch)
 
     def add_along(
         self,
@@ -160,7 +164,7 @@ class FrameCache:
         key = footage_key(video, stretch)
         if self._open(key) is not None:
             return CachedVideo(pts_seconds=read_once(reader, sinks, stretch=stretch), key=key, stretch=stretch)
-        return self._store(reader, key, sinks, stretch)
+        return self._store(reader, video, key, sinks, stretch)
 
     def settle(self, videos: Iterable[CachedVideo]) -> None:
         """Say which of the videos that were added this run trains on; the others make room."""
@@ -246,7 +250,8 @@ class FrameCache:
 
     def _decode(self, video: Path, window: range, stretch: tuple[float, float] | None) -> npt.NDArray[np.uint8]:
         # The first frame says at which size the video is stored.
-        frames = iter_frames(video, sorted({0, *window}), stretch=stretch)
+        every = iter_frames(video, sorted({0, *window}), stretch=stretch)
+        frames = (cut_source(frame, video, self._region) for frame in every)
         first = next(frames)
         size = stored_size(first, short_side=self._short_side)
         start = [fit(first, size)] if window.start == 0 else []
@@ -256,12 +261,19 @@ class FrameCache:
         return self._folder.use(self._file_name(key))
 
     def _file_name(self, key: str) -> str:
-        return f"{key}-{self._short_side}-{LAYOUT}{_SUFFIX}"
+        region = "" if self._region is None else f"-{region_text(self._region)}"
+        return f"{key}-{self._short_side}-{LAYOUT}{region}{_SUFFIX}"
 
     def _store(
-        self, reader: VideoReader, key: str, sinks: Sequence[FrameSink], stretch: tuple[float, float] | None
+        self,
+        reader: VideoReader,
+        video: Path,
+        key: str,
+        sinks: Sequence[FrameSink],
+        stretch: tuple[float, float] | None,
     ) -> CachedVideo:
-        writer = FrameWriter(self._folder, short_side=self._short_side)
+        cut = partial(cut_source, source=video, region=self._region)
+        writer = FrameWriter(self._folder, cut, short_side=self._short_side)
         try:
             times = read_once(reader, [writer, *sinks], stretch=stretch)
             writer.finish(self._file(key))

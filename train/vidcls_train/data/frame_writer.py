@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import errno
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from vidcls.video.protocol import Picture
+from vidcls.video.protocol import Frame, Picture
 from vidcls_train.data.cache_folder import CacheFolder
 from vidcls_train.data.stored_frames import StoredFrames, file_bytes, fit, stored_size
 
@@ -24,10 +24,11 @@ class FrameWriter:
     left_out: bytes that there was no room for; 0 where there was.
     """
 
-    def __init__(self, folder: CacheFolder, *, short_side: int) -> None:
-        """Args: folder: where. short_side: pixels, as `stored_size` has it."""
+    def __init__(self, folder: CacheFolder, cut: Callable[[Frame], Frame], *, short_side: int) -> None:
+        """Args: folder: where. cut: what is kept of a frame. short_side: pixels, as `stored_size` has it."""
         self.left_out = 0
         self._folder = folder
+        self._cut = cut
         self._short_side = short_side
         self._times: Sequence[float] = ()
         self._size = (0, 0)
@@ -45,7 +46,7 @@ class FrameWriter:
         """Write the next frame."""
         if number > 0 and self._stored is None:
             return
-        frame = picture()
+        frame = self._cut(picture())
         with self._without_space():
             if number == 0:
                 self._size = stored_size(frame, short_side=self._short_side)

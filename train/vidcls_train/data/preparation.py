@@ -7,6 +7,7 @@ import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy.typing as npt
 
 from vidcls.clips import read_clips
 from vidcls.contract import Contract, Image
+from vidcls.preprocessing import Region
 from vidcls.progress import Track, untracked
 from vidcls_train.config.groups import STORED_SCALE
 from vidcls_train.data.clip_list import Clip, DataError, Footage, Splits, labels_of
@@ -46,6 +48,7 @@ def prepare(
     cache: FrameCache,
     cached: Mapping[Footage, CachedVideo],
     views_folder: Path,
+    region: Region | None = None,
     track: Track = untracked,
 ) -> PreparedClips:
     """Take training clips from the cache, write validation's views, try the test's.
@@ -56,6 +59,7 @@ def prepare(
         cache: of training clips.
         cached: what adding the training clips to it returned; others in it make room.
         views_folder: where validation's views are written; made if missing.
+        region: of the picture that views are of; None for all of it.
         track: shows the progress.
 
     Raises:
@@ -66,14 +70,15 @@ def prepare(
         splits.train, lambda video: cache.complete(video.path, cached[video]), label="decoding train", track=track
     )
     views_folder.mkdir(parents=True, exist_ok=True)
+    view = partial(_middle_view, contract=contract, region=region)
 
     def write_view(video: Footage) -> Path:
         file = views_folder / f"{hashlib.sha256(os.fsencode(str(video))).hexdigest()}.rgb"
-        file.write_bytes(_middle_view(video, contract).tobytes())
+        file.write_bytes(view(video).tobytes())
         return file
 
     val = open_clips(splits.val, write_view, label="decoding val", track=track)
-    test = open_clips(splits.test, lambda video: len(_middle_view(video, contract)), label="decoding test", track=track)
+    test = open_clips(splits.test, lambda video: len(view(video)), label="decoding test", track=track)
     unreadable = [*train.unreadable, *val.unreadable, *test.unreadable]
     _check_readable(splits, train=train.clips, val=val.clips, unreadable=unreadable)
     return PreparedClips(
@@ -88,9 +93,8 @@ def prepare(
     )
 
 
-def _middle_view(video: Footage, contract: Contract) -> npt.NDArray[np.uint8]:
-    frames: npt.NDArray[np.uint8] = read_clips(video.path, contract, stretch=video.stretch).frames[0]
-    return frames
+def _middle_view(video: Footage, *, contract: Contract, region: Region | None) -> npt.NDArray[np.uint8]:
+    return np.asarray(read_clips(video.path, contract, stretch=video.stretch, region=region).frames[0])
 
 
 def _check_readable(splits: Splits, *, train: list[Clip], val: list[Clip], unreadable: list[dict[str, str]]) -> None:
@@ -103,7 +107,7 @@ def _check_readable(splits: Splits, *, train: list[Clip], val: list[Clip], unrea
         _logger.warning("the label '%s' has no readable video in train: the model cannot learn it", label)
 
 
-def open_frame_cache(image: Image, *, cache_gb: float) -> FrameCache:
-    """The user's cache of frames at the size that training crops from; makes its folder."""
+def open_frame_cache(image: Image, *, cache_gb: float, region: Region | None = None) -> FrameCache:
+    """The user's cache of frames, cut to a region, at the size that training crops from; makes its folder."""
     short_side = round(image.crop_size * STORED_SCALE)
-    return FrameCache(default_folder(), short_side=short_side, limit_bytes=int(cache_gb * 1e9))
+    return FrameCache(default_folder(), short_side=short_side, limit_bytes=int(cache_gb * 1e9), region=region)

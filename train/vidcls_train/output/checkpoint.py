@@ -106,6 +106,7 @@ def _write_pictures(output: Path, contract: Contract, results: Results) -> None:
         class_ids=[contract.labels.index(clip.label) for clip in scored.clips],
         contract=contract,
         stretches=[clip.stretch for clip in scored.clips],
+        region=results.region,
     )
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +16,7 @@ from vidcls.contract import Contract
 from vidcls.evaluation.intervals import wilson_interval
 from vidcls.evaluation.metrics import score_answers
 from vidcls.fitting.decision import FittedDecision
+from vidcls.preprocessing import Region
 from vidcls.progress import Track, untracked
 from vidcls_train.audit.check import DataCheck
 from vidcls_train.data.clip_list import Clip
@@ -37,13 +39,14 @@ _WITHOUT_COPIES = ("videos", *_OF_TOP_LABELS, "map", "map_interval")
 class Results:
     """A run's figures, and the answers that they are of, with one view per clip.
 
-    metrics: what metrics.json holds.
+    metrics: what metrics.json holds. region: of the picture that the answers are of; None for all of it.
     """
 
     metrics: dict[str, Any]
     val: Scored
     test: Scored | None
     negatives: Negatives | None
+    region: Region | None
 
     @property
     def shown(self) -> tuple[str, Scored]:
@@ -60,6 +63,7 @@ def measure(
     val: Scored,
     negatives: Negatives | None,
     fitted: FittedDecision,
+    region: Region | None = None,
     seconds: float,
     track: Track = untracked,
 ) -> Results:
@@ -73,15 +77,18 @@ def measure(
         val: the answers to the validation clips.
         negatives: those to videos that show none of the labels.
         fitted: the contract's decision, with what is to be said of it.
+        region: of the picture that the clips were cut to; None for all of it.
         seconds: that the training took.
         track: shows the progress.
 
     Raises:
         VideoError: a video that could be read before the training cannot be read any more.
     """
-    test, multiview = _score_test(trainer, prepared.test, contract, track)
+    scored = partial(score, trainer, prepared.test, contract, region=region, track=track)
+    test, multiview = _score_test(scored, prepared, contract)
     metrics = {
         "labels": list(contract.labels),
+        "region": None if region is None else list(region),
         "val": _fields(val, contract, copies=checked.copies["val"]),
         "test": _fields(test, contract, copies=checked.copies["test"]),
         "test_multiview": _fields(multiview, contract, copies=checked.copies["test"]),
@@ -92,19 +99,19 @@ def measure(
         "data": _data(checked),
         "unreadable": _unreadable(prepared, checked),
     }
-    return Results(metrics=metrics, val=val, test=test, negatives=negatives)
+    return Results(metrics=metrics, val=val, test=test, negatives=negatives, region=region)
 
 
 def _score_test(
-    trainer: Trainer, clips: list[Clip], contract: Contract, track: Track
+    scored: Callable[..., Scored], prepared: PreparedClips, contract: Contract
 ) -> tuple[Scored | None, Scored | None]:
     """With one view, and with the paper's; None where there are no test clips."""
-    if not clips:
+    if not prepared.test:
         return None, None
-    one = score(trainer, clips, contract, label="scoring test", track=track)
+    one = scored(label="scoring test")
     crops: Literal[1, 3] = 1 if contract.image.resize == "stretch" else _MULTI_CROPS
     label = f"scoring test, {_MULTI_VIEWS} x {crops} views"
-    return one, score(trainer, clips, contract, label=label, views=_MULTI_VIEWS, crops=crops, track=track)
+    return one, scored(label=label, views=_MULTI_VIEWS, crops=crops)
 
 
 def _unreadable(prepared: PreparedClips, checked: DataCheck) -> list[dict[str, str]]:

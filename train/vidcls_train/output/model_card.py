@@ -7,6 +7,7 @@ from typing import Any
 from huggingface_hub import ModelCardData
 
 from vidcls.contract import Contract
+from vidcls.preprocessing import region_text
 from vidcls.printable import markdown
 from vidcls_train.output.card_decision import decision_section
 
@@ -82,12 +83,13 @@ def _introduction(contract: Contract, metrics: dict[str, Any], *, name: str) -> 
         f"It looks at {sampling.frames} frames spread over {sampling.clip_seconds:.3f} s, at {image.crop_size} x "
         f"{image.crop_size} pixels. `vidcls.json` states this exactly.",
         *_patch_levels(metrics),
+        *_region(metrics),
         "",
         "## Use",
         "",
         "```sh",
         f"vidcls-export {name} -o model.onnx",
-        "vidcls predict model.onnx clip.mp4",
+        f"vidcls predict model.onnx clip.mp4{_region_option(metrics)}",
         "```",
         "",
     ]
@@ -113,6 +115,20 @@ def _patch_levels(metrics: dict[str, Any]) -> list[str]:
         "Of each patch that the pictures are cut into, it sees what varies within it, not how bright or coloured it is "
         "as a whole: labels that differ in that alone it cannot tell apart.",
     ]
+
+
+def _region(metrics: dict[str, Any]) -> list[str]:
+    if metrics["region"] is None:
+        return []
+    return [
+        f"Every clip was cut to the region {region_text(metrics['region'])} of its picture (left, top, right, bottom, "
+        "as shares of it) for training and for the figures below. `vidcls.json` does not say so: give the same region "
+        "wherever the model is used, or one that shows the same things at the same size.",
+    ]
+
+
+def _region_option(metrics: dict[str, Any]) -> str:
+    return "" if metrics["region"] is None else f" --region {region_text(metrics['region'])}"
 
 
 def _accuracy(contract: Contract, metrics: dict[str, Any]) -> list[str]:

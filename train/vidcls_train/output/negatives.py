@@ -13,6 +13,7 @@ from transformers import Trainer
 
 from vidcls.contract import Contract
 from vidcls.errors import ArgumentError, VideoError
+from vidcls.preprocessing import Region
 from vidcls.progress import Track, untracked
 from vidcls.video.folders import list_videos
 from vidcls_train.data.clip_list import Clip, Footage
@@ -65,7 +66,12 @@ def check_negatives(negatives: Iterable[Path], clips: Iterable[Clip]) -> None:
 
 
 def score_negatives(
-    trainer: Trainer, folder: str | None, contract: Contract, *, track: Track = untracked
+    trainer: Trainer,
+    folder: str | None,
+    contract: Contract,
+    *,
+    region: Region | None = None,
+    track: Track = untracked,
 ) -> Negatives | None:
     """The kept model's answers to the videos below `folder`; a warning names each that cannot be read.
 
@@ -79,7 +85,7 @@ def score_negatives(
     unreadable = []
     for video in track(videos, label="scoring negatives", length=len(videos)):
         try:
-            found[video] = video_logits(trainer.model, Footage(video), contract, views=1, crops=1)
+            found[video] = video_logits(trainer.model, Footage(video), contract, views=1, crops=1, region=region)
         except VideoError as error:
             _LOG.warning("unreadable: %s", error)
             unreadable.append({"video": str(video), "message": str(error)})

@@ -12,6 +12,7 @@ from vidcls.clips import read_clips
 from vidcls.contract import Contract
 from vidcls.files.atomic import write_whole
 from vidcls.pages.training import Training, training_page
+from vidcls.preprocessing import Region
 from vidcls_train.config.settings import SETTINGS_FILE
 from vidcls_train.data.clip_list import Clip, Footage
 from vidcls_train.output.metrics import Results
@@ -39,7 +40,7 @@ def write_page(output: Path, contract: Contract, results: Results) -> None:
         answers=scored.answers(contract.labels),
         settings=json.loads((output / SETTINGS_FILE).read_text(encoding="utf-8")),
     )
-    page = training_page(made, frames_of=lambda number: _frames(scored.clips[number], contract))
+    page = training_page(made, frames_of=lambda number: _frames(scored.clips[number], contract, results.region))
     write_whole(output / PAGE_FILE, page.encode())
 
 
@@ -48,5 +49,5 @@ def _name(clip: Clip) -> str:
     return str(Footage(Path(clip.path.name), clip.stretch))
 
 
-def _frames(clip: Clip, contract: Contract) -> npt.NDArray[np.uint8]:
-    return np.asarray(read_clips(clip.path, contract, stretch=clip.stretch).frames[0])
+def _frames(clip: Clip, contract: Contract, region: Region | None) -> npt.NDArray[np.uint8]:
+    return np.asarray(read_clips(clip.path, contract, stretch=clip.stretch, region=region).frames[0])

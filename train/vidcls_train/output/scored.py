@@ -13,6 +13,7 @@ from transformers import Trainer
 
 from vidcls.contract import Contract
 from vidcls.evaluation.answers import Answers
+from vidcls.preprocessing import Region
 from vidcls.progress import Track, untracked
 from vidcls_train.data.clip_list import Clip, targets_of
 from vidcls_train.output.scoring import all_logits
@@ -52,6 +53,7 @@ def score(
     label: str,
     views: int = 1,
     crops: Literal[1, 3] = 1,
+    region: Region | None = None,
     track: Track = untracked,
 ) -> Scored:
     """The logits of clips; at least one.
@@ -63,5 +65,7 @@ def score(
         VideoError: a video that could be read before the training cannot be read any more.
     """
     videos = [clip.footage for clip in clips]
-    logits = all_logits(trainer.model, videos, contract, views=views, crops=crops, label=label, track=track)
+    logits = all_logits(
+        trainer.model, videos, contract, views=views, crops=crops, region=region, label=label, track=track
+    )
     return Scored(clips=clips, logits=logits, views=views, crops=crops)

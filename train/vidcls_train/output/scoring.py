@@ -10,14 +10,14 @@ import torch
 
 from vidcls.clips import read_clips
 from vidcls.contract import Contract
-from vidcls.preprocessing import normalise
+from vidcls.preprocessing import Region, normalise
 from vidcls.progress import Track, untracked
 from vidcls_train.data.clip_list import Footage
 
 
 @torch.inference_mode()
 def video_logits(
-    model: torch.nn.Module, video: Footage, contract: Contract, *, views: int, crops: int
+    model: torch.nn.Module, video: Footage, contract: Contract, *, views: int, crops: int, region: Region | None = None
 ) -> npt.NDArray[np.float32]:
     """float32 [labels]: the mean of the logits over views x crops.
 
@@ -27,12 +27,13 @@ def video_logits(
         contract: whose sampling and image sections say what a view is.
         views: windows spread over it.
         crops: of each window, 1 or 3.
+        region: of the picture; None for all of it.
 
     Raises:
         VideoError: the video cannot be decoded.
     """
     device = next(model.parameters()).device
-    frames = read_clips(video.path, contract, stretch=video.stretch, views=views, crops=crops).frames
+    frames = read_clips(video.path, contract, stretch=video.stretch, views=views, crops=crops, region=region).frames
     pixel_values = torch.from_numpy(normalise(frames, contract.image)).to(device)
     logits: torch.Tensor = model(pixel_values=pixel_values).logits
     return logits.float().mean(dim=0).cpu().numpy()
@@ -45,6 +46,7 @@ def all_logits(
     *,
     views: int,
     crops: int,
+    region: Region | None = None,
     label: str,
     track: Track = untracked,
 ) -> npt.NDArray[np.float32]:
@@ -60,7 +62,7 @@ def all_logits(
     model.eval()
     return np.stack(
         [
-            video_logits(model, video, contract, views=views, crops=crops)
+            video_logits(model, video, contract, views=views, crops=crops, region=region)
             for video in track(videos, label=label, length=len(videos))
         ]
     )

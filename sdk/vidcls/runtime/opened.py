@@ -1,0 +1,84 @@
+"""A model that is open: what it says of itself, and where it runs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from vidcls.concurrency.daemons import call_of_the_program
+from vidcls.contract import ModelContract
+from vidcls.runtime.model import open_model
+from vidcls.runtime.session import Device, Engine
+
+
+class OpenedModel:
+    """A model file made by vidcls-export, opened on a device."""
+
+    def __init__(
+        self, model: str | os.PathLike[str], *, device: Device = "auto", engine: Engine = "onnxruntime"
+    ) -> None:
+        """Open a model.
+
+        Args:
+            model: path of the ONNX file.
+            device: "auto" takes CUDA where it works, else the CPU; "cpu"; "cuda" never falls back.
+            engine: what computes: "onnxruntime", or "openvino" on the CPU, from the same file.
+
+        Raises:
+            ModelError: the file is not a vidcls model, or is damaged.
+            DeviceError: "cuda" cannot be used on this machine.
+            DependencyError: the engine is not installed.
+        """
+        self._path = Path(model)
+        with call_of_the_program():
+            self._session, self._contract = open_model(self._path, device=device, engine=engine)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Class names in class-id order.
+
+        Examples:
+            >>> VideoClassifier("model.onnx", device="cpu").labels
+            ('clap', 'jump', 'turn left', 'wave')
+        """
+        return self._contract.labels
+
+    @property
+    def device(self) -> str:
+        """Where the model runs: "cpu" or "cuda".
+
+        Examples:
+            >>> VideoClassifier("model.onnx", device="cpu").device
+            'cpu'
+        """
+        return self._session.device
+
+    @property
+    def device_reason(self) -> str:
+        """Why it runs there, for people: with "auto", also what keeps it from CUDA.
+
+        Examples:
+            >>> VideoClassifier("model.onnx", device="cpu").device_reason
+            'the CPU was asked for'
+        """
+        return self._session.device_reason
+
+    @property
+    def provider(self) -> str:
+        """The execution provider: onnxruntime's name for it, or OpenVINO and its version.
+
+        Examples:
+            >>> VideoClassifier("model.onnx", device="cpu").provider
+            'CPUExecutionProvider'
+        """
+        return self._session.provider
+
+    @property
+    def contract(self) -> ModelContract:
+        """What the model says of itself.
+
+        Examples:
+            >>> VideoClassifier("model.onnx", device="cpu").contract.sampling
+            Sampling(rule='uniform', frames=4, clip_seconds=0.8)
+        """
+        return self._contract
