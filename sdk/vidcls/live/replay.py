@@ -10,7 +10,6 @@ import math
 import zlib
 from collections import deque
 
-import numpy as np
 
 from vidcls.video.protocol import Frame
 
@@ -38,7 +37,7 @@ class Replay:
         """Whether it was shown before the source was opened anew; uint8 RGB [H, W, 3], at monotonic seconds."""
         if math.isnan(self._until):
             self._until = arrived + REPLAY_SECONDS
-        mark = zlib.crc32(np.ascontiguousarray(picture[::_ROWS]))
+        mark = zlib.crc32(picture[::_ROWS].tobytes())
         if arrived < self._until and mark in self._before:
             return True
         self._shown.append(mark)
