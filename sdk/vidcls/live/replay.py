@@ -10,7 +10,6 @@ import math
 import zlib
 from collections import deque
 
-
 from vidcls.video.protocol import Frame
 
 # For how long, after the first picture, such a picture may come: then it is what the source shows, a slide.
