@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import cv2
 import numpy as np
 
 from generated import MEAN, STD, contract_fields
+from vidcls.contract import ClipFingerprints
 
 DIRECTIONS = {"down": (0, 1), "left": (-1, 0), "right": (1, 0), "up": (0, -1)}
 SIDE = 64  # px, of the videos
@@ -45,7 +47,14 @@ def film(path: Path, label_seconds: Sequence[tuple[str, float]], *, rate: float)
     return path
 
 
-def write_motion_model(path: Path, *, frames: int = 8, clip_seconds: float = 1.0, sharpness: float = 4.0) -> Path:
+def write_motion_model(
+    path: Path,
+    *,
+    frames: int = 8,
+    clip_seconds: float = 1.0,
+    sharpness: float = 4.0,
+    clips: ClipFingerprints | None = None,
+) -> Path:
     """An ONNX model with a contract that follows the centre of what is bright; no weights but these numbers.
 
     The logit of a direction is `sharpness` times how far the centre went that way, in px of the model's 32.
@@ -59,6 +68,7 @@ def write_motion_model(path: Path, *, frames: int = 8, clip_seconds: float = 1.0
     size, labels = 32, tuple(sorted(DIRECTIONS))
     fields: dict[str, Any] = contract_fields(labels=labels, frames=frames, size=size, clip_seconds=clip_seconds)
     fields["self_test"]["logits"] = [0.0] * len(labels)
+    fields["source"]["clips"] = None if clips is None else dataclasses.asdict(clips)
     column = np.arange(size, dtype=np.float32)
     constants = {
         "std": np.array(STD, np.float32).reshape(3, 1, 1),

@@ -20,7 +20,7 @@ PACKAGES = {
 }
 EVERY_ROOM = "every room above"
 # Packages that not every installation of the SDK has: whoever else needs one goes through that module.
-OPTIONAL = ("onnxruntime", "openvino", "av", "ray", "pyarrow", "fsspec")
+OPTIONAL = ("onnxruntime", "openvino", "av", "ray", "pyarrow", "fsspec", "paho", "tomli", "tomllib")
 
 
 def allowed_imports(table: str) -> dict[str, set[str]]:

@@ -23,6 +23,7 @@ __all__ = [
     "VidclsError",
     "VideoClassifier",
     "VideoError",
+    "draw",
     "steady_events",
 ]
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from vidcls.classifier import VideoClassifier
     from vidcls.contract import ModelContract
     from vidcls.errors import DependencyError, DeviceError, ModelError, VidclsError, VideoError
+    from vidcls.figures.answer import draw
     from vidcls.prediction import Prediction
     from vidcls.selftest import Verification
     from vidcls.temporal.events import Event, steady_events
@@ -50,6 +52,7 @@ else:
         "VidclsError": "errors",
         "VideoClassifier": "classifier",
         "VideoError": "errors",
+        "draw": "figures.answer",
         "steady_events": "temporal.events",
     }
 

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vidcls.contract import ClipFingerprints
+from vidcls.sampling import stretch_frames
 from vidcls.video.protocol import Frame
 from vidcls.video.reader import Decoder, open_video
 
@@ -148,16 +149,43 @@ def fingerprint_of(video: Path, *, decoder: Decoder = "auto") -> bytes:
         VideoError: it cannot be opened or decoded.
         DependencyError: decoder="pyav" without PyAV.
     """
-    fingerprinter, current = Fingerprinter(), None
+    return stretch_fingerprints(video, [None], decoder=decoder)[0]
+
+
+def stretch_fingerprints(
+    video: Path, stretches: Sequence[tuple[float, float] | None], *, decoder: Decoder = "auto"
+) -> list[bytes]:
+    """The fingerprint of each stretch of a video, as if it was a file of its own; the video is decoded once.
+
+    Args:
+        video: its path.
+        stretches: (start, end) in seconds after the first frame; None is all of the video. They may overlap. One that
+            no frame is shown in is left out.
+        decoder: as for `open_video`.
+
+    Example:
+        >>> first, whole = stretch_fingerprints(Path("clip.avi"), [(0.0, 0.5), None])
+        >>> whole == fingerprint_of(Path("clip.avi"))
+        True
+
+    Raises:
+        VideoError, DependencyError: as `fingerprint_of`.
+    """
+    current, parts = None, list[tuple[range, Fingerprinter]]()
     with open_video(video, decoder=decoder) as reader:
-        for frame_index, _, picture in reader.read_along(lambda index: range(len(index.times))):
+        for frame_index, number, picture in reader.read_along(lambda index: range(len(index.times))):
             if frame_index is not current:  # it has other frames than its packets say, and is read anew
-                fingerprinter, current = Fingerprinter(), frame_index
-            if fingerprinter.wants_next:
-                fingerprinter.add(picture())
-            else:
-                fingerprinter.skip()
-    return fingerprinter.finish()
+                frames = [stretch_frames(frame_index.times, stretch) for stretch in stretches]
+                current, parts = frame_index, [(each, Fingerprinter()) for each in frames if each]
+            within = [fingerprinter for each, fingerprinter in parts if number in each]
+            wanting = [fingerprinter for fingerprinter in within if fingerprinter.wants_next]
+            frame = picture() if wanting else None
+            for fingerprinter in within:
+                if frame is not None and fingerprinter.wants_next:
+                    fingerprinter.add(frame)
+                else:
+                    fingerprinter.skip()
+    return [fingerprinter.finish() for _, fingerprinter in parts]
 
 
 def encode(fingerprints: Sequence[bytes]) -> str:

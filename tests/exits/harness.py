@@ -54,7 +54,8 @@ class Way:
     """A way to leave.
 
     name: of the test. script: runs after PROLOGUE. command: runs instead of a script, in a folder of its own; words in
-        braces are the files' names. code: the exit code; minus a signal's number where that ends it.
+        braces are the files' names, and {own} is a folder that it may make. code: the exit code; minus a signal's
+        number where that ends it.
     kind, after: the signal that is sent so many seconds after the script says `leaving`, or after the command has begun
         to take care of signals. stderr: what may stand on stderr, whole.
     step: seconds that pass at most until the program can notice: by default a frame's decoding.
@@ -157,7 +158,7 @@ def _judge(way: Way, outcome: Outcome, *, limit: float) -> None:
 
 def _command(way: Way, files: Mapping[str, str], folder: Path) -> list[str]:
     if way.command:
-        return [sys.executable, "-m", *(word.format(**files) for word in way.command)]
+        return [sys.executable, "-m", *(word.format(**files, own=folder / "own") for word in way.command)]
     script = folder / "way.py"
     script.write_text(PROLOGUE + way.script, encoding="utf-8")
     return [sys.executable, str(script)]

@@ -224,6 +224,7 @@ sys.exit(3)
 _PREDICT = ("vidcls.cli", "predict", "{model}", *["{damaged}"] * 40, "--views", "5", "--json")
 _BENCH = ("vidcls.cli", "bench", "{model}", "{damaged}", "--runs", "10000", "--device", "cpu")
 _TIMELINE = ("vidcls.cli", "timeline", "{model}", "{damaged}")
+_WATCH = ("vidcls.cli", "watch", "{model}", "{long}", "--port", "0")
 
 COMMANDS = (
     *(
@@ -246,6 +247,18 @@ COMMANDS = (
         after=1.0,
         code=-signal.SIGKILL,
         is_quick=True,
+    ),
+    *(
+        Way(
+            name=f"watch-command-{kind.name}",
+            command=(*_WATCH, "--state", "{own}"),
+            kind=kind,
+            after=3.0,
+            code=code,
+            stderr="(watching 1 camera; the page is [^ ]+; Ctrl-C ends it\n)?",
+            is_quick=kind is signal.SIGTERM,
+        )
+        for kind, code in ((signal.SIGTERM, 0), (signal.SIGINT, 0), (signal.SIGKILL, -signal.SIGKILL))
     ),
     Way(name="doctor-command-SIGTERM", command=("vidcls.cli", "doctor"), kind=signal.SIGTERM, after=0.2, code=143),
     Way(

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import re
@@ -10,16 +9,12 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.error
-import urllib.request
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
 import pytest
 
 from generated import LABELS, write_clip, write_model
@@ -51,25 +46,39 @@ def test_classify_file_prints_the_most_probable_labels(model: Path, tmp_path: Pa
     assert result.stdout.splitlines() == expected
 
 
-def test_webcam_plays_a_file_at_its_own_pace_and_stops_in_time(model: Path, tmp_path: Path) -> None:
+@pytest.mark.clock
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM], ids=lambda kind: kind.name)
+def test_webcam_prints_what_a_file_shows_at_its_own_pace_until_it_is_ended(
+    kind: signal.Signals, model: Path, tmp_path: Path
+) -> None:
     clip = write_clip(tmp_path / "clip.mp4", frames=300, rate=30)
-
-    result = run("webcam.py", model, "--source", clip, "--show", "lines", "--seconds", 2)
-
-    assert result.returncode == 0, result.stderr
-    lines = [re.match(r" *(\d+\.\d\d) s  \d\.\d\d  (.+)  \(lag \d+ ms, ", line) for line in result.stdout.splitlines()]
-    assert lines
-    assert all(lines)
-    assert {line[2] for line in lines if line} <= set(LABELS)
-    times = [float(line[1]) for line in lines if line]
+    process = start("webcam.py", model, "--source", clip)
+    try:
+        assert process.stdout is not None
+        lines = [process.stdout.readline()]
+        begun = time.monotonic()
+        while time.monotonic() - begun < 1.5:
+            lines.append(process.stdout.readline())
+        process.send_signal(kind)
+        assert process.wait(timeout=20) == 0
+        assert time.monotonic() - begun < 1.5 + 2
+    finally:
+        process.kill()
+        rest, complaints = process.communicate()
+    assert complaints == ""
+    lines += rest.splitlines()
+    found = [re.match(r" *(\d+\.\d\d) s  \d\.\d\d  (.+)  \(lag \d+\.\d\d s\)", line) for line in lines]
+    assert all(found)
+    assert {line[2] for line in found if line} <= set(LABELS)
+    times = [float(line[1]) for line in found if line]
     assert times == sorted(set(times))  # never twice the same window
-    assert times[-1] <= 2.1  # unpaced, all 300 frames would be over well before
+    assert 1.0 <= times[-1] - times[0] <= 3.0  # unpaced, all 10 s would be over well before
 
 
 def test_webcam_ends_with_its_source(model: Path, tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "clip.mp4", frames=10, rate=30)
 
-    result = run("webcam.py", model, "--source", clip, "--show", "lines")
+    result = run("webcam.py", model, "--source", clip)
 
     assert result.returncode == 0, result.stderr
     assert result.stdout.count("\n") == 1  # shorter than a window: used whole
@@ -80,77 +89,6 @@ def start(name: str, *arguments: object) -> subprocess.Popen[str]:
     environment = {key: value for key, value in os.environ.items() if key != "DISPLAY"}
     command = [sys.executable, str(EXAMPLES / name), *map(str, arguments)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
-
-
-def pictures(stream: http.client.HTTPResponse, count: int) -> list[bytes]:
-    """The next JPEGs of a multipart stream."""
-    found = []
-    for _ in range(count):
-        while not (line := stream.readline()).startswith(b"Content-Length: "):
-            assert line
-        stream.readline()
-        found.append(stream.read(int(line.split()[1])))
-    return found
-
-
-def decoded(jpeg: bytes) -> np.ndarray:
-    return np.asarray(cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR))
-
-
-def fetch(url: str | urllib.request.Request) -> http.client.HTTPResponse:
-    answer: http.client.HTTPResponse = urllib.request.urlopen(url, timeout=20)  # noqa: S310 - of the test's own server
-    return answer
-
-
-def test_webcam_without_a_display_serves_a_page_and_kill_ends_it_cleanly(model: Path, tmp_path: Path) -> None:
-    clip = write_clip(tmp_path / "clip.mp4", frames=900, rate=30)
-    process = start("webcam.py", model, "--source", clip, "--port", 0, "--name", "camera.lan")
-    try:
-        assert process.stdout is not None
-        url = process.stdout.readline().split()[-1]
-        assert re.fullmatch(r"http://127\.0\.0\.1:\d+/", url)
-        with fetch(url) as page:
-            assert b"picture.mjpg" in page.read()
-        with fetch(f"{url}page.js") as script:
-            assert b"innerHTML" not in script.read()  # a label is text, whatever it holds
-        for fields in ({"Host": "evil.example"}, {"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}):
-            for path in ("state.json", "picture.mjpg"):
-                with pytest.raises(urllib.error.HTTPError, match=r"421|403"):
-                    fetch(urllib.request.Request(url + path, headers=fields))  # noqa: S310
-        with fetch(urllib.request.Request(url, headers={"Host": "camera.lan"})) as page:  # noqa: S310
-            assert b"picture.mjpg" in page.read()
-        with fetch(f"{url}picture.mjpg") as stream:
-            first, *_, last = (decoded(jpeg) for jpeg in pictures(stream, 10))
-            assert first.shape == (480, 640, 3)
-            assert (first != last).any()
-        deadline = time.monotonic() + 20
-        while (answer := state_of(url))["label"] is None and time.monotonic() < deadline:
-            time.sleep(0.1)
-        assert answer["label"] in LABELS
-        assert answer["ended"] is False
-        with pytest.raises(urllib.error.HTTPError, match="404"):
-            fetch(f"{url}../webcam.py")
-        process.terminate()
-        assert process.wait(timeout=20) == 0
-    finally:
-        process.kill()
-        _, complaints = process.communicate()
-    assert complaints == "ended\n"
-
-
-def state_of(url: str) -> dict[str, Any]:
-    with fetch(f"{url}state.json") as answer:
-        state: dict[str, Any] = json.load(answer)
-    return state
-
-
-def test_webcam_says_so_where_its_port_is_taken(model: Path, tmp_path: Path) -> None:
-    clip = write_clip(tmp_path / "clip.mp4", frames=300, rate=30)
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        result = run("webcam.py", model, "--source", clip, "--show", "page", "--port", taken.getsockname()[1])
-    assert result.returncode == 1
-    assert "no page can be served there" in result.stderr
-    assert "Traceback" not in result.stderr
 
 
 @pytest.fixture(scope="module")
@@ -199,28 +137,6 @@ def test_webhook_is_called_at_starts_and_ends(film_of_two: tuple[Path, Path]) ->
     calls = [(body["event"], body["label"]) for body in bodies[1:]]
     assert calls == [("started", "right"), ("ended", "right"), ("started", "down"), ("ended", "down")]
     assert [body["end"] is None for body in bodies[1:]] == [True, False, True, False]
-
-
-@pytest.mark.clock
-def test_webcam_ends_in_two_seconds_beside_clients_that_are_stuck(model: Path, tmp_path: Path) -> None:
-    clip = write_clip(tmp_path / "clip.mp4", frames=900, rate=30)
-    process = start("webcam.py", model, "--source", clip, "--port", 0)
-    with ExitStack() as clients:
-        try:
-            assert process.stdout is not None
-            port = int(process.stdout.readline().rstrip("/\n").rpartition(":")[2])
-            for request in 10 * [b"GET /picture.mjpg HTTP/1.1\r\nHost: localhost\r\n\r\n", b"GET / HT", b""]:
-                client = clients.enter_context(socket.create_connection(("127.0.0.1", port)))
-                client.sendall(request)
-            time.sleep(0.5)
-            begun = time.monotonic()
-            process.send_signal(signal.SIGINT)
-            assert process.wait(timeout=20) == 0
-            assert time.monotonic() - begun < 2
-        finally:
-            process.kill()
-            _, complaints = process.communicate()
-    assert complaints == "ended\n"
 
 
 @pytest.mark.skipif(os.environ.get("VIDCLS_SLOW_TESTS") != "1", reason="takes its time; set VIDCLS_SLOW_TESTS=1")

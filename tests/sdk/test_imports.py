@@ -67,6 +67,7 @@ def test_the_public_names_are_exactly_these() -> None:
         "VidclsError",
         "VideoClassifier",
         "VideoError",
+        "draw",
         "steady_events",
     ]
     assert vidcls.__all__ == sorted(vidcls.__all__)

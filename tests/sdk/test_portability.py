@@ -29,6 +29,7 @@ WITH_A_WAY_ROUND = {
     ("diagnostics/benchmark.py", "resource"),
     ("diagnostics/guarded.py", "resource"),
     ("runtime/deadline.py", "os.register_at_fork"),
+    ("watch/lock.py", "fcntl"),
 }
 PROGRAM = """
 import importlib, json, pkgutil, sys

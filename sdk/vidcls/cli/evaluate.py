@@ -69,7 +69,7 @@ class _About:
     "--report",
     type=click.Path(path_type=Path, file_okay=False),
     help="Write report.html, report.json, predictions.csv, confusion.png and mistakes.png to this folder; with "
-    "--events report.json and events.csv.",
+    "--events report.html, report.json and events.csv.",
 )
 @click.option(
     "--events",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import shlex
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,17 +14,32 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vidcls.cli import options, terminal
-from vidcls.printable import csv_cell, printable
+from vidcls.cli.event_scores import event_fields, event_lines
+from vidcls.printable import csv_cell
 
 if TYPE_CHECKING:
     from vidcls import VideoClassifier
     from vidcls.evaluation.event_labels import LongVideo
-    from vidcls.evaluation.event_metrics import EventScores, VideoEvents
+    from vidcls.evaluation.event_metrics import VideoEvents
+    from vidcls.evaluation.event_parts import EventParts
     from vidcls.live.stream import Stream
     from vidcls.preprocessing import Region
     from vidcls.video.reader import Decoder
 
-REPORT_FILE, EVENTS_FILE = "report.json", "events.csv"
+REPORT_FILE, EVENTS_FILE, PAGE_FILE = "report.json", "events.csv", "report.html"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Evaluated:
+    """What was compared: the videos that were read, in one order, what came of them, and (video, message) of others."""
+
+    model: Path
+    labels_csv: Path
+    paths: Sequence[Path]
+    events: Sequence[VideoEvents]
+    parts: EventParts
+    labels: Sequence[str]
+    failed: Sequence[tuple[str, str]]
 
 
 def evaluate_events(
@@ -46,61 +63,72 @@ def evaluate_events(
         if views != 1:
             raise click.UsageError("--events takes one window after the other; leave --views out")
         classifier = options.open_classifier(model, device, crops=str(crops))
-        find = partial(classifier.stream, pace="fastest", crops=crops, region=region, decoder=decoder)
-        asked = {"crops": crops, "region": region}
-        failed = _evaluate(classifier, data_dir, labels_csv, find=find, report=report, asked=asked, as_json=as_json)
-    if failed:
+        watch = partial(classifier.stream, pace="fastest", crops=crops, region=region, decoder=decoder)
+        found = _evaluate(classifier, model, data_dir, labels_csv, watch=watch, decoder=decoder)
+        fields = event_fields(found.parts, failed=len(found.failed), labels=found.labels)
+        if as_json:
+            terminal.print_json(fields)
+        else:
+            for line in event_lines(found.parts, failed=len(found.failed)):
+                click.echo(line)
+        if report is not None:
+            _write_report(report, fields | {"crops": crops, "region": region}, found)
+            _write_page(report, found, classifier, crops=crops, region=region, decoder=decoder)
+    if found.failed:
         raise SystemExit(1)
 
 
 def _evaluate(
     classifier: VideoClassifier,
+    model: Path,
     data_dir: Path,
     labels_csv: Path,
     *,
-    find: Callable[[Path], Stream],
-    report: Path | None,
-    asked: dict[str, Any],
-    as_json: bool,
-) -> int:
-    """How many videos could not be read."""
+    watch: Callable[[Path], Stream],
+    decoder: Decoder,
+) -> _Evaluated:
     from vidcls.errors import VideoError
     from vidcls.evaluation.event_labels import read_event_labels
-    from vidcls.evaluation.event_metrics import score_events
+    from vidcls.evaluation.event_parts import score_events_apart
+    from vidcls.evaluation.origins import stretch_origins
     from vidcls.temporal.states import states
 
-    decision = classifier.contract.decision
-    labels = [label for label in states(classifier.labels, decision) if label is not None]
-    videos = read_event_labels(labels_csv, data_dir, labels, none_label=decision.none_label)
-    names, found, failed = [], [], 0
+    contract = classifier.contract
+    labels = [label for label in states(classifier.labels, contract.decision) if label is not None]
+    videos = read_event_labels(labels_csv, data_dir, labels, none_label=contract.decision.none_label)
+    read, found, failed = [], [], []
     for video in terminal.track(videos, label="evaluating", length=len(videos)):
         try:
-            found.append(_video_events(video, labels_csv, find=find))
-            names.append(video.path)
+            found.append(_video_events(video, labels_csv, watch=watch))
+            read.append(video)
         except VideoError as error:
             terminal.clear_progress()
             terminal.note(f"Error: {error}")
-            failed += 1
+            failed.append((video.path.name, str(error)))
     if not found:
-        raise VideoError(str(data_dir), f"not one of its {failed} videos could be read")
-    scores = score_events(found, labels)
-    fields = _fields(scores, failed=failed, labels=labels)
-    if as_json:
-        terminal.print_json(fields)
-    else:
-        _print_scores(scores, failed=failed)
-    if report is not None:
-        _write_report(report, fields | asked, names, found)
-    return failed
+        raise VideoError(str(data_dir), f"not one of its {len(failed)} videos could be read")
+    clips = contract.source.clips
+    origins = stretch_origins(
+        [(video.path, video.stretches) for video in read], clips, decoder=decoder, track=terminal.track
+    )
+    return _Evaluated(
+        model=model,
+        labels_csv=labels_csv,
+        paths=[video.path for video in read],
+        events=found,
+        parts=score_events_apart(found, origins, labels, says=clips is not None),
+        labels=labels,
+        failed=failed,
+    )
 
 
-def _video_events(video: LongVideo, labels_csv: Path, *, find: Callable[[Path], Stream]) -> VideoEvents:
+def _video_events(video: LongVideo, labels_csv: Path, *, watch: Callable[[Path], Stream]) -> VideoEvents:
     """What happens in a video beside what is found in it, with the model's own rule for events."""
     from vidcls.evaluation.event_labels import check_ends
     from vidcls.evaluation.event_metrics import DetectedEvent, VideoEvents
     from vidcls.temporal.events import steady_events
 
-    with find(video.path) as stream:
+    with watch(video.path) as stream:
         check_ends(video, labels_csv, seconds=stream.duration or 0.0)
         detected = [
             DetectedEvent(event.label, event.start, event.end, event.score, event.start + event.detection_delay)
@@ -110,68 +138,7 @@ def _video_events(video: LongVideo, labels_csv: Path, *, find: Callable[[Path], 
         return VideoEvents(video.events, detected, stream.duration or 0.0)
 
 
-def _fields(scores: EventScores, *, failed: int, labels: Sequence[str]) -> dict[str, Any]:
-    return {
-        "videos": scores.videos,
-        "failed": failed,
-        "hours": scores.hours,
-        "map": {f"{tiou:g}": value for tiou, value in scores.mean_average_precision.items()},
-        "per_class": {
-            label: {
-                "events": row.events,
-                "detected": row.detected,
-                "ap": {f"{tiou:g}": value for tiou, value in row.average_precision.items()},
-                "precision": row.precision,
-                "recall": row.recall,
-                "f1": row.f1,
-            }
-            for label, row in scores.per_label.items()
-        },
-        "f1": scores.f1,
-        "precision": scores.precision,
-        "recall": scores.recall,
-        "false_alarms_per_hour": scores.false_alarms_per_hour,
-        "median_detection_delay": scores.median_detection_delay,
-        "intervals": scores.intervals,
-        "labels": list(labels),
-    }
-
-
-def _print_scores(scores: EventScores, *, failed: int) -> None:
-    hours = f"{scores.hours:.2f} hours of {scores.videos} videos, {failed} failed"
-    means = ", ".join(f"{_number(value)} at {tiou:g}" for tiou, value in scores.mean_average_precision.items())
-    click.echo(f"mAP by tIoU {means} on {hours}")
-    click.echo(
-        f"F1 {_number(scores.f1)}{_interval(scores, 'f1')}, precision {_number(scores.precision)}, "
-        f"recall {_number(scores.recall)} at tIoU 0.5"
-    )
-    click.echo(
-        f"{_number(scores.false_alarms_per_hour, digits=1)} false alarms an hour"
-        f"{_interval(scores, 'false_alarms_per_hour', digits=1)}: events that overlap none of their label"
-    )
-    click.echo(
-        f"{_number(scores.median_detection_delay, digits=1)} s median detection delay"
-        f"{_interval(scores, 'median_detection_delay', digits=1)}"
-    )
-    width = max(len(printable(label)) for label in scores.per_label)
-    for label, row in scores.per_label.items():
-        click.echo(
-            f"  {printable(label):<{width}}  F1 {_number(row.f1)}  {row.events:4} events, {row.detected:4} found"
-        )
-
-
-def _number(value: float | None, *, digits: int = 3) -> str:
-    return "-" if value is None else f"{value:.{digits}f}"
-
-
-def _interval(scores: EventScores, name: str, *, digits: int = 2) -> str:
-    if name not in scores.intervals:
-        return ""
-    low, high = scores.intervals[name]
-    return f" ({low:.{digits}f} to {high:.{digits}f} with 95 % confidence)"
-
-
-def _write_report(folder: Path, fields: dict[str, Any], names: Sequence[Path], found: Sequence[VideoEvents]) -> None:
+def _write_report(folder: Path, fields: dict[str, Any], found: _Evaluated) -> None:
     from vidcls.video.source import source_name
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -179,7 +146,55 @@ def _write_report(folder: Path, fields: dict[str, Any], names: Sequence[Path], f
     with (folder / EVENTS_FILE).open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
         rows.writerow(["video", "start", "end", "label", "score", "handed_out"])
-        for path, video in zip(names, found, strict=True):
+        for path, video in zip(found.paths, found.events, strict=True):
             for event in sorted(video.detected, key=lambda event: event.start):
                 cells = [source_name(path), event.start, event.end, event.label, event.score, event.handed_out]
                 rows.writerow([csv_cell(cell) for cell in cells])
+
+
+def _write_page(
+    folder: Path,
+    found: _Evaluated,
+    classifier: VideoClassifier,
+    *,
+    crops: int,
+    region: Region | None,
+    decoder: Decoder,
+) -> None:
+    import platform
+
+    import numpy as np
+
+    import vidcls
+    from vidcls.clips import read_clips
+    from vidcls.pages.events import EventEvaluation, event_page
+    from vidcls.preprocessing import region_text
+
+    arguments = [found.model.name, "DATA", "--events", found.labels_csv.name, "--crops", str(crops)]
+    if region is not None:
+        arguments += ["--region", region_text(region)]
+    made = EventEvaluation(
+        data=found.labels_csv.name,
+        model=found.model.name,
+        contract=classifier.contract,
+        labels=found.labels,
+        names=[path.name for path in found.paths],
+        videos=found.events,
+        parts=found.parts,
+        failed=found.failed,
+        made_with={
+            "vidcls": vidcls.__version__,
+            "Python": platform.python_version(),
+            "device": classifier.device,
+        },
+        command=f"vidcls evaluate {shlex.join(arguments)} --report DIR",
+    )
+    page = event_page(
+        made,
+        frames_of=lambda number, stretch: np.asarray(
+            read_clips(
+                found.paths[number], classifier.contract, region=region, decoder=decoder, stretch=stretch
+            ).frames[0]
+        ),
+    )
+    (folder / PAGE_FILE).write_text(page, encoding="utf-8")

@@ -13,6 +13,7 @@ from vidcls.cli.predict import predict
 from vidcls.cli.preview import preview
 from vidcls.cli.timeline import timeline
 from vidcls.cli.verify import verify
+from vidcls.cli.watch import watch
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -24,5 +25,5 @@ def main() -> None:
     """
 
 
-for command in (batch, bench, doctor, evaluate, info, predict, preview, timeline, verify):
+for command in (batch, bench, doctor, evaluate, info, predict, preview, timeline, verify, watch):
     main.add_command(command)

@@ -22,11 +22,15 @@ LATE_SECONDS = 1.0
 
 @dataclass(frozen=True, kw_only=True)
 class LongVideo:
-    """A long video and what happens in it, in the order of the CSV's lines, whose numbers are `lines`."""
+    """A long video and what happens in it, in the order of the CSV's lines, whose numbers are `lines`.
+
+    stretches: (start, end) in seconds of every line about it, also of those that say that nothing happens.
+    """
 
     path: Path
     events: tuple[TrueEvent, ...]
     lines: tuple[int, ...]
+    stretches: tuple[tuple[float, float], ...]
 
 
 def read_event_labels(
@@ -45,7 +49,7 @@ def read_event_labels(
         ValueError: the file is no such CSV, or a line of it is wrong.
         OSError: it cannot be read.
     """
-    nothing, found = {NONE_LABEL, none_label}, dict[Path, list[tuple[int, TrueEvent | None]]]()
+    nothing, found = {NONE_LABEL, none_label}, dict[Path, list[tuple[int, TrueEvent]]]()
     for line, row in _rows(labels_csv):
         where = f"{labels_csv}, line {line}"
         video, event = _video(row["video"], labels_csv, data_dir, where), _event(row, where)
@@ -53,14 +57,15 @@ def read_event_labels(
             raise ArgumentError(
                 f"{where}: '{event.label}' is not one of the model's labels; rename it, or call it {NONE_LABEL}"
             )
-        found.setdefault(video, []).append((line, None if event.label in nothing else event))
+        found.setdefault(video, []).append((line, event))
     if not found:
         raise ArgumentError(f"{labels_csv}: holds no line but its header; name at least one video")
     return [
         LongVideo(
             path=path,
-            events=tuple(event for _, event in rows if event is not None),
-            lines=tuple(line for line, event in rows if event is not None),
+            events=tuple(event for _, event in rows if event.label not in nothing),
+            lines=tuple(line for line, event in rows if event.label not in nothing),
+            stretches=tuple((event.start, event.end) for _, event in rows),
         )
         for path, rows in found.items()
     ]

@@ -143,6 +143,20 @@ def matches(detected: Sequence[DetectedEvent], truth: Sequence[TrueEvent], *, at
     return found
 
 
+def false_alarms(video: VideoEvents) -> list[DetectedEvent]:
+    """The detections that overlap no true event of their label at all."""
+    return [event for event in video.detected if not _overlaps(event, video.truth)]
+
+
+def missed_events(video: VideoEvents) -> list[TrueEvent]:
+    """The true events that no detection of their label overlaps at all."""
+    return [event for event in video.truth if not _overlaps(event, video.detected)]
+
+
+def _overlaps(event: TrueEvent | DetectedEvent, others: Sequence[TrueEvent] | Sequence[DetectedEvent]) -> bool:
+    return any(other.label == event.label and temporal_iou(event[1:3], other[1:3]) > 0 for other in others)
+
+
 class _LabelCounts:
     """What counts of one label, video by video.
 
@@ -161,10 +175,7 @@ class _LabelCounts:
         self.truth, self.detected = _lengths(truth), _lengths(detected)
         self.found = np.array([sum(each is not None for each in row) for row in taken[AT_TIOU]])
         self.false_alarms = np.array(
-            [
-                sum(all(temporal_iou(event[1:3], other[1:3]) == 0 for other in true) for event in found)
-                for found, true in zip(detected, truth, strict=True)
-            ]
+            [sum(event.label == label for event in false_alarms(video)) for video in videos], np.intp
         )
         self.delays = [
             [event.handed_out - true[at].start for event, at in zip(found, row, strict=True) if at is not None]

@@ -24,11 +24,12 @@ from vidcls.errors import ArgumentError, VideoError
 from vidcls.live.answers import Answers
 from vidcls.live.capture import POLL_SECONDS, Capture, Reader
 from vidcls.live.pictures import PictureState
-from vidcls.live.readers import FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS
+from vidcls.live.readers import FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS, read_live
 from vidcls.live.repeats import Classify, check_motion
 from vidcls.live.stream import checked_step, open_reader
 from vidcls.preprocessing import Region
 from vidcls.temporal.record import Record
+from vidcls.video.remote import states_no_length
 from vidcls.video.source import VideoSource, source_name
 
 # How often the sources are asked for a window while none has one. Waking up with every frame of every source would
@@ -157,7 +158,7 @@ def _opened(options: SourceOptions, capture: Capture) -> Reader | None:
     is_said = False
     while not capture.is_stopping():
         try:
-            reader = open_reader(options.source, timeout_seconds=options.timeout_seconds, decoder="auto")
+            reader = _reader(options)
         except VideoError as error:
             if not is_said:
                 _logger.warning("%s; trying again until it can be opened", error)
@@ -169,6 +170,18 @@ def _opened(options: SourceOptions, capture: Capture) -> Reader | None:
             _logger.warning("%s: there after %.1f s", source_name(options.source), time.monotonic() - began)
         return reader
     return None
+
+
+def _reader(options: SourceOptions) -> Reader:
+    """What reads it; where a server does not say how long it goes on, as a camera that may break off at any time.
+
+    A stream would read it for seconds first, to find out whether it is a short film; a camera that breaks off just then
+    would be one, and over.
+    """
+    source = options.source
+    if isinstance(source, str) and states_no_length(source):
+        return read_live(source, timeout_seconds=options.timeout_seconds)
+    return open_reader(source, timeout_seconds=options.timeout_seconds, decoder="auto")
 
 
 def _sleep(seconds: float, capture: Capture) -> None:

@@ -59,7 +59,7 @@ class _Waiting:
 
     start: float
     end: float
-    crops: list[Frame]
+    crops: list[npt.NDArray[np.uint8]]
     times: list[float]
     picture: Frame
     new_frames: int

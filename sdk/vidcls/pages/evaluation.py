@@ -13,18 +13,17 @@ from vidcls.contract import Contract
 from vidcls.evaluation.answers import Answers
 from vidcls.evaluation.metrics import Scores, score_answers
 from vidcls.pages.document import Section, page, section
+from vidcls.pages.failed import failed_section
 from vidcls.pages.headline import figure_cards, verdict
-from vidcls.pages.markup import Content, name, tag
+from vidcls.pages.markup import Content, tag
 from vidcls.pages.mistakes import FramesOf
 from vidcls.pages.model import decision_section, model_section
 from vidcls.pages.scored import score_sections
-from vidcls.pages.tables import folded, pairs, table
+from vidcls.pages.tables import pairs, table
 from vidcls.pages.wording import between, with_labels
 from vidcls.preprocessing import region_text
 
 Origin = Literal["train", "val"]
-
-_MOST_FAILED = 50
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -89,7 +88,7 @@ def evaluation_page(found: Evaluation, *, frames_of: FramesOf) -> str:
                 names, answers, scores, found.contract, frames_of=lambda number: frames_of(int(counted[number]))
             ),
             decision_section(found.contract),
-            _failed_section(found),
+            failed_section(found.failed),
             model_section(found.contract),
             section("Made with", pairs([*found.made_with.items(), ("command", tag("code", found.command))])),
         ],
@@ -134,14 +133,3 @@ def _row(found: Evaluation, chosen: npt.NDArray[np.bool_], scores: Scores | None
     if scores.average_precision is not None and scores.average_precision_interval is not None:
         return str(len(answers)), f"{scores.average_precision:.3f}", between(scores.average_precision_interval)
     return str(scores.videos), f"{scores.top1:.3f}", between(scores.top1_interval)
-
-
-def _failed_section(found: Evaluation) -> Section:
-    heading = "Not readable"
-    if not found.failed:
-        return section(heading)
-    rows = pairs((name(video), name(message)) for video, message in found.failed[:_MOST_FAILED])
-    left_out = len(found.failed) - _MOST_FAILED
-    more = tag("p", f"{left_out} more are not named here.", class_="note") if left_out > 0 else None
-    words = tag("p", f"{len(found.failed)} videos could not be read and are not counted.")
-    return section(heading, words, folded("Which, and why", rows, more))

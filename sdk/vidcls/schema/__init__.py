@@ -55,8 +55,8 @@ def read_fields(kind: type[T], fields: Mapping[str, Any], *, prefix: str = "") -
     """An instance of the dataclass `kind` from parsed JSON.
 
     Args:
-        kind: fields may be annotated bool, int, float, str, Path, Literal, X | None, tuple, dict[str, X], another
-            dataclass, or Annotated with bounds. A field with a default may be left out.
+        kind: fields may be annotated bool, int, float, str, Path, Literal, X | None, int | str, tuple, dict[str, X],
+            another dataclass, or Annotated with bounds. A field with a default may be left out.
         fields: a JSON object.
         prefix: stands before field names in messages.
 
@@ -133,8 +133,14 @@ def _read(kind: Any, value: Any, *, name: str) -> Any:
         found = _read(arguments[0], value, name=name)
         _check_bounds(arguments[1:], found, name=name)
         return found
-    if origin in (types.UnionType, typing.Union):  # only ever "X | None"
-        return None if value is None else _read(arguments[0], value, name=name)
+    if origin in (types.UnionType, typing.Union):  # "X | None", or scalars of several types
+        kinds = [kind for kind in arguments if kind is not types.NoneType]
+        if value is None and len(kinds) < len(arguments):
+            return None
+        if len(kinds) > 1 and type(value) not in kinds:
+            expected = " or ".join(_DESCRIBED[kind] for kind in kinds)
+            raise FieldError(f"'{name}' is {shown(value)}, expected {expected}")
+        return _read(kinds[0] if len(kinds) == 1 else type(value), value, name=name)
     if origin is Literal:
         _check_literal(arguments, value, name=name)
         return value

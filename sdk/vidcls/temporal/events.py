@@ -108,17 +108,13 @@ def steady_events(
     Raises:
         ValueError: a score or a time is out of its range.
     """
-    _check_scores(enter_score, leave_score)
-    for name, seconds in (("smoothing_seconds", smoothing_seconds), ("least_seconds", least_seconds)):
-        if seconds is not None and not 0 <= seconds < math.inf:
-            raise ArgumentError(f"{name} is {seconds}, expected 0 seconds or more")
-    return _steady_events(
-        records,
+    steps = EventSteps(
         smoothing_seconds=smoothing_seconds,
         enter_score=enter_score,
         leave_score=leave_score,
         least_seconds=least_seconds,
     )
+    return _steady_events(records, steps)
 
 
 def _check_scores(enter_score: float | None, leave_score: float | None) -> None:
@@ -129,37 +125,61 @@ def _check_scores(enter_score: float | None, leave_score: float | None) -> None:
         raise ArgumentError(f"leave_score is {leave_score}, expected at most enter_score, which is {enter_score}")
 
 
-def _steady_events(
-    records: Iterable[Record],
-    *,
-    smoothing_seconds: float,
-    enter_score: float | None,
-    leave_score: float | None,
-    least_seconds: float | None,
-) -> Iterator[Event]:
-    finder: EventFinder | None = None
-    last: Record | None = None
-    start_times: dict[int, datetime] = {}  # by class id, of the events that go on
+def _steady_events(records: Iterable[Record], steps: EventSteps) -> Iterator[Event]:
     for record in records:
+        yield from steps.add(record)
+    yield from steps.finish()
+
+
+class EventSteps:
+    """`steady_events` for whoever is handed the records of a stream one by one, beside those of others.
+
+    Raises:
+        ValueError: a score or a time is out of its range.
+    """
+
+    def __init__(
+        self,
+        *,
+        smoothing_seconds: float = SMOOTHING_SECONDS,
+        enter_score: float | None = None,
+        leave_score: float | None = None,
+        least_seconds: float | None = None,
+    ) -> None:
+        _check_scores(enter_score, leave_score)
+        for name, seconds in (("smoothing_seconds", smoothing_seconds), ("least_seconds", least_seconds)):
+            if seconds is not None and not 0 <= seconds < math.inf:
+                raise ArgumentError(f"{name} is {seconds}, expected 0 seconds or more")
+        self._smoothing_seconds = smoothing_seconds
+        self._enter_score, self._leave_score, self._least_seconds = enter_score, leave_score, least_seconds
+        self._finder: EventFinder | None = None
+        self._last: Record | None = None
+        self._start_times: dict[int, datetime] = {}  # by class id, of the events that go on
+
+    def add(self, record: Record) -> Iterator[Event]:
+        """The events that begin or end with the stream's next record."""
         labels, decision = record.prediction.labels, record.prediction.decision
-        if finder is None:
+        if self._finder is None:
             rule = finder_rule(
                 labels,
                 decision,
-                enter_score=enter_score,
-                leave_score=leave_score,
-                least_seconds=least_seconds,
-                smoothing_seconds=smoothing_seconds,
+                enter_score=self._enter_score,
+                leave_score=self._leave_score,
+                least_seconds=self._least_seconds,
+                smoothing_seconds=self._smoothing_seconds,
             )
-            finder = EventFinder(rule)
-        if last is not None and record.gap_seconds > 0:
-            yield from (_event(found, last, start_times) for found in finder.finish())
+            self._finder = EventFinder(rule)
+        if record.gap_seconds > 0:
+            yield from self.finish()
         scores = label_scores(record.prediction.logits, labels, decision)
-        for found in finder.add(scores, window=record.window, gap_seconds=record.gap_seconds):
-            yield _event(found, record, start_times)
-        last = record
-    if finder is not None and last is not None:
-        yield from (_event(found, last, start_times) for found in finder.finish())
+        for found in self._finder.add(scores, window=record.window, gap_seconds=record.gap_seconds):
+            yield _event(found, record, self._start_times)
+        self._last = record
+
+    def finish(self) -> Iterator[Event]:
+        """End the events that go on, where the last record does."""
+        if self._finder is not None and self._last is not None:
+            yield from (_event(found, self._last, self._start_times) for found in self._finder.finish())
 
 
 def _event(found: FoundEvent, record: Record, start_times: dict[int, datetime]) -> Event:

@@ -44,6 +44,25 @@ def is_endless(url: str) -> bool:
     return True
 
 
+def states_no_length(url: str) -> bool:
+    """Whether what stands at `url` is, by the first that its server says, no file that states its length, nor a list.
+
+    For whoever watches for good that is a camera, also where it breaks off. Takes at most OPEN_SECONDS; False where
+    nothing can be found out. Never raises an error.
+    """
+    if not is_url(url) or protocol_of(url) not in FETCHED_PROTOCOLS:
+        return False
+    try:
+        with opener(Patience(OPEN_SECONDS)).open(request(url)) as answer:
+            is_list = answer.headers.get_content_type().endswith("mpegurl") or answer.read(len(_PLAYLIST)) == _PLAYLIST
+            return not is_list and not _has_length(answer.headers)
+    except HTTPError as error:
+        error.close()
+    except (OSError, HTTPException, ValueError):  # whose text may hold a password
+        pass
+    return False
+
+
 def _has_no_end(answer: HTTPResponse) -> bool:
     kind = answer.headers.get_content_type()
     if kind == "multipart/x-mixed-replace" or kind.endswith("mpegurl"):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,3 +47,17 @@ class CameraEvent:
             "coverage": round(self.coverage, 4),
             "clip": self.clip,
         }
+
+
+def read_event(fields: Mapping[str, Any]) -> CameraEvent:
+    """The event that `to_dict` gave.
+
+    Raises:
+        ValueError, TypeError, KeyError: it is none.
+    """
+    end = fields["end"]
+    times = {
+        "start": datetime.fromisoformat(fields["start"]),
+        "end": None if end is None else datetime.fromisoformat(end),
+    }
+    return CameraEvent(**{**fields, **times})

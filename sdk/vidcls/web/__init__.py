@@ -1,1 +1,1 @@
-"""Pages for browsers and calls of web hooks, on the standard library alone: no peer can hold up the program."""
+"""Who may call a page of this machine, and calls of web hooks, which no peer can hold up."""

@@ -39,7 +39,8 @@ def check_access(headers: Message, *, path: str, names: Collection[str]) -> HTTP
     if not _is_own_name(_host_name(hosts[0]), names):
         return HTTPStatus.MISDIRECTED_REQUEST
     origin = headers.get("Origin")
-    if origin is not None and origin.lower() != f"http://{hosts[0]}".lower():
+    own = (f"http://{hosts[0]}".lower(), f"https://{hosts[0]}".lower())  # the latter by a proxy that encrypts
+    if origin is not None and origin.lower() not in own:
         return HTTPStatus.FORBIDDEN
     site = headers.get("Sec-Fetch-Site", "none")
     if site not in _OWN_SITE and not (path == "/" and _is_navigation(headers)):

@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 
 from commands import json_lines, run
+from html_page import Page, check_self_contained
 from motion import film, write_motion_model
 from vidcls import VideoClassifier, steady_events
-from vidcls.evaluation.event_metrics import DetectedEvent, TrueEvent, VideoEvents, score_events
+from vidcls.contract import ClipFingerprints
+from vidcls.evaluation.event_metrics import DetectedEvent, TrueEvent, VideoEvents, false_alarms, score_events
+from vidcls.fingerprint import encode, fingerprint_of
 
 SCRIPTS = {"first.avi": [("right", 4.0), ("up", 3.0), ("left", 4.0)], "second.avi": [("down", 5.0), ("right", 4.0)]}
 
@@ -97,3 +100,47 @@ def test_wrong_use_is_one_sentence(films: tuple[Path, Path, Path], tmp_path: Pat
     late.write_text("video,start,end,label\nfirst.avi,0,14,left\n", encoding="utf-8")
     result = run("evaluate", model, folder, "--events", late, code=2)
     assert "line 2: ends at 14 s, but first.avi is 11.00 s long" in result.stderr
+
+
+def test_videos_that_the_model_knows_are_counted_apart(films: tuple[Path, Path, Path], tmp_path: Path) -> None:
+    """One stretch of the second film was trained on, cut as a file of its own; the first film is new."""
+    _, folder, table = films
+    known = film(tmp_path / "known.avi", [("down", 5.0)], rate=15)
+    clips = ClipFingerprints(algorithm="dct-1", train=encode([fingerprint_of(known)]), val="")
+    model = write_motion_model(tmp_path / "motion.onnx", clips=clips)
+    (fields,) = json_lines(run("evaluate", model, folder, "--events", table, "--json").stdout)
+    videos = expected(model, folder)
+    labels = VideoClassifier(model, device="cpu").labels
+    for part, name in ((fields, "first.avi"), (fields["trained_on"], "second.avi")):
+        scores = score_events([videos[name]], labels)
+        assert (part["videos"], part["f1"], part["recall"]) == (1, scores.f1, scores.recall)
+    assert fields["chosen_by"] is None
+    lines = run("evaluate", model, folder, "--events", table).stdout.splitlines()
+    assert lines[0].endswith("of 1 videos that the model does not know, 0 failed")
+    assert lines[-1].startswith("not counted: 1 videos that the model was trained on, F1 ")
+    alone = tmp_path / "alone.csv"
+    alone.write_text("video,start,end,label\nsecond.avi,0,5,down\nsecond.avi,5,9,right\n", encoding="utf-8")
+    first, second = run("evaluate", model, folder, "--events", alone).stdout.splitlines()
+    assert first == "the model knows all 1 videos: there are no figures of new ones; 0 failed"
+    assert second.startswith("not counted: 1 videos")
+
+
+def test_the_page_shows_what_is_true_what_was_found_and_what_was_false(
+    films: tuple[Path, Path, Path], tmp_path: Path
+) -> None:
+    model, folder, table = films
+    run("evaluate", model, folder, "--events", table, "--report", tmp_path)
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    page = Page(text)
+    check_self_contained(page)
+    videos = expected(model, folder)
+    false = [event for video in videos.values() for event in false_alarms(video)]
+    assert [event.label for event in false] == ["up"]
+    assert "4 of 4 events are found" in page.text
+    assert text.count("<title>false: up,") == 1
+    assert text.count("data-seconds=") == 1
+    for video in videos.values():
+        for event in video.truth:
+            assert f"<title>{event.label}, {event.start:.1f} to {event.end:.1f} s</title>" in text
+        for found in video.detected:
+            assert f"<title>{found.label}, {found.start:.1f} to {found.end:.1f} s, {found.score:.2f}</title>" in text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -73,13 +74,19 @@ def test_evaluate(model: Path, tmp_path: Path) -> None:
 def test_evaluate_events(model: Path, tmp_path: Path) -> None:
     pair(tmp_path, "clip.mkv", seed=1, frames=80)
     table = tmp_path / "events.csv"
-    table.write_text(f"video,start,end,label\nclip.mkv,0,1,{LABELS[0]}\n", encoding="utf-8")
+    lines = "".join(f"clip.mkv,0,1,{label}\n" for label in LABELS)  # most of which are missed, and shown as such
+    table.write_text(f"video,start,end,label\n{lines}", encoding="utf-8")
     for options in ((), ("--crops", 3)):
-        found = run("evaluate", model, tmp_path / "whole", "--events", table, "--json", *options, *REGION)
-        expected = run("evaluate", model, tmp_path / "cut", "--events", table, "--json", *options)
+        asked = ("--events", table, "--json", *options, "--report")
+        found = run("evaluate", model, tmp_path / "whole", *asked, tmp_path / "region", *REGION)
+        expected = run("evaluate", model, tmp_path / "cut", *asked, tmp_path / "pixels")
         assert found.stdout == expected.stdout
-        whole = run("evaluate", model, tmp_path / "whole", "--events", table, "--json", *options)
-        assert found.stdout != whole.stdout
+        assert found.stdout != run("evaluate", model, tmp_path / "whole", *asked, tmp_path / "all").stdout
+        pages = {name: (tmp_path / name / "report.html").read_text() for name in ("region", "pixels")}
+        clips = {name: re.findall(r"data:image/[^\"]+", page) for name, page in pages.items()}
+        assert clips["region"] == clips["pixels"]
+        assert "--region 0.25,0.1,0.7,0.9 --report DIR" in pages["region"]
+    assert clips["region"]
 
 
 @pytest.mark.parametrize(

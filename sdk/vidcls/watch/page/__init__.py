@@ -1,0 +1,1 @@
+"""The page of `vidcls watch`: what a person opens on a phone, and leaves open."""
