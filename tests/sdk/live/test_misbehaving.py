@@ -89,7 +89,8 @@ def told() -> Iterator[Told]:
     logger.removeHandler(handler)
 
 
-@pytest.mark.parametrize("kind", ["mjpeg", *[pytest.param(kind, marks=slow) for kind in SERVERS if kind != "mjpeg"]])
+@slow
+@pytest.mark.parametrize("kind", SERVERS)
 def test_a_server_that_falls_silent_is_lost_in_time_and_opened_again_when_it_speaks(
     kind: str, classifier: VideoClassifier, told: Told
 ) -> None:
