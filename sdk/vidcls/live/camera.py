@@ -20,6 +20,7 @@ from vidcls.errors import VideoError
 from vidcls.live import camera_frames, messages
 from vidcls.live.clock import Burst
 from vidcls.live.messages import Header
+from vidcls.live.replay import Replay
 from vidcls.video.protocol import Frame
 from vidcls.video.source import cannot_be_opened, openable, source_name
 
@@ -57,6 +58,7 @@ class Camera:
         self._timeout_seconds = timeout_seconds
         self._process: DependentProcess | None = None
         self._is_left_behind = False
+        self._replay = Replay()
         self.failure = ""  # how the process that read it ended, where it did not end as it should
 
     def open(self, *, is_cancelled: Callable[[], bool]) -> bool:
@@ -82,13 +84,14 @@ class Camera:
         return is_open
 
     def frames(self, *, is_cancelled: Callable[[], bool]) -> Iterator[Arrival]:
-        """Every frame, as it comes in, until the source is lost or that is cancelled.
+        """Every frame, as it comes in, until the source is lost or that is cancelled; none again that it had before.
 
         One that sends so much at once that it then says nothing for longer than `timeout_seconds` is not lost by that.
         """
         process, burst = self._process, Burst()
         if process is None:
             return
+        self._replay.reopen()
         try:
             while not is_cancelled():
                 until = time.monotonic() + burst.silence_seconds(self._timeout_seconds)
@@ -96,10 +99,13 @@ class Camera:
                 if received is None:
                     return
                 header, picture = received
-                if picture is not None:
-                    burst.add(header.arrived_ns / 1e9, header.pts_seconds)
+                if picture is None:
+                    continue
+                arrived = header.arrived_ns / 1e9
+                burst.add(arrived, header.pts_seconds)
+                if not self._replay.is_old(picture, arrived=arrived):
                     yield Arrival(
-                        at=header.arrived_ns / 1e9,
+                        at=arrived,
                         pts_seconds=header.pts_seconds,
                         picture=picture,
                         dropped=header.dropped,

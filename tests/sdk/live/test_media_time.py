@@ -47,8 +47,9 @@ CLIP, STEP, FRAMES = 1.0, 0.5, 5
 
 # The pts of MPEG-TS and RTP count 90 kHz; a window's frames are those from 1 ms before its start.
 EARLY_SECONDS = 0.001
-# Where there are no pts, a frame's time is its arrival: as much sooner or later than filmed on a busy machine.
-ARRIVAL_SECONDS = 0.04
+# Where there are no pts, a frame's time is its arrival, which on a busy machine may be late by the time between two, so
+# that a window has one frame more or less at either end.
+ARRIVAL_SECONDS = 0.1
 # What the issue of live time asks for: how far lag may be from the true age.
 LAG_SECONDS = 0.1
 
@@ -132,7 +133,7 @@ def check_windows(answers: list[Answer], *, rate: float) -> None:
 
 
 def check_windows_by_arrival(answers: list[Answer], *, rate: float) -> None:
-    """The same, where frames at a window's borders may have come ARRIVAL_SECONDS sooner or later."""
+    """The same, where frames at a window's borders may have come ARRIVAL_SECONDS late."""
     first, shifts = answers[0].numbers[0], (-ARRIVAL_SECONDS, EARLY_SECONDS, ARRIVAL_SECONDS)
     for answer in answers:
         start = answer.record.window[0]
@@ -140,7 +141,7 @@ def check_windows_by_arrival(answers: list[Answer], *, rate: float) -> None:
             expected_numbers(start, first=first, rate=rate, early=early) for early in product(shifts, shifts)
         ]
         spanned = (answer.numbers[-1] - answer.numbers[0]) % 256 / rate
-        assert CLIP - 2 / rate <= spanned <= CLIP
+        assert CLIP - 3 / rate <= spanned <= CLIP + 1 / rate
     check_nothing_is_lost(answers)
 
 

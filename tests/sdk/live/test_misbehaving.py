@@ -89,7 +89,8 @@ def told() -> Iterator[Told]:
     logger.removeHandler(handler)
 
 
-@pytest.mark.parametrize("kind", ["mjpeg", *[pytest.param(kind, marks=slow) for kind in SERVERS if kind != "mjpeg"]])
+@slow
+@pytest.mark.parametrize("kind", SERVERS)
 def test_a_server_that_falls_silent_is_lost_in_time_and_opened_again_when_it_speaks(
     kind: str, classifier: VideoClassifier, told: Told
 ) -> None:
@@ -118,6 +119,39 @@ def test_a_server_that_falls_silent_is_lost_in_time_and_opened_again_when_it_spe
         stream.close()
         assert time.monotonic() - started < 2
     assert told.when("there again") is not None
+
+
+@slow
+def test_a_playlist_that_grows_no_more_is_not_shown_again_and_again(classifier: VideoClassifier, told: Told) -> None:
+    """Each time it is opened again, a server has the last three segments to give."""
+    with (
+        bad_servers.hls(seconds=60) as source,
+        classifier.stream(source.url, timeout_seconds=4, step_seconds=0.4) as stream,
+    ):
+        shown: list[Record] = []
+        for record in stream:
+            shown.append(record)
+            if record.window[1] > 8:
+                break
+        source.stall()
+        reading = threading.Thread(target=lambda: shown.extend(_until_a_gap(stream)))
+        reading.start()
+        assert not _wait_for(lambda: told.when("there again") is not None, seconds=25)
+        count = len(shown)
+        source.resume()
+        reading.join(OPEN_SECONDS)
+        assert shown[-1].gap_seconds > 20
+    assert [message.partition(": ")[2][:4] for _, message in told.at[:2]] == ["lost", "ther"]
+    assert len(shown) == count + 1
+    pictures = [record.picture[::8].tobytes() for record in shown]
+    assert len(set(pictures)) == len(pictures)
+
+
+def _wait_for(happened: Callable[[], bool], *, seconds: float) -> bool:
+    until = time.monotonic() + seconds
+    while not happened() and time.monotonic() < until:
+        time.sleep(0.05)
+    return happened()
 
 
 def _until_a_gap(stream: Any) -> Iterator[Record]:
