@@ -16,7 +16,7 @@ from huggingface_hub.errors import HFValidationError
 from safetensors import SafetensorError
 from transformers import AutoConfig, PretrainedConfig, PreTrainedModel
 
-from vidcls.contract import CHECKPOINT_FILE, Contract, read_checkpoint
+from vidcls.contract import CHECKPOINT_FILE, Contract, read_checkpoint, tokens_text
 from vidcls.errors import ArgumentError, ModelError
 from vidcls.huggingface import PREPROCESSOR_FILE, VIDEO_PREPROCESSOR_FILE
 from vidcls.printable import printable
@@ -25,6 +25,7 @@ from vidcls.video.protocols import without_secrets
 from vidcls_export.architectures import Architecture, architecture_by_type
 from vidcls_export.huggingface import activation_of, plain_contract
 from vidcls_export.quiet import quiet
+from vidcls_export.tokens import configured_tokens
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
@@ -168,6 +169,7 @@ def _check_config(folder: Path, config: PretrainedConfig, architecture: Architec
         ("frames", contract.sampling.frames, getattr(config, architecture.frames)),
         ("crop size", contract.image.crop_size, getattr(config, architecture.image_size)),
         ("channels", 3, getattr(config, architecture.channels)),
+        ("tokens", tokens_text(contract.tokens), tokens_text(configured_tokens(config))),
         ("activation", contract.decision.activation, activation_of(config)),
     ]
     for name, stated, found in facts:

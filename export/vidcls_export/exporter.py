@@ -20,6 +20,7 @@ from vidcls.files.atomic import publish
 from vidcls.progress import Track, untracked
 from vidcls.schema import check_choice
 from vidcls.selftest import Verification
+from vidcls_export.all_tokens import Loss, check_loss, measure_loss
 from vidcls_export.checkpoint import open_checkpoint
 from vidcls_export.draft import Draft, make_draft
 from vidcls_export.embed import complete_contract, embed, prove
@@ -30,6 +31,7 @@ from vidcls_export.parity import NOT_COMPARED, Comparison, Videos, check_agreeme
 from vidcls_export.precision.choices import Precision, check_calibration, check_weights
 from vidcls_export.reference import Reference, measure_reference, usable_threads
 from vidcls_export.report import Report
+from vidcls_export.tokens import CHOICES, TokenSelection, with_tokens
 
 # The distributions whose versions decide how a graph comes out.
 _MADE_WITH = ("vidcls", "torch", "transformers", "optimum", "optimum-onnx", "onnx")
@@ -64,6 +66,8 @@ def export(
     negatives: str | os.PathLike[str] | None = None,
     min_agreement: float = 0.99,
     clip_seconds: float | None = None,
+    tokens: str | None = None,
+    max_loss: float = 0.03,
     report: str | os.PathLike[str] | None = None,
     track: Track = untracked,
 ) -> Report:
@@ -80,6 +84,9 @@ def export(
         negatives: folder of videos that show none of the labels: how many are taken for known is measured, and stored.
         min_agreement: share of `check`'s videos on which the top-1 answers have to agree.
         clip_seconds: seconds that a clip's frames are spread over, if the checkpoint does not say; None for 64/30.
+        tokens: "all" or "lattice:SHARE", SHARE 0.5, 0.25 or 0.125; None for those that the checkpoint was trained with.
+        max_loss: by how much accuracy on `check`'s videos may be lower than with all tokens, of a checkpoint that was
+            trained with all.
         report: the HTML page; None for `output` with the ending .html.
         track: follows the comparison with PyTorch, video by video.
 
@@ -92,18 +99,24 @@ def export(
         >>> report.contract.parity.top1_agreement
         1.0
     """
-    target = _check_arguments(output, report, precision, graph, check=check, min_agreement=min_agreement)
-    model, contract = open_checkpoint(checkpoint, clip_seconds=clip_seconds)
+    target = _check_arguments(output, report, precision, graph, check=check, min_agreement=min_agreement, tokens=tokens)
+    model, trained = open_checkpoint(checkpoint, clip_seconds=clip_seconds)
+    contract = with_tokens(trained, tokens)
+    selection = TokenSelection(model, contract.tokens)
     videos, without = _find_videos(check, negatives, contract)
     check_weights(model, precision=precision)
     with usable_threads(), _folder_beside(target.path) as scratch:
         reference = measure_reference(model, contract)
-        traced = trace(model, contract.image, graph=graph, scratch=scratch)
+        traced = trace(model, contract.image, graph=graph, scratch=scratch, kept=selection.kept)
         draft = make_draft(traced, contract, reference, videos, precision=precision, graph=graph, scratch=scratch)
         comparison = _compare(draft, contract, reference, videos, min_agreement=min_agreement, track=track)
+        loss = None if contract is trained else _measure_loss(draft, contract, reference, videos, selection, track)
+        check_loss(loss, most=max_loss)
         rejected = _measure_negatives(draft, contract, comparison, without, track=track)
         finished = _embed(draft, target, with_false_acceptance(contract, rejected), comparison, scratch=scratch)
-        return _publish(_report(target, reference, draft, comparison, rejected, finished), finished, scratch=scratch)
+        return _publish(
+            _report(target, reference, draft, comparison, rejected, loss, finished), finished, scratch=scratch
+        )
 
 
 def _check_arguments(
@@ -114,10 +127,13 @@ def _check_arguments(
     *,
     check: object,
     min_agreement: float,
+    tokens: str | None,
 ) -> _Target:
     """Refuse what cannot be done, before anything is opened."""
     check_choice("precision", precision, get_args(Precision))
     check_choice("graph", graph, get_args(Graph))
+    if tokens is not None:
+        check_choice("tokens", tokens, CHOICES)
     if not 0 <= min_agreement <= 1:
         raise ArgumentError(f"min_agreement is {min_agreement}, expected a share from 0 to 1")
     check_calibration(precision, graph, clips=check)
@@ -176,6 +192,24 @@ def _measure_negatives(
     return measure_negatives(paths, contract, exported=draft.classify, labelled=labelled, track=track)
 
 
+def _measure_loss(
+    draft: Draft,
+    contract: Contract,
+    reference: Reference,
+    videos: Videos | None,
+    selection: TokenSelection,
+    track: Track,
+) -> Loss | None:
+    return measure_loss(
+        videos,
+        contract,
+        selection=selection,
+        pytorch=reference.classify,
+        exported=draft.classify,
+        track=track,
+    )
+
+
 def _embed(draft: Draft, target: _Target, contract: Contract, comparison: Comparison, *, scratch: Path) -> _Finished:
     """The file with its contract, opened once more as any user would."""
     complete = complete_contract(
@@ -196,6 +230,7 @@ def _report(
     draft: Draft,
     comparison: Comparison,
     negatives: Negatives | None,
+    loss: Loss | None,
     finished: _Finished,
 ) -> Report:
     return Report(
@@ -213,6 +248,7 @@ def _report(
         parts=comparison.parts,
         counts=comparison.counts,
         negatives=negatives,
+        loss=loss,
         versions={name: version(name) for name in _MADE_WITH} | {"onnxruntime": onnxruntime.__version__},
     )
 

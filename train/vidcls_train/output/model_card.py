@@ -82,6 +82,7 @@ def _introduction(contract: Contract, metrics: dict[str, Any], *, name: str) -> 
         f"It looks at {sampling.frames} frames spread over {sampling.clip_seconds:.3f} s, at {image.crop_size} x "
         f"{image.crop_size} pixels. `vidcls.json` states this exactly.",
         *_patch_levels(metrics),
+        *_tokens(metrics),
         "",
         "## Use",
         "",
@@ -112,6 +113,19 @@ def _patch_levels(metrics: dict[str, Any]) -> list[str]:
     return [
         "Of each patch that the pictures are cut into, it sees what varies within it, not how bright or coloured it is "
         "as a whole: labels that differ in that alone it cannot tell apart.",
+    ]
+
+
+def _tokens(metrics: dict[str, Any]) -> list[str]:
+    """What a model that sees some of the tokens is elsewhere; older metrics.json say nothing of it."""
+    compared = metrics.get("all_tokens")
+    if compared is None:
+        return []
+    return [
+        f"Its encoder sees {compared['share']:g} of the tokens, the same lattice of every clip, and was trained so. "
+        "transformers' own pipeline shows it all of them, and answers a little differently: on the "
+        f"{compared['videos']} validation videos the same label on {compared['top1_agreement']:.3f}, logits off by "
+        f"{compared['mean_abs_logit_diff']:.3f} in the mean. `vidcls-export` leaves them out too.",
     ]
 
 
