@@ -23,9 +23,9 @@ from vidcls.printable import printable
 from vidcls.versions import check_exporting
 from vidcls.video.protocols import without_secrets
 from vidcls_export.architectures import Architecture, architecture_by_type
+from vidcls_export.graph.tokens import configured_tokens
 from vidcls_export.huggingface import activation_of, plain_contract
 from vidcls_export.quiet import quiet
-from vidcls_export.tokens import configured_tokens
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"

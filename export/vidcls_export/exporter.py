@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import get_args
 
 import onnxruntime
+from transformers import PreTrainedModel
 
 from vidcls.contract import Contract, ModelContract
 from vidcls.errors import ArgumentError
@@ -20,18 +21,27 @@ from vidcls.files.atomic import publish
 from vidcls.progress import Track, untracked
 from vidcls.schema import check_choice
 from vidcls.selftest import Verification
-from vidcls_export.all_tokens import Loss, check_loss, measure_loss
 from vidcls_export.checkpoint import open_checkpoint
 from vidcls_export.draft import Draft, make_draft
 from vidcls_export.embed import complete_contract, embed, prove
+from vidcls_export.graph.tokens import CHOICES, TokenSelection, with_tokens
 from vidcls_export.graph.trace import Graph, count_operators, trace
 from vidcls_export.negatives import Negatives, measure_negatives, with_false_acceptance
 from vidcls_export.page import report_page
-from vidcls_export.parity import NOT_COMPARED, Comparison, Videos, check_agreement, compare, find_videos
+from vidcls_export.parity import (
+    NOT_COMPARED,
+    Comparison,
+    Loss,
+    Videos,
+    check_agreement,
+    check_loss,
+    compare,
+    find_videos,
+    measure_loss,
+)
 from vidcls_export.precision.choices import Precision, check_calibration, check_weights
 from vidcls_export.reference import Reference, measure_reference, usable_threads
 from vidcls_export.report import Report
-from vidcls_export.tokens import CHOICES, TokenSelection, with_tokens
 
 # The distributions whose versions decide how a graph comes out.
 _MADE_WITH = ("vidcls", "torch", "transformers", "optimum", "optimum-onnx", "onnx")
@@ -45,6 +55,19 @@ class _Target:
     page: Path
     precision: Precision
     graph: Graph
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Opened:
+    """A model that sees the tokens asked for, and its contract.
+
+    is_as_trained: whether these are the tokens that it was trained with.
+    """
+
+    model: PreTrainedModel
+    contract: Contract
+    selection: TokenSelection
+    is_as_trained: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,18 +98,15 @@ def export(
 
     Args:
         checkpoint: a folder made by vidcls-train, or a plain Hugging Face video classifier: a folder or a hub id.
-        output: the ONNX file, written at the very end: if anything fails, an older one stays. It takes uint8 RGB
-            [batch, T, size, size, 3] and gives float32 [batch, labels].
+        output: the ONNX file, uint8 RGB [batch, T, size, size, 3] -> logits; if anything fails, an older one stays.
         precision: what the graph computes in.
         graph: "onnxruntime" has its fused attention; "portable" is standard ONNX only, with int8 as OpenVINO knows it.
-        check: folder of videos to compare with PyTorch on, one folder per label for accuracies; fp16 and the portable
-            int8 are calibrated on them too, and the latter cannot do without.
+        check: folder of videos to compare with PyTorch on, and to calibrate on; one folder per label for accuracies.
         negatives: folder of videos that show none of the labels: how many are taken for known is measured, and stored.
         min_agreement: share of `check`'s videos on which the top-1 answers have to agree.
         clip_seconds: seconds that a clip's frames are spread over, if the checkpoint does not say; None for 64/30.
         tokens: "all" or "lattice:SHARE", SHARE 0.5, 0.25 or 0.125; None for those that the checkpoint was trained with.
-        max_loss: by how much accuracy on `check`'s videos may be lower than with all tokens, of a checkpoint that was
-            trained with all.
+        max_loss: by how much accuracy may be lower than with all tokens, if the checkpoint was trained with all.
         report: the HTML page; None for `output` with the ending .html.
         track: follows the comparison with PyTorch, video by video.
 
@@ -95,28 +115,33 @@ def export(
         ValueError: an argument is out of range.
 
     Examples:
-        >>> report = export("checkpoint", "model.onnx", precision="fp16", check="clips/test")
-        >>> report.contract.parity.top1_agreement
+        >>> export("checkpoint", "model.onnx", precision="fp16", check="clips/test").contract.parity.top1_agreement
         1.0
     """
     target = _check_arguments(output, report, precision, graph, check=check, min_agreement=min_agreement, tokens=tokens)
-    model, trained = open_checkpoint(checkpoint, clip_seconds=clip_seconds)
-    contract = with_tokens(trained, tokens)
-    selection = TokenSelection(model, contract.tokens)
+    opened = _open(checkpoint, clip_seconds=clip_seconds, tokens=tokens, precision=precision)
+    contract = opened.contract
     videos, without = _find_videos(check, negatives, contract)
-    check_weights(model, precision=precision)
     with usable_threads(), _folder_beside(target.path) as scratch:
-        reference = measure_reference(model, contract)
-        traced = trace(model, contract.image, graph=graph, scratch=scratch, kept=selection.kept)
+        reference = measure_reference(opened.model, contract)
+        traced = trace(opened.model, contract.image, graph=graph, scratch=scratch, kept=opened.selection.kept)
         draft = make_draft(traced, contract, reference, videos, precision=precision, graph=graph, scratch=scratch)
         comparison = _compare(draft, contract, reference, videos, min_agreement=min_agreement, track=track)
-        loss = None if contract is trained else _measure_loss(draft, contract, reference, videos, selection, track)
-        check_loss(loss, most=max_loss)
+        loss = _measure_loss(draft, opened, reference, videos, most=max_loss, track=track)
         rejected = _measure_negatives(draft, contract, comparison, without, track=track)
         finished = _embed(draft, target, with_false_acceptance(contract, rejected), comparison, scratch=scratch)
-        return _publish(
-            _report(target, reference, draft, comparison, rejected, loss, finished), finished, scratch=scratch
-        )
+        made = _report(target, reference, draft, comparison, rejected, loss, finished)
+        return _publish(made, finished, scratch=scratch)
+
+
+def _open(
+    checkpoint: str | os.PathLike[str], *, clip_seconds: float | None, tokens: str | None, precision: Precision
+) -> _Opened:
+    model, trained = open_checkpoint(checkpoint, clip_seconds=clip_seconds)
+    contract = with_tokens(trained, tokens)
+    check_weights(model, precision=precision)
+    selection = TokenSelection(model, contract.tokens)
+    return _Opened(model=model, contract=contract, selection=selection, is_as_trained=contract is trained)
 
 
 def _check_arguments(
@@ -193,21 +218,21 @@ def _measure_negatives(
 
 
 def _measure_loss(
-    draft: Draft,
-    contract: Contract,
-    reference: Reference,
-    videos: Videos | None,
-    selection: TokenSelection,
-    track: Track,
+    draft: Draft, opened: _Opened, reference: Reference, videos: Videos | None, *, most: float, track: Track
 ) -> Loss | None:
-    return measure_loss(
+    """What fewer tokens than in training cost, of which no more than `most` may be lost; None of a model as trained."""
+    if opened.is_as_trained:
+        return None
+    loss = measure_loss(
         videos,
-        contract,
-        selection=selection,
+        opened.contract,
+        selection=opened.selection,
         pytorch=reference.classify,
         exported=draft.classify,
         track=track,
     )
+    check_loss(loss, most=most)
+    return loss
 
 
 def _embed(draft: Draft, target: _Target, contract: Contract, comparison: Comparison, *, scratch: Path) -> _Finished:

@@ -11,9 +11,8 @@ from typing import Any
 from vidcls.contract import ModelContract, Parity, tokens_fields
 from vidcls.evaluation.apart import Parts
 from vidcls.selftest import Verification
-from vidcls_export.all_tokens import Loss
 from vidcls_export.negatives import Negatives
-from vidcls_export.parity import Disagreement
+from vidcls_export.parity import Disagreement, Loss
 
 # (what, PyTorch's figure, the file's, remark)
 _Row = tuple[str, str, str, str]

@@ -19,8 +19,8 @@ from vidcls_export.graph.attention import DOMAIN, constant_positions, fused_atte
 from vidcls_export.graph.onnx_config import TASK, VideoClassifierOnnxConfig
 from vidcls_export.graph.pixels import raw_pixels
 from vidcls_export.graph.reshapes import fix_reshapes
+from vidcls_export.graph.tokens import kept_position_embeddings
 from vidcls_export.quiet import quiet
-from vidcls_export.tokens import kept_position_embeddings
 
 Graph = Literal["onnxruntime", "portable"]
 
