@@ -123,15 +123,12 @@ def export(
     contract = opened.contract
     videos, without = _find_videos(check, negatives, contract)
     with usable_threads(), _folder_beside(target.path) as scratch:
-        reference = measure_reference(opened.model, contract)
-        traced = trace(opened.model, contract.image, graph=graph, scratch=scratch, kept=opened.selection.kept)
-        draft = make_draft(traced, contract, reference, videos, precision=precision, graph=graph, scratch=scratch)
+        reference, draft = _drafted(opened, target, videos, scratch=scratch)
         comparison = _compare(draft, contract, reference, videos, min_agreement=min_agreement, track=track)
         loss = _measure_loss(draft, opened, reference, videos, most=max_loss, track=track)
         rejected = _measure_negatives(draft, contract, comparison, without, track=track)
         finished = _embed(draft, target, with_false_acceptance(contract, rejected), comparison, scratch=scratch)
-        made = _report(target, reference, draft, comparison, rejected, loss, finished)
-        return _publish(made, finished, scratch=scratch)
+        return _publish(_report(target, reference, draft, comparison, rejected, loss, finished), finished, scratch)
 
 
 def _open(
@@ -188,6 +185,15 @@ def _folder_beside(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
         yield Path(folder)
+
+
+def _drafted(opened: _Opened, target: _Target, videos: Videos | None, *, scratch: Path) -> tuple[Reference, Draft]:
+    """PyTorch's answers, and the graph that is to give them."""
+    contract, graph = opened.contract, target.graph
+    reference = measure_reference(opened.model, contract)
+    traced = trace(opened.model, contract.image, graph=graph, scratch=scratch, kept=opened.selection.kept)
+    draft = make_draft(traced, contract, reference, videos, precision=target.precision, graph=graph, scratch=scratch)
+    return reference, draft
 
 
 def _compare(
@@ -278,7 +284,7 @@ def _report(
     )
 
 
-def _publish(report: Report, finished: _Finished, *, scratch: Path) -> Report:
+def _publish(report: Report, finished: _Finished, scratch: Path) -> Report:
     """Put the page and the file in their places, the file last; the report."""
     report.page.parent.mkdir(parents=True, exist_ok=True)
     page = scratch / "report.html"
