@@ -23,6 +23,8 @@ class Architecture:
     input_name: what its forward calls the frames.
     attentions: how many attentions a model of that configuration computes.
     tokens_per_frame: whether the patch embedding works frame by frame, as TimeSformer's.
+    embeddings: path of the module that gives the encoder its tokens; None where it needs all of them.
+    class_tokens: how many of those stand for no patch, and come first.
     """
 
     name: str
@@ -33,6 +35,8 @@ class Architecture:
     input_name: str = "pixel_values"
     attentions: Callable[[Any], int] = lambda config: int(config.num_hidden_layers)
     tokens_per_frame: bool = False
+    embeddings: str | None = None
+    class_tokens: int = 0
 
     def load(self, *arguments: Any, **options: Any) -> Any:
         """The class's from_pretrained."""
@@ -44,6 +48,7 @@ ARCHITECTURES: dict[str, Architecture] = {
     "videomae": Architecture(
         name="VideoMAEForVideoClassification",
         patch_embedding="videomae.embeddings.patch_embeddings",
+        embeddings="videomae.embeddings",
     ),
     "timesformer": Architecture(
         name="TimesformerForVideoClassification",
@@ -56,6 +61,8 @@ ARCHITECTURES: dict[str, Architecture] = {
     "vivit": Architecture(
         name="VivitForVideoClassification",
         patch_embedding="vivit.embeddings.patch_embeddings",
+        embeddings="vivit.embeddings",
+        class_tokens=1,
     ),
     "vjepa2": Architecture(
         name="VJEPA2ForVideoClassification",
@@ -63,6 +70,7 @@ ARCHITECTURES: dict[str, Architecture] = {
         image_size="crop_size",
         channels="in_chans",
         patch_embedding="vjepa2.encoder.embeddings",
+        embeddings="vjepa2.encoder.embeddings",
         input_name="pixel_values_videos",
         # The encoder's, the pooler's, and the one by which the pooler asks for the answer.
         attentions=lambda config: config.num_hidden_layers + config.num_pooler_layers + 1,

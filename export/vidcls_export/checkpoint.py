@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,14 @@ from huggingface_hub.errors import HFValidationError
 from safetensors import SafetensorError
 from transformers import AutoConfig, PretrainedConfig, PreTrainedModel
 
-from vidcls.contract import CHECKPOINT_FILE, Contract, read_checkpoint
+from vidcls.contract import CHECKPOINT_FILE, Contract, read_checkpoint, tokens_text
 from vidcls.errors import ArgumentError, ModelError
 from vidcls.huggingface import PREPROCESSOR_FILE, VIDEO_PREPROCESSOR_FILE
 from vidcls.printable import printable
 from vidcls.versions import check_exporting
 from vidcls.video.protocols import without_secrets
 from vidcls_export.architectures import Architecture, architecture_by_type
+from vidcls_export.graph.tokens import TokenSelection, configured_tokens, with_tokens
 from vidcls_export.huggingface import activation_of, plain_contract
 from vidcls_export.quiet import quiet
 
@@ -34,6 +36,31 @@ _SHARDS_FILE = "model.safetensors.index.json"
 _BIASES = ("attention.q_bias", "attention.v_bias")
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 _WANTED = [CONFIG_FILE, WEIGHTS_FILE, CHECKPOINT_FILE, PREPROCESSOR_FILE, VIDEO_PREPROCESSOR_FILE, "README.md"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opened:
+    """A model that sees the tokens asked for, and its contract.
+
+    is_as_trained: whether these are the tokens that it was trained with.
+    """
+
+    model: PreTrainedModel
+    contract: Contract
+    selection: TokenSelection
+    is_as_trained: bool
+
+
+def open_with_tokens(checkpoint: str | os.PathLike[str], tokens: str | None, *, clip_seconds: float | None) -> Opened:
+    """`open_checkpoint`, and the tokens that its model is to see; None for those that it was trained with.
+
+    Raises:
+        DependencyError, ModelError, ValueError: as `open_checkpoint`, `with_tokens` and `TokenSelection`.
+    """
+    model, trained = open_checkpoint(checkpoint, clip_seconds=clip_seconds)
+    contract = with_tokens(trained, tokens)
+    selection = TokenSelection(model, contract.tokens)
+    return Opened(model=model, contract=contract, selection=selection, is_as_trained=contract is trained)
 
 
 def open_checkpoint(
@@ -168,6 +195,7 @@ def _check_config(folder: Path, config: PretrainedConfig, architecture: Architec
         ("frames", contract.sampling.frames, getattr(config, architecture.frames)),
         ("crop size", contract.image.crop_size, getattr(config, architecture.image_size)),
         ("channels", 3, getattr(config, architecture.channels)),
+        ("tokens", tokens_text(contract.tokens), tokens_text(configured_tokens(config))),
         ("activation", contract.decision.activation, activation_of(config)),
     ]
     for name, stated, found in facts:

@@ -68,6 +68,20 @@ if TYPE_CHECKING:
     help="Seconds that a clip's frames are spread over; only for a checkpoint without vidcls.json.  [default: 64/30]",
 )
 @click.option(
+    "--tokens",
+    type=click.Choice(["all", "lattice:0.5", "lattice:0.25", "lattice:0.125"]),
+    help="Which tokens the encoder sees: a half, a quarter or an eighth of them, evenly spread, for less than that "
+    "share of the time.  [default: those that the checkpoint was trained with]",
+)
+@click.option(
+    "--max-loss",
+    type=click.FloatRange(0, 1),
+    default=0.03,
+    show_default=True,
+    help="By how much accuracy on the checked clips may be lower with --tokens than with all of them, of a checkpoint "
+    "that was trained with all; above it no file is written.",
+)
+@click.option(
     "--graph",
     type=click.Choice(["onnxruntime", "portable"]),
     default="onnxruntime",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -22,13 +22,24 @@ from vidcls.preprocessing import Region, check_region
 from vidcls.progress import Track, untracked
 from vidcls.schema import check_choice
 from vidcls.selftest import Verification
-from vidcls_export.checkpoint import open_checkpoint
+from vidcls_export.checkpoint import Opened, open_with_tokens
 from vidcls_export.draft import Draft, make_draft
 from vidcls_export.embed import complete_contract, embed, prove
+from vidcls_export.graph.tokens import CHOICES
 from vidcls_export.graph.trace import Graph, count_operators, trace
 from vidcls_export.negatives import Negatives, measure_negatives, with_false_acceptance
 from vidcls_export.page import report_page
-from vidcls_export.parity import NOT_COMPARED, Comparison, Videos, check_agreement, compare, find_videos
+from vidcls_export.parity import (
+    NOT_COMPARED,
+    Comparison,
+    Loss,
+    Videos,
+    check_agreement,
+    check_loss,
+    compare,
+    find_videos,
+    measure_loss,
+)
 from vidcls_export.precision.choices import Precision, check_calibration, check_weights
 from vidcls_export.reference import Reference, measure_reference, usable_threads
 from vidcls_export.report import Report
@@ -68,6 +79,8 @@ def export(
     min_agreement: float = 0.99,
     region: Region | None = None,
     clip_seconds: float | None = None,
+    tokens: str | None = None,
+    max_loss: float = 0.03,
     report: str | os.PathLike[str] | None = None,
     track: Track = untracked,
 ) -> Report:
@@ -78,14 +91,13 @@ def export(
         output: the file, uint8 RGB [batch, T, size, size, 3] -> float32 [batch, labels]; on failure an old one stays.
         precision: what the graph computes in.
         graph: "onnxruntime" has its fused attention; "portable" is standard ONNX only, with int8 as OpenVINO knows it.
-        check: folder of videos to compare with PyTorch on, one folder per label for accuracies; fp16 and the portable
-            int8 are calibrated on them too, and the latter cannot do without.
+        check: folder of videos to compare with PyTorch on, and to calibrate on; one folder per label for accuracies.
         negatives: folder of videos that show none of the labels: how many are taken for known is measured, and stored.
-        min_agreement: share of `check`'s videos on which the top-1 answers have to agree.
+        min_agreement, max_loss: shares of these, of PyTorch's top-1 at least, and lost by fewer `tokens` at most.
         region: as for `predict`; of the videos of `check` and `negatives`, where the checkpoint was trained on one.
         clip_seconds: seconds that a clip's frames are spread over, if the checkpoint does not say; None for 64/30.
-        report: the HTML page; None for `output` with the ending .html.
-        track: follows the comparison with PyTorch, video by video.
+        tokens: "all" or "lattice:SHARE", SHARE 0.5, 0.25 or 0.125; None for those that the checkpoint was trained with.
+        report, track: the HTML page, None for `output` as .html; what follows the comparison, video by video.
 
     Raises:
         ModelError: the checkpoint cannot be exported, or the export does not give PyTorch's answers.
@@ -95,37 +107,41 @@ def export(
         >>> export("checkpoint", "model.onnx", precision="fp16", check="clips/test").contract.parity.top1_agreement
         1.0
     """
-    target = _check_arguments(output, report, precision, graph, region, check=check, min_agreement=min_agreement)
-    model, contract = open_checkpoint(checkpoint, clip_seconds=clip_seconds)
-    videos, without = _find_videos(check, negatives, contract, target.region)
-    check_weights(model, precision=precision)
+    _check_options(precision, graph, tokens, check=check, shares={"min_agreement": min_agreement, "max_loss": max_loss})
+    target = _target(output, report, precision, graph, region)
+    opened = open_with_tokens(checkpoint, tokens, clip_seconds=clip_seconds)
+    videos, without = _find_videos(check, negatives, opened.contract, target.region)
     with usable_threads(), _folder_beside(target.path) as scratch:
-        reference = measure_reference(model, contract)
-        traced = trace(model, contract.image, graph=graph, scratch=scratch)
-        draft = make_draft(traced, contract, reference, videos, precision=precision, graph=graph, scratch=scratch)
-        comparison = _compare(draft, contract, reference, videos, min_agreement=min_agreement, track=track)
-        rejected = _measure_negatives(draft, contract, comparison, without, track=track)
-        finished = _embed(draft, target, with_false_acceptance(contract, rejected), comparison, scratch=scratch)
-        return _publish(_report(target, reference, draft, comparison, rejected, finished), finished, scratch=scratch)
+        reference, draft = _drafted(opened, target, videos, scratch=scratch)
+        comparison = _compare(draft, opened.contract, reference, videos, min_agreement=min_agreement, track=track)
+        loss = _measure_loss(draft, opened, reference, videos, most=max_loss, track=track)
+        rejected = _measure_negatives(draft, opened.contract, comparison, without, track=track)
+        finished = _embed(draft, target, with_false_acceptance(opened.contract, rejected), comparison, scratch=scratch)
+        return _publish(_report(target, reference, draft, comparison, rejected, loss, finished), finished, scratch)
 
 
-def _check_arguments(
+def _check_options(
+    precision: Precision, graph: Graph, tokens: str | None, *, check: object, shares: Mapping[str, float]
+) -> None:
+    """Refuse what cannot be done, before anything is opened."""
+    check_choice("precision", precision, get_args(Precision))
+    check_choice("graph", graph, get_args(Graph))
+    if tokens is not None:
+        check_choice("tokens", tokens, CHOICES)
+    for name, share in shares.items():
+        if not 0 <= share <= 1:
+            raise ArgumentError(f"{name} is {share}, expected a share from 0 to 1")
+    check_calibration(precision, graph, clips=check)
+
+
+def _target(
     output: str | os.PathLike[str],
     report: str | os.PathLike[str] | None,
     precision: Precision,
     graph: Graph,
     region: Region | None,
-    *,
-    check: object,
-    min_agreement: float,
 ) -> _Target:
-    """Refuse what cannot be done, before anything is opened."""
-    check_choice("precision", precision, get_args(Precision))
-    check_choice("graph", graph, get_args(Graph))
-    if not 0 <= min_agreement <= 1:
-        raise ArgumentError(f"min_agreement is {min_agreement}, expected a share from 0 to 1")
     check_region(region)
-    check_calibration(precision, graph, clips=check)
     path = Path(output)
     if path.is_dir():
         raise ArgumentError(f"{path}: is a folder; name the ONNX file to write")
@@ -158,6 +174,16 @@ def _folder_beside(path: Path) -> Iterator[Path]:
         yield Path(folder)
 
 
+def _drafted(opened: Opened, target: _Target, videos: Videos | None, *, scratch: Path) -> tuple[Reference, Draft]:
+    """PyTorch's answers, and the graph that is to give them."""
+    contract, graph = opened.contract, target.graph
+    check_weights(opened.model, precision=target.precision)
+    reference = measure_reference(opened.model, contract)
+    traced = trace(opened.model, contract.image, graph=graph, scratch=scratch, kept=opened.selection.kept)
+    draft = make_draft(traced, contract, reference, videos, precision=target.precision, graph=graph, scratch=scratch)
+    return reference, draft
+
+
 def _compare(
     draft: Draft,
     contract: Contract,
@@ -185,6 +211,24 @@ def _measure_negatives(
     return measure_negatives(videos, contract, exported=draft.classify, labelled=labelled, track=track)
 
 
+def _measure_loss(
+    draft: Draft, opened: Opened, reference: Reference, videos: Videos | None, *, most: float, track: Track
+) -> Loss | None:
+    """What fewer tokens than in training cost, of which no more than `most` may be lost; None of a model as trained."""
+    if opened.is_as_trained:
+        return None
+    loss = measure_loss(
+        videos,
+        opened.contract,
+        selection=opened.selection,
+        pytorch=reference.classify,
+        exported=draft.classify,
+        track=track,
+    )
+    check_loss(loss, most=most)
+    return loss
+
+
 def _embed(draft: Draft, target: _Target, contract: Contract, comparison: Comparison, *, scratch: Path) -> _Finished:
     """The file with its contract, opened once more as any user would."""
     complete = complete_contract(
@@ -205,6 +249,7 @@ def _report(
     draft: Draft,
     comparison: Comparison,
     negatives: Negatives | None,
+    loss: Loss | None,
     finished: _Finished,
 ) -> Report:
     return Report(
@@ -222,12 +267,13 @@ def _report(
         parts=comparison.parts,
         counts=comparison.counts,
         negatives=negatives,
+        loss=loss,
         region=target.region,
         versions={name: version(name) for name in _MADE_WITH} | {"onnxruntime": onnxruntime.__version__},
     )
 
 
-def _publish(report: Report, finished: _Finished, *, scratch: Path) -> Report:
+def _publish(report: Report, finished: _Finished, scratch: Path) -> Report:
     """Put the page and the file in their places, the file last; the report."""
     report.page.parent.mkdir(parents=True, exist_ok=True)
     page = scratch / "report.html"

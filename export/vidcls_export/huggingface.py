@@ -16,10 +16,11 @@ from huggingface_hub import ModelCard
 from transformers import PretrainedConfig
 
 import vidcls
-from vidcls.contract import FORMAT, NEUTRAL, Contract, Sampling, Source, Tokens
+from vidcls.contract import FORMAT, NEUTRAL, Contract, Sampling, Source
 from vidcls.errors import ModelError
 from vidcls.huggingface import DEFAULT_CLIP_SECONDS, PREPROCESSOR_FILE, VIDEO_PREPROCESSOR_FILE, read_image_section
 from vidcls_export.architectures import Architecture
+from vidcls_export.graph.tokens import configured_tokens
 from vidcls_export.quiet import quiet
 
 
@@ -67,7 +68,7 @@ def plain_contract(
             ),
             accuracy=None,
             decision=dataclasses.replace(NEUTRAL, activation=activation_of(config)),
-            tokens=Tokens(rule="all"),
+            tokens=configured_tokens(config),
         )
     except ValueError as error:
         raise ModelError(f"{folder}: {error}") from None

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vidcls.contract import ModelContract, Parity
+from vidcls.contract import ModelContract, Parity, tokens_fields
 from vidcls.evaluation.apart import Parts
 from vidcls.preprocessing import Region, region_text
 from vidcls.selftest import Verification
 from vidcls_export.negatives import Negatives
-from vidcls_export.parity import Disagreement
+from vidcls_export.parity import Disagreement, Loss
 
 # (what, PyTorch's figure, the file's, remark)
 _Row = tuple[str, str, str, str]
@@ -39,6 +39,7 @@ class Report:
         counts: {"new", "trained_on", "chosen_by": how many of these videos}; None where the model does not say.
         negatives: what the file makes of clips that show none of the labels; None without any.
         region: of the picture that all these clips were cut to; None for all of it.
+        loss: what all tokens would give, of a model that was made to see fewer than it was trained with; else None.
         versions: {package: version} of what the file was made with.
     """
 
@@ -57,6 +58,7 @@ class Report:
     counts: dict[str, int] | None
     negatives: Negatives | None
     region: Region | None
+    loss: Loss | None
     versions: dict[str, str]
 
 
@@ -80,6 +82,8 @@ def report_fields(report: Report) -> dict[str, Any]:
         "calibration": None if parts is None or parts.new.scores is None else parts.new.scores.calibration,
         "negatives": None if negatives is None else dataclasses.asdict(negatives),
         "region": None if report.region is None else list(report.region),
+        "tokens": tokens_fields(report.contract.tokens),
+        "all_tokens": None if report.loss is None else dataclasses.asdict(report.loss),
     }
 
 
@@ -104,6 +108,7 @@ def report_lines(report: Report, *, checked: Path | None) -> Iterator[str]:
     yield f"  {'':26} {'PyTorch':>9} {'file':>9}"
     for name, pytorch, found, remark in rows:
         yield f"  {name:26} {pytorch:>9} {found:>9}  {remark}".rstrip()
+    yield from _token_lines(report)
     yield from _known_lines(report)
     if report.negatives is not None:
         yield from _negative_lines(report.negatives)
@@ -150,6 +155,23 @@ def _known_lines(report: Report) -> Iterator[str]:
         if counts[kind]:
             accuracy = "" if part is None or part.top1 is None else f", accuracy {part.top1:.4f}"
             yield f"  counted apart: {counts[kind]} videos {words}{accuracy}"
+
+
+def _token_lines(report: Report) -> Iterator[str]:
+    share, loss = report.contract.tokens.share, report.loss
+    if share is None:
+        return
+    yield f"  tokens: {share:g} of all, the same lattice of every clip"
+    if loss is not None:
+        accuracies = (
+            ""
+            if loss.accuracy is None or loss.accuracy_all is None
+            else f", accuracy {loss.accuracy:.4f} instead of {loss.accuracy_all:.4f}"
+        )
+        yield (
+            f"  beside the model with all of them, as it was trained: the same label on {loss.top1_agreement:.4f} of "
+            f"{loss.videos} videos{accuracies}; its temperature and thresholds are not this model's, and left out"
+        )
 
 
 def _negative_lines(negatives: Negatives) -> Iterator[str]:

@@ -3,7 +3,8 @@
 Random weights; all contenders in one run, turn by turn, so that a slow spell meets every one, each in a
 process of its own, so that its peak memory is its own. Ratios are to a plain Optimum export in onnxruntime:
 trust these, not the times. PyTorch, Optimum's export and OpenVINO get normalised pixels for nothing; vidcls is
-timed through predict_frames, resizing included, and Hugging Face's pipeline from the video file.
+timed through predict_frames, resizing included, "from the file" through predict, and Hugging Face's pipeline from the
+video file. A lattice sees a share of the tokens, and answers otherwise than the model with all of them.
 """
 
 from __future__ import annotations
@@ -55,6 +56,13 @@ CONTENDERS: dict[str, tuple[str, ...]] = {
     "vidcls fp32": (),
     "vidcls fp16": (),
     "vidcls int8": (),
+    "vidcls fp32 lattice:0.5": (),
+    "vidcls fp32 lattice:0.25": (),
+    "vidcls fp32 lattice:0.125": (),
+    "vidcls int8 lattice:0.25": (),
+    "vidcls fp32, from the file": (),
+    "vidcls fp32 lattice:0.25, from the file": (),
+    "vidcls fp32 lattice:0.25, openvino": ("openvino",),
     "vidcls fp32, openvino": ("openvino",),
     "vidcls int8 portable, openvino": ("openvino",),
 }
@@ -66,8 +74,11 @@ def open_contender(name: str, folder: Path) -> Answer:
     if name.startswith("vidcls"):
         from vidcls import VideoClassifier
 
-        kind, _, engine = name.removeprefix("vidcls ").partition(", ")
-        classifier = VideoClassifier(exported(folder, kind), device="cpu", engine=engine or "onnxruntime")  # type: ignore[arg-type]
+        kind, _, how = name.removeprefix("vidcls ").partition(", ")
+        engine = "openvino" if how == "openvino" else "onnxruntime"
+        classifier = VideoClassifier(exported(folder, kind), device="cpu", engine=engine)  # type: ignore[arg-type]
+        if how == "from the file":
+            return lambda _frames: np.asarray(classifier.predict(folder / "clip.mp4").logits)
         return lambda frames: classifier.predict_frames(frames).logits
     if name == "Hugging Face pipeline":
         return pipeline(folder)
@@ -143,19 +154,21 @@ def make_files(folder: Path, preset: str, names: list[str]) -> None:
         quantize_with_nncf(folder)
     for kind in {name.removeprefix("vidcls ").partition(", ")[0] for name in names if name.startswith("vidcls")}:
         if not exported(folder, kind).exists():
-            precision, _, graph = kind.partition(" ")
+            precision, *options = kind.split()
+            portable = "portable" in options
             export(
                 folder / "checkpoint",
                 exported(folder, kind),
                 precision=precision,  # type: ignore[arg-type]
-                graph=graph or "onnxruntime",  # type: ignore[arg-type]
-                check=calibration_clips(folder) if graph else None,
+                graph="portable" if portable else "onnxruntime",
+                tokens=next((option for option in options if option.startswith("lattice")), None),
+                check=calibration_clips(folder) if portable else None,
             )
 
 
 def exported(folder: Path, kind: str) -> Path:
     """Where vidcls's file of a precision lies, and of a graph if it is not the usual one."""
-    return folder / f"vidcls-{kind.replace(' ', '-')}.onnx"
+    return folder / f"vidcls-{kind.replace(' ', '-').replace(':', '-')}.onnx"
 
 
 def calibration_clips(folder: Path) -> Path:
@@ -241,13 +254,13 @@ def print_table(answers: dict[str, list[dict[str, Any]]]) -> None:
     expected = answers[PYTORCH][-1]["logits"] if PYTORCH in answers else answers[REFERENCE][-1]["logits"]
     against = PYTORCH if PYTORCH in answers else REFERENCE
     reference = statistics.median(answer["seconds"] for answer in answers[REFERENCE])
-    click.echo(f"{'':30} {'ms, median':>10} {'ratio':>6} {'top-1':>6} {'logits':>8} {'peak MB':>8}")
+    click.echo(f"{'':40} {'ms, median':>10} {'ratio':>6} {'top-1':>6} {'logits':>8} {'peak MB':>8}")
     for name, found in answers.items():
         seconds, logits = statistics.median(answer["seconds"] for answer in found), found[-1]["logits"]
         same = "-" if logits is None else "same" if np.argmax(logits) == np.argmax(expected) else "other"
         far = "-" if logits is None else f"{np.abs(np.subtract(logits, expected)).max():.1e}"
         click.echo(
-            f"{name:30} {seconds * 1000:10.0f} {seconds / reference:6.2f} {same:>6} {far:>8} "
+            f"{name:40} {seconds * 1000:10.0f} {seconds / reference:6.2f} {same:>6} {far:>8} "
             f"{found[-1]['peak_mb']:8.0f}"
         )
     click.echo(

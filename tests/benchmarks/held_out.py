@@ -31,6 +31,7 @@ from vidcls_train.config.groups import DEFAULT_CLIP_SECONDS
 from vidcls_train.data.clip_list import Clip, ClipList
 from vidcls_train.data.sources import find_clips
 from vidcls_train.finetune import train
+from vidcls_train.model.tokens import use_tokens
 from vidcls_train.output.scoring import all_logits
 
 SEED = 7
@@ -123,6 +124,7 @@ def _train(split: Split, folder: Path, given: dict[str, Any]) -> None:
 def _answers(split: Split, folder: Path, *, run: str) -> Iterator[dict[str, object]]:
     contract = read_checkpoint(folder)
     model = VideoMAEForVideoClassification.from_pretrained(folder)
+    use_tokens(model, contract.tokens)
     for name in ("val", "test"):
         clips = split[name]
         logits = all_logits(model, [clip.footage for clip in clips], contract, views=1, crops=1, label=f"{run} {name}")

@@ -34,6 +34,7 @@ from vidcls.evaluation.intervals import blocks, draw, percentile_interval
 from vidcls_train.data.clip_list import NONE_LABEL, Clip
 from vidcls_train.data.sources import find_clips
 from vidcls_train.finetune import train
+from vidcls_train.model.tokens import use_tokens
 from vidcls_train.output.scoring import all_logits
 from vidcls_train.trainer import classification
 
@@ -111,6 +112,7 @@ def _scored(
     """Of each test clip its score and kind ("known", or the label it is of), and top-1 of the known ones."""
     contract = read_checkpoint(folder)
     model = VideoMAEForVideoClassification.from_pretrained(folder)
+    use_tokens(model, contract.tokens)
     assert contract.labels[0] == NONE_LABEL
     tested = [clip for clip, split in clips if split == "test"]
     logits = all_logits(model, [clip.footage for clip in tested], contract, views=1, crops=1, label=folder.name)

@@ -12,6 +12,7 @@ import argparse
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import click
@@ -26,6 +27,7 @@ from vidcls_train.data.augmentation import PairMixing, training_transform
 from vidcls_train.data.collate import Collate
 from vidcls_train.data.datasets import ClipDataset
 from vidcls_train.data.frame_cache import FrameCache
+from vidcls_train.data.masks import patch_dropout_mask
 from vidcls_train.data.video import DecodedVideo
 from vidcls_train.model.drop_path import BRANCHES_PER_LAYER
 from vidcls_train.model.patch_dropout import PatchDropout
@@ -67,8 +69,7 @@ def main() -> None:
     collate = Collate(
         PairMixing(mixup=recipe.regularization.mixup, cutmix=recipe.regularization.cutmix),
         branches=BRANCHES_PER_LAYER * preset.layers,
-        tokens=model.videomae.embeddings.num_patches,
-        patch_dropout=recipe.regularization.patch_dropout,
+        hide=partial(patch_dropout_mask, model.videomae.embeddings.num_patches, recipe.regularization.patch_dropout),
         seed=0,
     )
 

@@ -10,47 +10,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-import transformers
 
 from generated import LABELS
+from random_models import save, timesformer, vivit, vjepa2
 from vidcls import ModelError, VideoClassifier
 from vidcls.runtime.onnxruntime_session import OnnxRuntimeSession
 from vidcls_export.checkpoint import open_checkpoint
 from vidcls_export.exporter import export
 from vidcls_export.report import Report
 
-SHAPE: dict[str, Any] = {
-    **{"hidden_size": 48, "num_hidden_layers": 2, "num_attention_heads": 3, "initializer_range": 0.2, "patch_size": 8},
-    **{"id2label": dict(enumerate(LABELS)), "label2id": {label: index for index, label in enumerate(LABELS)}},
-}
-FRAMES = {"num_frames": 4, "image_size": 32, "intermediate_size": 96}
-VIDEOMAE_PROCESSOR: dict[str, Any] = {
-    "size": {"shortest_edge": 36},
-    "crop_size": {"height": 32, "width": 32},
-    "image_mean": [0.5, 0.4, 0.3],
-    "image_std": [0.2, 0.3, 0.25],
-}
 # Largest |logit difference| from PyTorch, whose logits spread over several units.
 TOLERANCE = {"fp32": 2e-5, "fp16": 2e-2, "int8": 0.5}
-
-
-def timesformer(**settings: Any) -> tuple[Any, Any]:
-    config = transformers.TimesformerConfig(**SHAPE, **FRAMES, **settings)
-    processor = transformers.VideoMAEImageProcessor(**VIDEOMAE_PROCESSOR)
-    return transformers.TimesformerForVideoClassification(config), processor
-
-
-def vivit() -> tuple[Any, Any]:
-    config = transformers.VivitConfig(**SHAPE, **FRAMES, tubelet_size=[2, 8, 8])
-    processor = transformers.VivitImageProcessor(size={"shortest_edge": 36}, crop_size={"height": 32, "width": 32})
-    return transformers.VivitForVideoClassification(config), processor
-
-
-def vjepa2() -> tuple[Any, Any]:
-    predictor = {"pred_hidden_size": 24, "pred_num_attention_heads": 2, "pred_num_hidden_layers": 1}
-    shape = {"crop_size": 32, "frames_per_clip": 4, "mlp_ratio": 2, "num_pooler_layers": 1}
-    config = transformers.VJEPA2Config(**SHAPE, **shape, **predictor)
-    return transformers.VJEPA2ForVideoClassification(config), transformers.VJEPA2VideoProcessor(crop_size=32)
 
 
 # (how to make one, how many attentions it computes)
@@ -60,19 +30,6 @@ MODELS: dict[str, tuple[Callable[[], tuple[Any, Any]], int]] = {
     "vivit": (vivit, 2),
     "vjepa2": (vjepa2, 4),
 }
-
-
-def save(make: Callable[[], tuple[Any, Any]], folder: Path) -> tuple[Any, Any]:
-    """A random model and its processor in a folder; the tables that are zero in a new model are drawn too."""
-    torch.manual_seed(0)
-    model, processor = make()
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            if parameter.abs().max() == 0 or "norm" in name or "classifier" in name:
-                parameter.normal_(std=0.5)
-    model.eval().save_pretrained(folder)
-    processor.save_pretrained(folder)
-    return model, processor
 
 
 @pytest.fixture(scope="module")

@@ -149,6 +149,8 @@ def test_reported_fields_are_the_promised_ones(exports: dict[Any, Any]) -> None:
         "calibration",
         "negatives",
         "region",
+        "tokens",
+        "all_tokens",
     ]
     assert fields["path"] == str(report.path)
     assert fields["file_mb"] == pytest.approx(report.path.stat().st_size / 1e6, abs=1e-3)

@@ -143,15 +143,34 @@ def _model(checkpoint: Path) -> Any:
     return VideoMAEForVideoClassification.from_pretrained(checkpoint).eval()
 
 
+def hidden_tokens(contract: dict[str, Any], config: Any) -> np.ndarray | None:
+    """bool [tokens], true for those that a lattice leaves out; None where the model sees all."""
+    share = contract["tokens"].get("share")
+    if share is None:
+        return None
+    every = round(1 / share)
+    down, later = {2: (1, 1), 4: (2, 1), 8: (3, 2)}[every]
+    side = config.image_size // config.patch_size
+    t, y, x = np.indices((config.num_frames // config.tubelet_size, side, side))
+    return np.asarray((x + down * y + later * t) % every != 0).ravel()
+
+
 def clip_logits(clips: np.ndarray, contract: dict[str, Any], checkpoint: Path) -> np.ndarray:
-    """float64 [labels]: transformers' logits, the mean over views and crops."""
+    """float64 [labels]: transformers' logits, the mean over views and crops; of a model of some tokens, by its mask."""
     import torch
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # a tiny model gains nothing from more, and on a busy machine they wait for each other
     try:
         with torch.inference_mode():
-            each = _model(checkpoint)(pixel_values=pixel_values(clips, contract["image"])).logits
+            pixels, model = pixel_values(clips, contract["image"]), _model(checkpoint)
+            hidden = hidden_tokens(contract, model.config)
+            if hidden is None:
+                each = model(pixel_values=pixels).logits
+            else:
+                mask = torch.from_numpy(hidden)[None].expand(len(pixels), -1)
+                seen = model.videomae(pixel_values=pixels, bool_masked_pos=mask)[0]
+                each = model.classifier(model.fc_norm(seen.mean(1)))
     finally:
         torch.set_num_threads(threads)
     return each.to(torch.float64).mean(dim=0).numpy()

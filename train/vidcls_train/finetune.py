@@ -15,24 +15,24 @@ import transformers
 from transformers import TrainerCallback, VideoMAEForVideoClassification, set_seed
 
 import vidcls
-from vidcls.contract import FORMAT, NEUTRAL, Contract, Sampling, Source, Tokens
+from vidcls.contract import FORMAT, NEUTRAL, Contract, Sampling, Source
 from vidcls.progress import Track, untracked
 from vidcls.versions import check_training
 from vidcls_train.audit.check import DataCheck, check_clips
 from vidcls_train.audit.findings import refuse_worthless
 from vidcls_train.audit.report import write_data_report
-from vidcls_train.config.recipes import PRESETS
 from vidcls_train.config.settings import TrainConfig, save_settings, train_config
-from vidcls_train.data.clip_list import MULTI_LABEL, SINGLE_LABEL, Clip, ClipList, ProblemType, targets_of
+from vidcls_train.data.clip_list import MULTI_LABEL, SINGLE_LABEL, Clip, ClipList, targets_of
 from vidcls_train.data.datasets import ClipDataset, ViewDataset
 from vidcls_train.data.directional_labels import directional_labels
 from vidcls_train.data.preparation import PreparedClips, open_frame_cache, prepare
 from vidcls_train.data.sources import find_clips
 from vidcls_train.data.training_clips import training_clips
+from vidcls_train.model.from_config import starting_point
 from vidcls_train.model.patch_embedding import is_zero_mean, whiten
-from vidcls_train.model.presets import from_preset
-from vidcls_train.model.pretrained import freeze_encoder, from_base
+from vidcls_train.model.pretrained import freeze_encoder
 from vidcls_train.model.starting_point import StartingPoint
+from vidcls_train.model.tokens import tokens_of
 from vidcls_train.output.checkpoint import write_decision, write_results, write_weights
 from vidcls_train.output.decision import fit
 from vidcls_train.output.fingerprints import clip_fingerprints
@@ -42,6 +42,7 @@ from vidcls_train.output.negatives import check_negatives, find_negatives, score
 from vidcls_train.output.pictures import write_samples
 from vidcls_train.output.run_folder import check_output, check_resume, discarded_on_failure
 from vidcls_train.output.scored import score
+from vidcls_train.output.tokens import compare_with_all_tokens
 from vidcls_train.trainer.class_weights import class_weights
 from vidcls_train.trainer.classification import ClassificationTrainer
 from vidcls_train.trainer.distributed import by_first_process, join_processes, leave_processes, process_rank
@@ -112,7 +113,7 @@ def _plan(settings: Mapping[str, Any], track: Track) -> _Plan:
         check_push(config.run.push_to_hub)
     with discarded_on_failure(output / _UNPACKED_FOLDER):
         found = _find(config, track)
-        start = _starting_point(config, found.labels, found.problem_type)
+        start = starting_point(config, found.labels, found.problem_type)
         for notice in start.notices:
             _LOG.info(notice)
         config = train_config(settings, layers=start.model.config.num_hidden_layers)
@@ -169,7 +170,7 @@ def _trainer(plan: _Plan) -> ClassificationTrainer:
     set_seed(config.run.seed)
     activation = contract.decision.activation
     problem_type = MULTI_LABEL if activation == "sigmoid" else SINGLE_LABEL
-    model: VideoMAEForVideoClassification = _starting_point(config, contract.labels, problem_type).model
+    model: VideoMAEForVideoClassification = starting_point(config, contract.labels, problem_type).model
     targets = targets_of(prepared.train, contract.labels)
     clips = training_clips(
         prepared.train_videos,
@@ -212,6 +213,7 @@ def _results(plan: _Plan, trainer: ClassificationTrainer, *, seconds: float, tra
         false_alarm_rate=config.decision.false_alarm_rate,
     )
     contract = write_decision(output, contract, fitted.decision)
+    whole = compare_with_all_tokens(output, val, contract, track=track)
     results = measure(
         trainer,
         prepared,
@@ -221,6 +223,7 @@ def _results(plan: _Plan, trainer: ClassificationTrainer, *, seconds: float, tra
         negatives=negatives,
         fitted=fitted,
         region=region,
+        all_tokens=whole,
         seconds=seconds,
         track=track,
     )
@@ -228,28 +231,6 @@ def _results(plan: _Plan, trainer: ClassificationTrainer, *, seconds: float, tra
     if config.run.push_to_hub:
         push(output, config.run.push_to_hub)
     return results.metrics
-
-
-def _starting_point(config: TrainConfig, labels: tuple[str, ...], problem_type: ProblemType) -> StartingPoint:
-    model, resize = config.model, config.classification.resize
-    if model.base is not None:
-        return from_base(
-            model.base,
-            labels,
-            frames=model.frames,
-            image_size=model.image_size,
-            resize=resize,
-            problem_type=problem_type,
-        )
-    return from_preset(
-        PRESETS[str(model.preset)],
-        labels,
-        frames=model.frames,
-        image_size=model.image_size,
-        resize=resize,
-        patch_levels=model.patch_levels,
-        problem_type=problem_type,
-    )
 
 
 def _draft_contract(config: TrainConfig, found: ClipList, start: StartingPoint) -> Contract:
@@ -276,7 +257,7 @@ def _draft_contract(config: TrainConfig, found: ClipList, start: StartingPoint) 
         ),
         accuracy=None,
         decision=replace(NEUTRAL, activation=activation, none_label=found.none_label),
-        tokens=Tokens(rule="all"),
+        tokens=tokens_of(start.model.config),
     )
 
 

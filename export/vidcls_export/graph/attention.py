@@ -63,7 +63,11 @@ def fused_attention(model: PreTrainedModel, *, opset: int) -> Iterator[None]:
 @contextmanager
 def constant_positions(model: PreTrainedModel) -> Iterator[None]:
     """Within, V-JEPA 2's attentions know where their tokens lie, instead of counting them at every run."""
-    rotating = [module for module in model.modules() if isinstance(module, VJEPA2RopeAttention)]
+    rotating = [
+        module
+        for module in model.modules()
+        if isinstance(module, VJEPA2RopeAttention) and "get_position_ids" not in vars(module)  # which would be constant
+    ]
     for module in rotating:
         tokens = module.grid_depth * module.grid_size**2
         positions = module.get_position_ids(torch.empty(1, tokens, 0))

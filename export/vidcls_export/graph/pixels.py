@@ -25,13 +25,18 @@ GREY, SCALE = 128, 64
 
 
 @contextmanager
-def raw_pixels(model: PreTrainedModel, architecture: Architecture, image: Image) -> Iterator[None]:
-    """Within, `model` takes uint8 RGB frames [B, T, H, W, 3] as `image` crops them; afterwards all is as before."""
+def raw_pixels(
+    model: PreTrainedModel, architecture: Architecture, image: Image, *, kept: list[int] | None
+) -> Iterator[None]:
+    """Within, `model` takes uint8 RGB frames [B, T, H, W, 3] as `image` crops them; afterwards all is as before.
+
+    kept: the numbers of the patches that are embedded, and no others; None for all.
+    """
     path, _, name = architecture.patch_embedding.rpartition(".")
     parent = model.get_submodule(path)
     before = getattr(parent, name)
     (projection,) = (m for m in before.modules() if isinstance(m, torch.nn.Conv2d | torch.nn.Conv3d))
-    setattr(parent, name, RawPatches(projection, image, per_frame=architecture.tokens_per_frame))
+    setattr(parent, name, RawPatches(projection, image, per_frame=architecture.tokens_per_frame, kept=kept))
     try:
         yield
     finally:
@@ -41,8 +46,16 @@ def raw_pixels(model: PreTrainedModel, architecture: Architecture, image: Image)
 class RawPatches(torch.nn.Module):
     """The patch embedding `projection` of normalised frames, from frames that are not."""
 
-    def __init__(self, projection: torch.nn.Conv2d | torch.nn.Conv3d, image: Image, *, per_frame: bool) -> None:
+    def __init__(
+        self,
+        projection: torch.nn.Conv2d | torch.nn.Conv3d,
+        image: Image,
+        *,
+        per_frame: bool,
+        kept: list[int] | None = None,
+    ) -> None:
         super().__init__()
+        self.kept = None if kept is None else torch.tensor(kept)
         weight = projection.weight.detach().double()  # [width, 3, (t,) h, w]
         if weight.ndim == 4:
             weight = weight[:, :, None]
@@ -72,6 +85,8 @@ class RawPatches(torch.nn.Module):
         # The three colours of a row of a patch lie side by side and move as one.
         patches = frames.reshape(batch, t, pt, h, ph, w, pw * 3).permute(0, 1, 3, 5, 2, 4, 6)
         patches = patches.reshape(batch, t * h * w, pt * ph * pw * 3)
+        if self.kept is not None:  # while they are bytes: nothing is computed for what is left out
+            patches = patches.index_select(1, self.kept)
         embedded = (patches.float() - GREY) * (1 / SCALE) @ self.weight + self.bias
         return (embedded.reshape(batch * t, h * w, -1), t, w) if self.per_frame else embedded
 
@@ -96,9 +111,9 @@ def patch_chain(graph: onnx.GraphProto) -> list[NodeProto]:
 
 
 def _casts_bytes(cast: NodeProto, nodes: list[NodeProto], graph: onnx.GraphProto) -> bool:
-    """Whether `cast` gets the graph's input, at most reshaped, transposed or sliced."""
+    """Whether `cast` gets the graph's input, at most reshaped, transposed, sliced or gathered."""
     makers = {output: node for node in nodes for output in node.output}
     name: str = cast.input[0]
-    while name in makers and makers[name].op_type in ("Reshape", "Transpose", "Slice"):
+    while name in makers and makers[name].op_type in ("Reshape", "Transpose", "Slice", "Gather"):
         name = makers[name].input[0]
     return bool(name == graph.input[0].name)

@@ -19,6 +19,7 @@ from vidcls_export.graph.attention import DOMAIN, constant_positions, fused_atte
 from vidcls_export.graph.onnx_config import TASK, VideoClassifierOnnxConfig
 from vidcls_export.graph.pixels import raw_pixels
 from vidcls_export.graph.reshapes import fix_reshapes
+from vidcls_export.graph.tokens import kept_position_embeddings
 from vidcls_export.quiet import quiet
 
 Graph = Literal["onnxruntime", "portable"]
@@ -27,7 +28,9 @@ OPSET = 18
 INPUT, OUTPUT = "pixel_values", "logits"
 
 
-def trace(model: PreTrainedModel, image: Image, *, graph: Graph, scratch: Path) -> onnx.ModelProto:
+def trace(
+    model: PreTrainedModel, image: Image, *, graph: Graph, scratch: Path, kept: list[int] | None = None
+) -> onnx.ModelProto:
     """Export `model` in fp32, from uint8 frames [batch, T, H, W, 3] to logits [batch, labels].
 
     Args:
@@ -35,6 +38,7 @@ def trace(model: PreTrainedModel, image: Image, *, graph: Graph, scratch: Path) 
         image: how its frames are normalised, which becomes part of the graph.
         graph: "onnxruntime" uses its fused operators, "portable" standard ONNX only.
         scratch: folder with room for the graph while it is made; nothing stays in it.
+        kept: the numbers of the tokens that the model sees; None for all.
 
     Returns:
         The graph: its input uint8 RGB [batch, T, H, W, 3] is called `INPUT`, its output float32 [batch, labels]
@@ -47,7 +51,13 @@ def trace(model: PreTrainedModel, image: Image, *, graph: Graph, scratch: Path) 
     fused = fused_attention(model, opset=OPSET) if graph == "onnxruntime" else nullcontext()
     # Optimum also writes config.json and preprocessor_config.json, which go with the folder.
     with TemporaryDirectory(dir=scratch) as folder:
-        with quiet(), fused, raw_pixels(model, architecture, image), constant_positions(model):
+        with (
+            quiet(),
+            fused,
+            raw_pixels(model, architecture, image, kept=kept),
+            kept_position_embeddings(model, kept),
+            constant_positions(model),
+        ):
             onnx_export_from_model(
                 model,
                 folder,

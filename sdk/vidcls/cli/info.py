@@ -28,6 +28,7 @@ def info(model: Path, as_json: bool) -> None:
     Checks the file's bytes, and runs nothing of it.
     """
     with terminal.exit_codes():
+        from vidcls.contract import tokens_fields
         from vidcls.runtime.model import read_contract
 
         contract = read_contract(model)
@@ -45,7 +46,7 @@ def info(model: Path, as_json: bool) -> None:
             "input": {"name": contract.model.input.name, "shape": shape, "dtype": contract.model.input.dtype},
             "source": dataclasses.asdict(contract.source),
             "decision": dataclasses.asdict(contract.decision),
-            "tokens": dataclasses.asdict(contract.tokens),
+            "tokens": tokens_fields(contract.tokens),
             "file_mb": file_mb,
         }
     if as_json:
@@ -63,6 +64,7 @@ def _lines(model: Path, contract: ModelContract, *, file_mb: float) -> Iterator[
     yield f"  labels     {len(contract.labels)}: {', '.join(contract.labels)}"
     yield f"  sampling   {sampling.frames} frames over {sampling.clip_seconds:.3f} s"
     yield f"  image      {image.resize} {image.resize_size}, crop {image.crop_size}, mean {image.mean}, std {image.std}"
+    yield f"  tokens     {_tokens(contract)}"
     yield f"  source     {source.architecture}, base {source.base or 'none (from scratch)'}, {source.created}"
     yield f"  licence    of the base weights: {licence}"
     if accuracy:
@@ -109,6 +111,11 @@ def _decision_lines(contract: ModelContract) -> Iterator[str]:
             f"  events     begin at {events.on:.3f}, end below {events.off:.3f}, last at least {events.min_seconds:g} "
             f"s, a change costs {events.change_cost:g}; false alarms: {alarms}"
         )
+
+
+def _tokens(contract: ModelContract) -> str:
+    share = contract.tokens.share
+    return "all" if share is None else f"{share:g} of all, the same lattice of every clip"
 
 
 def _fitted(on: FittedOn) -> str:

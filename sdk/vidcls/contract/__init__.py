@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from vidcls.contract.contracts import FORMAT, MAX_CLIP_PIXELS, MAX_SELF_TEST_PIXELS, Contract, ModelContract
 from vidcls.contract.decision_section import NEUTRAL, Decision, EventRule, FittedOn, OperatingPoint, Reject
+from vidcls.contract.lattice import kept_tokens, tokens_fields, tokens_text
 from vidcls.contract.reading import CHECKPOINT_FILE, MAX_BYTES, from_json, read_checkpoint, to_json
 from vidcls.contract.sections import (
     FINGERPRINT_BYTES,
@@ -61,6 +62,9 @@ __all__ = [
     "Source",
     "Tokens",
     "from_json",
+    "kept_tokens",
     "read_checkpoint",
     "to_json",
+    "tokens_fields",
+    "tokens_text",
 ]

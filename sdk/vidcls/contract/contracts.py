@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from vidcls.contract.decision_section import Decision, Label
+from vidcls.contract.lattice import SHARES
 from vidcls.contract.sections import LABELS, Accuracy, Image, Model, Parity, Sampling, SelfTest, Source, Tokens
 from vidcls.schema import FieldError, check_fields, shown
 
@@ -70,6 +71,12 @@ def _check_sections(contract: Contract) -> None:
         f"'image.resize_size' is {image.resize_size}, expected at least crop_size {image.crop_size}",
     )
     _check_decision(contract.decision, labels)
+    shares = {"all": (None,), "lattice": SHARES}[contract.tokens.rule]
+    _require(
+        contract.tokens.share in shares,
+        f"'tokens.share' is {contract.tokens.share} with rule '{contract.tokens.rule}', expected "
+        f"{' or '.join('none' if share is None else f'{share:g}' for share in shares)}",
+    )
     _require(
         pixels <= MAX_CLIP_PIXELS,
         f"'sampling.frames' times 'image.crop_size' squared is {pixels:,}, expected at most {MAX_CLIP_PIXELS:,} pixels",

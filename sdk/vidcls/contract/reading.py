@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from vidcls.contract.contracts import FORMAT, Contract
 from vidcls.contract.decision_section import NEUTRAL
+from vidcls.contract.lattice import tokens_fields
 from vidcls.contract.sections import Tokens
 from vidcls.errors import ModelError
 from vidcls.files.kinds import why_no_file
@@ -25,7 +26,8 @@ MAX_BYTES = 32 << 20
 
 def to_json(contract: Contract) -> str:
     """The contract as one JSON text; `from_json` gives back an equal object."""
-    return json.dumps(dataclasses.asdict(contract), ensure_ascii=False, indent=1)
+    fields = {**dataclasses.asdict(contract), "tokens": tokens_fields(contract.tokens)}
+    return json.dumps(fields, ensure_ascii=False, indent=1)
 
 
 def from_json(kind: type[AnyContract], text: str, *, where: str) -> AnyContract:
@@ -82,7 +84,7 @@ def read_checkpoint(folder: Path) -> Contract:
 
 def _as_format_2(fields: dict[str, Any]) -> dict[str, Any]:
     """Format 1 with what format 2 added, at the values that change nothing; a field that format 1 had not stays one."""
-    added = {"decision": dataclasses.asdict(NEUTRAL), "tokens": dataclasses.asdict(Tokens(rule="all"))}
+    added = {"decision": dataclasses.asdict(NEUTRAL), "tokens": tokens_fields(Tokens(rule="all"))}
     for name in added:
         if name in fields:
             raise FieldError(f"the field '{name}' is unknown in format 1")

@@ -80,9 +80,14 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True)
 class Tokens:
-    """Which patches the encoder sees: all of them, in training and in use."""
+    """Which of a clip's tokens (tubelets of patches) the encoder sees, in use; see `vidcls.contract.lattice`.
 
-    rule: Literal["all"]
+    rule: "all", or "lattice", the same evenly spread ones of every clip. share: of a lattice, 0.5, 0.25 or 0.125; None
+        with "all".
+    """
+
+    rule: Literal["all", "lattice"]
+    share: Share | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

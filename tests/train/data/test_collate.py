@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import torch
 
 from vidcls_train.data.augmentation import PairMixing
 from vidcls_train.data.collate import Collate
 from vidcls_train.data.datasets import ClipDataset
+from vidcls_train.data.masks import patch_dropout_mask
 
 
 def test_a_clip_is_mixed_with_its_neighbour_and_only_with_it(dataset: ClipDataset) -> None:
-    collate = Collate(PairMixing(mixup=0.8, cutmix=1.0), branches=6, tokens=8, patch_dropout=0.25, seed=7)
+    collate = Collate(PairMixing(mixup=0.8, cutmix=1.0), branches=6, hide=partial(patch_dropout_mask, 8, 0.25), seed=7)
     clips = [dataset[epoch, index] for epoch, index in ((0, 0), (0, 1), (0, 2), (1, 0), (1, 1))]
     batch = collate(clips)
     assert batch["pixel_values"].shape == (5, 4, 3, 32, 32)
@@ -45,7 +48,7 @@ def test_what_is_drawn_for_a_clip_changes_with_seed_epoch_and_video() -> None:
             for n in range(len(pixels))
         ]
         mixing = PairMixing(mixup=0.8, cutmix=0.0)
-        return Collate(mixing, branches=6, tokens=80, patch_dropout=0.5, seed=seed)(clips)
+        return Collate(mixing, branches=6, hide=partial(patch_dropout_mask, 80, 0.5), seed=seed)(clips)
 
     usual = drawn(seed=7, epoch=0, first=0)
     for other in (drawn(seed=8, epoch=0, first=0), drawn(seed=7, epoch=1, first=0), drawn(seed=7, epoch=0, first=2)):
@@ -60,7 +63,7 @@ def test_what_several_labels_say_is_mixed_by_the_same_share() -> None:
         {"pixel_values": torch.full((4, 3, 32, 32), float(n)), "target": targets[n], "key": (0, n)} for n in range(2)
     ]
     mixing = PairMixing(mixup=0.8, cutmix=0.0)
-    batch = Collate(mixing, branches=6, tokens=8, patch_dropout=0.0, seed=7)(clips)
+    batch = Collate(mixing, branches=6, hide=partial(patch_dropout_mask, 8, 0.0), seed=7)(clips)
     share = 1 - batch["pixel_values"][0, 0, 0, 0, 0].item()
     assert 0 < share < 1
     torch.testing.assert_close(batch["targets"][0], share * targets[0] + (1 - share) * targets[1])

@@ -65,6 +65,12 @@ from vidcls_train.config.settings import TrainConfig, read_settings, train_confi
 )
 @setting(
     TrainConfig,
+    "tokens",
+    what="Which tokens the encoder sees, in training and in the model that comes of it: lattice:0.25 is an evenly "
+    "spread quarter of them, for about a quarter of the time. Default: all; with --base what its config.json says.",
+)
+@setting(
+    TrainConfig,
     "flip",
     what="Mirror clips in training. auto, the default: not where label names speak of left, right, clockwise or the "
     "like.",

@@ -66,6 +66,7 @@ class ModelConfig:
     image_size: pixels, square.
     patch_levels: whether a fresh encoder sees how bright and coloured a patch is as a whole, or what varies within it
         alone, see `model.patch_embedding`. A base stays as it was made.
+    tokens: which of a clip's tokens the encoder sees, in training and in use; fewer take less time.
     """
 
     base: str | None = None
@@ -73,6 +74,7 @@ class ModelConfig:
     frames: Annotated[int, Range(2)] | None = None
     image_size: Annotated[int, Range(16)] | None = None
     patch_levels: bool | None = None
+    tokens: Literal["all", "lattice:0.5", "lattice:0.25", "lattice:0.125"] | None = None
 
     def __post_init__(self) -> None:
         if (self.base is None) == (self.preset is None):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from transformers import VideoMAEConfig
 
 from vidcls_train.data.augmentation import PairMixing
-from vidcls_train.data.masks import patch_dropout_mask, tube_mask
+from vidcls_train.data.masks import tube_mask
 from vidcls_train.data.rng import DROP_PATH, MASKING, MIXING, PATCH_DROPOUT, seeded_rng
 
 
@@ -19,20 +19,18 @@ class Collate:
     All of it depends on the seed and the clips' keys alone.
     """
 
-    def __init__(self, mixing: PairMixing, *, branches: int, tokens: int, patch_dropout: float, seed: int) -> None:
+    def __init__(self, mixing: PairMixing, *, branches: int, hide: Callable[[], torch.Tensor], seed: int) -> None:
         """Say what to draw.
 
         Args:
             mixing: of the two clips of a pair.
             branches: of the encoder, which drop path may skip.
-            tokens: that the model cuts a clip into.
-            patch_dropout: share of the tokens to hide.
+            hide: draws which tokens of a clip to hide, bool [tokens], from torch's generator.
             seed: of all that is drawn.
         """
         self._mixing = mixing
         self._branches = branches
-        self._tokens = tokens
-        self._patch_dropout = patch_dropout
+        self._hide = hide
         self._seed = seed
 
     def __call__(self, clips: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
@@ -57,7 +55,7 @@ class Collate:
             with seeded_rng(self._seed, *clip["key"], DROP_PATH):
                 draws.append(torch.rand(self._branches))
             with seeded_rng(self._seed, *clip["key"], PATCH_DROPOUT):
-                hidden.append(patch_dropout_mask(self._tokens, self._patch_dropout))
+                hidden.append(self._hide())
         return {
             "pixel_values": pixels,
             "targets": targets,

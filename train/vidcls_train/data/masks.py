@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from transformers import VideoMAEConfig
+
+from vidcls.contract import Tokens, kept_tokens
 
 
 def patch_dropout_mask(tokens: int, rate: float) -> torch.Tensor:
@@ -16,6 +20,26 @@ def patch_dropout_mask(tokens: int, rate: float) -> torch.Tensor:
     """
     hidden = torch.zeros(tokens, dtype=torch.bool)
     hidden[torch.randperm(tokens)[: min(round(rate * tokens), tokens - 1)]] = True
+    return hidden
+
+
+def lattice_mask(tokens: Tokens, grid: tuple[int, int, int]) -> torch.Tensor:
+    """bool [tokens]: those to hide, all but one of the lattices that together are all, drawn from torch's generator.
+
+    Every token is so trained on; in use the encoder sees the first of the lattices.
+
+    Args:
+        tokens: a lattice.
+        grid: how many tokens there are along time, height and width.
+
+    Example:
+        >>> mask = lattice_mask(Tokens(rule="lattice", share=0.25), (8, 4, 4))
+        >>> mask.shape, int(mask.sum())
+        (torch.Size([128]), 96)
+    """
+    phases = 1 if tokens.share is None else round(1 / tokens.share)
+    hidden = torch.ones(math.prod(grid), dtype=torch.bool)
+    hidden[kept_tokens(tokens, grid=grid, phase=int(torch.randint(phases, ())))] = False
     return hidden
 
 

@@ -64,6 +64,7 @@ def measure(
     negatives: Negatives | None,
     fitted: FittedDecision,
     region: Region | None = None,
+    all_tokens: dict[str, Any] | None,
     seconds: float,
     track: Track = untracked,
 ) -> Results:
@@ -78,6 +79,7 @@ def measure(
         negatives: those to videos that show none of the labels.
         fitted: the contract's decision, with what is to be said of it.
         region: of the picture that the clips were cut to; None for all of it.
+        all_tokens: how the model answers that is shown all tokens; None for one that always is.
         seconds: that the training took.
         track: shows the progress.
 
@@ -93,6 +95,7 @@ def measure(
         "test": _fields(test, contract, copies=checked.copies["test"]),
         "test_multiview": _fields(multiview, contract, copies=checked.copies["test"]),
         "decision": decision_fields(fitted, contract, val=val, test=test, negatives=negatives),
+        "all_tokens": all_tokens,
         "baselines": _baselines(prepared, checked, contract),
         "train": _training(trainer, videos=len(prepared.train), seconds=seconds),
         "pretraining": None,  # of runs that earlier versions made

@@ -84,6 +84,7 @@ def _introduction(contract: Contract, metrics: dict[str, Any], *, name: str) -> 
         f"{image.crop_size} pixels. `vidcls.json` states this exactly.",
         *_patch_levels(metrics),
         *_region(metrics),
+        *_tokens(metrics),
         "",
         "## Use",
         "",
@@ -129,6 +130,19 @@ def _region(metrics: dict[str, Any]) -> list[str]:
 
 def _region_option(metrics: dict[str, Any]) -> str:
     return "" if metrics["region"] is None else f" --region {region_text(metrics['region'])}"
+
+
+def _tokens(metrics: dict[str, Any]) -> list[str]:
+    """What a model that sees some of the tokens is elsewhere; older metrics.json say nothing of it."""
+    compared = metrics.get("all_tokens")
+    if compared is None:
+        return []
+    return [
+        f"Its encoder sees {compared['share']:g} of the tokens, the same lattice of every clip, and was trained so. "
+        "transformers' own pipeline shows it all of them, and answers a little differently: on the "
+        f"{compared['videos']} validation videos the same label on {compared['top1_agreement']:.3f}, logits off by "
+        f"{compared['mean_abs_logit_diff']:.3f} in the mean. `vidcls-export` leaves them out too.",
+    ]
 
 
 def _accuracy(contract: Contract, metrics: dict[str, Any]) -> list[str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,9 +16,11 @@ from vidcls_train.data.augmentation import PairMixing
 from vidcls_train.data.clip_list import MULTI_LABEL
 from vidcls_train.data.collate import Collate
 from vidcls_train.data.datasets import ClipDataset, ViewDataset
+from vidcls_train.data.masks import lattice_mask, patch_dropout_mask
 from vidcls_train.model.drop_path import BRANCHES_PER_LAYER, DropPath
 from vidcls_train.model.dropout import set_dropout
 from vidcls_train.model.patch_dropout import PatchDropout
+from vidcls_train.model.tokens import token_grid, tokens_of
 from vidcls_train.trainer.callbacks import EarlyStop
 from vidcls_train.trainer.trainer import VideoTrainer
 from vidcls_train.trainer.validation import accuracy, mean_average_precision
@@ -60,8 +63,7 @@ class ClassificationTrainer(VideoTrainer):
             collate=Collate(
                 PairMixing(mixup=regularization.mixup, cutmix=regularization.cutmix),
                 branches=BRANCHES_PER_LAYER * model.config.num_hidden_layers,
-                tokens=model.videomae.embeddings.num_patches,
-                patch_dropout=inner.patch_dropout,
+                hide=_hiding(model, inner.patch_dropout),
                 seed=config.run.seed,
             ),
         )
@@ -84,6 +86,14 @@ class ClassificationTrainer(VideoTrainer):
         training_loss = binary_loss if self._is_multi_label else softmax_loss
         loss = training_loss(logits, inputs["targets"], class_weights=self._class_weights, smoothing=self._smoothing)
         return loss * self.part_of_batch()
+
+
+def _hiding(model: PreTrainedModel, patch_dropout: float) -> Callable[[], torch.Tensor]:
+    """What draws the tokens that a training clip's encoder does not see: a lattice is enough of patch dropout."""
+    tokens = tokens_of(model.config)
+    if tokens.rule == "lattice":
+        return partial(lattice_mask, tokens, token_grid(model.config))
+    return partial(patch_dropout_mask, model.videomae.embeddings.num_patches, patch_dropout)
 
 
 def softmax_loss(

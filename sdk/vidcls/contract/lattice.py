@@ -1,0 +1,64 @@
+"""Lattices of tokens: which of a clip's tubelets an encoder sees that does not see all of them.
+
+A token at frame pair t, row y and column x of its grid is kept where (x + a y + b t) mod N = 0, N = 1 / share. Each
+row, column and frame pair so keeps its share, within one, and what is left out has kept neighbours on all sides and in
+the frames before and after: a and b are odd or coprime enough for that. MAR (arXiv 2207.11660) calls its own pattern of
+this kind running cells.
+"""
+
+from __future__ import annotations
+
+from vidcls.contract.sections import Tokens
+
+SHARES = (0.5, 0.25, 0.125)
+
+# By N: a and b.
+_STEPS = {2: (1, 1), 4: (2, 1), 8: (3, 2)}
+
+
+def kept_tokens(tokens: Tokens, *, grid: tuple[int, int, int], phase: int = 0) -> list[int]:
+    """The numbers of the tokens that are kept, in order, counted by frame pair, row and column.
+
+    Args:
+        tokens: the contract's section.
+        grid: how many there are along time, height and width.
+        phase: keeps those of another of the N lattices that together are all tokens; 0 in use. Training draws it.
+
+    >>> from vidcls.contract import Tokens, kept_tokens
+    >>> kept_tokens(Tokens(rule="lattice", share=0.25), grid=(2, 2, 4))
+    [0, 6, 11, 13]
+    >>> len(kept_tokens(Tokens(rule="all"), grid=(2, 2, 4)))
+    16
+    """
+    times, rows, columns = grid
+    if tokens.share is None:
+        return list(range(times * rows * columns))
+    every = round(1 / tokens.share)
+    by_row, by_time = _STEPS[every]
+    return [
+        (t * rows + y) * columns + x
+        for t in range(times)
+        for y in range(rows)
+        for x in range(columns)
+        if (x + by_row * y + by_time * t) % every == phase
+    ]
+
+
+def tokens_text(tokens: Tokens) -> str:
+    """As `--tokens` takes it.
+
+    >>> from vidcls.contract import Tokens, tokens_text
+    >>> tokens_text(Tokens(rule="lattice", share=0.25)), tokens_text(Tokens(rule="all"))
+    ('lattice:0.25', 'all')
+    """
+    return tokens.rule if tokens.share is None else f"{tokens.rule}:{tokens.share:g}"
+
+
+def tokens_fields(tokens: Tokens) -> dict[str, object]:
+    """As JSON has it: "all" has no share.
+
+    >>> from vidcls.contract import Tokens, tokens_fields
+    >>> tokens_fields(Tokens(rule="all"))
+    {'rule': 'all'}
+    """
+    return {"rule": tokens.rule} if tokens.share is None else {"rule": tokens.rule, "share": tokens.share}

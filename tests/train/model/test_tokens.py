@@ -1,0 +1,124 @@
+"""Models that are trained to see some of the tokens, beside transformers' own mask; and the files made from them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from transformers import VideoMAEConfig, VideoMAEForVideoClassification
+
+from parity import reference
+from vidcls import ModelError, VideoClassifier
+from vidcls.contract import Tokens, read_checkpoint
+from vidcls_train.config.settings import train_config
+from vidcls_train.data.clip_list import SINGLE_LABEL
+from vidcls_train.data.masks import lattice_mask
+from vidcls_train.finetune import train
+from vidcls_train.model.from_config import starting_point
+from vidcls_train.model.tokens import CHOICES, token_grid, tokens_of, use_tokens
+
+CONFIG = VideoMAEConfig(
+    hidden_size=24,
+    num_hidden_layers=2,
+    num_attention_heads=2,
+    intermediate_size=48,
+    num_frames=4,
+    image_size=32,
+    patch_size=8,
+    num_labels=3,
+    initializer_range=0.2,
+    use_mean_pooling=True,
+)
+
+ROUNDING = 1e-5  # float32, summed in another order
+PROMISED = 1e-3  # of a file's logits in fp32
+
+
+@pytest.mark.parametrize("text", ["lattice:0.5", "lattice:0.25", "lattice:0.125"])
+def test_a_model_sees_its_lattice_and_no_more(text: str) -> None:
+    torch.manual_seed(0)
+    model = VideoMAEForVideoClassification(CONFIG).eval()
+    clips = torch.randn(2, 4, 3, 32, 32)
+    with torch.inference_mode():
+        whole = model(pixel_values=clips).logits
+        hidden = reference.hidden_tokens({"tokens": {"share": CHOICES[text].share}}, CONFIG)
+        mask = torch.from_numpy(hidden)[None].expand(2, -1)
+        expected = model.classifier(model.fc_norm(model.videomae(clips, bool_masked_pos=mask)[0].mean(1)))
+        use_tokens(model, CHOICES[text])
+        logits = model(pixel_values=clips).logits
+    torch.testing.assert_close(logits, expected, atol=ROUNDING, rtol=0)
+    assert (whole - expected).abs().max() > 1000 * ROUNDING
+    assert tokens_of(model.config) == CHOICES[text]
+
+
+def test_training_draws_one_of_the_lattices_that_together_are_all() -> None:
+    torch.manual_seed(0)
+    tokens, grid = Tokens(rule="lattice", share=0.25), (2, 4, 4)
+    drawn = torch.stack([lattice_mask(tokens, grid) for _ in range(64)])
+    assert drawn.sum(dim=1).tolist() == [24] * 64
+    different = drawn.unique(dim=0)
+    assert len(different) == 4
+    assert ((~different).sum(dim=0) == 1).all()
+
+
+def test_a_run_is_a_model_of_its_tokens_from_end_to_end(clips: Path, tmp_path: Path) -> None:
+    """config.json, contract, figures, the predictions that training wrote, and the exported file all agree."""
+    export = pytest.importorskip("vidcls_export.exporter").export
+    run = {
+        "data": str(clips),
+        "output": tmp_path / "run",
+        "preset": "tiny",
+        "tokens": "lattice:0.25",
+        "epochs": 1,
+        "frames": 4,
+        "image_size": 32,
+        "clip_seconds": 0.5,
+        "device": "cpu",
+        "workers": 0,
+        "allow_duplicates": True,  # all clips are of the same painted numbers
+    }
+    train(run)
+    contract = read_checkpoint(tmp_path / "run")
+    assert contract.tokens == Tokens(rule="lattice", share=0.25)
+    assert json.loads((tmp_path / "run" / "config.json").read_text(encoding="utf-8"))["vidcls_tokens"] == "lattice:0.25"
+    fields = json.loads((tmp_path / "run" / "vidcls.json").read_text(encoding="utf-8"))
+    assert fields["tokens"] == {"rule": "lattice", "share": 0.25}
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text(encoding="utf-8"))
+    assert metrics["all_tokens"]["share"] == 0.25
+    assert metrics["all_tokens"]["mean_abs_logit_diff"] > 0
+    assert "sees 0.25 of the tokens" in (tmp_path / "run" / "README.md").read_text(encoding="utf-8")
+    report = export(tmp_path / "run", tmp_path / "model.onnx", check=clips / "test", min_agreement=0)
+    assert report.contract.tokens == contract.tokens
+    classifier = VideoClassifier(tmp_path / "model.onnx", device="cpu")
+    videos = [video for video in sorted((clips / "test").rglob("*.*")) if "broken" not in video.name][:3]
+    assert len(videos) == 3
+    for video in videos:
+        _, _, pixels = reference.clip_pixels(video, fields, views=1, crops=1)
+        expected = reference.clip_logits(pixels, fields, tmp_path / "run")
+        np.testing.assert_allclose(classifier.predict(video).logits, expected, atol=PROMISED, rtol=0)
+
+
+def test_a_base_keeps_its_tokens_unless_others_are_asked_for(tmp_path: Path) -> None:
+    settings = {"data": "clips", "output": tmp_path / "run"}
+    first = starting_point(
+        train_config({**settings, "preset": "tiny", "tokens": "lattice:0.5"}), ("a", "b"), SINGLE_LABEL
+    )
+    first.model.save_pretrained(tmp_path / "base")
+    base = {**settings, "base": str(tmp_path / "base")}
+    for asked, expected in (
+        ({}, "lattice:0.5"),
+        ({"tokens": "all"}, "all"),
+        ({"tokens": "lattice:0.25"}, "lattice:0.25"),
+    ):
+        start = starting_point(train_config({**base, **asked}), ("a", "b"), SINGLE_LABEL)
+        assert tokens_of(start.model.config) == CHOICES[expected]
+
+
+def test_a_configuration_that_says_something_else_is_refused() -> None:
+    config = VideoMAEConfig(vidcls_tokens="moving:0.25")
+    assert token_grid(config) == (8, 14, 14)
+    with pytest.raises(ModelError, match=r"'vidcls_tokens' 'moving:0\.25', expected one of all, lattice:0\.5"):
+        tokens_of(config)

@@ -1,0 +1,47 @@
+"""A run's configuration -> the model that it starts from."""
+
+from __future__ import annotations
+
+from vidcls_train.config.recipes import PRESETS
+from vidcls_train.config.settings import TrainConfig
+from vidcls_train.data.clip_list import ProblemType
+from vidcls_train.model.presets import from_preset
+from vidcls_train.model.pretrained import from_base
+from vidcls_train.model.starting_point import StartingPoint
+from vidcls_train.model.tokens import CHOICES, tokens_of, use_tokens
+
+
+def starting_point(config: TrainConfig, labels: tuple[str, ...], problem_type: ProblemType) -> StartingPoint:
+    """A base or a preset with a head for the labels, whose encoder sees the tokens that the run asks for.
+
+    Where the run says nothing of tokens, it sees those that the base says, and all where that says nothing either.
+
+    Raises:
+        ModelError, ValueError: as `from_base` and `from_preset`.
+    """
+    start = _loaded(config, labels, problem_type)
+    asked = config.model.tokens
+    use_tokens(start.model, tokens_of(start.model.config) if asked is None else CHOICES[asked])
+    return start
+
+
+def _loaded(config: TrainConfig, labels: tuple[str, ...], problem_type: ProblemType) -> StartingPoint:
+    model, resize = config.model, config.classification.resize
+    if model.base is not None:
+        return from_base(
+            model.base,
+            labels,
+            frames=model.frames,
+            image_size=model.image_size,
+            resize=resize,
+            problem_type=problem_type,
+        )
+    return from_preset(
+        PRESETS[str(model.preset)],
+        labels,
+        frames=model.frames,
+        image_size=model.image_size,
+        resize=resize,
+        patch_levels=model.patch_levels,
+        problem_type=problem_type,
+    )

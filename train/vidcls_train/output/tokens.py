@@ -1,0 +1,42 @@
+"""How a model that sees some of the tokens answers where it is shown all: as transformers' own pipeline shows them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from transformers import VideoMAEForVideoClassification
+
+from vidcls.contract import Contract
+from vidcls.progress import Track, untracked
+from vidcls_train.output.scored import Scored
+from vidcls_train.output.scoring import all_logits
+
+
+def compare_with_all_tokens(
+    folder: Path, val: Scored, contract: Contract, *, track: Track = untracked
+) -> dict[str, Any] | None:
+    """The answers to validation clips beside those of the same weights with all tokens; None for a model that sees all.
+
+    Args:
+        folder: the checkpoint, as it was written.
+        val: its answers.
+        contract: its own.
+        track: shows the progress.
+
+    Returns:
+        {"share", "videos", "top1_agreement", "mean_abs_logit_diff"}.
+    """
+    if contract.tokens.share is None:
+        return None
+    model = VideoMAEForVideoClassification.from_pretrained(folder)
+    videos = [clip.footage for clip in val.clips]
+    label = "scoring val with all tokens"
+    whole = all_logits(model, videos, contract, views=val.views, crops=val.crops, label=label, track=track)
+    return {
+        "share": contract.tokens.share,
+        "videos": len(videos),
+        "top1_agreement": float((whole.argmax(axis=1) == val.logits.argmax(axis=1)).mean()),
+        "mean_abs_logit_diff": float(np.abs(whole - val.logits).mean()),
+    }
