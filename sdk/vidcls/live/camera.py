@@ -103,7 +103,7 @@ class Camera:
                     continue
                 arrived = header.arrived_ns / 1e9
                 burst.add(arrived, header.pts_seconds)
-                if not self._replay.is_old(picture, arrived=arrived):
+                if not self._replay.is_old(picture, arrived=arrived, pts=header.pts_seconds):
                     yield Arrival(
                         at=arrived,
                         pts_seconds=header.pts_seconds,

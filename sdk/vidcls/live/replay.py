@@ -12,8 +12,9 @@ from collections import deque
 
 from vidcls.video.protocol import Frame
 
-# For how long, after the first picture, such a picture may come: then it is what the source shows, a slide.
-REPLAY_SECONDS = 10.0
+# Pictures are old only as long as all that came since the source was opened was so many times as fast as it was filmed.
+# What a source shows at its own pace is what it shows now, and be it a slide.
+REPLAY_PACE = 1.5
 # What is remembered of what was shown: 40 s at 25 frames a second, more than three segments usually last.
 SHOWN_PICTURES = 1000
 # A picture is known by every 16th of its rows.
@@ -26,18 +27,23 @@ class Replay:
     def __init__(self) -> None:
         self._shown: deque[int] = deque(maxlen=SHOWN_PICTURES)
         self._before: frozenset[int] = frozenset()
-        self._until = -math.inf
+        self._first = math.nan, math.nan
 
     def reopen(self) -> None:
         """Say that the source was opened anew."""
-        self._before, self._until = frozenset(self._shown), math.nan
+        self._before, self._first = frozenset(self._shown), (math.nan, math.nan)
 
-    def is_old(self, picture: Frame, *, arrived: float) -> bool:
-        """Whether it was shown before the source was opened anew; uint8 RGB [H, W, 3], at monotonic seconds."""
-        if math.isnan(self._until):
-            self._until = arrived + REPLAY_SECONDS
+    def is_old(self, picture: Frame, *, arrived: float, pts: float) -> bool:
+        """Whether it was shown before the source was opened anew.
+
+        picture: uint8 RGB [H, W, 3]. arrived: monotonic seconds. pts: by the source's clock; NaN where it has none, and
+            then it has no past to show.
+        """
+        if math.isnan(self._first[0]):
+            self._first = arrived, pts
         mark = zlib.crc32(picture[::_ROWS].tobytes())
-        if arrived < self._until and mark in self._before:
+        is_ahead = pts - self._first[1] >= REPLAY_PACE * (arrived - self._first[0])
+        if is_ahead and mark in self._before:
             return True
         self._shown.append(mark)
         return False
