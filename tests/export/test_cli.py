@@ -58,6 +58,8 @@ def test_json_is_one_line_and_stderr_names_only_what_was_not_counted(
         "calibration",
         "negatives",
         "region",
+        "tokens",
+        "all_tokens",
     }
     assert fields["path"] == str(tmp_path / "model.onnx")
     assert (fields["precision"], fields["videos"], fields["top1_agreement"]) == ("fp16", 3, 1.0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import json
 from collections.abc import Callable
@@ -14,6 +13,7 @@ import pytest
 
 from parity import reference
 from vidcls import Prediction, VideoClassifier
+from vidcls.contract import to_json
 
 # What the README promises. fp32 differs from PyTorch in the order of sums; fp16 keeps 11 bits of every number.
 LOGIT_LIMITS = {"fp32": 1e-3, "fp16": 2e-2}
@@ -82,7 +82,7 @@ def test_62_real_clips_give_the_references_probabilities(
 
 
 def test_the_exported_file_keeps_the_checkpoints_contract(classifier: VideoClassifier, trained: dict[str, Any]) -> None:
-    embedded = json.loads(json.dumps(dataclasses.asdict(classifier.contract)))
+    embedded = json.loads(to_json(classifier.contract))
     assert {name: embedded[name] for name in trained} == trained
 
 

@@ -172,6 +172,8 @@ def requirements(project: dict[str, Any]) -> dict[str, list[str]]:
     ]
     found: dict[str, list[str]] = {}
     for requirement in map(Requirement, lines):
+        if requirement.marker and not requirement.marker.evaluate({"python_version": "3.11"}):
+            continue  # for Pythons that the constraints are not for
         ranges = found.setdefault(requirement.name, [])
         if str(requirement.specifier) not in ranges:
             ranges.append(str(requirement.specifier))
