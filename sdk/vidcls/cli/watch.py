@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from vidcls.watch.toml_file import WatchFile
 
 # Secrets that a file of settings does not give, and that no option can, since every user can list options.
-HOOK_TOKEN, PAGE_TOKEN = "VIDCLS_WEBHOOK_TOKEN", "VIDCLS_PAGE_TOKEN"
+HOOK_URL, HOOK_TOKEN, PAGE_TOKEN = "VIDCLS_WEBHOOK_URL", "VIDCLS_WEBHOOK_TOKEN", "VIDCLS_PAGE_TOKEN"
 MQTT_USER, MQTT_PASSWORD = "VIDCLS_MQTT_USER", "VIDCLS_MQTT_PASSWORD"
 # What ends it; Windows has no SIGHUP.
 _ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
@@ -45,7 +45,7 @@ def _file(ending: str) -> click.Path:
 @click.option("--name", "names", multiple=True, help="A name by which browsers may call the page, such as camera.lan.")
 @click.option("--no-page", is_flag=True, help="Serve no page.")
 @click.option("--events", type=_file("file"), help="Append each finished event to this file, as a line of JSON.")
-@click.option("--webhook", envvar="VIDCLS_WEBHOOK_URL", help="POST events to this URL, also VIDCLS_WEBHOOK_URL.")
+@click.option("--webhook", help="POST events to this URL; default: VIDCLS_WEBHOOK_URL.")
 @click.option("--mqtt", metavar="HOST[:PORT]", help="Publish events there; Home Assistant finds the cameras.")
 @click.option("--clips", type=_file("folder"), help="Keep a short clip of each event in this folder.")
 @click.option("--feedback", type=_file("folder"), help="Copy clips of events marked wrong here, for vidcls-train.")
@@ -174,9 +174,11 @@ def _of_cameras(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _hook(said: HookSettings | None, url: str | None) -> HookSettings | None:
+    """The option's, else the file's, else the environment's; a token of the file goes to the file's address alone."""
     from vidcls.watch.settings import HookSettings
 
-    hook = said if url is None else HookSettings(url=url, token=None if said is None else said.token)
+    url = url if url is not None or said is not None else os.environ.get(HOOK_URL) or None
+    hook = said if url is None else HookSettings(url=url)
     return hook if hook is None or hook.token else replace(hook, token=os.environ.get(HOOK_TOKEN) or None)
 
 
@@ -221,5 +223,9 @@ def _check_files(cameras: Sequence[CameraSettings]) -> None:
     for camera in cameras:
         if isinstance(camera.source, str) and not is_url(camera.source):
             problem = why_no_file(Path(camera.source))
+            if problem is not None and re.search(r"@|:/", camera.source):  # a URL that went wrong may hold a password
+                raise ArgumentError(
+                    f"camera {camera.name}: its source is neither a URL, such as rtsp://..., nor a file that is there"
+                )
             if problem is not None:
                 raise ArgumentError(f"camera {camera.name}: {camera.source}: {problem}")

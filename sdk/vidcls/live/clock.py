@@ -87,15 +87,17 @@ class Deliveries:
             return False
         self._begun.append(arrived)
         self._delays.append(delay)
-        while len(self._begun) > OFFSET_STRETCHES and arrived - self._begun[0] > OFFSET_SECONDS:
+        while len(self._begun) > AGREEING_STRETCHES + 2 and arrived - self._begun[0] > OFFSET_SECONDS:
             self._begun.popleft()
             self._delays.popleft()
         return True
 
     @property
     def offset(self) -> float:
-        """The smallest (arrival - time) known."""
-        return min(self._delays)
+        """The smallest (arrival - time) of the last minute, and of five stretches at least."""
+        since = self._begun[-1] - OFFSET_SECONDS
+        recent = sum(begun >= since for begun in self._begun)
+        return min(list(self._delays)[-max(recent, OFFSET_STRETCHES) :])
 
     def is_off(self) -> bool:
         """Whether times are too slow or too fast, stretch after stretch."""

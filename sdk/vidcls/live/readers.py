@@ -80,10 +80,10 @@ def read_live(source: int | str, *, timeout_seconds: float) -> Reader:
 
     def read(capture: Capture) -> None:
         clock = SourceClock(window_seconds=capture.window_seconds)
-        is_open = True
+        is_open, wait = True, FIRST_RETRY_SECONDS
         while is_open:
             try:
-                _watch(camera, clock, capture)
+                has_shown = _watch(camera, clock, capture)
             finally:
                 camera.close()
             if capture.is_stopping():
@@ -93,14 +93,19 @@ def read_live(source: int | str, *, timeout_seconds: float) -> Reader:
                 _logger.warning("%s: lost%s; trying to open it again", camera.name, why)
             capture.connected = False
             clock.reopen()
-            is_open = _open_again(camera, capture)
+            # One that can be opened and shows nothing is not there either.
+            wait = FIRST_RETRY_SECONDS if has_shown else min(2 * wait, LAST_RETRY_SECONDS)
+            is_open = _open_again(camera, capture, wait=wait)
 
     return read
 
 
-def _watch(camera: Camera, clock: SourceClock, capture: Capture) -> None:
-    """Give every frame and its time to the capture, until the source is lost or the capture shall stop."""
-    dropped = 0
+def _watch(camera: Camera, clock: SourceClock, capture: Capture) -> bool:
+    """Give every frame and its time to the capture, until the source is lost or the capture shall stop.
+
+    Whether there was any.
+    """
+    dropped, has_shown = 0, False
     for arrival in camera.frames(is_cancelled=capture.is_stopping):
         dropped += arrival.dropped
         time_ = clock.tick(arrival.at, arrival.pts_seconds)
@@ -115,7 +120,8 @@ def _watch(camera: Camera, clock: SourceClock, capture: Capture) -> None:
         capture.connected = True
         capture.begin(captured=time_.offset)
         capture.add(time_.at, arrival.picture, dropped=dropped, arrived=arrival.at)
-        dropped = 0
+        dropped, has_shown = 0, True
+    return has_shown
 
 
 def _is_cancelled() -> bool:
@@ -124,9 +130,8 @@ def _is_cancelled() -> bool:
     return False
 
 
-def _open_again(camera: Camera, capture: Capture) -> bool:
-    """Open it as soon as that can be done; False where the capture shall stop."""
-    wait = FIRST_RETRY_SECONDS
+def _open_again(camera: Camera, capture: Capture, *, wait: float) -> bool:
+    """Open it as soon as that can be done, after so many seconds at first; False where the capture shall stop."""
     while _sleep(until=time.monotonic() + wait, capture=capture):
         try:
             return camera.open(is_cancelled=capture.is_stopping)

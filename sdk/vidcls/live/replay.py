@@ -15,8 +15,8 @@ from vidcls.video.protocol import Frame
 # Pictures are old only as long as all that came since the source was opened was so many times as fast as it was filmed.
 # What a source shows at its own pace is what it shows now, and be it a slide.
 REPLAY_PACE = 1.5
-# What is remembered of what was shown: 40 s at 25 frames a second, more than three segments usually last.
-SHOWN_PICTURES = 1000
+# What is remembered of what was shown: 66 s at 60 frames a second, more than three segments last.
+SHOWN_PICTURES = 4000
 # A picture is known by every 16th of its rows.
 _ROWS = 16
 

@@ -59,6 +59,7 @@ class ClipRecorder:
         self._cameras: defaultdict[str, RecentPictures] = defaultdict(self._none_yet)
         self._news = threading.Condition()
         self._is_closed = self._is_failing = False
+        self.prune()
 
     def add(self, camera: str, at: datetime, picture: npt.NDArray[np.uint8]) -> None:
         """Keep a picture, uint8 RGB [H, W, 3], taken at that time, unless one of the same tenth of a second is kept."""

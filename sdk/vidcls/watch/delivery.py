@@ -137,7 +137,8 @@ class Delivery:
 
     def _done(self, message: _Message) -> None:
         with self._lock:
-            self._waiting.remove(message)
+            if message in self._waiting:  # and was not given up meanwhile
+                self._waiting.remove(message)
         if message.is_final:
             self._note(message.entry)
 

@@ -94,12 +94,18 @@ def slugs(labels: Iterable[str]) -> dict[str, str]:
     return {label: slug if lossless[label] else f"{slug}_{_digest(label)}".strip("_") for label, slug in found.items()}
 
 
+def _node(name: str) -> str:
+    """As Home Assistant takes it: letters, digits, "_" and "-"; with a few digits behind where that loses something."""
+    safe = re.sub(r"[^A-Za-z0-9_-]+", "_", name)
+    return safe if safe == name else f"{safe}_{_digest(name)}"
+
+
 def discovery(camera: Topics, *, discovery_prefix: str, model: str, version: str) -> Messages:
     """{topic: JSON} of a camera's entities, to be retained.
 
     model: the model file's name. version: of vidcls.
     """
-    node = f"{camera.prefix}_{camera.camera}".replace("/", "_")
+    node = _node(f"{camera.prefix}_{camera.camera}")
     shared = {
         "availability_topic": camera.availability,
         "payload_available": ONLINE,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -60,4 +61,11 @@ def read_event(fields: Mapping[str, Any]) -> CameraEvent:
         "start": datetime.fromisoformat(fields["start"]),
         "end": None if end is None else datetime.fromisoformat(end),
     }
-    return CameraEvent(**{**fields, **times})
+    event = CameraEvent(**{**fields, **times})
+    if not all(isinstance(text, str) and text for text in (event.id, event.camera, event.label)):
+        raise TypeError("id, camera and label are texts")
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", event.camera):
+        raise ValueError("the camera's name is none that a camera can have")
+    if any(time is not None and time.tzinfo is None for time in (event.start, event.end)):
+        raise ValueError("its times say no zone")
+    return event

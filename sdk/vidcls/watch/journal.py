@@ -12,9 +12,9 @@ import json
 import logging
 from collections import deque
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from vidcls.errors import ArgumentError
 from vidcls.files.atomic import make_folder, sync_file, sync_folder, write_whole
@@ -58,6 +58,7 @@ class Journal:
 
     def __init__(self, file: Path, *, positions: Path, receivers: Iterable[str], max_bytes: int | None) -> None:
         self._file, self._positions, self._max_bytes = file, positions, max_bytes
+        self._name = str(file.resolve())
         self._unwritten: deque[Entry] = deque()
         self._is_full = False  # the disk, as far as it was said
         make_folder(positions)
@@ -70,25 +71,26 @@ class Journal:
         self._forget_all_but(set(receivers))
 
     def recent(self, count: int) -> list[CameraEvent]:
-        """The newest events of before this start, oldest first; lines that others wrote are passed over."""
-        events = []
-        for entry in self._recent[-count:]:
-            try:
-                events.append(read_event(json.loads(entry.body)))
-            except (ValueError, TypeError, KeyError):
-                continue
-        return events
+        """The newest events of before this start, oldest first."""
+        return [read_event(json.loads(entry.body)) for entry in self._recent[-count:]]
+
+    @property
+    def unwritten(self) -> int:
+        """How many finished events the disk has not taken."""
+        return len(self._unwritten)
 
     def waiting(self, receiver: str) -> list[Entry]:
         """The events of before this start that it has not taken, in order.
 
-        Where the file does not have the last one it took, because it was begun anew meanwhile, that is all of it.
+        Where the file does not have the last one it took, because it was begun anew meanwhile, that is all of it. One
+        that took events of another file begins with what is to come, as a new one does.
         """
         path = self._position(receiver)
-        if not path.exists():
+        position = json.loads(path.read_bytes()) if path.exists() else None
+        if position is None or position.get("file", self._name) != self._name:
             self.note(receiver, self._recent[-1].id if self._recent else None)
             return []
-        last = json.loads(path.read_bytes())["id"]
+        last = position["id"]
         ids = [entry.id for entry in self._recent]
         return self._recent[ids.index(last) + 1 :] if last in ids else self._recent[-MAX_WAITING:]
 
@@ -131,7 +133,7 @@ class Journal:
         Raises:
             OSError: it cannot be written.
         """
-        write_whole(self._position(receiver), json.dumps({"id": entry_id}).encode())
+        write_whole(self._position(receiver), json.dumps({"id": entry_id, "file": self._name}).encode())
 
     def _position(self, receiver: str) -> Path:
         return self._positions / f"{receiver}.json"
@@ -143,9 +145,10 @@ class Journal:
                 path.unlink()
 
     def _cut_back(self, max_bytes: int) -> None:
-        if self._file.stat().st_size > max_bytes:
-            kept = read_last(self._file, count=MAX_WAITING + 1)
-            write_whole(self._file, b"".join(entry.body + b"\n" for entry in kept))
+        with suppress(OSError):  # a disk that has no room for the copy: the file is still whole
+            if self._file.stat().st_size > max_bytes:
+                kept = read_last(self._file, count=MAX_WAITING + 1)
+                write_whole(self._file, b"".join(entry.body + b"\n" for entry in kept))
 
 
 def mend(file: Path) -> None:
@@ -168,9 +171,9 @@ def mend(file: Path) -> None:
         opened.seek(max(0, size - _MAX_LINE_BYTES))
         before, newline, last = opened.read().rpartition(b"\n")
         is_ours = first in (b"", b"{") and (newline or size <= _MAX_LINE_BYTES)
-        if not is_ours or (before and _entry(before.rpartition(b"\n")[2]) is None):
+        if not is_ours or (before and not any(map(_entry, before.split(b"\n")))):
             raise ArgumentError(f"{file}: is not a file of events, one JSON object a line; name another")
-        if last and _entry(last) is None:
+        if last and not _is_object(last):
             opened.truncate(size - len(last))
         elif last:
             opened.write(b"\n")
@@ -193,13 +196,20 @@ def read_last(file: Path, *, count: int) -> list[Entry]:
 
 
 def _entry(line: bytes) -> Entry | None:
+    """The finished event that a line says; None for a line that others wrote."""
     try:
-        fields: Any = json.loads(line)
+        event = read_event(json.loads(line))
+    except (ValueError, TypeError, KeyError):
+        return None
+    return Entry(event.id, line.rstrip(b"\r")) if event.state == "final" else None
+
+
+def _is_object(line: bytes) -> bool:
+    """Whether a line is whole JSON of an object, of ours or of others."""
+    try:
+        return isinstance(json.loads(line), dict)
     except ValueError:
-        return None
-    if not isinstance(fields, dict) or not isinstance(fields.get("id"), str):
-        return None
-    return Entry(fields["id"], line.rstrip(b"\r"))
+        return False
 
 
 def _append(file: Path, line: bytes) -> None:

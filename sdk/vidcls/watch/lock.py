@@ -1,4 +1,4 @@
-"""A folder that one process at a time may write to; the system lets go of it when that ends, by whatever way."""
+"""What one process at a time may write to; the system lets go of it when that ends, by whatever way."""
 
 from __future__ import annotations
 
@@ -31,6 +31,28 @@ def only_one(folder: Path) -> Iterator[None]:
         except OSError:
             raise ArgumentError(
                 f"{folder}: another vidcls watch keeps its state there; give each a folder of its own with --state"
+            ) from None
+        yield
+
+
+@contextmanager
+def only_writer(file: Path) -> Iterator[None]:
+    """Keep a file of events to this process for as long as the block lasts, by a file beside it.
+
+    Raises:
+        ValueError: another process writes to it, or its folder cannot be written to.
+    """
+    try:
+        make_folder(file.parent)
+        opened = file.with_name(f".{file.name}.lock").open("ab")
+    except OSError as error:
+        raise ArgumentError(f"{file}: events cannot be written there ({error.strerror}); name another") from None
+    with opened as lock:
+        try:
+            _lock(lock.fileno())
+        except OSError:
+            raise ArgumentError(
+                f"{file}: another vidcls watch writes its events there; give each a file of its own with --events"
             ) from None
         yield
 

@@ -21,6 +21,7 @@ from vidcls.watch.event import CameraEvent
 MAX_WAITING = 100
 # What the last clips have.
 LAST_SECONDS = 3.0
+PRUNE_SECONDS = 3600.0
 _POLL_SECONDS = 0.1
 
 _logger = logging.getLogger("vidcls")
@@ -89,9 +90,13 @@ class Recording:
             time.sleep(0.5 / PICTURES_PER_SECOND)
 
     def _save_clips(self) -> None:
+        pruned = time.monotonic()
         while time.monotonic() < self._end:
             try:
                 self._recorder.save(self._finished.get(timeout=_POLL_SECONDS))
             except queue.Empty:
                 if self._end < float("inf"):
                     return
+                if time.monotonic() - pruned > PRUNE_SECONDS:  # clips grow old also where no new one comes
+                    self._recorder.prune()
+                    pruned = time.monotonic()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -19,13 +20,15 @@ from vidcls.watch.clips import ClipRecorder
 from vidcls.watch.event import CameraEvent
 from vidcls.watch.feedback import mark
 from vidcls.watch.journal import MAX_BYTES, Journal
-from vidcls.watch.lock import only_one
+from vidcls.watch.lock import only_one, only_writer
 from vidcls.watch.machine import temperature_celsius
 from vidcls.watch.page.server import WatchPage
 from vidcls.watch.receivers import Receivers, receiver_names
 from vidcls.watch.recording import Recording
 from vidcls.watch.settings import PageSettings, WatchSettings
 from vidcls.watch.sources import Sources
+
+_logger = logging.getLogger("vidcls")
 
 # How often the loop asks whether it is to end, and how often it looks after what changes slowly.
 POLL_SECONDS, TICK_SECONDS, PACE_SECONDS = 0.2, 1.0, 10.0
@@ -52,6 +55,8 @@ def run(settings: WatchSettings, *, is_stopped: Callable[[], bool], on_ready: Ca
     """
     with ExitStack() as opened:
         opened.enter_context(only_one(settings.state))
+        if settings.events is not None:
+            opened.enter_context(only_writer(settings.events))
         classifier = VideoClassifier(settings.model, device=settings.device, engine=settings.engine)  # type: ignore[arg-type]
         labels = told_labels(settings, classifier)
         journal = Journal(
@@ -147,6 +152,8 @@ class _Loop:
             self._receivers.show_connection(camera, is_connected=False)
         if self._recording is not None:
             self._recording.end()
+        if self._journal.unwritten:
+            _logger.error("%d finished events could not be written down and are lost", self._journal.unwritten)
         self._receivers.end(seconds=LAST_SECONDS)
 
     def _tell(self, events: list[CameraEvent]) -> None:

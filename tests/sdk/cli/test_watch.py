@@ -93,12 +93,30 @@ def test_options_count_more_than_the_file(settings_of: Any, tmp_path: Path, monk
     assert changed.page is None
 
 
+def test_a_token_goes_to_its_own_address_alone(
+    settings_of: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The environment's address is taken where neither option nor file names one."""
+    monkeypatch.setenv("VIDCLS_WEBHOOK_URL", "https://b/y")
+    assert settings_of("m.onnx", 0).hook == HookSettings(url="https://b/y")
+    config = tmp_path / "watch.toml"
+    config.write_text(
+        'model = "m.onnx"\n[[cameras]]\nname = "desk"\nsource = 0\n[webhook]\nurl = "https://a/x"\ntoken = "tokA"\n'
+    )
+    assert settings_of("--config", config).hook == HookSettings(url="https://a/x", token="tokA")  # noqa: S106
+    assert settings_of("--config", config, "--webhook", "https://c/z").hook == HookSettings(url="https://c/z")
+
+
 @pytest.mark.parametrize(
     ("words", "problem"),
     [
         ([], "MODEL is missing; give the file that vidcls-export wrote, or a --config that names it"),
         (["m.onnx"], "SOURCE is missing; give a camera's number, a URL or a file, or a --config with cameras"),
         (["m.onnx", "gone.mp4"], "camera gone: gone.mp4: there is no such file"),
+        (
+            ["m.onnx", f"rtsp:/viewer:{PASSWORD}@door.lan/1"],
+            "its source is neither a URL, such as rtsp://..., nor a file",
+        ),
         (["m.onnx", "0", "--region", "1,2"], "'--region': region is '1,2', expected left,top,right,bottom as shares"),
         (["m.onnx", "0", "--region", "0,0,0,1"], "region is (0.0, 0.0, 0.0, 1.0), expected left less than right"),
         (["m.onnx", "0", "--mqtt", f"u:{PASSWORD}@host"], "--mqtt is no address, expected HOST or HOST:PORT"),

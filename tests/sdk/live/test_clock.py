@@ -200,6 +200,21 @@ def test_a_pts_that_was_wrong_is_believed_again_once_it_has_been_right_for_long(
     assert last.offset + last.at == pytest.approx(ZERO + filmed[-1], abs=0.01)
 
 
+@pytest.mark.parametrize("segment_seconds", [2.0, 6.0])
+def test_long_segments_are_believed_again_too(segment_seconds: float) -> None:
+    """A congestion of a minute at 0.8 of the pace makes times arrivals; segments then come as they should for long."""
+    filmed = film(rate=10, seconds=600)
+    delay = np.clip(filmed - 60, 0, 70) * 0.25
+    arrived = in_segments(filmed, seconds=segment_seconds) + delay
+    times = ticked(SourceClock(window_seconds=WINDOW), zip(ZERO + arrived, PTS_ZERO + filmed, strict=True))
+    found = gaps(times)
+    assert len(found) == 2  # to arrival, and back
+    at = filmed[found[-1][0]]
+    assert 130 < at < 130 + 18 * segment_seconds + 60
+    last = used(times)[-100:]
+    np.testing.assert_allclose(np.diff([each.at for each in last]), 0.1, atol=ROUNDING)
+
+
 def test_clocks_that_drift_apart_for_hours_never_begin_anew_and_the_offset_follows() -> None:
     hours = 3
     for drift in (50e-6, -50e-6):

@@ -306,7 +306,7 @@ def test_a_camera_of_less_than_one_picture_a_window_gives_one_of_each_and_soon(c
         capture = Capture(reader, classifier.contract, step_seconds=STEP, crop=crop)
         until = time.monotonic() + 25
         while (captured := capture.next_window(until=until)) is not None:
-            newest.append(painted_number(captured.window.frames[-1]))
+            newest.append(painted_number(captured.window.frames[0, -1]))
             ages.append(time.monotonic() - (began + newest[-1] / rate))
             assert captured.dropped_windows == 0
         capture.close()

@@ -15,7 +15,7 @@ import pytest
 
 from vidcls.watch import journal as journals
 from vidcls.watch.journal import Journal
-from vidcls.watch.lock import only_one
+from vidcls.watch.lock import only_one, only_writer
 from watched import finished
 
 
@@ -160,3 +160,62 @@ def test_one_process_at_a_time_has_a_folder(tmp_path: Path) -> None:
         holder.stdout.close()
     with only_one(tmp_path / "state"):
         pass
+
+
+def test_lines_of_others_are_passed_over(tmp_path: Path) -> None:
+    """Whatever they are, also where they look like events: no receiver is sent one, and no start fails at them."""
+    journal = opened(tmp_path, "hook")
+    journal.append(finished(0))
+    journal.note("hook", finished(0).id)
+    others = [
+        {"id": "note-1", "text": "lens cleaned"},
+        {**finished(1).to_dict(), "camera": "#"},
+        {**finished(1).to_dict(), "start": "2026-11-29T12:00:00"},
+        {**finished(1).to_dict(), "state": "provisional"},
+    ]
+    with (tmp_path / "events.jsonl").open("a") as file:
+        file.writelines(json.dumps(other) + "\n" for other in others)
+    again = opened(tmp_path, "hook")
+    assert waiting(again, "hook") == []
+    assert again.recent(5) == [finished(0)]
+    again.append(finished(2))
+    assert waiting(opened(tmp_path, "hook"), "hook") == [2]
+
+
+def test_another_file_is_begun_with_what_is_to_come_and_so_is_the_first_one_again(tmp_path: Path) -> None:
+    first = opened(tmp_path, "hook")
+    assert waiting(first, "hook") == []
+    for number in range(3):
+        first.append(finished(number))
+    first.note("hook", finished(2).id)
+    (tmp_path / "other").mkdir()
+    other = Journal(
+        tmp_path / "other" / "events.jsonl", positions=tmp_path / "positions", receivers=["hook"], max_bytes=None
+    )
+    assert waiting(other, "hook") == []
+    other.append(finished(3))
+    other.note("hook", finished(3).id)
+    assert waiting(opened(tmp_path, "hook"), "hook") == []
+
+
+def test_a_journal_that_cannot_be_cut_back_stays_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = opened(tmp_path, max_bytes=100)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(journals, "write_whole", full)
+    assert [entry.id for number in range(3) for entry in journal.append(finished(number))] == [
+        finished(number).id for number in range(3)
+    ]
+    assert numbers(tmp_path) == [0, 1, 2]
+
+
+def test_one_process_at_a_time_writes_to_a_file(tmp_path: Path) -> None:
+    with only_writer(tmp_path / "events.jsonl"):
+        code = (
+            "from pathlib import Path; from vidcls.watch.lock import only_writer; "
+            f"only_writer(Path({str(tmp_path)!r}, 'events.jsonl')).__enter__()"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+        assert "another vidcls watch writes its events there" in done.stderr
