@@ -100,7 +100,7 @@ def scene(background: np.ndarray, second: float) -> np.ndarray:
     cv2.line(picture, hip, shoulder, (176, 60, 50), 62, cv2.LINE_AA)
     cv2.line(picture, shoulder, hand, (176, 60, 50), 24, cv2.LINE_AA)
     cv2.circle(picture, head, 40, (222, 180, 150), -1, cv2.LINE_AA)
-    return picture
+    return np.asarray(picture)
 
 
 @cache
