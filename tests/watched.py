@@ -20,8 +20,6 @@ import pytest
 
 from vidcls.watch.event import CameraEvent
 
-slow = pytest.mark.skipif(os.environ.get("VIDCLS_SLOW_TESTS") != "1", reason="takes long; set VIDCLS_SLOW_TESTS=1")
-
 NOON = datetime(2026, 11, 29, 12, 0, tzinfo=timezone.utc)
 USER, PASSWORD = "camera", "s3cr3t-p4ss"
 

@@ -28,6 +28,7 @@ from transformers import TrainerCallback, VideoMAEForVideoClassification, pipeli
 from generated import write_clip
 from html_page import Page, check_self_contained
 from power_cut import Recording, recorded
+from slow import slow
 from vidcls import VideoClassifier
 from vidcls.cli import main as cli
 from vidcls.contract import NEUTRAL, FittedOn, read_checkpoint
@@ -436,6 +437,7 @@ def test_lines_and_callbacks_are_the_callers(clips: Path, tmp_path: Path) -> Non
     assert counted.steps == 4
 
 
+@slow
 def test_two_processes_end_with_one_sentence(clips: Path, tmp_path: Path) -> None:
     output = tmp_path / "taken"
     output.mkdir()

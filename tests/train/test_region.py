@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from lossless import noise_frames, write_lossless
+from slow import slow
 from vidcls.errors import VideoError
 from vidcls_train.cli.finetune import main
 from vidcls_train.config.settings import train_config
@@ -51,7 +51,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@pytest.mark.skipif(not os.environ.get("VIDCLS_SLOW_TESTS"), reason="trains twice; set VIDCLS_SLOW_TESTS=1")
+@slow
 def test_a_run_on_a_region_is_the_run_on_its_pixels(data: Path, tmp_path: Path) -> None:
     shutil.copytree(data, tmp_path / "none")  # clips of DATA itself would be refused
     negatives = {kind: str(tmp_path / "none" / kind / "test" / "wave") for kind in ("whole", "cut")}

@@ -284,6 +284,7 @@ def test_a_line_that_stalls_for_seconds_costs_lag_and_no_window(classifier: Vide
     assert max(lags[-5:]) < LAG_SECONDS
 
 
+@slow
 def test_a_camera_that_sends_pictures_without_times_gives_windows_of_clip_seconds_and_its_lag(
     classifier: VideoClassifier,
 ) -> None:

@@ -13,13 +13,14 @@ from typing import Any
 
 import pytest
 
+from slow import slow
 from vidcls.watch import delivery as deliveries
 from vidcls.watch import discovery
 from vidcls.watch.delivery import Delivery
 from vidcls.watch.journal import Journal
 from vidcls.watch.mqtt import Broker
 from vidcls.watch.settings import MqttSettings
-from watched import PASSWORD, USER, Mosquitto, Subscriber, finished, slow, wait_for
+from watched import PASSWORD, USER, Mosquitto, Subscriber, finished, wait_for
 
 WRONG = "wr0ng"
 CAMERA = discovery.topics(prefix="vidcls", camera="door", labels=["fall", "walk"])

@@ -19,11 +19,12 @@ from typing import Any
 import pytest
 
 from generated import write_clip, write_model
+from slow import slow
 from vidcls import VideoClassifier
 from vidcls.watch.journal import Journal
 from vidcls.watch.run import _board
 from vidcls.watch.settings import CameraSettings, WatchSettings
-from watched import Hook, Mosquitto, Subscriber, slow, wait_for
+from watched import Hook, Mosquitto, Subscriber, wait_for
 
 # Of stopping: documented.
 STOP_SECONDS = 8.0

@@ -10,10 +10,11 @@ import numpy as np
 
 import live_server
 from lossless import noise_frames, write_lossless
+from slow import slow
 from vidcls import VideoClassifier
 from vidcls.watch.settings import CameraSettings
 from vidcls.watch.sources import Sources
-from watched import free_port, slow, wait_for
+from watched import free_port, wait_for
 
 # Within which a server that states no length is read, elsewhere, to see whether it is a film that ends.
 PROBED_SECONDS = 5.0

@@ -9,6 +9,7 @@ import pytest
 import torch
 from transformers import VideoMAEConfig, VideoMAEForVideoClassification
 
+from slow import slow
 from vidcls_train.finetune import train
 from vidcls_train.model.patch_dropout import PatchDropout
 
@@ -81,6 +82,7 @@ def first_loss(clips: Path, output: Path, **changes: object) -> float:
     return float(metrics["train"]["history"][0]["loss"])
 
 
+@slow
 def test_a_run_hides_the_recipes_share_but_none_where_the_encoder_stays_as_it_is(clips: Path, tmp_path: Path) -> None:
     none, presets, half = (first_loss(clips, tmp_path / f"{share}", patch_dropout=share) for share in (0.0, None, 0.5))
     assert len({none, presets, half}) == 3

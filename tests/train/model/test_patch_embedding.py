@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file
 from transformers import VideoMAEForVideoClassification
 
+from slow import slow
 from vidcls_train.config.recipes import PRESETS
 from vidcls_train.data.augmentation import training_transform
 from vidcls_train.data.datasets import ClipDataset
@@ -168,6 +169,7 @@ def test_a_run_told_to_sees_levels_whatever_it_learns(clips: Path, tmp_path: Pat
         assert change_by_levels(model) > SEEN, name
 
 
+@slow
 def test_a_run_and_what_is_trained_on_from_it_stay_so(clips: Path, tmp_path: Path) -> None:
     pretrain(short_pretraining(clips, tmp_path / "pretrained"))
     train(short_run(clips, tmp_path / "fresh"))

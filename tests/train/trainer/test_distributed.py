@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import shared_work
+from slow import slow
 from vidcls.errors import DeviceError
 from vidcls_train.trainer.distributed import by_first_process, join_processes, process_count, process_rank
 
@@ -29,6 +30,7 @@ def test_processes_meet_and_are_handed_what_the_first_one_makes(tmp_path: Path) 
         assert facts == [2, 11, "by 0", [1.0, 2.0]]
 
 
+@slow
 def test_where_the_first_one_fails_the_others_end_without_a_word(tmp_path: Path) -> None:
     done = shared(tmp_path, "fail")
     assert done.returncode != 0
