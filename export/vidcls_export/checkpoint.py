@@ -17,14 +17,14 @@ from huggingface_hub.errors import HFValidationError
 from safetensors import SafetensorError
 from transformers import AutoConfig, PretrainedConfig, PreTrainedModel
 
-from vidcls.contract import CHECKPOINT_FILE, Contract, read_checkpoint, tokens_text
+from vidcls.contract import CHECKPOINT_FILE, Contract, configured_tokens, read_checkpoint, tokens_text
 from vidcls.errors import ArgumentError, ModelError
 from vidcls.huggingface import PREPROCESSOR_FILE, VIDEO_PREPROCESSOR_FILE
 from vidcls.printable import printable
 from vidcls.versions import check_exporting
 from vidcls.video.protocols import without_secrets
 from vidcls_export.architectures import Architecture, architecture_by_type
-from vidcls_export.graph.tokens import TokenSelection, configured_tokens, with_tokens
+from vidcls_export.graph.tokens import TokenSelection, with_tokens
 from vidcls_export.huggingface import activation_of, plain_contract
 from vidcls_export.quiet import quiet
 

@@ -15,7 +15,7 @@ from typing import get_args
 
 import onnxruntime
 
-from vidcls.contract import Contract, ModelContract
+from vidcls.contract import TOKEN_CHOICES, Contract, ModelContract
 from vidcls.errors import ArgumentError
 from vidcls.files.atomic import publish
 from vidcls.preprocessing import Region, check_region
@@ -25,7 +25,6 @@ from vidcls.selftest import Verification
 from vidcls_export.checkpoint import Opened, open_with_tokens
 from vidcls_export.draft import Draft, make_draft
 from vidcls_export.embed import complete_contract, embed, prove
-from vidcls_export.graph.tokens import CHOICES
 from vidcls_export.graph.trace import Graph, count_operators, trace
 from vidcls_export.negatives import Negatives, measure_negatives, with_false_acceptance
 from vidcls_export.page import report_page
@@ -127,7 +126,7 @@ def _check_options(
     check_choice("precision", precision, get_args(Precision))
     check_choice("graph", graph, get_args(Graph))
     if tokens is not None:
-        check_choice("tokens", tokens, CHOICES)
+        check_choice("tokens", tokens, TOKEN_CHOICES)
     for name, share in shares.items():
         if not 0 <= share <= 1:
             raise ArgumentError(f"{name} is {share}, expected a share from 0 to 1")

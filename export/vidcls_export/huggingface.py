@@ -16,11 +16,10 @@ from huggingface_hub import ModelCard
 from transformers import PretrainedConfig
 
 import vidcls
-from vidcls.contract import FORMAT, NEUTRAL, Contract, Sampling, Source
+from vidcls.contract import FORMAT, NEUTRAL, Contract, Sampling, Source, configured_tokens
 from vidcls.errors import ModelError
 from vidcls.huggingface import DEFAULT_CLIP_SECONDS, PREPROCESSOR_FILE, VIDEO_PREPROCESSOR_FILE, read_image_section
 from vidcls_export.architectures import Architecture
-from vidcls_export.graph.tokens import configured_tokens
 from vidcls_export.quiet import quiet
 
 

@@ -15,7 +15,7 @@ import transformers
 from transformers import TrainerCallback, VideoMAEForVideoClassification, set_seed
 
 import vidcls
-from vidcls.contract import FORMAT, NEUTRAL, Contract, Sampling, Source
+from vidcls.contract import FORMAT, NEUTRAL, Contract, Sampling, Source, configured_tokens
 from vidcls.progress import Track, untracked
 from vidcls.versions import check_training
 from vidcls_train.audit.check import DataCheck, check_clips
@@ -32,7 +32,6 @@ from vidcls_train.model.from_config import starting_point
 from vidcls_train.model.patch_embedding import is_zero_mean, whiten
 from vidcls_train.model.pretrained import freeze_encoder
 from vidcls_train.model.starting_point import StartingPoint
-from vidcls_train.model.tokens import tokens_of
 from vidcls_train.output.checkpoint import write_decision, write_results, write_weights
 from vidcls_train.output.decision import fit
 from vidcls_train.output.fingerprints import clip_fingerprints
@@ -257,7 +256,7 @@ def _draft_contract(config: TrainConfig, found: ClipList, start: StartingPoint) 
         ),
         accuracy=None,
         decision=replace(NEUTRAL, activation=activation, none_label=found.none_label),
-        tokens=tokens_of(start.model.config),
+        tokens=configured_tokens(start.model.config),
     )
 
 

@@ -9,33 +9,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from transformers import PretrainedConfig, PreTrainedModel
+from transformers import PreTrainedModel
 from transformers.models.vjepa2.modeling_vjepa2 import VJEPA2RopeAttention
 
-from vidcls.contract import NEUTRAL, Contract, Tokens, kept_tokens, tokens_text
+from vidcls.contract import NEUTRAL, TOKEN_CHOICES, Contract, Tokens, kept_tokens, tokens_text
 from vidcls.errors import ArgumentError, ModelError
 from vidcls_export.architectures import Architecture, architecture_of
-
-# In config.json, as vidcls-train writes it.
-CONFIG_FIELD = "vidcls_tokens"
-CHOICES = {
-    "all": Tokens(rule="all"),
-    "lattice:0.5": Tokens(rule="lattice", share=0.5),
-    "lattice:0.25": Tokens(rule="lattice", share=0.25),
-    "lattice:0.125": Tokens(rule="lattice", share=0.125),
-}
-
-
-def configured_tokens(config: PretrainedConfig) -> Tokens:
-    """What a configuration says; all where it says nothing.
-
-    Raises:
-        ModelError: it says something that is not known.
-    """
-    text = getattr(config, CONFIG_FIELD, "all")
-    if text not in CHOICES:
-        raise ModelError(f"config.json says '{CONFIG_FIELD}' {text!r}, expected one of {', '.join(CHOICES)}")
-    return CHOICES[text]
 
 
 def with_tokens(contract: Contract, asked: str | None) -> Contract:
@@ -47,7 +26,7 @@ def with_tokens(contract: Contract, asked: str | None) -> Contract:
     Raises:
         ValueError: it was trained with other ones, so that none but those are its own.
     """
-    if asked is None or CHOICES[asked] == contract.tokens:
+    if asked is None or TOKEN_CHOICES[asked] == contract.tokens:
         return contract
     if contract.tokens.rule != "all":
         raise ArgumentError(
@@ -57,7 +36,7 @@ def with_tokens(contract: Contract, asked: str | None) -> Contract:
     decision = dataclasses.replace(
         NEUTRAL, activation=contract.decision.activation, none_label=contract.decision.none_label
     )
-    return dataclasses.replace(contract, tokens=CHOICES[asked], accuracy=None, decision=decision)
+    return dataclasses.replace(contract, tokens=TOKEN_CHOICES[asked], accuracy=None, decision=decision)
 
 
 def token_grid(model: PreTrainedModel) -> tuple[int, int, int]:

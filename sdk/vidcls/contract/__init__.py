@@ -9,7 +9,14 @@ from __future__ import annotations
 
 from vidcls.contract.contracts import FORMAT, MAX_CLIP_PIXELS, MAX_SELF_TEST_PIXELS, Contract, ModelContract
 from vidcls.contract.decision_section import NEUTRAL, Decision, EventRule, FittedOn, OperatingPoint, Reject
-from vidcls.contract.lattice import kept_tokens, tokens_fields, tokens_text
+from vidcls.contract.lattice import (
+    CONFIG_FIELD,
+    TOKEN_CHOICES,
+    configured_tokens,
+    kept_tokens,
+    tokens_fields,
+    tokens_text,
+)
 from vidcls.contract.reading import CHECKPOINT_FILE, MAX_BYTES, from_json, read_checkpoint, to_json
 from vidcls.contract.sections import (
     FINGERPRINT_BYTES,
@@ -33,6 +40,7 @@ METADATA_KEY = "vidcls"
 
 __all__ = [
     "CHECKPOINT_FILE",
+    "CONFIG_FIELD",
     "FINGERPRINT_BYTES",
     "FORMAT",
     "LABEL",
@@ -43,6 +51,7 @@ __all__ = [
     "METADATA_KEY",
     "MOST_FINGERPRINTS",
     "NEUTRAL",
+    "TOKEN_CHOICES",
     "Accuracy",
     "ClipFingerprints",
     "Contract",
@@ -61,6 +70,7 @@ __all__ = [
     "SelfTest",
     "Source",
     "Tokens",
+    "configured_tokens",
     "from_json",
     "kept_tokens",
     "read_checkpoint",

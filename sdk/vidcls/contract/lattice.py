@@ -9,8 +9,16 @@ this kind running cells.
 from __future__ import annotations
 
 from vidcls.contract.sections import Tokens
+from vidcls.errors import ModelError
 
 SHARES = (0.5, 0.25, 0.125)
+
+# In a checkpoint's config.json, as --tokens takes it.
+CONFIG_FIELD = "vidcls_tokens"
+TOKEN_CHOICES = {
+    "all": Tokens(rule="all"),
+    **{f"lattice:{share:g}": Tokens(rule="lattice", share=share) for share in SHARES},
+}
 
 # By N: a and b.
 _STEPS = {2: (1, 1), 4: (2, 1), 8: (3, 2)}
@@ -42,6 +50,18 @@ def kept_tokens(tokens: Tokens, *, grid: tuple[int, int, int], phase: int = 0) -
         for x in range(columns)
         if (x + by_row * y + by_time * t) % every == phase
     ]
+
+
+def configured_tokens(config: object) -> Tokens:
+    """What a configuration of transformers says; all where it says nothing.
+
+    Raises:
+        ModelError: it says something that is not known.
+    """
+    text = getattr(config, CONFIG_FIELD, "all")
+    if text not in TOKEN_CHOICES:
+        raise ModelError(f"config.json says '{CONFIG_FIELD}' {text!r}, expected one of {', '.join(TOKEN_CHOICES)}")
+    return TOKEN_CHOICES[text]
 
 
 def tokens_text(tokens: Tokens) -> str:

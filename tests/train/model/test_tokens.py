@@ -12,13 +12,13 @@ from transformers import VideoMAEConfig, VideoMAEForVideoClassification
 
 from parity import reference
 from vidcls import ModelError, VideoClassifier
-from vidcls.contract import Tokens, read_checkpoint
+from vidcls.contract import TOKEN_CHOICES, Tokens, configured_tokens, read_checkpoint
 from vidcls_train.config.settings import train_config
 from vidcls_train.data.clip_list import SINGLE_LABEL
 from vidcls_train.data.masks import lattice_mask
 from vidcls_train.finetune import train
 from vidcls_train.model.from_config import starting_point
-from vidcls_train.model.tokens import CHOICES, token_grid, tokens_of, use_tokens
+from vidcls_train.model.tokens import token_grid, use_tokens
 
 CONFIG = VideoMAEConfig(
     hidden_size=24,
@@ -44,14 +44,14 @@ def test_a_model_sees_its_lattice_and_no_more(text: str) -> None:
     clips = torch.randn(2, 4, 3, 32, 32)
     with torch.inference_mode():
         whole = model(pixel_values=clips).logits
-        hidden = reference.hidden_tokens({"tokens": {"share": CHOICES[text].share}}, CONFIG)
+        hidden = reference.hidden_tokens({"tokens": {"share": TOKEN_CHOICES[text].share}}, CONFIG)
         mask = torch.from_numpy(hidden)[None].expand(2, -1)
         expected = model.classifier(model.fc_norm(model.videomae(clips, bool_masked_pos=mask)[0].mean(1)))
-        use_tokens(model, CHOICES[text])
+        use_tokens(model, TOKEN_CHOICES[text])
         logits = model(pixel_values=clips).logits
     torch.testing.assert_close(logits, expected, atol=ROUNDING, rtol=0)
     assert (whole - expected).abs().max() > 1000 * ROUNDING
-    assert tokens_of(model.config) == CHOICES[text]
+    assert configured_tokens(model.config) == TOKEN_CHOICES[text]
 
 
 def test_training_draws_one_of_the_lattices_that_together_are_all() -> None:
@@ -114,11 +114,11 @@ def test_a_base_keeps_its_tokens_unless_others_are_asked_for(tmp_path: Path) -> 
         ({"tokens": "lattice:0.25"}, "lattice:0.25"),
     ):
         start = starting_point(train_config({**base, **asked}), ("a", "b"), SINGLE_LABEL)
-        assert tokens_of(start.model.config) == CHOICES[expected]
+        assert configured_tokens(start.model.config) == TOKEN_CHOICES[expected]
 
 
 def test_a_configuration_that_says_something_else_is_refused() -> None:
     config = VideoMAEConfig(vidcls_tokens="moving:0.25")
     assert token_grid(config) == (8, 14, 14)
     with pytest.raises(ModelError, match=r"'vidcls_tokens' 'moving:0\.25', expected one of all, lattice:0\.5"):
-        tokens_of(config)
+        configured_tokens(config)

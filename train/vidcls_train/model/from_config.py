@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from vidcls.contract import TOKEN_CHOICES, configured_tokens
 from vidcls_train.config.recipes import PRESETS
 from vidcls_train.config.settings import TrainConfig
 from vidcls_train.data.clip_list import ProblemType
 from vidcls_train.model.presets import from_preset
 from vidcls_train.model.pretrained import from_base
 from vidcls_train.model.starting_point import StartingPoint
-from vidcls_train.model.tokens import CHOICES, tokens_of, use_tokens
+from vidcls_train.model.tokens import use_tokens
 
 
 def starting_point(config: TrainConfig, labels: tuple[str, ...], problem_type: ProblemType) -> StartingPoint:
@@ -21,7 +22,7 @@ def starting_point(config: TrainConfig, labels: tuple[str, ...], problem_type: P
     """
     start = _loaded(config, labels, problem_type)
     asked = config.model.tokens
-    use_tokens(start.model, tokens_of(start.model.config) if asked is None else CHOICES[asked])
+    use_tokens(start.model, configured_tokens(start.model.config) if asked is None else TOKEN_CHOICES[asked])
     return start
 
 

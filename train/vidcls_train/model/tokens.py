@@ -11,17 +11,7 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel, VideoMAEConfig
 
-from vidcls.contract import Tokens, kept_tokens, tokens_text
-from vidcls.errors import ModelError
-
-# In config.json, as --tokens takes it.
-CONFIG_FIELD = "vidcls_tokens"
-CHOICES = {
-    "all": Tokens(rule="all"),
-    "lattice:0.5": Tokens(rule="lattice", share=0.5),
-    "lattice:0.25": Tokens(rule="lattice", share=0.25),
-    "lattice:0.125": Tokens(rule="lattice", share=0.125),
-}
+from vidcls.contract import CONFIG_FIELD, Tokens, kept_tokens, tokens_text
 
 
 def token_grid(config: VideoMAEConfig) -> tuple[int, int, int]:
@@ -34,18 +24,6 @@ def token_grid(config: VideoMAEConfig) -> tuple[int, int, int]:
     return config.num_frames // config.tubelet_size, side, side
 
 
-def tokens_of(config: VideoMAEConfig) -> Tokens:
-    """What a configuration says; all where it says nothing.
-
-    Raises:
-        ModelError: it says something that is not known.
-    """
-    text = getattr(config, CONFIG_FIELD, "all")
-    if text not in CHOICES:
-        raise ModelError(f"config.json says '{CONFIG_FIELD}' {text!r}, expected one of {', '.join(CHOICES)}")
-    return CHOICES[text]
-
-
 def use_tokens(model: PreTrainedModel, tokens: Tokens) -> None:
     """Let the encoder of a VideoMAE see these tokens alone, and its configuration say so.
 
@@ -55,7 +33,7 @@ def use_tokens(model: PreTrainedModel, tokens: Tokens) -> None:
     >>> config = VideoMAEConfig(hidden_size=24, num_hidden_layers=1, num_attention_heads=2, intermediate_size=48,
     ...     image_size=32, num_frames=4)
     >>> model = VideoMAEForVideoClassification(config).eval()
-    >>> use_tokens(model, CHOICES["lattice:0.5"])
+    >>> use_tokens(model, Tokens(rule="lattice", share=0.5))
     >>> model.videomae(torch.zeros(1, 4, 3, 32, 32)).last_hidden_state.shape
     torch.Size([1, 4, 24])
     """

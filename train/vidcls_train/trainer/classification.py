@@ -10,6 +10,7 @@ import torch
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 from transformers import PreTrainedModel
 
+from vidcls.contract import configured_tokens
 from vidcls_train.config.groups import RegularizationConfig
 from vidcls_train.config.settings import TrainConfig
 from vidcls_train.data.augmentation import PairMixing
@@ -20,7 +21,7 @@ from vidcls_train.data.masks import lattice_mask, patch_dropout_mask
 from vidcls_train.model.drop_path import BRANCHES_PER_LAYER, DropPath
 from vidcls_train.model.dropout import set_dropout
 from vidcls_train.model.patch_dropout import PatchDropout
-from vidcls_train.model.tokens import token_grid, tokens_of
+from vidcls_train.model.tokens import token_grid
 from vidcls_train.trainer.callbacks import EarlyStop
 from vidcls_train.trainer.trainer import VideoTrainer
 from vidcls_train.trainer.validation import accuracy, mean_average_precision
@@ -90,7 +91,7 @@ class ClassificationTrainer(VideoTrainer):
 
 def _hiding(model: PreTrainedModel, patch_dropout: float) -> Callable[[], torch.Tensor]:
     """What draws the tokens that a training clip's encoder does not see: a lattice is enough of patch dropout."""
-    tokens = tokens_of(model.config)
+    tokens = configured_tokens(model.config)
     if tokens.rule == "lattice":
         return partial(lattice_mask, tokens, token_grid(model.config))
     return partial(patch_dropout_mask, model.videomae.embeddings.num_patches, patch_dropout)
