@@ -1,9 +1,8 @@
 """Lattices of tokens: which of a clip's tubelets an encoder sees that does not see all of them.
 
-A token at frame pair t, row y and column x of its grid is kept where (x + a y + b t) mod N = 0, N = 1 / share. Each
-row, column and frame pair so keeps its share, within one, and what is left out has kept neighbours on all sides and in
-the frames before and after: a and b are odd or coprime enough for that. MAR (arXiv 2207.11660) calls its own pattern of
-this kind running cells.
+A token at frame pair t, row y and column x of its grid is kept where (x + a y + b t) mod N = 0, N = 1 / share. So each row
+keeps its share, within one token, and rows and frame pairs are shifted against each other, so that kept tokens lie near
+those that are left out. MAR (arXiv 2207.11660) trains with a pattern of this kind, its cell running masking.
 """
 
 from __future__ import annotations
