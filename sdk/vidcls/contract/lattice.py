@@ -1,8 +1,8 @@
 """Lattices of tokens: which of a clip's tubelets an encoder sees that does not see all of them.
 
-A token at frame pair t, row y and column x of its grid is kept where (x + a y + b t) mod N = 0, N = 1 / share. So each row
-keeps its share, within one token, and rows and frame pairs are shifted against each other, so that kept tokens lie near
-those that are left out. MAR (arXiv 2207.11660) trains with a pattern of this kind, its cell running masking.
+A token at frame pair t, row y and column x of its grid is kept where (x + a y + b t) mod N = 0, N = 1 / share. So each
+row keeps its share, within one token, and rows and frame pairs are shifted against each other, so that kept tokens lie
+near those that are left out. MAR (arXiv 2207.11660) trains with a pattern of this kind, its cell running masking.
 """
 
 from __future__ import annotations
