@@ -13,10 +13,12 @@ export VIDCLS_REQUIRE_CUDA
 # `quick` leaves these out: they train, export, wait for clocks, start processes or go through many real videos.
 SLOW := exits fuzz parity \
 	export/graph export/test_architectures.py export/test_cli.py export/test_corruption.py export/test_exporter.py \
-	export/test_huggingface.py export/test_known_clips.py export/test_parity.py export/test_triton.py export/precision \
-	sdk/batch sdk/cli/test_evaluate.py sdk/cli/test_verify.py sdk/concurrency/test_forks.py sdk/diagnostics sdk/evaluation \
+	export/test_huggingface.py export/test_known_clips.py export/test_parity.py export/test_region.py \
+	export/test_tokens.py export/test_triton.py export/precision \
+	sdk/batch sdk/cli/test_evaluate.py sdk/cli/test_event_evaluation.py sdk/cli/test_region.py \
+	sdk/cli/test_watch.py sdk/cli/test_verify.py sdk/concurrency/test_forks.py sdk/diagnostics sdk/evaluation sdk/figures \
 	sdk/fitting sdk/live sdk/runtime/test_cuda.py sdk/temporal/test_timeline.py sdk/test_examples.py sdk/test_huggingface.py \
-	sdk/test_imports.py sdk/test_portability.py sdk/web \
+	sdk/test_imports.py sdk/test_portability.py sdk/test_region.py sdk/watch sdk/web \
 	sdk/video/test_cases.py sdk/video/test_doors.py sdk/video/test_http_file.py sdk/video/test_matrix.py \
 	sdk/video/test_odd_videos.py sdk/video/test_picture_size.py sdk/video/test_reader.py sdk/video/test_remote.py \
 	sdk/video/test_source.py \
