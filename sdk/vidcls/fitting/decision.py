@@ -88,6 +88,6 @@ def _about_events(events: EventRule | None) -> tuple[str, ...]:
     if events.false_alarms_per_hour is None:
         return (
             f"nothing is known of false alarms: that takes at least {LEAST_NEGATIVES} clips that show none of the "
-            "labels; events begin and end by the usual rule",
+            "labels",
         )
     return ()

@@ -128,17 +128,31 @@ def test_few_clips_or_one_label_choose_nothing() -> None:
     assert fit_events(alone, names(1), replace(NEUTRAL, activation="sigmoid"), clip_seconds=2.0) is None
 
 
-def test_without_clips_that_show_nothing_only_the_cost_is_chosen() -> None:
+def test_wrong_windows_among_right_ones_make_a_change_cost_more() -> None:
     noisy = answers(200, 4, sharpness=2.6, noise=1.2)
     rule = fit_events(noisy, names(4), replace(NEUTRAL, temperature=0.55), clip_seconds=CLIP_SECONDS)
     assert rule is not None
-    assert (rule.on, rule.off, rule.min_seconds, rule.false_alarms_per_hour) == (0.6, 0.4, 0.0, None)
-    # Wrong windows among right ones cost less than they gain.
     assert rule.change_cost > 7
-    sure = answers(200, 4, sharpness=12, noise=1)
-    flat = fit_events(sure, names(4), NEUTRAL, clip_seconds=CLIP_SECONDS)
+    sure = answers(200, 3, sharpness=12, noise=1)
+    flat = fit_events(sure, names(3), NEUTRAL, clip_seconds=CLIP_SECONDS)
     assert flat is not None
     assert flat.change_cost == 7
+
+
+def test_few_labels_without_clips_that_show_nothing_leave_the_thresholds() -> None:
+    rule = fit_events(answers(200, 3, sharpness=3, noise=1.2), names(3), NEUTRAL, clip_seconds=CLIP_SECONDS)
+    assert rule is not None
+    assert (rule.on, rule.off, rule.min_seconds, rule.false_alarms_per_hour) == (0.6, 0.4, 0.0, None)
+
+
+def test_clips_with_their_own_labels_hidden_stand_in_for_what_the_model_does_not_know() -> None:
+    decision = replace(NEUTRAL, temperature=0.5)
+    rule = fit_events(answers(200, 8, sharpness=3, noise=1.2), names(8), decision, clip_seconds=CLIP_SECONDS)
+    assert rule is not None
+    assert rule.false_alarms_per_hour is None
+    new = answers(200, 8, sharpness=3, noise=1.2, negatives=100, seed=5)
+    usual = replace(rule, on=0.6, off=0.4, min_seconds=0.0)
+    assert false_alarms(rule, new, decision) < 0.5 * false_alarms(usual, new, decision)
 
 
 @pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
@@ -162,9 +176,10 @@ def test_clips_that_show_nothing_choose_a_rule_with_fewer_false_alarms(activatio
 def false_alarms(rule: object, validation: Answers, decision: Decision) -> float:
     """Per hour of the simulated videos, by the same search for events."""
     step = CLIP_SECONDS / 2
-    scores = label_scores(validation.logits, names(4), decision)
+    labels = names(validation.targets.shape[1])
+    scores = label_scores(validation.logits, labels, decision)
     videos = simulations(validation.targets, videos=events.EVENT_VIDEOS, clips=events.CLIPS, seed=events.SEED)
-    trials = [events._tried(rule, video, scores, names(4), decision, step=step) for video in videos]  # type: ignore[arg-type]
+    trials = [events._tried(rule, video, scores, labels, decision, step=step) for video in videos]  # type: ignore[arg-type]
     return sum(trial.false_alarms for trial in trials) / sum(trial.hours for trial in trials)
 
 
