@@ -288,3 +288,36 @@ def test_a_source_without_pts_or_with_none_to_go_by_may_be_silent_no_longer() ->
     arrived = film(rate=25, seconds=60)
     for pts in (np.full(len(arrived), NONE), np.zeros(len(arrived)), 1e6 * arrived, -arrived):
         assert set(silences_allowed(arrived, pts, timeout_seconds=5.0)) == {5.0}
+
+
+@pytest.mark.parametrize("segment_seconds", [2.0, 4.0, 10.0])
+@pytest.mark.parametrize("rate", [1.0, 0.5])
+@pytest.mark.parametrize("window_seconds", [0.4, WINDOW])
+def test_a_camera_of_few_frames_a_second_that_come_in_bursts_keeps_its_times(
+    segment_seconds: float, rate: float, window_seconds: float
+) -> None:
+    filmed = film(rate=rate, seconds=120)
+    arrived = in_segments(filmed, seconds=segment_seconds)
+    arrived = np.maximum(arrived, 3 * segment_seconds + 0.001 * np.arange(len(filmed)))
+    times = ticked(SourceClock(window_seconds=window_seconds), zip(ZERO + arrived, PTS_ZERO + filmed, strict=True))
+    check_media_times(times, filmed)
+
+
+def test_a_frame_that_is_lost_in_a_burst_is_no_jump() -> None:
+    filmed = np.delete(film(rate=1, seconds=120), [1, 14, 37, 80])
+    arrived = in_segments(filmed, seconds=4)
+    times = ticked(SourceClock(window_seconds=0.4), zip(ZERO + arrived, PTS_ZERO + filmed, strict=True))
+    check_media_times(times, filmed)
+
+
+@pytest.mark.parametrize("rate", [1, 10, 25, 60])
+@pytest.mark.parametrize("segment_seconds", [0.0, 4.0])
+@pytest.mark.parametrize("window_seconds", [0.8, WINDOW])
+def test_a_pts_that_jumps_ahead_is_found_at_any_rate(rate: int, segment_seconds: float, window_seconds: float) -> None:
+    filmed = film(rate=rate, seconds=40)
+    arrived = in_segments(filmed, seconds=segment_seconds) if segment_seconds else filmed
+    pts = np.where(filmed < 18, filmed, filmed + window_seconds + 1.5)
+    times = ticked(SourceClock(window_seconds=window_seconds), zip(ZERO + arrived, pts, strict=True))
+    expected = 0.001 if segment_seconds else 1 / rate
+    assert gaps(times) == [(18 * rate, pytest.approx(expected))]
+    assert "jumped" in used(times)[18 * rate].why
