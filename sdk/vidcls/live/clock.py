@@ -45,7 +45,7 @@ FAST_STRETCHES = 8
 # After so many that agree, 30 s, pts that were found wrong are right again, such as after a very long congestion.
 AGREEING_STRETCHES = 15
 
-# Where pts went wrong so often in so many seconds, they stand still or are no times at all.
+# Where pts went wrong so often in so many seconds, or from frame to frame, they stand still or are no times at all.
 RESTARTS = 3
 RESTART_SECONDS = 10.0
 # For how long frames without a pts are passed over, among others that have one.
@@ -172,6 +172,7 @@ class SourceClock:
         self._before = math.nan, math.nan  # arrival and pts of the frame before
         self._intervals: deque[float] = deque(maxlen=INTERVALS_KEPT)  # between pts, of the newest frames
         self._restarts: deque[float] = deque(maxlen=RESTARTS)  # when pts went wrong
+        self._restarts_in_a_row = 0  # since a frame went on from the one before
         self._opened: float | None = None  # the first frame's arrival, until frames come one by one
         self._is_alone = False
 
@@ -221,7 +222,9 @@ class SourceClock:
 
     def _restart(self, arrived: float, pts: float) -> FrameTime | None:
         self._restarts.append(arrived)
-        if len(self._restarts) == RESTARTS and arrived - self._restarts[0] < RESTART_SECONDS:
+        self._restarts_in_a_row += 1
+        are_soon = len(self._restarts) == RESTARTS and arrived - self._restarts[0] < RESTART_SECONDS
+        if are_soon or self._restarts_in_a_row == RESTARTS:
             return self._turn_to_arrival(arrived, why="its pts are no times; frames count from their arrival")
         return self._begin(arrived, pts, by="pts", why="its pts jumped")
 
@@ -258,6 +261,7 @@ class SourceClock:
 
     def _go_on(self, arrived: float, value: float) -> FrameTime:
         at = value - self._zero
+        self._restarts_in_a_row = 0
         self._is_alone, self._newest = False, (arrived, at)
         return FrameTime(at=at, gap_seconds=None, offset=self._offset(), why="")
 
