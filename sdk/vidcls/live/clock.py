@@ -17,7 +17,15 @@ from __future__ import annotations
 import math
 from collections import deque
 from dataclasses import dataclass
+from statistics import median_low
 from typing import Literal
+
+# From one frame to the next pts may go ahead of arrival by a window. Of frames that come at once, by so many of the
+# usual intervals, so that one may be lost; which is the middle one of so many.
+INTERVALS = 2.5
+INTERVALS_KEPT = 3
+# But by no more than this; nor at the start, where nobody knows what is usual.
+LONGEST_INTERVAL_SECONDS = 10.0
 
 # What two frames' times differ by at least: Matroska's clock, as in vidcls.sampling.
 LEAST_GAP_SECONDS = 0.001
@@ -37,7 +45,7 @@ FAST_STRETCHES = 8
 # After so many that agree, 30 s, pts that were found wrong are right again, such as after a very long congestion.
 AGREEING_STRETCHES = 15
 
-# Where pts went wrong so often in so many seconds, they stand still or are no times at all.
+# Where pts went wrong so often in so many seconds, or from frame to frame, they stand still or are no times at all.
 RESTARTS = 3
 RESTART_SECONDS = 10.0
 # For how long frames without a pts are passed over, among others that have one.
@@ -146,7 +154,8 @@ class Burst:
 class SourceClock:
     """When frames of one source were filmed, from when they arrived and what the source says, frame by frame.
 
-    window_seconds: of the model. Where pts jump ahead of arrival by more, windows begin anew.
+    window_seconds: of the model. Where pts jump ahead of arrival by more, and by more than is between the source's
+        frames, windows begin anew.
     """
 
     def __init__(self, *, window_seconds: float) -> None:
@@ -161,7 +170,9 @@ class SourceClock:
         self._zero = 0.0  # what that says at time 0
         self._deliveries = Deliveries()
         self._before = math.nan, math.nan  # arrival and pts of the frame before
+        self._intervals: deque[float] = deque(maxlen=INTERVALS_KEPT)  # between pts, of the newest frames
         self._restarts: deque[float] = deque(maxlen=RESTARTS)  # when pts went wrong
+        self._restarts_in_a_row = 0  # since a frame went on from the one before
         self._opened: float | None = None  # the first frame's arrival, until frames come one by one
         self._is_alone = False
 
@@ -170,6 +181,7 @@ class SourceClock:
 
         arrived: monotonic seconds. pts: by the source's clock, wherever that counts from; NaN where it has none.
         """
+        pts = pts if math.isfinite(pts) else math.nan
         arrived_before, pts_before = self._before
         if self._by == "pts" and math.isnan(pts):
             if self._newest is not None and arrived - self._newest[0] < WITHOUT_PTS_SECONDS:
@@ -184,7 +196,7 @@ class SourceClock:
             if is_stretch and self._deliveries.agrees():
                 return self._begin(arrived, pts, by="pts", why="its pts keep pace with the clock again")
             return self._by_arrival(arrived, arrived_before)
-        if not 0 < pts - pts_before <= arrived - arrived_before + self._window_seconds:
+        if not self._is_next(pts - pts_before, elapsed=arrived - arrived_before):
             return self._restart(arrived, pts)
         if is_stretch and self._deliveries.is_off():
             return self._turn_to_arrival(
@@ -196,13 +208,23 @@ class SourceClock:
         """Compare pts with arrival, also where times do not go by them; whether a stretch begins."""
         if math.isnan(pts):
             return False
-        if pts <= pts_before:
+        if pts > pts_before:
+            self._intervals.append(pts - pts_before)
+        elif pts <= pts_before:
             self._deliveries = Deliveries()
         return self._deliveries.add(arrived, pts)
 
+    def _is_next(self, interval: float, *, elapsed: float) -> bool:
+        """Whether a frame whose pts is so much greater goes on from one that arrived so long before it."""
+        usual = median_low(self._intervals) if self._intervals else 0.0
+        at_once = min(INTERVALS * usual, LONGEST_INTERVAL_SECONDS)
+        return 0 < interval <= max(elapsed + self._window_seconds, at_once)
+
     def _restart(self, arrived: float, pts: float) -> FrameTime | None:
         self._restarts.append(arrived)
-        if len(self._restarts) == RESTARTS and arrived - self._restarts[0] < RESTART_SECONDS:
+        self._restarts_in_a_row += 1
+        are_soon = len(self._restarts) == RESTARTS and arrived - self._restarts[0] < RESTART_SECONDS
+        if are_soon or self._restarts_in_a_row == RESTARTS:
             return self._turn_to_arrival(arrived, why="its pts are no times; frames count from their arrival")
         return self._begin(arrived, pts, by="pts", why="its pts jumped")
 
@@ -239,6 +261,7 @@ class SourceClock:
 
     def _go_on(self, arrived: float, value: float) -> FrameTime:
         at = value - self._zero
+        self._restarts_in_a_row = 0
         self._is_alone, self._newest = False, (arrived, at)
         return FrameTime(at=at, gap_seconds=None, offset=self._offset(), why="")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -55,6 +55,7 @@ class _Waiting:
     """A complete window that nobody has asked for.
 
     completed: monotonic seconds at which a frame came in that no longer belonged to it. followed: that frame's time.
+    gap_seconds: before it. zero: monotonic seconds of time 0, once nothing more is learned of that; NaN until then.
     """
 
     start: float
@@ -65,10 +66,8 @@ class _Waiting:
     new_frames: int
     completed: float
     followed: float
-
-    @property
-    def size(self) -> int:
-        return self.picture.nbytes + sum(crop.nbytes for crop in self.crops)
+    gap_seconds: float
+    zero: float = math.nan
 
 
 class WindowBuffer:
@@ -89,9 +88,11 @@ class WindowBuffer:
         self._has_new = False  # whether any came since the window before was complete
         self._interval = 0.0  # between the newest two frames of this run
         self._waiting: list[_Waiting] = []  # oldest first
-        self._followers: deque[tuple[float, float]] = deque()  # of every window lately: `completed` and `followed`
+        self._followers: deque[tuple[float, float]] = deque()  # of this run's windows lately: `completed`, `followed`
+        self._late: deque[tuple[float, float]] = deque()  # of those before: `completed`, and how late that was
         self._dropped_frames = self._dropped_windows = 0  # since the last window handed out
-        self._gap_seconds = 0.0
+        self._dropped_gap_seconds = 0.0  # before dropped windows, since then
+        self._gap_seconds = 0.0  # before the next window that is complete
         self._zero = 0.0  # monotonic seconds at which a frame of time 0 came, or would have by the fastest delivery
         self._picture: Frame = np.empty((0, 0, 3), np.uint8)
 
@@ -133,8 +134,15 @@ class WindowBuffer:
         self._dropped_frames += frames
 
     def begin_again(self, at: float) -> None:
-        """Forget what was before a gap that ends `at` seconds after the first frame; windows count from there."""
-        self._drop(self._waiting)
+        """End what was before a gap that ends `at` seconds after the first frame; windows count from there.
+
+        Windows that are complete go on waiting, with the times that they had.
+        """
+        if self._interval >= self._clip:
+            # It ended by the clock, as in `take`, had anybody asked.
+            self._complete(until=at - LATE_SECONDS, now=self._zero + at)
+        self._waiting = [replace(each, zero=self._zero) if math.isnan(each.zero) else each for each in self._waiting]
+        self._late.extend((completed, completed - (self._zero + followed)) for completed, followed in self._followers)
         self._gap_seconds += at - self._times[-1] if self._times else 0.0
         self._times.clear()
         self._crops.clear()
@@ -180,6 +188,7 @@ class WindowBuffer:
     def _window(self, start: float, *, end: float, until: float, now: float) -> _Waiting:
         times = list(self._times)
         picked = pick_frames(times, start=start, contract=self._contract)
+        gap_seconds, self._gap_seconds = self._gap_seconds, 0.0
         return _Waiting(
             start=start,
             end=end,
@@ -189,14 +198,18 @@ class WindowBuffer:
             new_frames=self._current_frames,
             completed=now,
             followed=until,
+            gap_seconds=gap_seconds,
         )
 
     def _too_old(self) -> list[_Waiting]:
         """Those that had waited for longer than bursts last when the newest was complete."""
         newest, size, old = self._waiting[-1], 0, []
+        counted: set[int] = set()  # windows share frames
         patience = self._burst_seconds(now=newest.completed)
         for each in reversed(self._waiting):
-            size += each.size
+            for kept in map(_kept, [each.picture, *each.crops]):
+                size += 0 if id(kept) in counted else kept.nbytes
+                counted.add(id(kept))
             may_wait = newest.completed - each.completed <= patience and newest.end - each.end <= BACKLOG_SECONDS
             if each is not newest and not (may_wait and size <= BACKLOG_BYTES):
                 old.append(each)
@@ -204,14 +217,17 @@ class WindowBuffer:
 
     def _burst_seconds(self, *, now: float) -> float:
         """How late frames are at most, compared with the fastest: the length of a burst, 0 where there are none."""
-        while now - self._followers[0][0] > BURST_COUNTS * BACKLOG_SECONDS:
-            self._followers.popleft()
-        late = ((completed, completed - (self._zero + followed)) for completed, followed in self._followers)
+        for lately in (self._followers, self._late):
+            while lately and now - lately[0][0] > BURST_COUNTS * BACKLOG_SECONDS:
+                lately.popleft()
+        this_run = ((completed, completed - (self._zero + followed)) for completed, followed in self._followers)
+        late = (*self._late, *this_run)
         return max((seconds for completed, seconds in late if now - completed <= BURST_COUNTS * seconds), default=0.0)
 
     def _drop(self, windows: list[_Waiting]) -> None:
         self._dropped_windows += len(windows)
         self._dropped_frames += sum(each.new_frames for each in windows)
+        self._dropped_gap_seconds += sum(each.gap_seconds for each in windows)
         self._waiting = [each for each in self._waiting if each not in windows]
 
     def _captured(self, taken: _Waiting) -> CapturedWindow:
@@ -224,10 +240,17 @@ class WindowBuffer:
         )
         captured = CapturedWindow(
             window=window,
-            captured=self._zero + taken.end,
+            captured=(self._zero if math.isnan(taken.zero) else taken.zero) + taken.end,
             dropped_frames=self._dropped_frames,
             dropped_windows=self._dropped_windows,
-            gap_seconds=self._gap_seconds,
+            gap_seconds=self._dropped_gap_seconds + taken.gap_seconds,
         )
-        self._dropped_frames, self._dropped_windows, self._gap_seconds = 0, 0, 0.0
+        self._dropped_frames, self._dropped_windows, self._dropped_gap_seconds = 0, 0, 0.0
         return captured
+
+
+def _kept(array: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Whose memory an array keeps: its own, or all of what it is a view of."""
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array

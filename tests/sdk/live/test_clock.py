@@ -288,3 +288,101 @@ def test_a_source_without_pts_or_with_none_to_go_by_may_be_silent_no_longer() ->
     arrived = film(rate=25, seconds=60)
     for pts in (np.full(len(arrived), NONE), np.zeros(len(arrived)), 1e6 * arrived, -arrived):
         assert set(silences_allowed(arrived, pts, timeout_seconds=5.0)) == {5.0}
+
+
+@pytest.mark.parametrize("segment_seconds", [2.0, 4.0, 10.0])
+@pytest.mark.parametrize("rate", [1.0, 0.5])
+@pytest.mark.parametrize("window_seconds", [0.4, WINDOW])
+def test_a_camera_of_few_frames_a_second_that_come_in_bursts_keeps_its_times(
+    segment_seconds: float, rate: float, window_seconds: float
+) -> None:
+    filmed = film(rate=rate, seconds=120)
+    arrived = in_segments(filmed, seconds=segment_seconds)
+    arrived = np.maximum(arrived, 3 * segment_seconds + 0.001 * np.arange(len(filmed)))
+    times = ticked(SourceClock(window_seconds=window_seconds), zip(ZERO + arrived, PTS_ZERO + filmed, strict=True))
+    check_media_times(times, filmed)
+
+
+def test_a_frame_that_is_lost_in_a_burst_is_no_jump() -> None:
+    filmed = np.delete(film(rate=1, seconds=120), [1, 14, 37, 80])
+    arrived = in_segments(filmed, seconds=4)
+    times = ticked(SourceClock(window_seconds=0.4), zip(ZERO + arrived, PTS_ZERO + filmed, strict=True))
+    check_media_times(times, filmed)
+
+
+@pytest.mark.parametrize("rate", [1, 10, 25, 60])
+@pytest.mark.parametrize("segment_seconds", [0.0, 4.0])
+@pytest.mark.parametrize("window_seconds", [0.8, WINDOW])
+def test_a_pts_that_jumps_ahead_is_found_at_any_rate(rate: int, segment_seconds: float, window_seconds: float) -> None:
+    filmed = film(rate=rate, seconds=40)
+    arrived = in_segments(filmed, seconds=segment_seconds) if segment_seconds else filmed
+    pts = np.where(filmed < 18, filmed, filmed + window_seconds + 1.5)
+    times = ticked(SourceClock(window_seconds=window_seconds), zip(ZERO + arrived, pts, strict=True))
+    expected = 0.001 if segment_seconds else 1 / rate
+    assert gaps(times) == [(18 * rate, pytest.approx(expected))]
+    assert "jumped" in used(times)[18 * rate].why
+
+
+@pytest.mark.parametrize("step", [0.0, -1.0, 50.0])
+def test_pts_that_are_no_times_of_a_camera_of_one_frame_in_five_seconds_are_arrival(step: float) -> None:
+    """Where each frame began anew, alone, time would stand still."""
+    filmed = film(rate=0.2, seconds=200)
+    pts = PTS_ZERO + step * np.arange(len(filmed))
+    times = ticked(SourceClock(window_seconds=WINDOW), zip(ZERO + filmed, pts, strict=True))
+    last = used(times)[-30:]
+    np.testing.assert_allclose(np.diff([each.at for each in last]), 5.0, atol=ROUNDING)
+
+
+def test_pts_that_are_no_numbers_are_none() -> None:
+    filmed = film(rate=25, seconds=30)
+    pts = np.where(np.arange(len(filmed)) % 10 == 3, math.inf, PTS_ZERO + filmed)
+    times = ticked(SourceClock(window_seconds=WINDOW), zip(ZERO + filmed, pts, strict=True))
+    assert [k for k, each in enumerate(times) if each is None] == list(range(3, len(filmed), 10))
+    assert gaps(times) == []
+
+
+def any_arrivals(random: np.random.Generator, filmed: np.ndarray) -> np.ndarray:
+    """In order: as filmed, with jitter, in segments, or after a stall; and what waited at first at once."""
+    at, until = random.uniform(0, filmed[-1]), random.uniform(0, 6)
+    arrived = (
+        filmed,
+        filmed + random.gamma(1.0, 0.1, len(filmed)),
+        in_segments(filmed, seconds=float(random.choice([1, 2, 4, 10]))),
+        np.where((filmed > at) & (filmed < at + until), at + until, filmed),
+    )[random.integers(4)]
+    return np.maximum.accumulate(np.maximum(arrived, random.uniform(0, 5) * random.integers(2)))
+
+
+def any_pts(random: np.random.Generator, filmed: np.ndarray) -> np.ndarray:
+    """Right and wrong ones."""
+    steps, is_hit = np.zeros(len(filmed)), random.random(len(filmed)) < random.uniform(0, 0.5)
+    steps[random.integers(0, len(filmed), 4)] = random.choice([-100, -1, 3, 1e5, 1e9], 4)
+    wrap = 2**33 / 90_000
+    return (
+        filmed - 1e4,
+        filmed * random.choice([0.1, 0.4, 0.85, 1.2, 10]),
+        (filmed + wrap - 10) % wrap,
+        filmed + np.cumsum(steps),
+        np.where(is_hit, NONE, filmed),
+        np.where(is_hit, math.inf, filmed),
+        np.minimum(filmed, 10),
+        random.uniform(-1e3, 1e3, len(filmed)),
+        filmed - np.where(is_hit, 0.1, 0.0),
+    )[random.integers(9)]
+
+
+def test_whatever_comes_time_goes_on_and_no_frame_is_there_before_it_was_filmed() -> None:
+    for seed in range(60):
+        random = np.random.default_rng(seed)
+        filmed = film(rate=float(random.choice([0.2, 1, 10, 25])), seconds=60)
+        arrived, pts = ZERO + any_arrivals(random, filmed), any_pts(random, filmed)
+        clock, before = SourceClock(window_seconds=float(random.choice([0.4, WINDOW, 5]))), -math.inf
+        for at, each in zip(arrived.tolist(), pts.tolist(), strict=True):
+            time = clock.tick(at, each)
+            if time is None:
+                continue
+            assert math.isfinite(time.at), seed
+            assert time.at >= before, seed
+            assert time.gap_seconds is None or 0 <= time.gap_seconds < 70, seed
+            assert at - (time.offset + time.at) > -ROUNDING, seed
+            before = time.at

@@ -115,6 +115,10 @@ def test_no_window_spans_a_gap_and_windows_count_anew_after_it(contract: ModelCo
     for number, at in enumerate(times):
         buffer.show(at, number)
     buffer.begin_again(7.13)
+    last = buffer.take()  # complete before the gap, and still the source's past
+    assert last is not None
+    check_against_the_rule(last, times)
+    assert (last.window.start, last.gap_seconds, last.dropped_windows) == (STEP, 0, 1)
     after = [7.13 + number / 20 for number in range(40)]
     caught = []
     for number, at in enumerate(after):
@@ -124,7 +128,65 @@ def test_no_window_spans_a_gap_and_windows_count_anew_after_it(contract: ModelCo
             check_against_the_rule(captured, after)
     assert [captured.window.start for captured in caught] == pytest.approx([7.13, 7.53, 7.93])
     assert [captured.gap_seconds for captured in caught] == pytest.approx([7.13 - 1.45, 0, 0])
-    assert [captured.dropped_windows for captured in caught] == [2, 0, 0]  # complete before the gap, never asked for
+    assert not any(captured.dropped_windows for captured in caught)
+
+
+def all_of(buffer: Buffer) -> list[CapturedWindow]:
+    captured = []
+    while (each := buffer.take()) is not None:
+        captured.append(each)
+    return captured
+
+
+def test_windows_of_a_burst_wait_across_a_jump_in_it_with_the_times_that_they_had(contract: ModelContract) -> None:
+    buffer, before = Buffer(contract), [number / 20 for number in range(40)]  # up to 1.95 s
+    after = [1.951 + number / 20 for number in range(40)]  # up to 3.901 s
+    buffer.begin(captured=100.0)
+    for number, at in enumerate(before):
+        buffer.add(at, picture(number), crop=picture(number)[None], arrived=102.0)
+    buffer.begin_again(after[0])
+    buffer.begin(captured=98.0)  # which is no news of what was before
+    for number, at in enumerate(after):
+        buffer.add(at, picture(number), crop=picture(number)[None], arrived=102.0)
+    captured = all_of(buffer)
+    # Those that end at 0.8, 1.2, 1.6 s; 2.0 s never came. Then every 0.4 s from 1.951 s on: up to 3.951 s, which was
+    # not over.
+    starts = [0.0, 0.4, 0.8, *(1.951 + 0.4 * number for number in range(3))]
+    assert [each.window.start for each in captured] == pytest.approx(starts)
+    assert [each.captured for each in captured] == pytest.approx(
+        [100.8, 101.2, 101.6, *(98 + start + CLIP for start in starts[3:])]
+    )
+    assert [each.gap_seconds for each in captured] == pytest.approx([0, 0, 0, 0.001, 0, 0])
+    assert not any(each.dropped_windows or each.dropped_frames for each in captured)
+    for each in captured[:3]:
+        check_against_the_rule(each, before)
+    for each in captured[3:]:
+        check_against_the_rule(each, after)
+
+
+def test_a_window_from_before_a_jump_is_dropped_once_a_newer_one_is_complete_where_no_bursts_come(
+    contract: ModelContract,
+) -> None:
+    """And the gap after it is told with the one that is handed out."""
+    buffer = Buffer(contract)
+    for number in range(20):  # up to 0.95 s: one window
+        buffer.show(number / 20, number)
+    buffer.begin_again(1.0)
+    for number in range(30):  # up to 2.45 s: those that end at 1.8 and 2.2 s
+        buffer.show(1.0 + number / 20, number)
+    (captured,) = all_of(buffer)
+    assert captured.window.end == pytest.approx(2.2)
+    assert (captured.dropped_windows, captured.dropped_frames) == (2, 16)  # the frames of a step of each
+    assert captured.gap_seconds == pytest.approx(0.05)
+
+
+def test_the_last_picture_of_a_slow_camera_before_a_jump_has_its_window(contract: ModelContract) -> None:
+    buffer = Buffer(contract)
+    buffer.show(0.0, 0)
+    buffer.show(5.0, 1)
+    assert [painted_number(np.asarray(each.window.frames[0, -1])) for each in all_of(buffer)] == [0]
+    buffer.begin_again(10.0)
+    assert [painted_number(np.asarray(each.window.frames[0, -1])) for each in all_of(buffer)] == [1]
 
 
 @pytest.mark.parametrize(
@@ -250,9 +312,34 @@ def test_what_waits_is_bounded_in_seconds_and_bytes(contract: ModelContract, mon
 
     show(*(number / 10 for number in range(1000)))
     assert len(buffer._waiting) == pytest.approx(window_buffer.BACKLOG_SECONDS / STEP, abs=1)
-    monkeypatch.setattr(window_buffer, "BACKLOG_BYTES", 10 * buffer._waiting[0].size)
+    monkeypatch.setattr(window_buffer, "BACKLOG_BYTES", shown.nbytes)  # which all share
     show(*(100 + number / 10 for number in range(20)))
-    assert len(buffer._waiting) == 10
+    assert len(buffer._waiting) == pytest.approx(window_buffer.BACKLOG_SECONDS / STEP, abs=1)
+    monkeypatch.setattr(window_buffer, "BACKLOG_BYTES", shown.nbytes - 1)
+    show(*(102 + number / 10 for number in range(20)))
+    assert len(buffer._waiting) == 1
+
+
+@pytest.mark.parametrize("is_view", [False, True])
+@pytest.mark.parametrize(("spare", "waiting"), [(0, 8), (-1, 7)])
+def test_what_windows_share_is_counted_once(
+    is_view: bool, spare: int, waiting: int, contract: ModelContract, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """10 frames a second: windows of 8 every 0.4 s, of which each takes 4 frames, some that the next takes too."""
+    buffer = Buffer(contract)
+    picture_bytes, crop_bytes = 32 * 32 * 3, 16 * 16 * 3
+    # Window k, from frame 4 k on, takes frames 4 k + (0, 2, 4, 7), and is complete when frame 4 k + 8 comes, which is
+    # its picture. The third is the first of the next, and the picture the third of the next.
+    crops, pictures = 3 * 8 + 1, 8
+    # A view keeps all of its frame. Then all pictures but the last are kept anyway.
+    total = (crops + 1) * picture_bytes if is_view else crops * crop_bytes + pictures * picture_bytes
+    monkeypatch.setattr(window_buffer, "BACKLOG_BYTES", total + spare)
+    for number in range(4 * 20 + 9):
+        shown = picture(number)
+        crop = shown[None, :16, :16] if is_view else shown[None, :16, :16].copy()
+        buffer.begin(captured=1000.0 - number / 10)
+        buffer.add(number / 10, shown, crop=crop, arrived=1000.0)
+    assert len(buffer._waiting) == waiting
 
 
 def test_a_camera_slower_than_one_frame_a_window_gives_one_of_each_soon_after_its_end(contract: ModelContract) -> None:
