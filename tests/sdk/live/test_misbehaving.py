@@ -24,6 +24,8 @@ import fake_camera
 from bad_servers import Source
 from fake_camera import Kind
 from vidcls import Record, VideoClassifier
+from vidcls.live import readers
+from vidcls.live.capture import Capture
 from vidcls.live.stream import open_stream
 
 pytestmark = [
@@ -38,6 +40,8 @@ slow = pytest.mark.skipif(not IS_SLOW, reason="VIDCLS_SLOW_TESTS=1 runs it")
 LOST_WITHIN_SECONDS = 1.0
 # The start of the process that opens a source again, its loading of OpenCV, and FFmpeg's look at the stream.
 OPEN_SECONDS = 15.0
+# How long after a pause was reckoned it begins.
+PAUSE_SECONDS = 0.2
 
 SERVERS: dict[str, Callable[[], AbstractContextManager[Source]]] = {
     "mjpeg": bad_servers.mjpeg,
@@ -174,6 +178,25 @@ def test_a_camera_that_gives_frames_and_never_a_picture_is_lost(
     assert lost - opened < 0.5 + LOST_WITHIN_SECONDS
     assert len(fake_camera.openers(folder)) == 2
     assert record.picture.shape == (fake_camera.HEIGHT, fake_camera.WIDTH, 3)
+
+
+def test_a_camera_that_opens_and_shows_nothing_is_tried_ever_less_often(
+    plug_in: Callable[..., Path], classifier: VideoClassifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, pauses = plug_in("no retrieve", "no retrieve", "not there", "no retrieve", "no retrieve", "good"), []
+    monkeypatch.setattr(readers, "LAST_RETRY_SECONDS", 4.0)
+
+    def sleep(*, until: float, capture: Capture) -> bool:
+        pauses.append(until - time.monotonic())
+        return not capture.is_stopping()
+
+    monkeypatch.setattr(readers, "sleep", sleep)
+    with classifier.stream(0, timeout_seconds=0.1, step_seconds=0.2) as stream:
+        assert not stream.connected
+        next(stream)
+        assert stream.connected
+    assert len(fake_camera.openers(folder)) == 6
+    assert pauses == pytest.approx([0.5, 1.0, 2.0, 4.0, 4.0], abs=PAUSE_SECONDS)
 
 
 @slow
