@@ -11,6 +11,7 @@ import cv2
 
 from vidcls.live.clock import BURST_SECONDS
 from vidcls.live.messages import Header
+from vidcls.live.motion_jpeg import Opened, at_its_sizes
 from vidcls.video.protocol import Frame
 
 # That decode a live stream. Every further one delays every frame by the time between two, unseen by whoever measures
@@ -31,7 +32,7 @@ def set_log_level(level: int) -> None:
     cv2.utils.logging.setLogLevel(level)
 
 
-def open_source(source: int | str, *, timeout_seconds: float) -> cv2.VideoCapture | None:
+def open_source(source: int | str, *, timeout_seconds: float) -> Opened | None:
     """A camera by its number, or what stands at a URL; None where it cannot be opened."""
     if isinstance(source, int):
         opened = cv2.VideoCapture(source)
@@ -43,10 +44,12 @@ def open_source(source: int | str, *, timeout_seconds: float) -> cv2.VideoCaptur
             options += [cv2.CAP_PROP_N_THREADS, THREADS]
         opened = cv2.VideoCapture(source, cv2.CAP_FFMPEG, options)
         opened.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
+        if opened.isOpened():
+            return at_its_sizes(opened)
     return opened if opened.isOpened() else None
 
 
-def arrivals(opened: cv2.VideoCapture, is_over: Callable[[], bool]) -> Iterator[tuple[Header, Frame]]:
+def arrivals(opened: Opened, is_over: Callable[[], bool]) -> Iterator[tuple[Header, Frame]]:
     """Header and uint8 RGB [H, W, 3] of every frame that can be decoded, until the source is lost or it is over."""
     while not is_over() and opened.grab():
         arrived_ns, pts = time.monotonic_ns(), _pts_seconds(opened)
@@ -57,7 +60,7 @@ def arrivals(opened: cv2.VideoCapture, is_over: Callable[[], bool]) -> Iterator[
             yield Header(kind="frame", width=width, height=height, arrived_ns=arrived_ns, pts_seconds=pts), picture
 
 
-def _pts_seconds(opened: cv2.VideoCapture) -> float:
+def _pts_seconds(opened: Opened) -> float:
     """The newest frame's time by the source's clock, for a USB camera the kernel's; NaN where it has none."""
     # Where FFmpeg has none, OpenCV counts frames at 25 a second instead; what is no stream has -1 or 0 here.
     if opened.get(cv2.CAP_PROP_PTS) <= NO_PTS:

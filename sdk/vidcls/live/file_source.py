@@ -15,7 +15,7 @@ import numpy.typing as npt
 from vidcls.concurrency.cancellation import CancelledError, cancellable, raise_if_cancelled
 from vidcls.concurrency.prefetch import map_ahead
 from vidcls.contract import Contract
-from vidcls.live.pictures import PictureState
+from vidcls.live.pictures import PictureState, shared
 from vidcls.live.repeats import Classify, Repeats
 from vidcls.preprocessing import Crop
 from vidcls.temporal.record import Record
@@ -66,7 +66,7 @@ class FileWindows:
             if current is not frame_index:  # all begins anew, by other times
                 frame_index, waiting = current, deque(start for start in self.starts if start > last)
                 kept.clear()
-            newest = picture()
+            newest = shared(picture())
             kept[number] = self._crop(newest)
             while waiting and number >= (picked := self._pick(waiting[0]))[-1]:
                 last = waiting.popleft()

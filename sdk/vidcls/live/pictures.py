@@ -78,6 +78,12 @@ class PictureWatch:
             _logger.warning("%s: %s%s", self._name, _WHAT[state], _OR_INTERLACED if is_still else "")
 
 
+def shared(picture: Frame) -> Frame:
+    """It, which several will have from now on, so that none of them can paint over what the others are given."""
+    picture.flags.writeable = False
+    return picture
+
+
 def is_same(one: Frame, other: Frame) -> bool:
     """Whether two pictures are the same to the last bit."""
     return one.shape == other.shape and bool(

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from typing import TypeVar
 
 from vidcls.concurrency.cancellation import raise_if_cancelled
 from vidcls.errors import VideoError
 from vidcls.live.camera import Camera
 from vidcls.live.capture import POLL_SECONDS, Capture, Reader
 from vidcls.live.clock import SourceClock
+from vidcls.live.pictures import shared
 from vidcls.video import opencv
 from vidcls.video.reader import Decoder, VideoReader, open_video
 from vidcls.video.source import VideoSource
@@ -22,6 +25,8 @@ LAST_RETRY_SECONDS = 30.0
 
 # A file whose decoding falls behind its own pace by more than this is played later, not faster.
 LATE_SECONDS = 0.2
+
+Opened = TypeVar("Opened")
 
 _logger = logging.getLogger("vidcls")
 
@@ -57,10 +62,10 @@ def _play(reader: VideoReader, capture: Capture) -> None:
         if late > LATE_SECONDS:
             zero += late
             capture.begin(captured=zero)
-        if not _sleep(until=zero + at, capture=capture):
+        if not sleep(until=zero + at, capture=capture):
             return
-        capture.add(at, picture(), dropped=0)
-    if _sleep(until=zero + frame_index.duration, capture=capture):
+        capture.add(at, shared(picture()), dropped=0)
+    if sleep(until=zero + frame_index.duration, capture=capture):
         capture.end(duration=frame_index.duration)
 
 
@@ -80,7 +85,7 @@ def read_live(source: int | str, *, timeout_seconds: float) -> Reader:
 
     def read(capture: Capture) -> None:
         clock = SourceClock(window_seconds=capture.window_seconds)
-        is_open, wait = True, FIRST_RETRY_SECONDS
+        is_open, pauses = True, growing_pauses()
         while is_open:
             try:
                 has_shown = _watch(camera, clock, capture)
@@ -93,9 +98,9 @@ def read_live(source: int | str, *, timeout_seconds: float) -> Reader:
                 _logger.warning("%s: lost%s; trying to open it again", camera.name, why)
             capture.connected = False
             clock.reopen()
-            # One that can be opened and shows nothing is not there either.
-            wait = FIRST_RETRY_SECONDS if has_shown else min(2 * wait, LAST_RETRY_SECONDS)
-            is_open = _open_again(camera, capture, wait=wait)
+            if has_shown:  # one that can be opened and shows nothing is not there either
+                pauses = growing_pauses()
+            is_open = _open_again(camera, capture, pauses)
 
     return read
 
@@ -117,9 +122,9 @@ def _watch(camera: Camera, clock: SourceClock, capture: Capture) -> bool:
                 _logger.warning("%s: there again, %.1f s without a picture", camera.name, time_.gap_seconds)
             elif time_.gap_seconds:
                 _logger.warning("%s: %s, after %.1f s of which nobody knows", camera.name, time_.why, time_.gap_seconds)
-        capture.connected = True
         capture.begin(captured=time_.offset)
-        capture.add(time_.at, arrival.picture, dropped=dropped, arrived=arrival.at)
+        capture.add(time_.at, shared(arrival.picture), dropped=dropped, arrived=arrival.at)
+        capture.connected = True
         dropped, has_shown = 0, True
     return has_shown
 
@@ -130,17 +135,44 @@ def _is_cancelled() -> bool:
     return False
 
 
-def _open_again(camera: Camera, capture: Capture, *, wait: float) -> bool:
-    """Open it as soon as that can be done, after so many seconds at first; False where the capture shall stop."""
-    while _sleep(until=time.monotonic() + wait, capture=capture):
+def _open_again(camera: Camera, capture: Capture, pauses: Iterator[float]) -> bool:
+    """Open it as soon as that can be done, after a first pause; False where the capture shall stop."""
+    if not sleep(until=time.monotonic() + next(pauses), capture=capture):
+        return False
+    opened = open_when_there(
+        lambda: camera.open(is_cancelled=capture.is_stopping),
+        capture,
+        pauses,
+        refused=lambda _: None,  # which was said when it was lost
+    )
+    return bool(opened)
+
+
+def growing_pauses() -> Iterator[float]:
+    """Seconds to wait before a source is tried again, after one failure after the other."""
+    wait = FIRST_RETRY_SECONDS
+    while True:
+        yield wait
+        wait = min(2 * wait, LAST_RETRY_SECONDS)
+
+
+def open_when_there(
+    opens: Callable[[], Opened], capture: Capture, pauses: Iterator[float], *, refused: Callable[[VideoError], None]
+) -> Opened | None:
+    """What that opens, as soon as it can, with a pause after every failure; None where the capture shall stop before.
+
+    refused: is given each failure.
+    """
+    while not capture.is_stopping():
         try:
-            return camera.open(is_cancelled=capture.is_stopping)
-        except VideoError:  # which was said when it was lost
-            wait = min(2 * wait, LAST_RETRY_SECONDS)
-    return False
+            return opens()
+        except VideoError as error:
+            refused(error)
+        sleep(until=time.monotonic() + next(pauses), capture=capture)
+    return None
 
 
-def _sleep(*, until: float, capture: Capture) -> bool:
+def sleep(*, until: float, capture: Capture) -> bool:
     """Sleep until that monotonic second; False as soon as the capture shall stop."""
     while not capture.is_stopping():
         left = until - time.monotonic()

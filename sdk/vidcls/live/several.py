@@ -22,9 +22,9 @@ from vidcls.concurrency.cancellation import raise_if_cancelled
 from vidcls.contract import Contract
 from vidcls.errors import ArgumentError, VideoError
 from vidcls.live.answers import Answers
-from vidcls.live.capture import POLL_SECONDS, Capture, Reader
+from vidcls.live.capture import Capture, Reader
 from vidcls.live.pictures import PictureState
-from vidcls.live.readers import FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS, read_live
+from vidcls.live.readers import growing_pauses, open_when_there, read_live
 from vidcls.live.repeats import Classify, check_motion
 from vidcls.live.stream import checked_step, open_reader
 from vidcls.preprocessing import Region
@@ -74,9 +74,9 @@ class SeveralStreams(Iterator[tuple[str, Record]]):
         return next(self._records)
 
     def connected(self, name: str) -> bool:
-        """Whether pictures of this source come in; False while it is not there, or lost, or once it has ended."""
+        """Whether pictures of this source come in; False before the first, while it is lost, or once it has ended."""
         capture, _ = self._watched[name]
-        return capture.connected and not capture.has_ended
+        return capture.connected and capture.picture is not None and not capture.has_ended
 
     def picture(self, name: str) -> npt.NDArray[np.uint8] | None:
         """The newest frame of this source at full size, uint8 RGB [H, W, 3]; None before the first."""
@@ -94,8 +94,7 @@ class SeveralStreams(Iterator[tuple[str, Record]]):
         """Stop, and wait until threads have ended and the sources are free: at most 2 seconds for all of them."""
         self.stop()
         self._records.close()
-        for capture, _ in self._watched.values():
-            capture.close()
+        _close(capture for capture, _ in self._watched.values())
 
 
 def open_several(sources: Mapping[str, SourceOptions], contract: Contract, classify: Classify) -> SeveralStreams:
@@ -115,15 +114,15 @@ def open_several(sources: Mapping[str, SourceOptions], contract: Contract, class
     if not sources:
         raise ArgumentError("sources is empty, expected at least one")
     captures = {name: _capture_of(name, options, contract) for name, options in sources.items()}  # all checked first
-    return SeveralStreams(
-        {
-            name: (
-                captures[name](_read_once_there(options)),
-                Answers(source_name(options.source), classify, motion=options.motion),
-            )
-            for name, options in sources.items()
-        }
-    )
+    watched: dict[str, tuple[Capture, Answers]] = {}
+    try:
+        for name, options in sources.items():
+            answers = Answers(source_name(options.source), classify, motion=options.motion)
+            watched[name] = captures[name](_read_once_there(options)), answers
+        return SeveralStreams(watched)
+    except BaseException:
+        _close(capture for capture, _ in watched.values())
+        raise
 
 
 def _capture_of(name: str, options: SourceOptions, contract: Contract) -> Callable[[Reader], Capture]:
@@ -143,10 +142,8 @@ def _read_once_there(options: SourceOptions) -> Reader:
     """What opens a source, however long it takes until that can be done, and reads it."""
 
     def read(capture: Capture) -> None:
-        capture.connected = False
         reader = _opened(options, capture)
         if reader is not None:
-            capture.connected = True
             reader(capture)
 
     return read
@@ -154,22 +151,18 @@ def _read_once_there(options: SourceOptions) -> Reader:
 
 def _opened(options: SourceOptions, capture: Capture) -> Reader | None:
     """Its reader, as soon as it can be opened; None where the capture shall stop before."""
-    wait, began = FIRST_RETRY_SECONDS, time.monotonic()
-    is_said = False
-    while not capture.is_stopping():
-        try:
-            reader = _reader(options)
-        except VideoError as error:
-            if not is_said:
-                _logger.warning("%s; trying again until it can be opened", error)
-            is_said = True
-            _sleep(wait, capture)
-            wait = min(2 * wait, LAST_RETRY_SECONDS)
-            continue
-        if is_said:
-            _logger.warning("%s: there after %.1f s", source_name(options.source), time.monotonic() - began)
-        return reader
-    return None
+    began = time.monotonic()
+    refusals: list[VideoError] = []
+
+    def say_once(error: VideoError) -> None:
+        if not refusals:
+            _logger.warning("%s; trying again until it can be opened", error)
+            refusals.append(error)
+
+    reader = open_when_there(lambda: _reader(options), capture, growing_pauses(), refused=say_once)
+    if reader is not None and refusals:
+        _logger.warning("%s: there after %.1f s", source_name(options.source), time.monotonic() - began)
+    return reader
 
 
 def _reader(options: SourceOptions) -> Reader:
@@ -182,12 +175,6 @@ def _reader(options: SourceOptions) -> Reader:
     if isinstance(source, str) and states_no_length(source):
         return read_live(source, timeout_seconds=options.timeout_seconds)
     return open_reader(source, timeout_seconds=options.timeout_seconds, decoder="auto")
-
-
-def _sleep(seconds: float, capture: Capture) -> None:
-    until = time.monotonic() + seconds
-    while not capture.is_stopping() and (left := until - time.monotonic()) > 0:
-        time.sleep(min(left, POLL_SECONDS))
 
 
 def _records(watched: Mapping[str, tuple[Capture, Answers]]) -> Generator[tuple[str, Record], None, None]:
@@ -226,3 +213,11 @@ def _say_why(error: BaseException | None) -> None:
 def _stop(captures: Iterable[Capture]) -> None:
     for capture in captures:
         capture.stop()
+
+
+def _close(captures: Iterable[Capture]) -> None:
+    """Stop all of them, and then wait for each, so that they end at the same time."""
+    stopped = list(captures)
+    _stop(stopped)
+    for capture in stopped:
+        capture.close()

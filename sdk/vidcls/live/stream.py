@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from vidcls.clips import source_crop
 from vidcls.contract import Contract
-from vidcls.errors import ArgumentError
+from vidcls.errors import ArgumentError, VideoError
 from vidcls.live.answers import Answers
 from vidcls.live.capture import Capture, Reader
 from vidcls.live.file_source import FileSource, FileWindows
@@ -22,7 +22,8 @@ from vidcls.preprocessing import Region
 from vidcls.schema import check_choice
 from vidcls.temporal.record import Record
 from vidcls.video.reader import Decoder, EndlessError
-from vidcls.video.source import VideoSource, is_live, source_name
+from vidcls.video.remote import is_broadcast
+from vidcls.video.source import VideoSource, cannot_be_opened, is_live, openable, source_name
 
 Pace: TypeAlias = Literal["realtime", "fastest"]
 
@@ -62,7 +63,7 @@ class Stream(Iterator[Record]):
 
     @property
     def connected(self) -> bool:
-        """Whether pictures come in; False while a lost source is tried again."""
+        """Whether pictures come in; False before the first one, and while a lost source is tried again."""
         return self._source.connected
 
     @property
@@ -139,17 +140,29 @@ def checked_step(contract: Contract, *, step_seconds: float | None, timeout_seco
 def open_reader(source: int | VideoSource, *, timeout_seconds: float, decoder: Decoder) -> Reader:
     """Open a camera, a network stream, or a file that stands in for one.
 
+    What goes on is opened by a process of its own alone, never here, where a server could hold everything up.
+
     Raises:
         VideoError: it cannot be opened.
     """
-    if not is_live(source):
+    if not is_live(source) and not _is_broadcast(source, timeout_seconds=timeout_seconds):
         try:
             return read_paced(source, timeout_seconds=timeout_seconds, decoder=decoder)  # type: ignore[arg-type]
         except EndlessError as endless:
             source = endless.url
+    assert isinstance(source, int | str)  # noqa: S101 - a path or an open file ends
     if decoder != "auto":
         raise ArgumentError(f"decoder is {decoder!r}; a live source can have only 'auto', which is OpenCV there")
     return read_live(source, timeout_seconds=timeout_seconds)
+
+
+def _is_broadcast(source: int | VideoSource, *, timeout_seconds: float) -> bool:
+    if not isinstance(source, str):
+        return False
+    try:
+        return is_broadcast(source, seconds=timeout_seconds)
+    except TimeoutError:
+        raise VideoError(source_name(source), cannot_be_opened(openable(source))) from None
 
 
 class LiveSource:
@@ -163,8 +176,8 @@ class LiveSource:
 
     @property
     def connected(self) -> bool:
-        """Whether pictures come in."""
-        return self._capture.connected
+        """Whether pictures come in; a source that is open has yet to show one."""
+        return self._capture.connected and self._capture.picture is not None
 
     @property
     def picture(self) -> npt.NDArray[np.uint8] | None:

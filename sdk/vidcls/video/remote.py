@@ -1,4 +1,4 @@
-"""Whether what stands at a URL has an end, asked of its server where the opened video does not say."""
+"""Whether what stands at a URL has an end, asked of its server before it is opened, or where the video does not say."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import re
 import time
 from http.client import HTTPException, HTTPMessage, HTTPResponse
 from urllib.error import HTTPError
+from urllib.parse import urljoin
 
 from vidcls.video.http import Patience, opener, request
+from vidcls.video.playlist import MAX_PLAYLIST_BYTES
 from vidcls.video.protocols import FETCHED_PROTOCOLS, is_url, protocol_of
 from vidcls.video.source import OPEN_SECONDS
 
@@ -20,6 +22,15 @@ _NO_LENGTH_BYTES = 1 << 40
 
 _BLOCK_BYTES = 1 << 16
 _PLAYLIST = b"#EXTM3U"
+# Enough to know a film or a list by.
+_BEGINNING_BYTES = 1024
+# A master playlist, and one that it names.
+_PLAYLIST_DEPTH = 2
+# The first address of a variant in a master playlist.
+_VARIANT = re.compile(rb"^#EXT-X-STREAM-INF:.*\r?\n(?:#.*\r?\n|\s*\n)*([^#\s].*?)\s*$", re.MULTILINE)
+_DASH = re.compile(rb"\s*(?:<\?xml.*?\?>\s*|<!--.*?-->\s*)*<MPD\b[^>]*", re.DOTALL)
+# What files of films begin with, which may state how long they are where the server does not: MP4, Matroska and AVI.
+_FILM_BEGINNINGS = re.compile(rb".{4}ftyp|\x1a\x45\xdf\xa3|RIFF", re.DOTALL)
 
 
 def is_endless(url: str) -> bool:
@@ -42,6 +53,71 @@ def is_endless(url: str) -> bool:
     except (OSError, HTTPException, ValueError):  # whose text may hold a password
         pass
     return True
+
+
+def is_broadcast(url: str, *, seconds: float) -> bool:
+    """Whether what stands at `url` goes on, as its server says before anything is opened.
+
+    A broadcast is an HLS playlist that has not ended, a DASH manifest that changes, pictures that replace each other,
+    and what states no length, and does not begin like a film nor end within END_SECONDS and END_BYTES.
+
+    Takes at most `seconds`, and END_SECONDS; False where nothing can be found out.
+
+    Raises:
+        TimeoutError: the server did not answer in time.
+    """
+    patience, began = Patience(seconds), time.monotonic()
+    has_answered = _is_broadcast(url, patience, depth=1)
+    if has_answered is None and time.monotonic() - began >= seconds:
+        raise TimeoutError("the server does not answer in time")
+    return bool(has_answered)
+
+
+def _is_broadcast(url: str, patience: Patience, *, depth: int) -> bool | None:
+    """As `is_broadcast`; None where nothing can be found out."""
+    if not is_url(url) or protocol_of(url) not in FETCHED_PROTOCOLS:
+        return False
+    try:
+        asked = request(url)
+        with opener(patience).open(asked) as answer:
+            kind = answer.headers.get_content_type()
+            if kind == "multipart/x-mixed-replace":
+                return True
+            beginning = answer.read1(_BLOCK_BYTES)
+            while beginning and len(beginning) < _BEGINNING_BYTES and (more := answer.read1(_BLOCK_BYTES)):
+                beginning += more
+            if not beginning.startswith(_PLAYLIST) and not _DASH.match(beginning):
+                if _has_length(answer.headers) or _FILM_BEGINNINGS.match(beginning):
+                    return False
+                return _goes_on_for_long(answer, patience, count=len(beginning))
+            text = beginning + answer.read(MAX_PLAYLIST_BYTES)
+            # Its names count from where it was found, with user and password where that is the same place.
+            base = url if answer.geturl() == asked.full_url else answer.geturl()
+        return _list_goes_on(text, base, patience, depth=depth)
+    except HTTPError as error:
+        error.close()
+    except (OSError, HTTPException, ValueError):  # whose text may hold a password
+        pass
+    return None
+
+
+def _goes_on_for_long(answer: HTTPResponse, patience: Patience, *, count: int) -> bool:
+    patience.renew(END_SECONDS)
+    try:
+        return _goes_on(answer, count=count)
+    except TimeoutError:  # it has begun, and pauses
+        return True
+
+
+def _list_goes_on(text: bytes, base: str, patience: Patience, *, depth: int) -> bool | None:
+    manifest = _DASH.match(text)
+    if manifest is not None:
+        return re.search(rb"""\btype\s*=\s*["']dynamic["']""", manifest[0]) is not None
+    variant = _VARIANT.search(text)
+    if variant is None:
+        return re.search(rb"^#EXT-X-ENDLIST", text, re.MULTILINE) is None
+    named = urljoin(base, variant[1].decode("utf-8", "replace"))
+    return _is_broadcast(named, patience, depth=depth + 1) if depth < _PLAYLIST_DEPTH else None
 
 
 def states_no_length(url: str) -> bool:
@@ -72,6 +148,11 @@ def _has_no_end(answer: HTTPResponse) -> bool:
         return True
     if _has_length(answer.headers):
         return False
+    return _goes_on(answer, count=count)
+
+
+def _goes_on(answer: HTTPResponse, *, count: int) -> bool:
+    """Whether an answer, of which so many bytes were read, ends neither within END_SECONDS nor END_BYTES."""
     begun = time.monotonic()
     while count < END_BYTES and time.monotonic() - begun < END_SECONDS:
         block = answer.read1(_BLOCK_BYTES)

@@ -8,8 +8,9 @@ import socket
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import pytest
 
 import fake_camera
 from generated import painted_frame, write_clip
+from loopback import answering, serving
 from vidcls import Prediction, VideoClassifier, VideoError
 from vidcls.clips import SampledClips
 from vidcls.live.answers import Answers
@@ -209,6 +211,63 @@ def test_close_takes_two_seconds_at_most_whatever_all_of_them_do(
         streams.close()
         assert time.monotonic() - started < CLOSE_SECONDS
     assert list(streams) == []
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="its camera is a fake of POSIX systems")
+def test_where_one_source_cannot_be_started_those_before_it_are_freed(
+    classifier: VideoClassifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A camera whose process runs, and a file; the fixture looks for threads."""
+    for variable, value in fake_camera.environment(tmp_path, "good").items():
+        monkeypatch.setenv(variable, value)
+    start = threading.Thread.start
+    started: list[threading.Thread] = []
+
+    def start_two(thread: threading.Thread) -> None:
+        if thread.name == "vidcls-capture":
+            if len(started) == 2:  # what a system says that has no more of them
+                _wait_until(lambda: len(fake_camera.openers(tmp_path)) == 1)
+                raise RuntimeError("can't start new thread")
+            started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_two)
+    clip = write_clip(tmp_path / "clip.mp4", frames=300)
+    with pytest.raises(RuntimeError, match="can't start new thread"):
+        several(classifier, {"camera": 0, "file": clip, "third": clip})
+    assert not any(thread.is_alive() for thread in started)
+    assert not [pid for pid in fake_camera.openers(tmp_path) if Path(f"/proc/{pid}").exists()]
+
+
+def _wait_until(happened: Callable[[], bool]) -> None:
+    until = time.monotonic() + 20
+    while not happened():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+def test_a_playlist_whose_segments_never_come_is_let_go_of_at_once(classifier: VideoClassifier) -> None:
+    """It is opened where it can be left; a call of FFmpeg here would last as long as its limit."""
+    asked, is_over = threading.Event(), threading.Event()
+
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        if request.path.endswith("ts"):
+            asked.set()
+            is_over.wait(20)
+            return
+        request.send_response(200)
+        request.end_headers()
+        request.wfile.write(b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXT-X-MEDIA-SEQUENCE:1\n#EXTINF:1,\n1.ts\n")
+
+    with serving(answering(answer)) as url:
+        streams = several(classifier, {"silent": SourceOptions(source=f"{url}/live.m3u8", timeout_seconds=10)})
+        assert asked.wait(20)
+        assert not streams.connected("silent")
+        started = time.monotonic()
+        streams.close()
+        took = time.monotonic() - started
+        is_over.set()
+    assert took < 0.5 + HELD_UP_SECONDS
 
 
 @pytest.mark.parametrize(

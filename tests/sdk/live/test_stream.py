@@ -220,18 +220,30 @@ def test_a_stream_that_is_forgotten_frees_its_source(pace: Any, classifier: Vide
 
 def test_a_stream_that_nobody_ever_looks_at_frees_its_source(classifier: VideoClassifier, tmp_path: Path) -> None:
     stream = classifier.stream(write_clip(tmp_path / "clip.mp4", frames=300))
-    assert stream.connected
+    assert stream.total is None
     del stream  # and the fixture looks for threads
 
 
 def test_the_newest_picture_can_be_had_while_the_model_is_busy(classifier: VideoClassifier, clip: Path) -> None:
     with classifier.stream(clip) as stream:
-        assert stream.connected
         first = next(stream)
+        assert stream.connected
         time.sleep(0.3)
         assert stream.picture is not None
         assert stream.picture.shape == (120, 160, 3)
         assert (stream.picture != first.picture).any()
+
+
+@pytest.mark.parametrize("pace", ["realtime", "fastest"])
+def test_pictures_that_others_are_given_too_cannot_be_painted_over(
+    pace: Any, classifier: VideoClassifier, clip: Path
+) -> None:
+    with classifier.stream(clip, pace=pace) as stream:
+        pictures = [next(stream).picture, stream.picture]
+    for picture in pictures:
+        assert picture is not None
+        with pytest.raises(ValueError, match="read-only"):
+            picture[0, 0] = 255
 
 
 @pytest.mark.parametrize(

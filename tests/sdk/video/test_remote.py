@@ -18,7 +18,7 @@ import pytest
 from generated import write_av_clip
 from loopback import answering, serving
 from vidcls.video import remote
-from vidcls.video.remote import is_endless
+from vidcls.video.remote import is_broadcast, is_endless
 
 Answer: TypeAlias = Callable[[BaseHTTPRequestHandler], None]
 HLS = b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\na.ts\n"
@@ -282,3 +282,76 @@ def test_nothing_is_left_behind(film: bytes) -> None:
     while set(threading.enumerate()) - before and time.monotonic() < deadline:
         time.sleep(0.01)
     assert not set(threading.enumerate()) - before
+
+
+MASTER = b"#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\n\n# low\nlow/list.m3u8\n"
+ENDED = HLS + b"#EXT-X-ENDLIST\n"
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        ([HLS], True),
+        ([ENDED], False),
+        ([MASTER, HLS], True),
+        ([MASTER, ENDED], False),
+        ([MASTER, MASTER, HLS], False),  # which is no playlist that may be
+        ([MASTER.replace(b"low/", b"file:///low/"), HLS], False),
+        ([b'<?xml version="1.0"?>\n<!-- a -->\n<MPD profiles="x" type="dynamic">'], True),
+        ([b'<MPD type="static" mediaPresentationDuration="PT4S">'], False),
+        ([b"\0" * 5000], False),
+    ],
+)
+def test_a_broadcast_is_known_by_its_list(texts: list[bytes], expected: bool) -> None:
+    asked: list[tuple[str, str]] = []
+
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        content = texts[len(asked)]
+        asked.append((request.path, request.headers.get("Authorization", "")))
+        headed(request, Content_Length=len(content))
+        request.wfile.write(content)
+
+    with served(answer) as url:
+        assert is_broadcast(url.replace("//", "//user:secret@"), seconds=5) is expected
+    if len(asked) == 2:
+        assert [path for path, _ in asked] == ["/clip.webm", "/low/list.m3u8"]
+        assert asked[0][1] == asked[1][1] != ""
+
+
+def test_a_broadcast_is_known_by_its_kind_and_by_having_no_end(film: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote, "END_SECONDS", 0.3)
+
+    def pictures(request: BaseHTTPRequestHandler) -> None:
+        headed(request, Content_Type="multipart/x-mixed-replace; boundary=next")
+        time.sleep(5)
+
+    def endless(request: BaseHTTPRequestHandler) -> None:
+        headed(request)
+        for_ever(request, b"\x47" * 188)
+
+    def pauses(request: BaseHTTPRequestHandler) -> None:
+        headed(request)
+        request.wfile.write(b"\x47" * 1880)
+        time.sleep(5)
+
+    def short(request: BaseHTTPRequestHandler) -> None:
+        headed(request)
+        request.wfile.write(b"\x47" * 1880)
+
+    def recorded(request: BaseHTTPRequestHandler) -> None:
+        headed(request)
+        request.wfile.write(film)
+
+    for answer, expected in ((pictures, True), (endless, True), (pauses, True), (short, False), (recorded, False)):
+        with served(answer) as url:
+            assert is_broadcast(url, seconds=5) is expected
+
+
+def test_a_server_that_says_nothing_is_not_waited_for_longer() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        started = time.monotonic()
+        with pytest.raises(TimeoutError):
+            is_broadcast(f"http://127.0.0.1:{silent.getsockname()[1]}/", seconds=0.3)
+        assert time.monotonic() - started < 2
+    assert not is_broadcast("http://127.0.0.1:9/", seconds=5)
+    assert not is_broadcast("rtsp://127.0.0.1/x", seconds=5)
