@@ -108,6 +108,21 @@ def test_only_what_is_acknowledged_is_taken(tmp_path: Path, mosquitto: Callable[
     assert [json.loads(payload)["id"] for _, payload, _ in home.heard] == [finished(1).id, finished(2).id]
 
 
+def test_a_broker_that_does_not_acknowledge_says_by_itself_that_it_is_over(
+    tmp_path: Path, mosquitto: Callable[..., Mosquitto]
+) -> None:
+    server = mosquitto()
+    with Subscriber(server.port, topic="vidcls/status") as home:
+        with connected(server.port, tmp_path / "memory") as broker:
+            wait_for(lambda: home.last("vidcls/status") == "online")
+            server.pause()
+            broker.retain({f"vidcls/door/{number}": "1" for number in range(200)})  # 20 are under way, the others wait
+        server.go_on()
+        wait_for(lambda: home.last("vidcls/status") == "offline")
+    with Subscriber(server.port, topic="vidcls/status", name="later") as later:
+        wait_for(lambda: later.last("vidcls/status") == "offline")
+
+
 @slow
 def test_what_is_no_more_is_taken_back_at_the_next_start(tmp_path: Path, mosquitto: Callable[..., Mosquitto]) -> None:
     port, memory = mosquitto().port, tmp_path / "memory.json"
