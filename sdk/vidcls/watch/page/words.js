@@ -62,7 +62,7 @@ export function length(event, now) {
   const start = new Date(event.start);
   if (event.state === "provisional") return `going on, ${seconds(Math.max((now - start) / 1000, 0))} so far`;
   const lasted = seconds((new Date(event.end) - start) / 1000);
-  return event.cut_short ? `at least ${lasted}, cut short: the program was ended by force` : lasted;
+  return event.cut_short ? `at least ${lasted}, cut short` : lasted;
 }
 
 // From which probability on a label is an alarm, and how often that is right.
