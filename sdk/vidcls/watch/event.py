@@ -15,6 +15,7 @@ class CameraEvent:
 
     start, end: by this machine's clock, in UTC; end is None while it goes on. start_seconds, end_seconds: media time,
     seconds after the stream's first frame. The rest is as in `vidcls.Event`. clip: file name in the clips' folder.
+    cut_short: whether the program was killed while it went on; its end is then the last moment that is known of it.
     """
 
     id: str
@@ -30,6 +31,7 @@ class CameraEvent:
     detection_delay: float
     coverage: float
     clip: str | None = None
+    cut_short: bool = False
 
     def to_dict(self) -> dict[str, object]:
         """It, as JSON takes it; times as ISO 8601 with milliseconds."""
@@ -47,6 +49,7 @@ class CameraEvent:
             "detection_delay": round(self.detection_delay, 3),
             "coverage": round(self.coverage, 4),
             "clip": self.clip,
+            "cut_short": self.cut_short,
         }
 
 

@@ -74,6 +74,10 @@ class Journal:
         """The newest events of before this start, oldest first."""
         return [read_event(json.loads(entry.body)) for entry in self._recent[-count:]]
 
+    def has(self, event_id: str) -> bool:
+        """Whether the file had this event at this start, among those that may wait."""
+        return any(entry.id == event_id for entry in self._recent)
+
     @property
     def unwritten(self) -> int:
         """How many finished events the disk has not taken."""

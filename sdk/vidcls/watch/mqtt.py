@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import socket
 import ssl
 import sys
 import threading
@@ -120,16 +121,31 @@ class Broker:
         return Problem("unreachable", "does not acknowledge events, which wait")
 
     def close(self) -> None:
-        """Say that this program ends, and disconnect; takes at most 2 seconds."""
-        if self._client.is_connected():
-            last = self._client.publish(availability_topic(self._settings.prefix), OFFLINE, qos=1, retain=True)
-            with suppress(ValueError, RuntimeError):  # the connection is gone meanwhile
-                last.wait_for_publish(GOODBYE_SECONDS)
-        self._client.disconnect()
+        """Say that this program ends, and disconnect; takes at most 2 seconds.
+
+        A broker that does not acknowledge that is left without a word, so that it says so itself: by the will.
+        """
+        connection = self._client.socket()
+        is_told = self._client.is_connected() and self._say_goodbye()
+        if is_told or connection is None:
+            self._client.disconnect()
         # Where it is connecting just now, or looks for the broker's name, nothing can end that.
         stopping = threading.Thread(target=self._client.loop_stop, daemon=True, name="vidcls-mqtt-end")
         stopping.start()
+        if not is_told and connection is not None:
+            time.sleep(_POLL_SECONDS)  # so that it stops, and does not connect anew
+            with suppress(OSError):  # it is closed already
+                socket.socket.shutdown(connection, socket.SHUT_RDWR)  # type: ignore[arg-type]
         stopping.join(1.0)
+
+    def _say_goodbye(self) -> bool:
+        """Whether the broker has acknowledged that this program is offline, and so all that was sent before."""
+        last = self._client.publish(availability_topic(self._settings.prefix), OFFLINE, qos=1, retain=True)
+        try:
+            last.wait_for_publish(GOODBYE_SECONDS)
+            return last.is_published()
+        except (ValueError, RuntimeError):  # the connection is gone meanwhile
+            return False
 
     def _new_client(self) -> Client:
         settings = self._settings

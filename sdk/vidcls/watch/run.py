@@ -19,7 +19,7 @@ from vidcls.watch.cameras import CameraEvents
 from vidcls.watch.clips import ClipRecorder
 from vidcls.watch.event import CameraEvent
 from vidcls.watch.feedback import mark
-from vidcls.watch.journal import MAX_BYTES, Journal
+from vidcls.watch.journal import MAX_BYTES, Entry, Journal
 from vidcls.watch.lock import only_one, only_writer
 from vidcls.watch.machine import temperature_celsius
 from vidcls.watch.page.server import WatchPage
@@ -27,6 +27,7 @@ from vidcls.watch.receivers import Receivers, receiver_names
 from vidcls.watch.recording import Recording
 from vidcls.watch.settings import PageSettings, WatchSettings
 from vidcls.watch.sources import Sources
+from vidcls.watch.unended import Unended
 
 _logger = logging.getLogger("vidcls")
 
@@ -121,6 +122,7 @@ class _Loop:
     ) -> None:
         self._board, self._journal, self._receivers, self._sources = board, journal, receivers, sources
         self._recording = recording
+        self._unended = Unended(settings.state / "unended.json")
         self._events = {camera.name: CameraEvents(camera) for camera in settings.cameras}
         self._going: dict[str, dict[str, str]] = {name: {} for name in self._events}  # {camera: {event's id: label}}
         self._windows = dict.fromkeys(self._events, 0)
@@ -131,6 +133,7 @@ class _Loop:
 
     def run(self, is_stopped: Callable[[], bool]) -> None:
         """Until that says so, or the last source has ended."""
+        self._end_cut_short()
         while not is_stopped():
             has_ended = self._sources.has_ended  # asked first: what came before the end is taken before it
             found = self._sources.next(seconds=0.0 if has_ended else POLL_SECONDS)
@@ -161,6 +164,7 @@ class _Loop:
             going = self._going[event.camera]
             if event.state == "provisional":
                 going[event.id] = event.label
+                self._unended.begin(event, last=self._board.record(event.camera))
                 if self._recording is not None:
                     self._recording.begin(event)
                 self._board.put_event(event)
@@ -168,9 +172,24 @@ class _Loop:
             else:
                 going.pop(event.id, None)
                 event = event if self._recording is None else self._recording.save(event)  # noqa: PLW2901
-                self._receivers.tell_final(self._journal.append(event))
+                self._tell_final(self._journal.append(event))
                 self._board.put_event(event)
             self._receivers.show_going(event.camera, tuple(going.values()))
+
+    def _tell_final(self, written: list[Entry]) -> None:
+        """Of finished events that are in the journal now."""
+        self._receivers.tell_final(written)
+        self._unended.end(entry.id for entry in written)
+
+    def _end_cut_short(self) -> None:
+        """End what an earlier start told of as going on, and was killed before it ended."""
+        for event in self._unended.left():
+            if self._journal.has(event.id):
+                self._unended.end([event.id])
+                continue
+            self._tell_final(self._journal.append(event))
+            if event.camera in self._events:
+                self._board.restore_event(event)
 
     def _tick(self) -> None:
         """What changes without an answer: connections, and who is reached again."""
@@ -180,7 +199,7 @@ class _Loop:
         if now < self._next_tick:
             return
         self._next_tick = now + TICK_SECONDS
-        self._receivers.tell_final(self._journal.retry())
+        self._tell_final(self._journal.retry())
         for camera, events in self._events.items():
             is_connected = self._sources.connected(camera)
             self._board.put_connected(camera, is_connected)
@@ -193,6 +212,7 @@ class _Loop:
 
     def _show_pace(self, now: float) -> None:
         is_first, self._next_pace = self._next_pace == 0.0, now + PACE_SECONDS
+        self._unended.go_on((camera, self._board.record(camera)) for camera in self._windows)
         for camera, before in self._windows.items():
             counters = self._board.counters(camera)
             self._windows[camera] = counters.windows

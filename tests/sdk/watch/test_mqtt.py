@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +108,48 @@ def test_only_what_is_acknowledged_is_taken(tmp_path: Path, mosquitto: Callable[
         wait_for(lambda: len(home.heard) == 2)
         time.sleep(0.2)
     assert [json.loads(payload)["id"] for _, payload, _ in home.heard] == [finished(1).id, finished(2).id]
+
+
+class OneWay:
+    """Between a client and a broker: what the broker says is swallowed once `is_deaf` is set."""
+
+    def __init__(self, port: int) -> None:
+        self._port, self.is_deaf = port, False
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listener.getsockname()[1])
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def _run(self) -> None:
+        with (
+            self._listener,
+            self._listener.accept()[0] as client,
+            socket.create_connection(("127.0.0.1", self._port)) as broker,
+        ):
+            back = threading.Thread(target=self._answer, args=(broker, client))
+            back.start()
+            while said := client.recv(4096):
+                broker.sendall(said)
+            broker.shutdown(socket.SHUT_RDWR)
+            back.join()
+
+    def _answer(self, broker: socket.socket, client: socket.socket) -> None:
+        with suppress(OSError):
+            while said := broker.recv(4096):
+                if not self.is_deaf:
+                    client.sendall(said)
+
+
+def test_a_broker_that_acknowledges_nothing_says_by_itself_that_it_is_over(
+    tmp_path: Path, mosquitto: Callable[..., Mosquitto]
+) -> None:
+    port = mosquitto().port
+    between = OneWay(port)
+    with Subscriber(port, topic="vidcls/status") as home, connected(between.port, tmp_path / "memory") as broker:
+        wait_for(lambda: home.last("vidcls/status") == "online")
+        between.is_deaf = True
+        broker.retain({f"vidcls/door/{number}": "1" for number in range(100)})  # 20 are under way, the others wait
+    with Subscriber(port, topic="vidcls/status", name="later") as later:
+        wait_for(lambda: later.last("vidcls/status") == "offline")
 
 
 @slow

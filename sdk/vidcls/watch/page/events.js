@@ -81,7 +81,8 @@ export class EventList {
       buttons.append(playButton(event, place));
       if (!event.marked) buttons.append(this.wrongButton(event, place));
     } else {
-      buttons.append(element("span", { class: "note" }, "No clip was kept."));
+      const why = event.cut_short ? "The program was killed meanwhile; no clip was kept." : "No clip was kept.";
+      buttons.append(element("span", { class: "note" }, why));
     }
     const parts = element("div", {}, buttons, place);
     if (event.marked) parts.append(markedNote(event.marked.label));

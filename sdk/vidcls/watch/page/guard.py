@@ -33,6 +33,9 @@ SECURITY_HEADERS = {
 # What anyone may have: whether all is well, and what the page that asks for the token consists of.
 OPEN_PATHS = frozenset({"/healthz", "/token", "/page.css", "/token.js", "/icon.svg"})
 WRONG_SECONDS = 0.5
+# How long an address waits that has sent too many wrong ones. Behind a proxy all have one address, so the right token
+# still lets in; it waits as long, or an answer that does not come at once would say that a guess was wrong.
+SLOW_SECONDS = 3.0
 TRUSTED = "vidcls.trusted"  # in a scope: whether the token was given, or none is needed
 _NO_STORE = [(b"cache-control", b"no-store")]
 
@@ -93,24 +96,26 @@ class Guard:
         if secret is None and self._token.is_in_cookies(headers.get("Cookie", "")):
             await self._let_in(scope, receive, send)
         elif secret is not None:
-            await self._judge(secret, scope, receive, send)
+            await self._judge(self._token, secret, scope, receive, send)
         elif path == "/token" and scope["method"] == "POST":
-            await self._judge(await _typed(receive), scope, receive, send)
+            await self._judge(self._token, await _typed(receive), scope, receive, send)
         elif path in OPEN_PATHS:
             await self._app({**scope, TRUSTED: False}, receive, send)
         else:
             await self._ask(scope, send, "none")
 
-    async def _judge(self, secret: str, scope: Scope, receive: Receive, send: Send) -> None:
-        """Of a token that someone gives: let in, or have wait."""
+    async def _judge(self, token: Token, secret: str, scope: Scope, receive: Receive, send: Send) -> None:
+        """Of a token that someone gives: let in, or ask again."""
         address = str((scope.get("client") or ("",))[0])
-        token = self._token
-        if token is None or self._guesses.are_too_many(address):
-            await self._ask(scope, send, "wait")
-        elif not token.matches(secret):
+        is_right, is_slowed = token.matches(secret), self._guesses.are_too_many(address)
+        if not is_right:
             self._guesses.add(address)
+        if is_slowed:
+            await asyncio.sleep(SLOW_SECONDS)
+        elif not is_right:
             await asyncio.sleep(WRONG_SECONDS)
-            await self._ask(scope, send, "wrong")
+        if not is_right:
+            await self._ask(scope, send, "wait" if is_slowed else "wrong")
         elif scope["path"] in ("/", "/token"):
             headers = [(b"location", b"/"), (b"set-cookie", token.new_cookie().encode()), *_NO_STORE]
             await _send(send, HTTPStatus.SEE_OTHER, headers, b"")

@@ -215,7 +215,7 @@ def _shown_host(host: str) -> str:
 _AFTER = {
     "none": "",
     "wrong": '<p class="bad" role="alert">That is not the token.</p>',
-    "wait": '<p class="bad" role="alert">Too many wrong tokens. Wait a minute, then try again.</p>',
+    "wait": '<p class="bad" role="alert">That is not the token. After so many wrong ones it takes some seconds.</p>',
 }
 
 

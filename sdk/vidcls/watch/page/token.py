@@ -10,10 +10,10 @@ from collections.abc import Callable
 
 from vidcls.errors import ArgumentError
 
-# What can be guessed in a lifetime at the rate at which guesses are answered is refused.
+# What can be guessed at the rate at which guesses are answered is refused.
 LEAST_CHARACTERS = 8
 COOKIE_SECONDS = 365 * 24 * 3600
-# Wrong tokens that an address may send before it has to wait.
+# Wrong tokens that an address may send before it is answered more slowly.
 MAX_GUESSES = 10
 GUESS_SECONDS = 60.0
 _MAX_ADDRESSES = 1000
@@ -69,6 +69,6 @@ class Guesses:
             self._wrong.popitem(last=False)
 
     def are_too_many(self, address: str) -> bool:
-        """Whether the address has to wait."""
+        """Whether the address is to be answered more slowly."""
         times = self._wrong.get(address)
         return times is not None and len(times) == MAX_GUESSES and self._clock() - times[0] < GUESS_SECONDS

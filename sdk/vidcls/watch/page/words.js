@@ -31,7 +31,7 @@ function times(number) {
 // What is wrong with a camera, or that nothing is: [words, "good" | "bad" | ""].
 export function cameraState(camera) {
   if (!camera.connected && camera.was_connected) return ["Connection to the camera lost; it is tried again", "bad"];
-  if (!camera.connected) return ["Connecting to the camera", ""];
+  if (!camera.connected) return ["Not connected yet; it is tried again and again", ""];
   if (camera.picture_state === "black") return ["The picture is black: is the lens covered, or the light off?", "bad"];
   if (camera.picture_state === "frozen") return ["The picture stands still: the camera repeats the same one", "bad"];
   if (!camera.answer) return ["Waiting for the first answer", ""];
@@ -61,7 +61,8 @@ export function facts(camera, machine, now) {
 export function length(event, now) {
   const start = new Date(event.start);
   if (event.state === "provisional") return `going on, ${seconds(Math.max((now - start) / 1000, 0))} so far`;
-  return seconds((new Date(event.end) - start) / 1000);
+  const lasted = seconds((new Date(event.end) - start) / 1000);
+  return event.cut_short ? `at least ${lasted}, cut short` : lasted;
 }
 
 // From which probability on a label is an alarm, and how often that is right.

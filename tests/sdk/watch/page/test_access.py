@@ -128,19 +128,29 @@ def test_programs_give_the_token_in_a_header(locked: str) -> None:
     assert ask(locked, f"/metrics?{urlencode({'token': TOKEN})}").status == 401  # it would stand in logs
 
 
-def test_guesses_are_slow_and_then_have_to_wait(show: Show, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_guesses_are_slow_and_the_token_lets_in_behind_a_proxy_too(show: Show, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All come from one address here, as behind a proxy."""
     with show.page(PageSettings(port=0, token=TOKEN)) as page:
         begun = time.monotonic()
         assert ask(page.url, "/state.json", Authorization="Bearer wrong").status == 401
         assert time.monotonic() - begun >= 0.5
         monkeypatch.setattr("vidcls.watch.page.guard.WRONG_SECONDS", 0.0)
+        monkeypatch.setattr("vidcls.watch.page.guard.SLOW_SECONDS", 0.4)
         known = cookie_of(log_in(page.url, TOKEN))
         for number in range(MAX_GUESSES - 1):
             assert log_in(page.url, f"guess{number}").status == 401
-        for answer in (log_in(page.url, TOKEN), ask(page.url, "/metrics", Authorization=f"Bearer {TOKEN}")):
-            assert answer.status == 429
-            assert int(answer.headers["Retry-After"]) == GUESS_SECONDS
-        assert ask(page.url, "/state.json", Cookie=known).status == 200  # who is known stays in
+        for is_right in (False, True, False, True):
+            begun = time.monotonic()
+            answers = [
+                log_in(page.url, TOKEN if is_right else "guess"),
+                ask(page.url, "/metrics", Authorization=f"Bearer {TOKEN if is_right else 'guess'}"),
+            ]
+            assert [answer.status for answer in answers] == ([303, 200] if is_right else [429, 429])
+            assert time.monotonic() - begun >= 2 * 0.4  # whether it is right or wrong
+        assert int(ask(page.url, "/metrics", Authorization="Bearer guess").headers["Retry-After"]) == GUESS_SECONDS
+        begun = time.monotonic()
+        assert ask(page.url, "/state.json", Cookie=known).status == 200
+        assert time.monotonic() - begun < 0.4  # who is known waits for nothing
 
 
 def test_an_address_may_guess_again_after_a_minute() -> None:

@@ -1,0 +1,173 @@
+"""Events that a kill leaves without an end: ended once at the next start, in the file and for each receiver."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vidcls import VideoClassifier
+from vidcls.temporal.record import Record
+from vidcls.watch.event import CameraEvent, read_event
+from vidcls.watch.journal import Journal
+from vidcls.watch.run import run
+from vidcls.watch.settings import CameraSettings, HookSettings, MqttSettings, WatchSettings
+from vidcls.watch.unended import Unended
+from watched import Hook, Mosquitto, Subscriber, finished
+
+
+@pytest.fixture
+def hook() -> Iterator[Hook]:
+    with Hook() as hook:
+        yield hook
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Mosquitto]:
+    (tmp_path / "broker").mkdir()
+    broker = Mosquitto(tmp_path / "broker")
+    yield broker
+    broker.kill()
+
+
+@pytest.fixture(scope="module")
+def record(model: Path, clip: Path) -> Record:
+    """Any answer; its window and time are replaced."""
+    with VideoClassifier(model, device="cpu").stream(clip, pace="fastest") as records:
+        return next(records)
+
+
+def begun(number: int, *, camera: str = "door") -> CameraEvent:
+    """The event of that number while it goes on."""
+    return replace(finished(number, camera=camera), state="provisional", end=None, end_seconds=None)
+
+
+def answer(record: Record, event: CameraEvent, *, after: float) -> Record:
+    """One whose window ended so many seconds after the event began."""
+    seconds = event.start_seconds + after
+    return replace(record, window=(seconds - 1, seconds), time=event.start + timedelta(seconds=after))
+
+
+def killed(folder: Path, record: Record, *, finals: tuple[int, ...] = ()) -> tuple[CameraEvent, ...]:
+    """What a program left that was killed while 1 and 2 went on: 1 since 8 s, and 2 since a moment ago."""
+    journal = Journal(folder / "events.jsonl", positions=folder / "positions", receivers=RECEIVERS, max_bytes=None)
+    for receiver in RECEIVERS:
+        journal.waiting(receiver)
+    unended = Unended(folder / "unended.json")
+    first, second = begun(1), begun(2)
+    unended.begin(first, last=answer(record, first, after=0.5))
+    unended.begin(second, last=answer(record, second, after=0.5))
+    unended.go_on([("door", answer(record, second, after=1.5))])
+    for number in finals:
+        journal.append(finished(number))  # and killed before this was forgotten
+    return first, second
+
+
+RECEIVERS = ("webhook", "mqtt")
+
+
+def settings(folder: Path, model: Path, *, hook: Hook, port: int) -> WatchSettings:
+    return WatchSettings(
+        model=model,
+        cameras=(CameraSettings(name="door", source="http://127.0.0.1:9/door"),),  # nothing is there
+        state=folder,
+        device="cpu",
+        hook=HookSettings(url=hook.url),
+        mqtt=MqttSettings(host="127.0.0.1", port=port),
+        page=None,
+    )
+
+
+def run_until(given: WatchSettings, is_so: Callable[[], Any]) -> None:
+    """One start, until that is so."""
+    ready: list[str] = []
+    run(given, is_stopped=lambda: bool(ready) and bool(is_so()), on_ready=ready.append)
+
+
+def ids(bodies: list[str]) -> list[str]:
+    return [json.loads(body)["id"] for body in bodies]
+
+
+def test_after_a_kill_everyone_is_told_once_of_the_end(
+    model: Path, record: Record, tmp_path: Path, hook: Hook, broker: Mosquitto
+) -> None:
+    folder = tmp_path / "state"
+    first, second = killed(folder, record)
+    given = settings(folder, model, hook=hook, port=broker.port)
+    with Subscriber(broker.port) as home:
+        home.client.publish("vidcls/door/label/wave", "ON", qos=1, retain=True)  # as the killed program left it
+        run_until(given, lambda: len(hook.bodies) == 2 and len(home.all_of("vidcls/door/event")) == 2)
+        assert home.last("vidcls/door/label/wave") == "OFF"
+        run_until(given, lambda: home.last("vidcls/status") == "online")
+        run_until(given, lambda: home.last("vidcls/status") == "online")
+        at_home = home.all_of("vidcls/door/event")
+    written = [read_event(json.loads(line)) for line in (folder / "events.jsonl").read_text().splitlines()]
+    assert ids(at_home) == ids([body.decode() for body in hook.bodies]) == [first.id, second.id]
+    assert [event.id for event in written] == [first.id, second.id]
+    assert [json.loads(body) for body in at_home] == [event.to_dict() for event in written]
+    assert all(event.cut_short and event.state == "final" for event in written)
+    # The last answer's window ended 1.5 s after the second began, 10 s after the first.
+    assert [event.end for event in written] == [second.start + timedelta(seconds=1.5)] * 2
+    assert [event.end_seconds for event in written] == [second.start_seconds + 1.5] * 2
+
+
+def test_one_that_ended_just_before_the_kill_is_not_ended_again(
+    model: Path, record: Record, tmp_path: Path, hook: Hook, broker: Mosquitto
+) -> None:
+    folder = tmp_path / "state"
+    killed(folder, record, finals=(1,))
+    given = settings(folder, model, hook=hook, port=broker.port)
+    for _ in range(2):
+        run_until(given, lambda: len(hook.bodies) == 2)
+    written = [read_event(json.loads(line)) for line in (folder / "events.jsonl").read_text().splitlines()]
+    assert [(event.id, event.cut_short) for event in written] == [(finished(1).id, False), (finished(2).id, True)]
+    assert ids([body.decode() for body in hook.bodies]) == [finished(1).id, finished(2).id]
+
+
+def test_what_has_ended_is_forgotten_and_what_is_left_is_not_moved(record: Record, tmp_path: Path) -> None:
+    file = tmp_path / "unended.json"
+    before = Unended(file)
+    assert before.left() == []
+    before.begin(begun(1), last=None)
+    now = Unended(file)
+    (left,) = now.left()
+    assert (left.end, left.end_seconds) == (begun(1).start, begun(1).start_seconds)
+    now.begin(begun(2), last=None)
+    now.go_on([("door", answer(record, begun(2), after=3)), ("yard", None)])
+    again = Unended(file).left()
+    assert [event.id for event in again] == [finished(1).id, finished(2).id]
+    assert again[0] == left
+    assert again[1].end == begun(2).start + timedelta(seconds=3)
+    now.end([finished(1).id, finished(2).id, "another"])
+    assert Unended(file).left() == []
+
+
+@pytest.mark.parametrize("content", [b"", b"\0\0\0", b"{}}", b'[{"id": "1"}]', b"[1]", b"7"])
+def test_a_file_that_is_damaged_stops_no_start(
+    content: bytes, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "unended.json").write_bytes(content)
+    unended = Unended(tmp_path / "unended.json")
+    assert unended.left() == []
+    assert [message for message in caplog.messages if "unended.json: is not as it was written" in message]
+    unended.begin(begun(3), last=None)
+    assert [event.id for event in Unended(tmp_path / "unended.json").left()] == [finished(3).id]
+
+
+def test_a_disk_that_takes_nothing_is_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    unended = Unended(tmp_path / "no such folder" / "unended.json")
+    with caplog.at_level(logging.ERROR, "vidcls"):
+        unended.begin(begun(1), last=None)
+        unended.begin(begun(2), last=None)
+    assert sum("cannot be written down" in message for message in caplog.messages) == 1
+
+
+def test_events_of_before_this_field_are_read() -> None:
+    fields = {name: value for name, value in finished(1).to_dict().items() if name != "cut_short"}
+    assert read_event(fields) == finished(1)
