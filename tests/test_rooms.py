@@ -208,9 +208,9 @@ def test_click_and_printing_are_in_the_cli_rooms_alone() -> None:
         assert "sys.stdout" not in path.read_text(encoding="utf-8"), module
 
 
-def test_one_module_opens_videos_and_one_cameras() -> None:
+def test_one_module_opens_videos_one_cameras_and_one_the_pictures_of_cameras() -> None:
     users = [path.name for path in modules(ROOT).values() if "VideoCapture" in path.read_text(encoding="utf-8")]
-    assert sorted(users) == ["camera_frames.py", "opencv.py"]
+    assert sorted(users) == ["camera_frames.py", "motion_jpeg.py", "opencv.py"]
 
 
 def test_what_is_read_in_one_go_is_short_enough_to_be() -> None:

@@ -73,12 +73,7 @@ def fit_events(
     """
     names = tuple(labels)
     columns = label_columns(names, decision)
-    shown = np.zeros_like(validation.targets)
-    shown[:, columns] = validation.targets[:, columns]
-    logits = validation.logits
-    if negatives is not None and len(negatives):
-        logits = np.concatenate([logits, negatives])
-        shown = np.concatenate([shown, np.zeros(negatives.shape, bool)])
+    logits, shown = _clips(validation, columns, negatives)
     is_negative = ~shown.any(axis=1)
     if (~is_negative).sum() < LEAST_CLIPS or len(np.unique(shown, axis=0)) < 2:
         return None
@@ -95,18 +90,30 @@ def fit_events(
         return _with_thresholds(rule, videos[:EVENT_VIDEOS], scores, names, decision, clip_seconds=clip_seconds)
     if len(columns) < LEAST_LABELS_TO_HIDE_ONE:
         return rule
-    hidden = _without_own_labels(logits, shown)[~is_negative]
-    videos = simulations(
-        np.concatenate([shown, np.zeros(hidden.shape, bool)]), videos=EVENT_VIDEOS, clips=CLIPS, seed=SEED
-    )
-    scores = label_scores(np.concatenate([logits, hidden]), names, decision)
-    rule = _with_thresholds(rule, videos, scores, names, decision, clip_seconds=clip_seconds)
-    return replace(rule, false_alarms_per_hour=None)
+    logits, shown = _with_hidden_labels(logits, shown)
+    videos = simulations(shown, videos=EVENT_VIDEOS, clips=CLIPS, seed=SEED)
+    scores = label_scores(logits, names, decision)
+    chosen = _with_thresholds(rule, videos, scores, names, decision, clip_seconds=clip_seconds)
+    return replace(chosen, false_alarms_per_hour=None)
 
 
-def _without_own_labels(logits: npt.NDArray[np.floating], shown: npt.NDArray[np.bool_]) -> npt.NDArray[np.floating]:
-    """The clips as a model would answer that does not know what they show."""
-    return np.where(shown, HIDDEN_LOGIT, logits)
+def _clips(
+    validation: Answers, columns: npt.NDArray[np.intp], negatives: npt.NDArray[np.floating] | None
+) -> tuple[npt.NDArray[np.floating], npt.NDArray[np.bool_]]:
+    """Logits and what is shown, both [clips, labels], of all clips; only labels of these columns count as shown."""
+    shown = np.zeros_like(validation.targets)
+    shown[:, columns] = validation.targets[:, columns]
+    if negatives is None or not len(negatives):
+        return validation.logits, shown
+    return np.concatenate([validation.logits, negatives]), np.concatenate([shown, np.zeros(negatives.shape, bool)])
+
+
+def _with_hidden_labels(
+    logits: npt.NDArray[np.floating], shown: npt.NDArray[np.bool_]
+) -> tuple[npt.NDArray[np.floating], npt.NDArray[np.bool_]]:
+    """The clips, and once more those that show a label, answered as by a model that does not know it."""
+    hidden = np.where(shown, HIDDEN_LOGIT, logits)[shown.any(axis=1)]
+    return np.concatenate([logits, hidden]), np.concatenate([shown, np.zeros(hidden.shape, bool)])
 
 
 def _with_thresholds(
