@@ -102,8 +102,12 @@ def test_after_a_kill_everyone_is_told_once_of_the_end(
     given = settings(folder, model, hook=hook, port=broker.port)
     with Subscriber(broker.port) as home:
         home.client.publish("vidcls/door/label/wave", "ON", qos=1, retain=True)  # as the killed program left it
-        run_until(given, lambda: len(hook.bodies) == 2 and len(home.all_of("vidcls/door/event")) == 2)
-        assert home.last("vidcls/door/label/wave") == "OFF"
+
+        def is_told() -> bool:
+            events = hook.bodies, home.all_of("vidcls/door/event")
+            return [len(each) for each in events] == [2, 2] and home.last("vidcls/door/label/wave") == "OFF"
+
+        run_until(given, is_told)
         run_until(given, lambda: home.last("vidcls/status") == "online")
         run_until(given, lambda: home.last("vidcls/status") == "online")
         at_home = home.all_of("vidcls/door/event")
