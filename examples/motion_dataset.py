@@ -10,6 +10,7 @@ left, right or up, or grows or shrinks. The label is what moves how, not what is
 - A clip's frames in random order tell which path is travelled but not which way: at most 0.50 right.
 - The first or the last frame alone tells something, since a shape that goes left within the frame
   has to start further right; far too little to pass for having seen the motion.
+- --noise makes it hard: frames then differ by more than what moves.
 - Every frame is a JPEG of its own, so that no codec's traces of earlier frames give the way away.
 
 Writes OUT_DIR/train, val and test with a folder per label, the layout that vidcls-train reads.
@@ -98,6 +99,12 @@ def render(scene: Scene, label: str, *, frames: int, size: int) -> Iterator[np.n
         yield np.rint(background + contrast * _coverage(scene.shape, at, size=size)[..., None]).astype(np.uint8)
 
 
+def with_noise(frames: Iterator[np.ndarray], rng: np.random.Generator, *, noise: float) -> Iterator[np.ndarray]:
+    """Each frame with noise of its own, of that standard deviation in grey levels."""
+    for frame in frames:
+        yield np.rint(frame + rng.normal(0, noise, frame.shape)).clip(0, 255).astype(np.uint8)
+
+
 def write_clip(path: Path, frames: Iterator[np.ndarray], *, rate: float, size: int) -> None:
     """Write BGR frames [size, size, 3] as Motion JPEG in AVI, by the writer that every OpenCV has built in."""
     fourcc = cv2.VideoWriter.fourcc(*"MJPG")
@@ -150,6 +157,9 @@ def _coverage(shape: str, at: dict[str, float], *, size: int) -> np.ndarray:
 @click.option("--size", type=click.IntRange(min=32), default=64, show_default=True, help="Side of the frames, pixels.")
 @click.option("--frames", type=click.IntRange(min=2), default=16, show_default=True, help="Frames of each clip.")
 @click.option("--rate", type=click.FloatRange(min=1), default=15, show_default=True, help="Frames per second.")
+@click.option(
+    "--noise", type=click.FloatRange(min=0), default=0, show_default=True, help="Of every frame, in grey levels."
+)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 def main(
     out_dir: Path,
@@ -159,6 +169,7 @@ def main(
     size: int,
     frames: int,
     rate: float,
+    noise: float,
     seed: int,
 ) -> None:
     """Make a motion dataset in OUT_DIR, a new or empty folder."""
@@ -179,7 +190,8 @@ def main(
             folder = out_dir / list(clips)[split] / name
             folder.mkdir(parents=True, exist_ok=True)
             drawn = render(draw_scene(rng, frames=frames), name, frames=frames, size=size)
-            write_clip(folder / f"{name}_{number:04}.avi", drawn, rate=rate, size=size)
+            noisy = with_noise(drawn, rng, noise=noise)
+            write_clip(folder / f"{name}_{number:04}.avi", noisy, rate=rate, size=size)
     counts = ", ".join(f"{count * len(MOVES)} {split}" for split, count in clips.items())
     click.echo(f"{out_dir}: {counts} clips of {frames} frames, {size} x {size} px, {frames / rate:.2f} s")
 

@@ -114,6 +114,17 @@ def test_same_seed_same_bytes(motion: ModuleType, tmp_path: Path) -> None:
     assert all(other[name] != first[name] for name in first)
 
 
+def test_noise_is_every_frame_s_own_and_of_the_size_that_was_asked_for(motion: ModuleType, tmp_path: Path) -> None:
+    grey = np.full((64, 64, 3), 128, np.uint8)
+    one, other = motion.with_noise(iter([grey, grey]), np.random.default_rng(0), noise=30)
+    assert (one.astype(int) - grey).std() == pytest.approx(30, rel=0.03)
+    assert np.corrcoef(one.ravel(), other.ravel())[0, 1] == pytest.approx(0, abs=0.03)
+    make(motion, tmp_path / "plain", *small(train=1, val=0, test=0))
+    make(motion, tmp_path / "noisy", *small(train=1, val=0, test=0), "--noise", 60)
+    for name, plain in files(tmp_path / "plain").items():
+        assert len(files(tmp_path / "noisy")[name]) > 1.5 * len(plain)
+
+
 def test_motion_is_what_the_label_says(motion: ModuleType, tmp_path: Path) -> None:
     make(motion, tmp_path / "data", *small(train=12, val=0, test=0))
 
