@@ -25,6 +25,9 @@ SLOW := exits fuzz parity \
 	train/audit train/cli train/data train/model train/output train/test_finetune.py train/test_motion_dataset.py \
 	train/test_preparation.py train/test_pretrain.py train/trainer
 
+# Where tests marked `clock` are: collecting all others too takes longer than several of them.
+CLOCK = $(shell grep -rlF mark.clock --include='test_*.py' tests)
+
 # Environments of other versions, beside .venv, each with PyTorch's CUDA libraries: remove them when they have served.
 LOWEST := .venv-lowest
 NEWEST := .venv-newest
@@ -64,12 +67,12 @@ docs: $(INSTALLED) ## Build the pages for people into site
 
 # VIDCLS_FULL_MATRIX=1 adds every codec in every container, VIDCLS_SLOW_TESTS=1 long waits and many repetitions.
 test: $(INSTALLED) ## Run the tests; with VIDCLS_REQUIRE_CUDA=1 those that need a card must run too
-	@$(BIN)/python -m pytest -m clock
+	@$(BIN)/python -m pytest -m clock $(CLOCK)
 	@$(BIN)/python -m pytest -m 'not clock' -n auto --dist worksteal
 
 # Warnings are errors with the tested versions only: others deprecate other things.
 test-lowest: $(LOWEST)/.installed ## Run the tests with the lowest versions that pyproject.toml allows, in .venv-lowest
-	@$(LOWEST)/bin/python -m pytest -W default -m clock
+	@$(LOWEST)/bin/python -m pytest -W default -m clock $(CLOCK)
 	@$(LOWEST)/bin/python -m pytest -W default -m 'not clock' -n auto --dist worksteal
 
 # Optimum, which exports, holds transformers below 4.58: what does not export is tested with the newest first.
@@ -92,7 +95,7 @@ lean: $(INSTALLED) ## Make the models and answers that test-pythons and test-arm
 	@$(BIN)/python .ci/lean.py make .lean
 
 coverage: $(INSTALLED) ## Run the tests and print how much of each room they run
-	@$(BIN)/python -m pytest -m clock --cov --cov-report=
+	@$(BIN)/python -m pytest -m clock $(CLOCK) --cov --cov-report=
 	@$(BIN)/python -m pytest -m 'not clock' -n auto --dist worksteal --cov --cov-append --cov-report=
 	@$(BIN)/python .ci/coverage_by_room.py
 
