@@ -10,11 +10,8 @@ OTHER_RUNTIME := $(if $(filter gpu,$(RUNTIME)),onnxruntime,onnxruntime-gpu)
 INSTALLED := .venv/.installed-$(RUNTIME)
 export VIDCLS_REQUIRE_CUDA
 
-# `quick` leaves these out: they train, export, wait for clocks, start processes or go through many real videos.
-SLOW := exits fuzz parity \
-	export/graph export/test_architectures.py export/test_cli.py export/test_corruption.py export/test_exporter.py \
-	export/test_huggingface.py export/test_known_clips.py export/test_parity.py export/test_region.py \
-	export/test_tokens.py export/test_triton.py export/precision \
+# `quick` leaves these out: they load PyTorch, wait for clocks, start processes or go through many real videos.
+SLOW := exits export fuzz parity \
 	sdk/batch sdk/cli/test_evaluate.py sdk/cli/test_event_evaluation.py sdk/cli/test_region.py \
 	sdk/cli/test_watch.py sdk/cli/test_verify.py sdk/concurrency/test_forks.py sdk/diagnostics sdk/evaluation sdk/figures \
 	sdk/fitting sdk/live sdk/runtime/test_cuda.py sdk/temporal/test_timeline.py sdk/test_examples.py sdk/test_huggingface.py \
@@ -23,7 +20,7 @@ SLOW := exits fuzz parity \
 	sdk/video/test_odd_videos.py sdk/video/test_picture_size.py sdk/video/test_reader.py sdk/video/test_remote.py \
 	sdk/video/test_source.py \
 	train/audit train/cli train/data train/model train/output train/test_finetune.py train/test_motion_dataset.py \
-	train/test_preparation.py train/test_pretrain.py train/trainer
+	train/test_preparation.py train/test_pretrain.py train/test_region.py train/trainer
 
 # Where tests marked `clock` are: collecting all others too takes longer than several of them.
 CLOCK = $(shell grep -rlF mark.clock --include='test_*.py' tests)
@@ -48,7 +45,8 @@ demo: $(INSTALLED) ## Make a motion dataset, train on it, export, verify and pre
 check: lint types docs coverage ## All that has to hold before a change is handed in; .ci/run calls it
 
 quick: lint types ## What to run after each change: style, types and the tests that are over at once (under a minute)
-	@$(BIN)/python -m pytest -q -n auto --dist worksteal $(SLOW:%=--ignore=tests/%)
+	@$(BIN)/python -m pytest -q -n auto --dist worksteal $(SLOW:%=--ignore=tests/%) \
+		-k 'not (test_docstrings and (vidcls_train or vidcls_export))'
 
 format: $(INSTALLED) ## Put the code into shape, and mend what ruff can mend
 	@$(BIN)/ruff check --fix

@@ -101,7 +101,7 @@ def chosen() -> Iterator[Any]:
             yield pytest.param(name, door, marks=[slow] if takes_long else [], id=f"{name}-{door}")
 
 
-@pytest.mark.parametrize(("name", "door"), chosen())
+@pytest.mark.parametrize(("name", "door"), list(chosen()))
 def test_every_door_gives_one_verdict(
     name: str,
     door: str,
