@@ -27,7 +27,7 @@ from transformers import TrainerCallback, VideoMAEForVideoClassification, pipeli
 from generated import write_clip
 from html_page import Page, check_self_contained
 from power_cut import Recording, recorded
-from slow import IS_SLOW, slow
+from slow import slow
 from vidcls import VideoClassifier
 from vidcls.cli import main as cli
 from vidcls.contract import NEUTRAL, FittedOn, read_checkpoint
@@ -385,8 +385,7 @@ def test_a_run_killed_in_an_epoch_and_resumed_gives_what_an_unbroken_one_gives(
     shutil.copytree(first, steps / "checkpoint-99", ignore=lambda *_: ["average.safetensors"])
     moved = output.rename(tmp_path / "moved")
     torch.manual_seed(123)
-    # Clips are the same whoever draws them; a process that does takes as long as all the rest.
-    train(settings(clips, moved, resume=True, workers=1 if IS_SLOW else 0))
+    train(settings(clips, moved, resume=True, workers=1))
     assert losses(moved) == losses(run)
     resumed, unbroken = (load_file(folder / "model.safetensors") for folder in (moved, run))
     assert all(torch.equal(resumed[name], weight) for name, weight in unbroken.items())
