@@ -10,11 +10,8 @@ OTHER_RUNTIME := $(if $(filter gpu,$(RUNTIME)),onnxruntime,onnxruntime-gpu)
 INSTALLED := .venv/.installed-$(RUNTIME)
 export VIDCLS_REQUIRE_CUDA
 
-# `quick` leaves these out: they train, export, wait for clocks, start processes or go through many real videos.
-SLOW := exits fuzz parity \
-	export/graph export/test_architectures.py export/test_cli.py export/test_corruption.py export/test_exporter.py \
-	export/test_huggingface.py export/test_known_clips.py export/test_parity.py export/test_region.py \
-	export/test_tokens.py export/test_triton.py export/precision \
+# `quick` leaves these out: they load PyTorch, wait for clocks, start processes or go through many real videos.
+SLOW := exits export fuzz parity \
 	sdk/batch sdk/cli/test_evaluate.py sdk/cli/test_event_evaluation.py sdk/cli/test_region.py \
 	sdk/cli/test_watch.py sdk/cli/test_verify.py sdk/concurrency/test_forks.py sdk/diagnostics sdk/evaluation sdk/figures \
 	sdk/fitting sdk/live sdk/runtime/test_cuda.py sdk/temporal/test_timeline.py sdk/test_examples.py sdk/test_huggingface.py \
@@ -23,7 +20,10 @@ SLOW := exits fuzz parity \
 	sdk/video/test_odd_videos.py sdk/video/test_picture_size.py sdk/video/test_reader.py sdk/video/test_remote.py \
 	sdk/video/test_source.py \
 	train/audit train/cli train/data train/model train/output train/test_finetune.py train/test_motion_dataset.py \
-	train/test_preparation.py train/test_pretrain.py train/trainer
+	train/test_preparation.py train/test_pretrain.py train/test_region.py train/trainer
+
+# Where tests marked `clock` are: collecting all others too takes longer than several of them.
+CLOCK = $(shell grep -rlF mark.clock --include='test_*.py' tests)
 
 # Environments of other versions, beside .venv, each with PyTorch's CUDA libraries: remove them when they have served.
 LOWEST := .venv-lowest
@@ -45,7 +45,8 @@ demo: $(INSTALLED) ## Make a motion dataset, train on it, export, verify and pre
 check: lint types docs coverage ## All that has to hold before a change is handed in; .ci/run calls it
 
 quick: lint types ## What to run after each change: style, types and the tests that are over at once (under a minute)
-	@$(BIN)/python -m pytest -q -n auto --dist worksteal $(SLOW:%=--ignore=tests/%)
+	@$(BIN)/python -m pytest -q -n auto --dist worksteal $(SLOW:%=--ignore=tests/%) \
+		-k 'not (test_docstrings and (vidcls_train or vidcls_export))'
 
 format: $(INSTALLED) ## Put the code into shape, and mend what ruff can mend
 	@$(BIN)/ruff check --fix
@@ -64,12 +65,12 @@ docs: $(INSTALLED) ## Build the pages for people into site
 
 # VIDCLS_FULL_MATRIX=1 adds every codec in every container, VIDCLS_SLOW_TESTS=1 long waits and many repetitions.
 test: $(INSTALLED) ## Run the tests; with VIDCLS_REQUIRE_CUDA=1 those that need a card must run too
-	@$(BIN)/python -m pytest -m clock
+	@$(BIN)/python -m pytest -m clock $(CLOCK)
 	@$(BIN)/python -m pytest -m 'not clock' -n auto --dist worksteal
 
 # Warnings are errors with the tested versions only: others deprecate other things.
 test-lowest: $(LOWEST)/.installed ## Run the tests with the lowest versions that pyproject.toml allows, in .venv-lowest
-	@$(LOWEST)/bin/python -m pytest -W default -m clock
+	@$(LOWEST)/bin/python -m pytest -W default -m clock $(CLOCK)
 	@$(LOWEST)/bin/python -m pytest -W default -m 'not clock' -n auto --dist worksteal
 
 # Optimum, which exports, holds transformers below 4.58: what does not export is tested with the newest first.
@@ -92,7 +93,7 @@ lean: $(INSTALLED) ## Make the models and answers that test-pythons and test-arm
 	@$(BIN)/python .ci/lean.py make .lean
 
 coverage: $(INSTALLED) ## Run the tests and print how much of each room they run
-	@$(BIN)/python -m pytest -m clock --cov --cov-report=
+	@$(BIN)/python -m pytest -m clock $(CLOCK) --cov --cov-report=
 	@$(BIN)/python -m pytest -m 'not clock' -n auto --dist worksteal --cov --cov-append --cov-report=
 	@$(BIN)/python .ci/coverage_by_room.py
 

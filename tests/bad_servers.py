@@ -8,7 +8,6 @@ from __future__ import annotations
 import itertools
 import os
 import signal
-import socket
 import subprocess
 import threading
 import time
@@ -24,7 +23,7 @@ import cv2
 import pytest
 
 from generated import painted_frame
-from loopback import answering, serving
+from loopback import answering, free_port, serving
 
 RATE = 15
 WIDTH, HEIGHT = 160, 120
@@ -166,12 +165,6 @@ def rtsp(*, transport: Literal["tcp", "udp"]) -> Iterator[Source]:
             yield Source(f"rtsp://127.0.0.1:{command[2]}/live", stall, lambda: server.send_signal(signal.SIGCONT))
         finally:
             server.kill()
-
-
-def free_port() -> int:
-    """A port that nobody listens at."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def _stall(stalled: threading.Event) -> Callable[[], float]:

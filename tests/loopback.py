@@ -1,12 +1,22 @@
-"""An HTTP server on loopback, for as long as a `with` block."""
+"""Loopback: a free port, and an HTTP server for as long as a `with` block."""
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+# How often a server asks whether it is to end: by default it is up to half a second late, in every test that has one.
+POLL_SECONDS = 0.01
+
+
+def free_port() -> int:
+    """A port of loopback that nothing listens at now."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
 
 
 @contextmanager
@@ -14,7 +24,7 @@ def serving(handler: Callable[..., BaseHTTPRequestHandler]) -> Iterator[str]:
     """The address, http://127.0.0.1:PORT, of a server with that handler; requests that hang do not hold its end up."""
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         server.daemon_threads = True
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(POLL_SECONDS,))
         thread.start()
         try:
             yield f"http://127.0.0.1:{server.server_port}"

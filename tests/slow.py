@@ -1,4 +1,4 @@
-"""The mark of tests that take too long to run each time."""
+"""Which tests take too long to run each time, and whether this run has them."""
 
 from __future__ import annotations
 
@@ -6,4 +6,5 @@ import os
 
 import pytest
 
-slow = pytest.mark.skipif("VIDCLS_SLOW_TESTS" not in os.environ, reason="takes long; set VIDCLS_SLOW_TESTS=1")
+IS_SLOW = os.environ.get("VIDCLS_SLOW_TESTS") == "1"
+slow = pytest.mark.skipif(not IS_SLOW, reason="takes long; set VIDCLS_SLOW_TESTS=1")

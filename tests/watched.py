@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from loopback import POLL_SECONDS, free_port
 from vidcls.watch.event import CameraEvent
 
 NOON = datetime(2026, 11, 29, 12, 0, tzinfo=timezone.utc)
@@ -49,12 +50,6 @@ def wait_for(is_so: Callable[[], Any], *, seconds: float = 10.0) -> None:
     while not is_so():
         assert time.monotonic() < until, "it did not come to be"
         time.sleep(0.02)
-
-
-def free_port() -> int:
-    """A port of loopback that nothing listens at now."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 class Mosquitto:
@@ -217,7 +212,7 @@ def _serving(port: int, hook: Hook) -> Iterator[None]:
 
     with ThreadingHTTPServer(("127.0.0.1", port), Handler) as server:
         server.daemon_threads = True
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread = threading.Thread(target=server.serve_forever, args=(POLL_SECONDS,))
         thread.start()
         try:
             yield

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 import os
-import socket
 import sys
 import threading
 import time
@@ -28,6 +27,7 @@ import numpy as np
 
 import live_server
 from generated import write_model
+from loopback import free_port
 from vidcls import Prediction, Record, VideoClassifier
 from vidcls.clips import SampledClips
 from vidcls.live.stream import Stream, open_stream
@@ -94,7 +94,7 @@ def watch(url: str, classifier: VideoClassifier) -> Stream:
 def soak(*, seconds: float, kills: int) -> Soak:
     """Watch for so long, while the server is killed so many times, evenly spread."""
     found = Soak()
-    port = _free_port()
+    port = free_port()
     url = f"http://127.0.0.1:{port}/"
     with TemporaryDirectory() as folder:
         model = write_model(Path(folder) / "model.onnx", frames=16, clip_seconds=CLIP_SECONDS)
@@ -157,11 +157,6 @@ class Camera:
         finally:
             ended.set()
             killer.join()
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def _native_threads() -> int:

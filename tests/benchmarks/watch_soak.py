@@ -30,10 +30,11 @@ import numpy as np
 
 import live_server
 from generated import write_model
+from loopback import free_port
 from vidcls.clips import SampledClips
 from vidcls.prediction import Prediction
 from vidcls.temporal.record import Record
-from watched import Hook, Mosquitto, Subscriber, free_port
+from watched import Hook, Mosquitto, Subscriber
 
 CAMERAS, RATE = 4, 15
 STEP_SECONDS = 1.0

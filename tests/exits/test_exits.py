@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,8 +11,8 @@ import pytest
 from exits.files import made_files
 from exits.harness import Way, run, take_interrupts
 from exits.ways import WAYS
+from slow import IS_SLOW
 
-IS_SLOW = os.environ.get("VIDCLS_SLOW_TESTS") == "1"
 CHOSEN = [way for way in WAYS if IS_SLOW or way.is_quick]
 REPETITIONS = 20 if IS_SLOW else 1
 # Of repeated runs, by how many seconds later than the first the last one's signal comes.

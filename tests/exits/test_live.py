@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from dataclasses import dataclass
@@ -15,8 +14,8 @@ from exits.harness import Way, run, take_interrupts
 from exits.ways import INTERRUPTED
 from fake_camera import Kind
 from generated import write_clip, write_model
+from slow import IS_SLOW
 
-IS_SLOW = os.environ.get("VIDCLS_SLOW_TESTS") == "1"
 REPETITIONS = 20 if IS_SLOW else 1
 # Of repeated runs, by how many seconds later than the first the last one's signal comes.
 SPREAD_SECONDS = 0.5

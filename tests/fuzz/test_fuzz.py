@@ -42,24 +42,30 @@ def test_a_mutant_is_the_same_again_and_differs_from_the_file(files: list[Origin
 
 
 @pytest.mark.parametrize(
-    ("what", "outcome"),
+    ("what", "outcome", "limit_seconds"),
     [
-        ("os.kill(os.getpid(), signal.SIGSEGV)", "crashed"),
-        ("time.sleep(60)", "too slow"),
+        ("os.kill(os.getpid(), signal.SIGSEGV)", "crashed", 5.0),
+        ("time.sleep(60)", "too slow", 0.05),
         (
             """print('{"outcome": "answered", "message": "", "seconds": 0.1, "grown_mb": 300}', flush=True)""",
             "answered",
+            5.0,
         ),
     ],
 )
 def test_what_may_not_happen_is_seen(
-    what: str, outcome: str, files: list[Original], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    what: str,
+    outcome: str,
+    limit_seconds: float,
+    files: list[Original],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     worker = tmp_path / "worker.py"
     worker.write_text(f"import os, signal, sys, time\nfor line in sys.stdin:\n    {what}\n", encoding="utf-8")
     monkeypatch.setattr(harness, "WORKER", worker)
-    monkeypatch.setattr(harness, "LIMIT_SECONDS", 0.5)
-    monkeypatch.setattr(harness, "START_SECONDS", 0.5)
+    monkeypatch.setattr(harness, "LIMIT_SECONDS", limit_seconds)
+    monkeypatch.setattr(harness, "START_SECONDS", limit_seconds)
     results = harness.run(files, model=tmp_path / "model.onnx", folder=tmp_path, seed=1, numbers=range(2))
     assert [result.outcome for result in results] == [outcome, outcome]
     assert all(result.is_bad for result in results)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ from fuzz import harness
 from fuzz.model_mutants import Mutant, model_mutants
 from fuzz.models import SCRIPT, Result, run_models
 from generated import write_model
+from slow import IS_SLOW
 
 # What takes seconds, on purpose.
 SLOW = (
@@ -26,7 +26,7 @@ SLOW = (
     "12 MB",
     "13 MB",
 )
-EVERY = 1 if os.environ.get("VIDCLS_SLOW_TESTS") == "1" else 5
+EVERY = 1 if IS_SLOW else 5
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="memory is limited and read on Linux only")
 

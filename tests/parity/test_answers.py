@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from parity import reference
+from slow import slow
 from vidcls import Prediction, VideoClassifier
 from vidcls.contract import to_json
 
@@ -51,7 +52,9 @@ def assert_same_answer(prediction: Prediction, logits: np.ndarray, *, limit: flo
     return difference
 
 
-@pytest.mark.parametrize(("views", "crops"), [(1, 1), (5, 1), (1, 3), (5, 3)])
+@pytest.mark.parametrize(
+    ("views", "crops"), [(1, 1), (5, 3), pytest.param(5, 1, marks=slow), pytest.param(1, 3, marks=slow)]
+)
 def test_a_file_gives_the_references_probabilities(
     views: int, crops: int, clip: Path, classifier: VideoClassifier, expected_logits: Logits
 ) -> None:
@@ -60,7 +63,7 @@ def test_a_file_gives_the_references_probabilities(
     assert_same_answer(classifier.predict(clip, views=views, crops=crops), logits, limit=limit, video=clip)
 
 
-@pytest.mark.parametrize(("views", "crops"), [(1, 1), (5, 3)])
+@pytest.mark.parametrize(("views", "crops"), [pytest.param(1, 1, marks=slow), (5, 3)])
 def test_62_real_clips_give_the_references_probabilities(
     views: int,
     crops: int,

@@ -11,6 +11,7 @@ import PIL
 import pytest
 
 from parity import reference
+from slow import slow
 from vidcls.clips import read_clips
 from vidcls.contract import Contract, from_json
 from vidcls.preprocessing import normalise
@@ -71,8 +72,9 @@ def test_decoded_pixels_are_the_references_bit_for_bit(clip: Path) -> None:
         np.testing.assert_array_equal(frame, expected[index])
 
 
-@pytest.mark.parametrize("views", [1, 5])
-@pytest.mark.parametrize("crops", [1, 3])
+@pytest.mark.parametrize(
+    ("views", "crops"), [(1, 1), (5, 3), pytest.param(5, 1, marks=slow), pytest.param(1, 3, marks=slow)]
+)
 def test_a_model_sees_the_references_pixels_bit_for_bit(
     views: int, crops: int, clip: Path, settings: dict[str, Any]
 ) -> None:
@@ -82,7 +84,7 @@ def test_a_model_sees_the_references_pixels_bit_for_bit(
     assert_same_views(clip, settings, views=views, crops=possible)
 
 
-@pytest.mark.parametrize("views", [1, 5])
+@pytest.mark.parametrize("views", [pytest.param(1, marks=slow), 5])  # the middle one of five is that one
 def test_62_real_clips_are_seen_as_by_the_reference(
     views: int, real_data: Path, published_settings: dict[str, Any]
 ) -> None:

@@ -7,18 +7,19 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from contextlib import suppress
 from datetime import datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from generated import LABELS, write_clip, write_model
+from loopback import serving
 from motion import film, write_motion_model
+from slow import slow
 from vidcls import VideoClassifier
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -93,9 +94,9 @@ def start(name: str, *arguments: object) -> subprocess.Popen[str]:
 
 @pytest.fixture(scope="module")
 def film_of_two(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A model that knows directions, and 5 s of video in two of them."""
+    """A model that knows directions, and 3.6 s of video in two of them."""
     folder = tmp_path_factory.mktemp("film")
-    video = film(folder / "film.avi", [("right", 2.5), ("down", 2.5)], rate=15)
+    video = film(folder / "film.avi", [("right", 1.8), ("down", 1.8)], rate=15)
     return write_motion_model(folder / "motion.onnx"), video
 
 
@@ -107,7 +108,7 @@ def test_log_events_writes_a_line_per_event(film_of_two: tuple[Path, Path], tmp_
     assert result.returncode == 0, result.stderr
     events = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text(encoding="utf-8").splitlines()]
     assert [event["label"] for event in events] == ["right", "down"]
-    assert all(1 < event["seconds"] < 4 for event in events)
+    assert all(0.7 < event["seconds"] < 2.9 for event in events)
     times = [datetime.fromisoformat(event[end]) for event in events for end in ("start", "end")]
     assert times == sorted(times)
 
@@ -125,13 +126,10 @@ def test_webhook_is_called_at_starts_and_ends(film_of_two: tuple[Path, Path]) ->
         def log_message(self, *_: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Hook) as server:
-        threading.Thread(target=server.serve_forever).start()
-        result = run("webhook.py", model, f"http://127.0.0.1:{server.server_port}/hook", "--source", video)
-        server.shutdown()
+    with serving(Hook) as name:
+        result = run("webhook.py", model, f"{name}/hook", "--source", video)
 
     assert result.returncode == 0, result.stderr
-    name = f"http://127.0.0.1:{server.server_port}"
     assert result.stderr.splitlines() == [f"{name}: answers 500", f"{name}: takes messages again"]
     assert bodies[0] == bodies[1]
     calls = [(body["event"], body["label"]) for body in bodies[1:]]
@@ -139,7 +137,7 @@ def test_webhook_is_called_at_starts_and_ends(film_of_two: tuple[Path, Path]) ->
     assert [body["end"] is None for body in bodies[1:]] == [True, False, True, False]
 
 
-@pytest.mark.skipif(os.environ.get("VIDCLS_SLOW_TESTS") != "1", reason="takes its time; set VIDCLS_SLOW_TESTS=1")
+@slow
 def test_webhook_ends_in_time_beside_a_server_that_drips_and_says_no_secret(film_of_two: tuple[Path, Path]) -> None:
     model, video = film_of_two
     with socket.create_server(("127.0.0.1", 0)) as silent:

@@ -15,6 +15,7 @@ import pytest
 import vidcls
 import windows_like
 from generated import LABELS, write_clip
+from slow import slow
 from vidcls import VideoClassifier
 
 SDK = Path(vidcls.__file__).parent
@@ -96,7 +97,7 @@ def test_the_sdk_answers_without_what_posix_alone_has(
     assert {"plot.png", "preview.gif", "report"} <= {path.name for path in tmp_path.iterdir()}
 
 
-@pytest.mark.skipif(os.environ.get("VIDCLS_SLOW_TESTS") != "1", reason="starts many processes; set VIDCLS_SLOW_TESTS=1")
+@slow
 def test_the_sdk_measures_and_checks_itself_without_it(
     model: Path, labelled_clip: Path, like_windows: dict[str, str]
 ) -> None:

@@ -7,7 +7,6 @@ import dataclasses
 import hashlib
 import json
 import logging
-import os
 import shutil
 import signal
 import subprocess
@@ -76,19 +75,35 @@ def settings(data: Path, output: Path, **changes: object) -> dict[str, object]:
     return {"data": str(data), "output": output, **RUN, **changes}
 
 
+class Counted(TrainerCallback):  # type: ignore[misc]
+    steps = 0
+
+    def on_step_end(self, *_: object, **__: object) -> None:
+        self.steps += 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """The folder of one finished run, what reached the disk when, and what the caller was told meanwhile."""
+
+    output: Path
+    recording: Recording
+    lines: list[str]
+    counted: Counted
+
+
 @pytest.fixture(scope="module")
-def recorded_run(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Recording]:
-    """The folder of one finished run, and what reached the disk when."""
-    output = tmp_path_factory.mktemp("run") / "checkpoint"
+def recorded_run(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    output, lines, counted = tmp_path_factory.mktemp("run") / "checkpoint", list[str](), Counted()
     with recorded() as recording:
-        train(settings(clips, output))
-    return output, recording
+        train(settings(clips, output), on_epoch=lines.append, callbacks=[counted])
+    return Run(output, recording, lines, counted)
 
 
 @pytest.fixture(scope="module")
-def run(recorded_run: tuple[Path, Recording]) -> Path:
+def run(recorded_run: Run) -> Path:
     """The folder of one finished run."""
-    return recorded_run[0]
+    return recorded_run.output
 
 
 def test_a_run_writes_everything_it_promises(run: Path) -> None:
@@ -403,7 +418,7 @@ def test_a_run_that_began_with_pretraining_goes_on_if_it_got_past_that(
         # --multi_gpu: where there are none it starts the same processes, and with --cpu it would need MPI.
         pytest.param(
             ["accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", *ACCELERATE_DEFAULTS],
-            marks=pytest.mark.skipif(os.environ.get("VIDCLS_SLOW_TESTS") != "1", reason="VIDCLS_SLOW_TESTS=1 runs it"),
+            marks=slow,
         ),
     ],
     ids=["torchrun", "accelerate"],
@@ -423,18 +438,10 @@ def test_a_loss_that_is_not_finite_ends_the_run(clips: Path, tmp_path: Path) -> 
         train(settings(clips, tmp_path / "steep", learning_rate=1e30))
 
 
-def test_lines_and_callbacks_are_the_callers(clips: Path, tmp_path: Path) -> None:
-    class Counted(TrainerCallback):  # type: ignore[misc]
-        steps = 0
-
-        def on_step_end(self, *_: object, **__: object) -> None:
-            self.steps += 1
-
-    lines: list[str] = []
-    counted = Counted()
-    train(settings(clips, tmp_path / "checkpoint", epochs=2), on_epoch=lines.append, callbacks=[counted])
-    assert [line.split("  loss")[0] for line in lines] == ["epoch   1.0/2", "epoch   2.0/2"]
-    assert counted.steps == 4
+def test_lines_and_callbacks_are_the_callers(recorded_run: Run) -> None:
+    found = [line.split("  loss")[0] for line in recorded_run.lines]
+    assert found == ["epoch   1.0/3", "epoch   2.0/3", "epoch   3.0/3"]
+    assert recorded_run.counted.steps == 6
 
 
 @slow
@@ -461,8 +468,8 @@ def test_what_cannot_be_resumed_is_refused(run: Path, clips: Path, tmp_path: Pat
         train(settings(clips, run, resume=True, learning_rate=0.5))
 
 
-def test_a_power_cut_at_any_moment_leaves_a_run_that_goes_on(recorded_run: tuple[Path, Recording]) -> None:
-    run, recording = recorded_run
+def test_a_power_cut_at_any_moment_leaves_a_run_that_goes_on(recorded_run: Run) -> None:
+    run, recording = recorded_run.output, recorded_run.recording
     # But for the cache, whose checksums find out what a power cut leaves of its files.
     assert [problem for problem in recording.problems if str(run) in problem] == []
     steps = run / "checkpoints"

@@ -15,12 +15,13 @@ from typing import Any
 import pytest
 
 from generated import write_clip
+from slow import slow
 from vidcls.batch.answers import source_sha256
 
 pytest.importorskip("ray.data")
 parquet = pytest.importorskip("pyarrow.parquet")
 
-pytestmark = pytest.mark.skipif("VIDCLS_SLOW_TESTS" not in os.environ, reason="takes minutes; set VIDCLS_SLOW_TESTS=1")
+pytestmark = slow
 
 
 def start(*arguments: object) -> subprocess.Popen[str]:

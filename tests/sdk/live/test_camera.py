@@ -20,6 +20,7 @@ import fake_camera
 import vidcls.live.snapshot
 from fake_camera import Kind
 from generated import LABELS, painted_frame, painted_number
+from slow import IS_SLOW, slow
 from vidcls import Prediction, VideoClassifier, VideoError
 from vidcls.clips import SampledClips
 from vidcls.concurrency.child_process import DependentProcess
@@ -31,7 +32,6 @@ from vidcls.preprocessing import crop_frame
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="it kills and stops processes")
 
-IS_SLOW = os.environ.get("VIDCLS_SLOW_TESTS") == "1"
 
 # How much later than due something may happen on a machine that is busy with other things, of which the start of a
 # process, which loads OpenCV, is not a part.
@@ -192,7 +192,7 @@ def test_a_camera_that_hangs_and_a_process_that_is_killed_are_lost_and_opened_ag
     ]
 
 
-@pytest.mark.skipif(not IS_SLOW, reason="VIDCLS_SLOW_TESTS=1 runs it")
+@slow
 def test_a_process_that_is_stopped_and_a_camera_that_is_not_there_are_waited_for(
     plug_in: Callable[..., Path], classifier: VideoClassifier, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -7,7 +7,6 @@ has to hold is worked out here once more, from those numbers alone.
 from __future__ import annotations
 
 import math
-import os
 import socket
 import subprocess
 import threading
@@ -26,6 +25,8 @@ import hls_server
 import mjpeg_server
 import rtsp_server
 from generated import painted_number, write_model
+from loopback import free_port
+from slow import IS_SLOW, slow
 from vidcls import Prediction, Record, VideoClassifier
 from vidcls.clips import SampledClips
 from vidcls.live.capture import Capture
@@ -37,8 +38,6 @@ from vidcls.video import remote
 
 pytestmark = pytest.mark.clock
 
-IS_SLOW = os.environ.get("VIDCLS_SLOW_TESTS") == "1"
-slow = pytest.mark.skipif(not IS_SLOW, reason="VIDCLS_SLOW_TESTS=1 runs it")
 needs_gstreamer = pytest.mark.skipif(
     not rtsp_server.is_there(), reason="the system's Python has no GStreamer with gst-rtsp-server"
 )
@@ -84,11 +83,6 @@ def running(server: tuple[subprocess.Popen[bytes], float]) -> Iterator[float]:
         process.wait()
         assert process.stdin is not None
         process.stdin.close()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def watch(url: str, classifier: VideoClassifier, *, seconds: float, answer_seconds: float = 0.0) -> list[Answer]:

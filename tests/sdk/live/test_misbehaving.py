@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import signal
 import statistics
 import sys
@@ -23,6 +22,7 @@ import bad_servers
 import fake_camera
 from bad_servers import Source
 from fake_camera import Kind
+from slow import slow
 from vidcls import Record, VideoClassifier
 from vidcls.live import readers
 from vidcls.live.capture import Capture
@@ -33,8 +33,6 @@ pytestmark = [
     pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="it stops and kills processes"),
 ]
 
-IS_SLOW = os.environ.get("VIDCLS_SLOW_TESTS") == "1"
-slow = pytest.mark.skipif(not IS_SLOW, reason="VIDCLS_SLOW_TESTS=1 runs it")
 
 # How much later than `timeout_seconds` a source may be found lost.
 LOST_WITHIN_SECONDS = 1.0

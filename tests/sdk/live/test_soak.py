@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 import pytest
 
 from benchmarks.soak import ANSWER_SECONDS, CLIP_SECONDS, OVERLOAD, soak
+from slow import slow
 
 pytestmark = [
     pytest.mark.clock,
-    pytest.mark.skipif(os.environ.get("VIDCLS_SLOW_TESTS") != "1", reason="two minutes: VIDCLS_SLOW_TESTS=1"),
+    slow,
 ]
 
 SECONDS, KILLS = 120, 3

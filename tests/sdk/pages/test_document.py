@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -12,6 +11,7 @@ import numpy as np
 import pytest
 
 from html_page import Page, check_self_contained
+from slow import IS_SLOW
 from vidcls.pages.document import page, section
 from vidcls.pages.markup import Markup, joined, preformatted, tag, void
 from vidcls.pages.players import clip_player
@@ -56,9 +56,7 @@ def test_sections_without_content_are_left_out_and_the_others_reached() -> None:
     assert "empty" not in found.text
 
 
-IN_A_BROWSER = pytest.mark.skipif(
-    os.environ.get("VIDCLS_SLOW_TESTS") != "1" or shutil.which("chromium") is None, reason="starts a browser"
-)
+IN_A_BROWSER = pytest.mark.skipif(not IS_SLOW or shutil.which("chromium") is None, reason="starts a browser")
 
 
 def in_browser(html: str, folder: Path) -> str:

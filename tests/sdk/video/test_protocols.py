@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import io
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -13,6 +12,7 @@ import av
 import pytest
 
 from generated import write_av_clip, write_clip
+from loopback import serving
 from vidcls import VideoClassifier, VideoError
 from vidcls.live.readers import read_live
 from vidcls.video.protocols import PROTOCOLS, file_url_path, is_remote, is_url, protocol_of, protocol_whitelist
@@ -205,13 +205,5 @@ def test_no_server_leads_ffmpeg_to_a_file_of_this_machine(how: str, decoder: Dec
         def log_message(self, *_: object) -> None:
             """Nobody reads it."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Hostile) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        url = f"http://127.0.0.1:{server.server_port}/list.{'ts' if how == 'redirect' else 'm3u8'}"
-        try:
-            with pytest.raises(VideoError):
-                next(iter_frames(url, [5], decoder=decoder))
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(Hostile) as address, pytest.raises(VideoError):
+        next(iter_frames(f"{address}/list.{'ts' if how == 'redirect' else 'm3u8'}", [5], decoder=decoder))

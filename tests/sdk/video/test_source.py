@@ -21,7 +21,7 @@ from PIL import Image
 
 import live_server
 from generated import CHECKPOINT_SECTIONS, contract_fields, painted_number, write_av_clip, write_clip
-from loopback import serving
+from loopback import free_port, serving
 from vidcls import VideoClassifier, VideoError
 from vidcls.clips import read_clips
 from vidcls.contract import Contract, from_json
@@ -88,9 +88,8 @@ def test_a_server_that_never_answers_is_given_up(decoder: Decoder) -> None:
 
 
 def test_a_live_camera_is_watched_for_one_clip(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remote, "END_SECONDS", 0.5)  # for which it is read to see whether it ends, each time
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    monkeypatch.setattr(remote, "END_SECONDS", 0.1)  # for which it is read to see whether it ends, each time
+    port = free_port()
     camera = live_server.start(port)
     try:
         url = f"http://127.0.0.1:{port}/"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import http.server
-import os
 import shutil
 import threading
 import time
@@ -16,6 +15,8 @@ import numpy as np
 import pytest
 
 from generated import painted_frame, painted_number
+from loopback import serving
+from slow import slow
 from vidcls import VidclsError
 from vidcls.video.reader import read_times
 from vidcls.watch import clips
@@ -298,7 +299,7 @@ window.played = new Promise((done, fail) => {
 </script>"""
 
 
-@pytest.mark.skipif(os.environ.get("VIDCLS_SLOW_TESTS") != "1", reason="starts a browser; set VIDCLS_SLOW_TESTS=1")
+@slow
 def test_a_browser_plays_a_clip(tmp_path: Path) -> None:
     playwright = pytest.importorskip("playwright.sync_api")
     chromium = shutil.which("chromium")
@@ -316,14 +317,12 @@ def test_a_browser_plays_a_clip(tmp_path: Path) -> None:
             pass
 
     handler = functools.partial(Quiet, directory=str(tmp_path))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server, playwright.sync_playwright() as started:
-        threading.Thread(target=server.serve_forever).start()
+    with serving(handler) as address, playwright.sync_playwright() as started:
         browser = started.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = browser.new_page()
-        page.goto(f"http://127.0.0.1:{server.server_port}/index.html")
+        page.goto(f"{address}/index.html")
         played = page.evaluate("window.played")
         browser.close()
-        server.shutdown()
     assert played["duration"] == pytest.approx(4.6, abs=0.11)  # 0.0 to 4.5 s, and how long the last picture is shown
     assert played["width"] == 320
     assert len(played["shown"]) > 15  # a busy machine drops some

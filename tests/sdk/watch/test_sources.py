@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 
 import live_server
+from loopback import free_port
 from lossless import noise_frames, write_lossless
 from slow import slow
 from vidcls import VideoClassifier
 from vidcls.watch.settings import CameraSettings
 from vidcls.watch.sources import Sources
-from watched import free_port, wait_for
+from watched import wait_for
 
 # Within which a server that states no length is read, elsewhere, to see whether it is a film that ends.
 PROBED_SECONDS = 5.0

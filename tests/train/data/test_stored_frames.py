@@ -16,6 +16,7 @@ import pytest
 from torch.utils.data import DataLoader
 
 from generated import write_clip
+from slow import slow
 from vidcls.clips import read_clips
 from vidcls.contract import read_checkpoint
 from vidcls.video.reader import iter_frames
@@ -42,8 +43,6 @@ def refusing(parse):
 
 ast.parse, ast.literal_eval = refusing(ast.parse), refusing(ast.literal_eval)
 """
-
-slow = pytest.mark.skipif("VIDCLS_SLOW_TESTS" not in os.environ, reason="takes minutes; set VIDCLS_SLOW_TESTS=1")
 
 
 @pytest.fixture(scope="module")

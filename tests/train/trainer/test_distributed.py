@@ -22,6 +22,7 @@ def shared(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
+@slow  # that two processes train as one does, in test_finetune, shows that they do
 def test_processes_meet_and_are_handed_what_the_first_one_makes(tmp_path: Path) -> None:
     done = shared(tmp_path)
     assert done.returncode == 0, done.stderr

@@ -20,12 +20,13 @@ import pytest
 
 from live_page import Show
 from sdk.watch.page.conftest import TOKEN
+from slow import slow
 from vidcls.watch.settings import PageSettings
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytestmark = [
-    pytest.mark.skipif(os.environ.get("VIDCLS_SLOW_TESTS") != "1", reason="drives a browser; set VIDCLS_SLOW_TESTS=1"),
+    slow,
     pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH"),
 ]
 

@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 
 from live_page import LABELS, Show
+from slow import slow
 from vidcls.errors import ArgumentError
 from vidcls.watch.board import Board
 from vidcls.watch.page.server import WatchPage
@@ -372,7 +373,7 @@ assert before == {number: signal.getsignal(number) for number in before}
 """
 
 
-@pytest.mark.skipif(os.environ.get("VIDCLS_SLOW_TESTS") != "1", reason="starts programs; set VIDCLS_SLOW_TESTS=1")
+@slow
 @pytest.mark.parametrize(("ending", "code"), [("page.close()", 0), ("sys.exit(3)", 3), ("1 / 0", 1)])
 def test_a_program_ends_with_its_own_code_closed_or_not(ending: str, code: int) -> None:
     program = PROGRAM.replace("{ending}", ending)
