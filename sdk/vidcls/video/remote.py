@@ -26,9 +26,6 @@ _PLAYLIST = b"#EXTM3U"
 _BEGINNING_BYTES = 1024
 # A master playlist, and one that it names.
 _PLAYLIST_DEPTH = 2
-# The first address of a variant in a master playlist.
-_VARIANT = re.compile(rb"^#EXT-X-STREAM-INF:.*\r?\n(?:#.*\r?\n|\s*\n)*([^#\s].*?)\s*$", re.MULTILINE)
-_DASH = re.compile(rb"\s*(?:<\?xml.*?\?>\s*|<!--.*?-->\s*)*<MPD\b[^>]*", re.DOTALL)
 # What files of films begin with, which may state how long they are where the server does not: MP4, Matroska and AVI.
 _FILM_BEGINNINGS = re.compile(rb".{4}ftyp|\x1a\x45\xdf\xa3|RIFF", re.DOTALL)
 
@@ -86,7 +83,7 @@ def _is_broadcast(url: str, patience: Patience, *, depth: int) -> bool | None:
             beginning = answer.read1(_BLOCK_BYTES)
             while beginning and len(beginning) < _BEGINNING_BYTES and (more := answer.read1(_BLOCK_BYTES)):
                 beginning += more
-            if not beginning.startswith(_PLAYLIST) and not _DASH.match(beginning):
+            if not beginning.startswith(_PLAYLIST) and not _manifest_tag(beginning):
                 if _has_length(answer.headers) or _FILM_BEGINNINGS.match(beginning):
                     return False
                 return _goes_on_for_long(answer, patience, count=len(beginning))
@@ -110,14 +107,31 @@ def _goes_on_for_long(answer: HTTPResponse, patience: Patience, *, count: int) -
 
 
 def _list_goes_on(text: bytes, base: str, patience: Patience, *, depth: int) -> bool | None:
-    manifest = _DASH.match(text)
-    if manifest is not None:
-        return re.search(rb"""\btype\s*=\s*["']dynamic["']""", manifest[0]) is not None
-    variant = _VARIANT.search(text)
+    manifest = _manifest_tag(text)
+    if manifest:
+        return re.search(rb"""\btype\s*=\s*["']dynamic["']""", manifest) is not None
+    lines = [line.strip() for line in text.splitlines()]
+    variant = _first_variant(lines)
     if variant is None:
-        return re.search(rb"^#EXT-X-ENDLIST", text, re.MULTILINE) is None
-    named = urljoin(base, variant[1].decode("utf-8", "replace"))
+        return not any(line.startswith(b"#EXT-X-ENDLIST") for line in lines)
+    named = urljoin(base, variant.decode("utf-8", "replace"))
     return _is_broadcast(named, patience, depth=depth + 1) if depth < _PLAYLIST_DEPTH else None
+
+
+def _manifest_tag(text: bytes) -> bytes:
+    """The tag that a DASH manifest begins with; empty where the text is none."""
+    rest = text.lstrip()
+    while rest.startswith((b"<?xml", b"<!--")):
+        rest = rest.partition(b"?>" if rest.startswith(b"<?xml") else b"-->")[2].lstrip()
+    return rest.partition(b">")[0] if re.match(rb"<MPD\b", rest) else b""
+
+
+def _first_variant(lines: list[bytes]) -> bytes | None:
+    """The address of the first of a master playlist's variants; None where it names none."""
+    announced = next((number for number, line in enumerate(lines) if line.startswith(b"#EXT-X-STREAM-INF:")), None)
+    if announced is None:
+        return None
+    return next((line for line in lines[announced:] if line and not line.startswith(b"#")), None)
 
 
 def states_no_length(url: str) -> bool:

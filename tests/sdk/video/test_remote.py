@@ -300,6 +300,10 @@ ENDED = HLS + b"#EXT-X-ENDLIST\n"
         ([b'<?xml version="1.0"?>\n<!-- a -->\n<MPD profiles="x" type="dynamic">'], True),
         ([b'<MPD type="static" mediaPresentationDuration="PT4S">'], False),
         ([b"\0" * 5000], False),
+        # Where a pattern would try every way to take it apart.
+        ([MASTER.partition(b"\n\n")[0] + b"\n" * 5000 + b"#"], True),
+        ([b"<?xml ?>" * 200 + b"x"], False),
+        ([b"<!--" * 200], False),
     ],
 )
 def test_a_broadcast_is_known_by_its_list(texts: list[bytes], expected: bool) -> None:
