@@ -81,7 +81,7 @@ def lines(result: Judged, *, video: str, width: int | None) -> Iterator[str]:
         for number, (row, name, proof) in enumerate(zip(result.rows, names, result.proofs, strict=True), 1)
     ]
     runs = 0 if result.base is None else len(result.base.times_ms["total"])
-    yield f"{printable(video)}, {runs} runs of each, turn by turn; medians, and their time beside the first's"
+    yield f"{printable(video)}: medians of {runs} runs, turn by turn; time is beside the first's"
     table = _table(cells)
     yield from table if width is None or max(map(len, table)) <= width else _blocks(cells)
     yield from _notes(result, video=video)
