@@ -103,7 +103,8 @@ def test_where_totals_overlap_inference_decides_whatever_is_lost_within_the_limi
 
 
 def test_a_clear_total_is_not_overruled_by_inference() -> None:
-    assert advice(row((100.0,) * 6, (50.0,) * 6), row((80.0,) * 6, (60.0,) * 6)).recommended == 1
+    quick = row((80.0,) * 6, (60.0,) * 6)
+    assert advice(row((100.0,) * 6, (50.0,) * 6), quick, quick) == Recommendation(recommended=1, fastest=1, tied=(2,))
 
 
 def test_rows_that_are_each_slower_than_the_next_still_give_an_answer() -> None:
