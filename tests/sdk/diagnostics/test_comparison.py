@@ -174,6 +174,9 @@ def test_a_process_ends_with_an_owner_that_is_killed(copies: str) -> None:
     owner = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, env=environment)
     assert owner.stdout is not None
     pid = int(owner.stdout.readline())
+    until = time.monotonic() + 30
+    while len(list(Path(f"/proc/{pid}/task").iterdir())) < 2 and time.monotonic() < until:
+        time.sleep(child_process.POLL_SECONDS)  # until it watches its owner, in a thread
     owner.kill()
     owner.wait()
     owner.stdout.close()
