@@ -107,8 +107,8 @@ def sentence(result: Judged) -> str:
     text = f"Take {_where(row, names[advice.recommended])}: {_gain(result, row)}; {_proven(row, proof, result.limits)}."
     if advice.tied:
         others = ", ".join(str(index + 1) for index in advice.tied)
-        rows_named = f"row {others}" if len(advice.tied) == 1 else f"rows {others}"
-        text += f" These runs cannot tell its time from that of {rows_named}; more --runs may."
+        which = f"Row {others}" if len(advice.tied) == 1 else f"Rows {others}"
+        text += f" {which} may be as fast or faster: these runs cannot tell, more --runs may."
     return text
 
 

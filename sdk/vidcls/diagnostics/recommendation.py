@@ -61,7 +61,7 @@ class Recommendation:
 
     recommended: None where no file is proven. fastest: by time alone, of those whose self-test holds; None where there
     is none.
-    tied: the others that are proven and of which the times do not say that they are slower.
+    tied: the others that are proven and of which the times do not say that something as accurate is faster.
     """
 
     recommended: int | None
@@ -78,9 +78,9 @@ def proofs(rows: Sequence[Row], limits: Limits) -> list[Proof]:
 def recommend(rows: Sequence[Row], proven: Sequence[Proof]) -> Recommendation:
     """The fastest of those that are proven.
 
-    What counts is the time from the file to the answer; where that does not tell two apart, that of inference, since
-    the rest is the same work for all. Of those that neither tells apart, the one that loses least accuracy is taken,
-    and then the one whose inference takes the least time.
+    What counts is the time from the file to the answer. Where that does not tell two apart, the time of inference does,
+    since the rest is the same work for all; but no accuracy is given up for that. Of those that are left, the one that
+    loses least accuracy is taken, and then the one whose inference takes the least time.
     """
     holding = [index for index, row in enumerate(rows) if row.self_test is not None and row.self_test.ok]
     if not holding:
@@ -89,10 +89,16 @@ def recommend(rows: Sequence[Row], proven: Sequence[Proof]) -> Recommendation:
     allowed = [index for index in holding if proven[index].problem is None]
     if not allowed:
         return Recommendation(recommended=None, fastest=fastest, tied=())
-    alike = [one for one in allowed if not any(_is_slower(rows[one], rows[other]) for other in allowed)]
+    lost = {index: _lost(rows[index], proven[index]) for index in allowed}
+
+    def is_beaten(one: int, other: int) -> bool:
+        stages = ("total", "inference") if lost[other] <= lost[one] else ("total",)
+        return _is_slower(rows[one], rows[other], stages=stages)
+
+    alike = [one for one in allowed if not any(is_beaten(one, other) for other in allowed)]
     # Three rows may each be slower than the next: by total, by inference, by inference.
     alike = alike or [min(allowed, key=lambda index: _median(rows[index], "total"))]
-    best = min(alike, key=lambda index: (_lost(rows[index], proven[index]), _median(rows[index], "inference")))
+    best = min(alike, key=lambda index: (lost[index], _median(rows[index], "inference")))
     return Recommendation(recommended=best, fastest=fastest, tied=tuple(index for index in alike if index != best))
 
 
@@ -124,9 +130,9 @@ def median_interval(values: Sequence[float]) -> tuple[float, float] | None:
     return None if left_out == 0 else (ordered[left_out - 1], ordered[count - left_out])
 
 
-def _is_slower(row: Row, other: Row) -> bool:
-    """Whether the times say so."""
-    for stage in ("total", "inference"):
+def _is_slower(row: Row, other: Row, *, stages: Sequence[str]) -> bool:
+    """Whether the times say so, by the first of these stages that says anything."""
+    for stage in stages:
         interval = time_ratio(row, other, stage=stage).interval
         if interval is None:
             return False

@@ -96,10 +96,17 @@ def test_where_times_overlap_the_one_that_loses_least_is_taken_and_the_others_na
     assert advice(lossy, exact, slower) == Recommendation(recommended=1, fastest=0, tied=(0,))
 
 
-def test_where_totals_overlap_inference_decides_whatever_is_lost_within_the_limits() -> None:
+def test_where_totals_overlap_inference_decides() -> None:
     even, odd = (90.0, 110.0) * 3, (110.0, 90.0) * 3
-    exact, lossy = row(even, STEADY), row(odd, (10.0,) * 6, of=contract(onnx=0.78))
-    assert advice(exact, lossy).recommended == 1
+    assert advice(row(even, STEADY), row(odd, (10.0,) * 6)) == Recommendation(recommended=1, fastest=0, tied=())
+
+
+def test_accuracy_is_given_up_for_a_total_that_is_less_and_not_for_inference_alone() -> None:
+    even, odd = (90.0, 110.0) * 3, (110.0, 90.0) * 3
+    lossy = contract(onnx=0.78)
+    alone = advice(row(even, STEADY), row(odd, (10.0,) * 6, of=lossy))
+    assert alone == Recommendation(recommended=0, fastest=0, tied=(1,))
+    assert advice(row(even, STEADY), row((50.0,) * 6, (10.0,) * 6, of=lossy)).recommended == 1
 
 
 def test_a_clear_total_is_not_overruled_by_inference() -> None:
