@@ -96,6 +96,12 @@ def test_where_times_overlap_the_one_that_loses_least_is_taken_and_the_others_na
     assert advice(lossy, exact, slower) == Recommendation(recommended=1, fastest=0, tied=(0,))
 
 
+def test_where_times_and_losses_are_alike_the_one_that_answers_most_as_pytorch_is_taken() -> None:
+    even, odd = (90.0, 110.0) * 3, (110.0, 90.0) * 3
+    quick = row(even, (89.0, 110.0) * 3, of=contract(agreement=0.99))
+    assert advice(quick, row(odd, odd)) == Recommendation(recommended=1, fastest=0, tied=(0,))
+
+
 def test_where_totals_overlap_inference_decides() -> None:
     even, odd = (90.0, 110.0) * 3, (110.0, 90.0) * 3
     assert advice(row(even, STEADY), row(odd, (10.0,) * 6)) == Recommendation(recommended=1, fastest=0, tied=())
