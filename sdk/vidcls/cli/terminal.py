@@ -7,6 +7,7 @@ import io
 import json
 import logging
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -135,6 +136,11 @@ def _show_log() -> None:
 def is_interactive() -> bool:
     """Whether somebody is watching: progress belongs on stderr, and only on a terminal."""
     return sys.stderr.isatty()
+
+
+def width() -> int | None:
+    """Columns of the terminal that the result goes to; None where it goes to a file or a pipe."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 @contextmanager

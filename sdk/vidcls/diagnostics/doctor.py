@@ -61,6 +61,15 @@ def examine(*, device: str = "auto") -> dict[str, Any]:
     return {**report, "notes": _notes(report)}
 
 
+def usable_devices() -> tuple[str, ...]:
+    """The devices on which onnxruntime computes right here: "cpu", and "cuda" where that works; tried in a child.
+
+    Where it does not even run on the CPU, that is named all the same, for whoever tries it to say why.
+    """
+    found = _in_children({"onnxruntime": ("runtime", "cuda")})
+    return ("cpu", "cuda") if "problem" not in found.get("cuda", {"problem": None}) else ("cpu",)
+
+
 def _auto(devices: dict[str, Any]) -> str | None:
     """What device="auto" takes here."""
     working = [name for name in ("cuda", "cpu") if name in devices and "problem" not in devices[name]]
