@@ -18,7 +18,7 @@ from transformers import PretrainedConfig
 
 import vidcls
 from vidcls.contract import FORMAT, NEUTRAL, Contract, Image, Sampling, Source, configured_tokens
-from vidcls.errors import ModelError
+from vidcls.errors import ArgumentError, ModelError
 from vidcls.huggingface import (
     CONFIG_FILE,
     DEFAULT_CLIP_SECONDS,
@@ -81,8 +81,17 @@ def plain_contract(
             tokens=configured_tokens(config),
         )
     except ValueError as error:
-        said = str(error).replace("'sampling.frames'", f"'{architecture.frames}'")
-        raise ModelError(f"{folder / CONFIG_FILE}: {said}; take another checkpoint") from None
+        raise _blamed(str(error), folder, architecture) from None
+
+
+def _blamed(said: str, folder: Path, architecture: Architecture) -> ValueError | ModelError:
+    """What a contract cannot hold, as an error about who said it: the option, the model card, or config.json."""
+    if "'sampling.clip_seconds'" in said:
+        return ArgumentError(said.replace("'sampling.clip_seconds'", "--clip-seconds"))
+    if "'source." in said:
+        return ModelError(f"{folder / 'README.md'}: of its metadata, {said.replace('source.', '')}; correct the file")
+    said = said.replace("'sampling.frames'", f"'{architecture.frames}'")
+    return ModelError(f"{folder / CONFIG_FILE}: {said}; take another checkpoint")
 
 
 def _versions() -> dict[str, str]:

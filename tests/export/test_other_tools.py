@@ -16,6 +16,7 @@ from transformers import VideoMAEForVideoClassification, VideoMAEImageProcessor
 
 from generated import LABELS
 from vidcls import ModelError
+from vidcls.errors import ArgumentError
 from vidcls.preprocessing import crop_frame, normalise
 from vidcls_export.checkpoint import open_checkpoint
 
@@ -262,6 +263,19 @@ def test_messages_of_a_plain_checkpoint_are_about_its_own_files(plain: Path, edi
     edit_json(plain / "preprocessor_config.json", size=32, crop_size=32)
     edit_json(plain / "config.json", num_channels=4)
     with pytest.raises(ModelError, match=r"config\.json: has num_channels 4, expected 3 \(RGB\)"):
+        open_checkpoint(plain, clip_seconds=None)
+
+
+def test_what_no_contract_can_hold_is_blamed_on_who_said_it(plain: Path, edit_json: Callable[..., None]) -> None:
+    with pytest.raises(ArgumentError, match=r"^--clip-seconds is 5000\.0, expected from 0\.01 to 3600$"):
+        open_checkpoint(plain, clip_seconds=5000.0)
+    card = plain / "README.md"
+    card.write_text(f"---\nlicense: {'x' * 300}\n---\n", encoding="utf-8")
+    with pytest.raises(ModelError, match=r"README\.md: of its metadata, 'base_license' has 300 characters"):
+        open_checkpoint(plain, clip_seconds=None)
+    card.unlink()
+    edit_json(plain / "config.json", num_frames=2000)
+    with pytest.raises(ModelError, match=r"config\.json: 'num_frames' is 2000, expected from 1 to 1024"):
         open_checkpoint(plain, clip_seconds=None)
 
 
