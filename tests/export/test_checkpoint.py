@@ -83,7 +83,7 @@ def test_pickled_weights_are_never_opened(copied: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "exploded").exists()
 
 
-def test_weights_in_parts(copied: Path) -> None:
+def test_weights_in_parts(copied: Path, capfd: pytest.CaptureFixture[str]) -> None:
     VideoMAEForVideoClassification.from_pretrained(copied).save_pretrained(copied, max_shard_size="50KB")
     (copied / "model.safetensors").unlink(missing_ok=True)
     contract = json.loads((copied / "vidcls.json").read_text(encoding="utf-8"))
@@ -91,7 +91,9 @@ def test_weights_in_parts(copied: Path) -> None:
     (copied / "vidcls.json").unlink()
     parts = sorted(copied.glob("model-*.safetensors"))
     assert len(parts) > 1
+    capfd.readouterr()
     model, found = open_checkpoint(copied, clip_seconds=None)
+    assert capfd.readouterr() == ("", "")  # no bar, which a log file would have too
     whole = hashlib.sha256(b"".join(part.read_bytes() for part in parts)).hexdigest()
     assert found.source.checkpoint_sha256 == whole != contract["source"]["checkpoint_sha256"]
     expected = VideoMAEForVideoClassification.from_pretrained(copied).state_dict()

@@ -51,12 +51,14 @@ def test_a_video_processors_file_counts(plain: Path) -> None:
     assert from_base(str(plain), LABELS, **OWN).image.mean == (0.5, 0.4, 0.3)
 
 
-def test_weights_in_parts_are_read(plain: Path) -> None:
+def test_weights_in_parts_are_read(plain: Path, capfd: pytest.CaptureFixture[str]) -> None:
     before = load_file(plain / "model.safetensors")
     VideoMAEForVideoClassification.from_pretrained(plain).save_pretrained(plain, max_shard_size="50KB")
     (plain / "model.safetensors").unlink(missing_ok=True)
     assert len(list(plain.glob("model-*.safetensors"))) > 1
+    capfd.readouterr()
     weights = from_base(str(plain), LABELS, **OWN).model.state_dict()
+    assert capfd.readouterr() == ("", "")  # no bar, which a log file would have too
     assert all(torch.equal(weights[name], weight) for name, weight in before.items())
 
 

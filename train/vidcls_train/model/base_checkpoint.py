@@ -57,8 +57,10 @@ def load_pretrained(base: str, kind: Any, **options: Any) -> Any:
     Raises:
         ModelError: it cannot be loaded.
     """
-    verbosity = logging.get_verbosity()
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()  # what it has to say of missing weights is checked, and said, here
+    if bars and Path(base).exists():  # one for the parts of a checkpoint is drawn in a log file too
+        logging.disable_progress_bar()
     try:
         return kind.from_pretrained(base, **options)
     except (OSError, RuntimeError, ValueError, SafetensorError) as error:
@@ -68,6 +70,8 @@ def load_pretrained(base: str, kind: Any, **options: Any) -> Any:
         ) from error
     finally:
         logging.set_verbosity(verbosity)
+        if bars and Path(base).exists():
+            logging.enable_progress_bar()
 
 
 def base_image(
