@@ -6,8 +6,9 @@ Only safetensors are opened: the other format is a pickle, which can run any cod
 from __future__ import annotations
 
 import hashlib
-import json
+import logging
 import os
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,23 +20,24 @@ from transformers import AutoConfig, PretrainedConfig, PreTrainedModel
 
 from vidcls.contract import CHECKPOINT_FILE, Contract, configured_tokens, read_checkpoint, tokens_text
 from vidcls.errors import ArgumentError, ModelError
-from vidcls.huggingface import PREPROCESSOR_FILE, VIDEO_PREPROCESSOR_FILE
+from vidcls.huggingface import CONFIG_FILE, PREPROCESSOR_FILES, SHARDS_FILE, WEIGHTS_FILE, Weights, find_weights
 from vidcls.printable import printable
+from vidcls.schema import read_json
 from vidcls.versions import check_exporting
 from vidcls.video.protocols import without_secrets
 from vidcls_export.architectures import Architecture, architecture_by_type
 from vidcls_export.graph.tokens import TokenSelection, with_tokens
-from vidcls_export.huggingface import activation_of, plain_contract
+from vidcls_export.huggingface import activation_of, label_maps, plain_contract, plain_labels, plain_preprocessor
 from vidcls_export.quiet import quiet
 
-CONFIG_FILE = "config.json"
-WEIGHTS_FILE = "model.safetensors"
-
-_SHARDS_FILE = "model.safetensors.index.json"
 # What transformers before 5.5.1 calls them, and those from 5.18 on save them as.
 _BIASES = ("attention.q_bias", "attention.v_bias")
-_PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
-_WANTED = [CONFIG_FILE, WEIGHTS_FILE, CHECKPOINT_FILE, PREPROCESSOR_FILE, VIDEO_PREPROCESSOR_FILE, "README.md"]
+_WANTED = [
+    *(CONFIG_FILE, WEIGHTS_FILE, SHARDS_FILE, "model-*-of-*.safetensors", CHECKPOINT_FILE, "README.md"),
+    *PREPROCESSOR_FILES,
+]
+
+_logger = logging.getLogger("vidcls.export")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,17 +82,51 @@ def open_checkpoint(
     """
     check_exporting()
     folder = _locate(checkpoint)
-    weights = _weights_file(folder)
-    config, architecture = _read_config(folder)
-    with weights.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        opened, notices = _open(folder, os.fspath(checkpoint), clip_seconds=clip_seconds)
+    except ModelError as error:  # of a model on the hub, name what was asked for, not the cache's folder
+        raise ModelError(str(error).replace(str(folder), os.fspath(checkpoint))) from None
+    for notice in notices:
+        _logger.info(notice)
+    return opened
+
+
+def _open(
+    folder: Path, name: str, *, clip_seconds: float | None
+) -> tuple[tuple[PreTrainedModel, Contract], tuple[str, ...]]:
+    """The model and its contract, and sentences for the user."""
+    weights = find_weights(folder)
+    fields, architecture = _read_config(folder)
     if (folder / CHECKPOINT_FILE).exists():
-        contract = _own_contract(folder, sha256=sha256, clip_seconds=clip_seconds)
+        config = _configuration(folder, fields, architecture)
+        contract = _own_contract(folder, sha256=_sha256(weights), clip_seconds=clip_seconds)
+        _check_config(folder, config, architecture, contract)
+        notices = weights.notices
     else:
-        name = folder.resolve().name if Path(checkpoint).is_dir() else os.fspath(checkpoint)
-        contract = plain_contract(folder, config, architecture, name=name, sha256=sha256, clip_seconds=clip_seconds)
-    _check_config(folder, config, architecture, contract)
-    return _load_model(folder, architecture), contract
+        labels = plain_labels(folder, fields, weights)
+        config = _configuration(folder, {**fields, **label_maps(labels.names)}, architecture)
+        preprocessor = plain_preprocessor(folder, config, architecture)
+        contract = plain_contract(
+            folder,
+            config,
+            architecture,
+            image=preprocessor.image,
+            name=folder.resolve().name if Path(name).is_dir() else name,
+            sha256=_sha256(weights),
+            clip_seconds=clip_seconds,
+        )
+        notices = (*weights.notices, *labels.notices, *preprocessor.notices)
+    model, left_out = _load_model(folder, config, architecture)
+    return (model, contract), (*notices, *left_out)
+
+
+def _sha256(weights: Weights) -> str:
+    """Of the file with the weights; of one after the other where there are several."""
+    digest = hashlib.sha256()
+    for path in weights.files:
+        with path.open("rb") as file:
+            hashlib.file_digest(file, lambda: digest)
+    return digest.hexdigest()
 
 
 def _own_contract(folder: Path, *, sha256: str, clip_seconds: float | None) -> Contract:
@@ -114,7 +150,7 @@ def _locate(checkpoint: str | os.PathLike[str]) -> Path:
     if folder.is_dir():
         return folder
     if folder.exists():
-        raise ModelError(f"{checkpoint}: is a file; name the checkpoint folder that holds {WEIGHTS_FILE}")
+        return folder  # a file, which is refused by what it is
     try:
         return Path(snapshot_download(os.fspath(checkpoint), allow_patterns=_WANTED))
     except HFValidationError:
@@ -127,28 +163,11 @@ def _locate(checkpoint: str | os.PathLike[str]) -> Path:
         ) from None
 
 
-def _weights_file(folder: Path) -> Path:
-    weights = folder / WEIGHTS_FILE
-    if weights.is_file():
-        return weights
-    if (folder / _SHARDS_FILE).exists():
-        raise ModelError(
-            f"{folder}: its weights are split over several files; save the model again with "
-            f"save_pretrained(folder, max_shard_size='100GB'), so that there is one {WEIGHTS_FILE}"
-        )
-    pickles = sorted(path.name for pattern in _PICKLES for path in folder.glob(pattern))
-    if pickles:
-        raise ModelError(
-            f"{folder}: its weights are in {pickles[0]}, a pickle, which can run any code when it is opened; if you "
-            f"trust it, load it with transformers and save_pretrained it as {WEIGHTS_FILE}"
-        )
-    raise ModelError(f"{folder}: holds no {WEIGHTS_FILE}; name a folder made by vidcls-train or save_pretrained")
-
-
-def _read_config(folder: Path) -> tuple[PretrainedConfig, Architecture]:
+def _read_config(folder: Path) -> tuple[dict[str, Any], Architecture]:
+    """What config.json holds, and the kind of model that it is for."""
     path = folder / CONFIG_FILE
     try:
-        fields = json.loads(path.read_text(encoding="utf-8"))
+        fields = read_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ModelError(f"{path}: cannot be read ({error})") from None
     kind = fields.get("model_type") if isinstance(fields, dict) else None
@@ -163,12 +182,17 @@ def _read_config(folder: Path) -> tuple[PretrainedConfig, Architecture]:
             f"{path}: is a {' or '.join(names) or kind} without a trained classifier; "
             f"{mend if kind == 'videomae' else 'fine-tune it first'}"
         )
+    return fields, architecture
+
+
+def _configuration(folder: Path, fields: Mapping[str, Any], architecture: Architecture) -> PretrainedConfig:
+    path = folder / CONFIG_FILE
     try:
-        config = AutoConfig.for_model(**fields)
+        config: PretrainedConfig = AutoConfig.for_model(**fields)
     except (TypeError, ValueError) as error:
         raise ModelError(f"{path}: is not a configuration that transformers knows ({error})") from None
     _check_kind(path, config, architecture)
-    return config, architecture
+    return config
 
 
 def _check_kind(path: Path, config: PretrainedConfig, architecture: Architecture) -> None:
@@ -194,20 +218,26 @@ def _check_config(folder: Path, config: PretrainedConfig, architecture: Architec
         ("labels", list(contract.labels), list(labels)),
         ("frames", contract.sampling.frames, getattr(config, architecture.frames)),
         ("crop size", contract.image.crop_size, getattr(config, architecture.image_size)),
-        ("channels", 3, getattr(config, architecture.channels)),
         ("tokens", tokens_text(contract.tokens), tokens_text(configured_tokens(config))),
         ("activation", contract.decision.activation, activation_of(config)),
     ]
     for name, stated, found in facts:
         if stated != found:
-            raise ModelError(f"{folder}: the contract says {name} {stated}, {CONFIG_FILE} has {found}")
+            raise ModelError(
+                f"{folder}: {CHECKPOINT_FILE} says {name} {stated}, {CONFIG_FILE} has {found}; copy the whole "
+                "checkpoint again"
+            )
 
 
-def _load_model(folder: Path, architecture: Architecture) -> PreTrainedModel:
+def _load_model(
+    folder: Path, config: PretrainedConfig, architecture: Architecture
+) -> tuple[PreTrainedModel, tuple[str, ...]]:
+    """The model in fp32, and a sentence on the weights that it has no place for, if there are any."""
     try:
         with quiet():
             model, loading = architecture.load(
                 folder,
+                config=config,
                 use_safetensors=True,
                 local_files_only=True,
                 output_loading_info=True,
@@ -224,7 +254,25 @@ def _load_model(folder: Path, architecture: Architecture) -> PreTrainedModel:
         )
     if missing:
         raise ModelError(
-            f"{folder}: {WEIGHTS_FILE} lacks {len(missing)} of the model's weights ('{missing[0]}' first), which would "
-            "be random numbers; save the model again after training"
+            f"{folder}: its weights lack {len(missing)} of the model's ('{missing[0]}' first), which would be random "
+            "numbers; save the model again after training"
         )
-    return model.eval()
+    return model.eval(), _left_out(folder, model, loading["unexpected_keys"])
+
+
+def _left_out(folder: Path, model: PreTrainedModel, names: Iterable[str]) -> tuple[str, ...]:
+    """A sentence on weights that the model has no place for; where they are of its own parts, it is another model's."""
+    names = sorted(names)
+    parts = tuple(f"{part}." for part, _ in model.named_children())
+    own = [name for name in names if name.startswith(parts)]
+    if own:
+        raise ModelError(
+            f"{folder}: its weights hold {len(own)} that the model of {CONFIG_FILE} has no place for ('{own[0]}' "
+            "first), so they are another model's; copy both files from the same one"
+        )
+    if not names:
+        return ()
+    return (
+        f"{folder}: {len(names)} of its weights are left out, as a {type(model).__name__} has no place for them "
+        f"('{names[0]}' first)",
+    )

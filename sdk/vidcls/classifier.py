@@ -28,7 +28,8 @@ class VideoClassifier(OpenedModel):
     """A video classifier in one ONNX file made by vidcls-export.
 
     Everything about sampling, pixels and labels comes from the contract in the file. One classifier
-    may be used by many threads at once: it keeps nothing between calls, and answers are the same.
+    may be used by many threads at once: it keeps nothing between calls, and answers are the same. Pickled, it
+    is the file's path and its options: another process opens the same file again.
 
     Examples:
         >>> classifier = VideoClassifier("model.onnx", device="cpu")
@@ -75,6 +76,16 @@ class VideoClassifier(OpenedModel):
             return self.predict_clips(
                 pipeline.read_source(video, self._contract, views=views, crops=crops, region=region, decoder=decoder)
             )
+
+    def __call__(self, video: int | VideoSource, **options: Any) -> Prediction:
+        """As `predict`, with its options.
+
+        Examples:
+            >>> classifier = VideoClassifier("model.onnx")
+            >>> classifier("clip.avi", views=2).windows == classifier.predict("clip.avi", views=2).windows
+            True
+        """
+        return self.predict(video, **options)
 
     def predict_clips(self, clips: SampledClips) -> Prediction:
         """Classify clips that are decoded and cropped already: what `predict` does second.

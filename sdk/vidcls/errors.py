@@ -50,7 +50,7 @@ class ModelError(VidclsError):
         >>> try:
         ...     VideoClassifier("clip.avi")
         ... except ModelError as error:
-        ...     "damaged, cut off, or of another kind" in str(error)
+        ...     "is a video, and the model comes first" in str(error)
         True
     """
 

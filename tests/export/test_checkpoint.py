@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -46,14 +47,14 @@ def test_other_weights_than_the_contracts(copied: Path) -> None:
 @pytest.mark.parametrize("labels", [["clap", "jump", "wave", "turn left"], ["clap", "jump", "turn left"]])
 def test_other_labels_than_the_contracts(copied: Path, edit_json: Callable[..., None], labels: list[str]) -> None:
     edit_json(copied / "vidcls.json", labels=labels)
-    refused(copied, "the contract says labels .*clap.*, config.json has")
+    refused(copied, r"vidcls\.json says labels .*clap.*, config\.json has")
 
 
 @pytest.mark.parametrize(
     ("section", "changes", "problem"),
     [
-        ("sampling", {"frames": 8}, "the contract says frames 8, config.json has 4"),
-        ("image", {"crop_size": 16}, "the contract says crop size 16, config.json has 32"),
+        ("sampling", {"frames": 8}, r"vidcls\.json says frames 8, config\.json has 4"),
+        ("image", {"crop_size": 16}, r"vidcls\.json says crop size 16, config\.json has 32"),
     ],
 )
 def test_other_shape_than_the_contracts(
@@ -82,23 +83,36 @@ def test_pickled_weights_are_never_opened(copied: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "exploded").exists()
 
 
-def test_weights_in_parts(copied: Path) -> None:
+def test_weights_in_parts(copied: Path, capfd: pytest.CaptureFixture[str]) -> None:
     VideoMAEForVideoClassification.from_pretrained(copied).save_pretrained(copied, max_shard_size="50KB")
     (copied / "model.safetensors").unlink(missing_ok=True)
-    refused(copied, "split over several files")
+    contract = json.loads((copied / "vidcls.json").read_text(encoding="utf-8"))
+    refused(copied, "is not the file that vidcls.json was written for")
+    (copied / "vidcls.json").unlink()
+    parts = sorted(copied.glob("model-*.safetensors"))
+    assert len(parts) > 1
+    capfd.readouterr()
+    model, found = open_checkpoint(copied, clip_seconds=None)
+    assert capfd.readouterr() == ("", "")  # no bar, which a log file would have too
+    whole = hashlib.sha256(b"".join(part.read_bytes() for part in parts)).hexdigest()
+    assert found.source.checkpoint_sha256 == whole != contract["source"]["checkpoint_sha256"]
+    expected = VideoMAEForVideoClassification.from_pretrained(copied).state_dict()
+    assert all(torch.equal(weight, expected[name]) for name, weight in model.state_dict().items())
+    parts[0].unlink()
+    refused(copied, f"names {parts[0].name}, but there is no such file; copy the whole checkpoint again")
 
 
 def test_damaged_weights(plain: Path) -> None:
     content = (plain / "model.safetensors").read_bytes()
     (plain / "model.safetensors").write_bytes(content[:-1000])
-    refused(plain, "transformers cannot load the weights")
+    refused(plain, r"model\.safetensors: is not a whole file of safetensors \(it has .* bytes, and its header says")
 
 
 def test_missing_weights_are_not_made_up(plain: Path) -> None:
     weights = load_file(plain / "model.safetensors")
     del weights["classifier.weight"]
     save_file(weights, plain / "model.safetensors", metadata={"format": "pt"})
-    refused(plain, r"lacks 1 of the model's weights \('classifier\.weight' first\)")
+    refused(plain, r"its weights lack 1 of the model's \('classifier\.weight' first\)")
 
 
 def test_weights_of_another_size(plain: Path) -> None:

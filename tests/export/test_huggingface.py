@@ -71,11 +71,9 @@ def test_licence_and_base_come_from_the_model_card(plain: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        ({"resample": 3}, "has resample 3, but vidcls can only do resample 2"),
-        ({"do_normalize": False}, "has do_normalize false"),
-        ({"do_rescale": False}, "has do_rescale false"),
+        ({"resample": 3}, "has resample 3 .*, but vidcls can only do resample 2"),
         ({"do_resize": False}, "has do_resize false"),
-        ({"rescale_factor": 1 / 127.5}, "has rescale_factor"),
+        ({"rescale_factor": "1/255"}, "has rescale_factor"),
         ({"image_mean": [0.5]}, r"has image_mean \[0.5\], expected three numbers"),
         ({"image_std": [0.5, 0, 0.5]}, r"has image_std \[0\.5, 0\.0, 0\.5\], expected numbers above 0"),
         ({"do_center_crop": False}, "vidcls can only resize the shortest edge and crop"),
@@ -96,11 +94,11 @@ def test_preprocessing_that_vidcls_does_not_do(
 
 def test_missing_preprocessing(plain: Path) -> None:
     (plain / "preprocessor_config.json").unlink()
-    with pytest.raises(ModelError, match=r"preprocessor_config\.json: there is no such file"):
+    with pytest.raises(ModelError, match=r"copied: has no preprocessor_config\.json, which says how frames become"):
         open_checkpoint(plain, clip_seconds=None)
 
 
 def test_the_same_label_twice(plain: Path, edit_json: Callable[..., None]) -> None:
     edit_json(plain / "config.json", id2label={"0": "clap", "1": "clap", "2": "turn left", "3": "wave"})
-    with pytest.raises(ModelError, match="'labels' holds the same name twice"):
+    with pytest.raises(ModelError, match=r"config\.json: id2label names both 0 and 1 'clap', expected a name"):
         open_checkpoint(plain, clip_seconds=None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -292,3 +293,10 @@ def test_painted_frames_are_told_apart(classifier: VideoClassifier) -> None:
         for start in range(0, 40, 4)
     }
     assert len(answers) == 10
+
+
+def test_a_model_in_a_videos_place_is_called_what_it_is(tmp_path: Path) -> None:
+    path = write_model(tmp_path / "model.onnx")
+    os.utime(path, (1e9, 1e9))
+    with pytest.raises(VideoError, match=r"model\.onnx: is a model, not a video; name the model first"):
+        VideoClassifier(path, device="cpu").predict(path)

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from vidcls import ModelError
-from vidcls.huggingface import DEFAULT_CLIP_SECONDS, is_non_commercial, read_image_section
+from vidcls.huggingface import DEFAULT_CLIP_SECONDS, find_preprocessor, is_non_commercial, read_image_section
+from vidcls.preprocessing import crop_frame, normalise
+
+# float32, computed in another order, at values up to 255.
+ROUNDING = 2e-6
+# torchvision resizes uint8 to within one grey level of Pillow; video processors use it, and all of transformers 5.
+GREY_LEVEL = 1 / 255
+
+SIZES: dict[str, Any] = {"size": {"shortest_edge": 36}, "crop_size": {"height": 32, "width": 32}}
+STATISTICS: dict[str, Any] = {"image_mean": [0.5, 0.4, 0.3], "image_std": [0.2, 0.3, 0.25]}
 
 
 def write(folder: Path, **fields: Any) -> Path:
@@ -53,20 +64,149 @@ def test_files_are_read_as_transformers_reads_them(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("VideoMAEImageProcessor", SIZES | STATISTICS),
+        ("VideoMAEImageProcessor", SIZES | STATISTICS | {"do_normalize": False}),
+        ("VideoMAEImageProcessor", SIZES | STATISTICS | {"do_normalize": False, "do_rescale": False}),
+        ("VideoMAEImageProcessor", SIZES | STATISTICS | {"rescale_factor": 1 / 127.5}),
+        ("VideoMAEImageProcessor", {"size": {"height": 32, "width": 32}, "do_center_crop": False}),
+        ("VideoMAEFeatureExtractor", SIZES),
+        ("VideoMAEVideoProcessor", SIZES | STATISTICS),
+        ("TimesformerVideoProcessor", SIZES),
+        ("VivitImageProcessor", SIZES | STATISTICS),
+        ("VivitImageProcessor", SIZES | {"offset": False, "rescale_factor": 1 / 255}),
+        ("VivitVideoProcessor", SIZES),
+        ("VJEPA2VideoProcessor", {"crop_size": 32}),
+    ],
+)
+def test_pixels_are_those_of_transformers_own_processor(tmp_path: Path, name: str, settings: dict[str, Any]) -> None:
+    transformers = pytest.importorskip("transformers")
+    if not hasattr(transformers, name):
+        pytest.skip(f"transformers {transformers.__version__} has no {name}")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # of the feature extractor, which has another name now
+        processor = getattr(transformers, name)(**settings)
+    processor.save_pretrained(tmp_path)
+    found = find_preprocessor(tmp_path)
+    assert found is not None
+    image = found.image
+    video = np.random.default_rng(0).integers(0, 256, (2, 50, 61, 3), np.uint8)
+    expected = np.asarray(next(iter(processor(list(video), return_tensors="pt").values())))[0]
+    pixels = normalise(np.concatenate([crop_frame(frame, image, crops=1) for frame in video]), image)
+    by_pillow = transformers.__version__.startswith("4.") and not name.endswith("VideoProcessor")
+    limit = max(1, np.abs(expected).max()) * ROUNDING + (0 if by_pillow else GREY_LEVEL / min(image.std))
+    np.testing.assert_allclose(pixels, expected, rtol=0, atol=limit)
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        # As transformers 4.22 wrote them, when the crop was as large as the shortest edge.
+        ({"feature_extractor_type": "VideoMAEFeatureExtractor", "size": 224}, ("shortest_edge", 224, 224)),
+        ({"feature_extractor_type": "VideoMAEFeatureExtractor", "size": 112}, ("shortest_edge", 112, 112)),
+        ({"size": [48, 48], "do_center_crop": False}, ("stretch", 48, 48)),
+        (
+            {
+                "image_processor_type": "VideoMAEImageProcessorFast",
+                "size": {"height": 64, "width": 64},
+                "crop_size": 64,
+            },
+            ("stretch", 64, 64),
+        ),
+        # A video processor's file has all its keys, null for those that it leaves to its class.
+        (
+            {"video_processor_type": "VideoMAEVideoProcessor", "resample": None, "do_rescale": None, "fps": None},
+            ("shortest_edge", 224, 224),
+        ),
+        ({"size": {"shortest_edge": 40, "longest_edge": None}, "crop_size": 32}, ("shortest_edge", 40, 32)),
+    ],
+)
+def test_layouts_of_other_versions(tmp_path: Path, fields: dict[str, Any], expected: tuple[str, int, int]) -> None:
+    image = read_image_section(write(tmp_path, **fields))
+    assert (image.resize, image.resize_size, image.crop_size) == expected
+
+
+def test_a_file_without_a_kind_is_of_the_models_own(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "vivit"}', encoding="utf-8")
+    image = read_image_section(write(tmp_path, do_resize=True))
+    assert (image.resize_size, image.crop_size) == (256, 224)
+    assert image.mean == (0.75, 0.75, 0.75)  # of values 0..1: transformers scales to -1..1, and takes 0.5 away
+    assert image.std == (0.25, 0.25, 0.25)
+
+
+def test_one_lookup_for_all_the_files_of_a_checkpoint(tmp_path: Path) -> None:
+    assert find_preprocessor(tmp_path) is None
+    ours = {"image_processor_type": "VideoMAEImageProcessor", "size": 36, "crop_size": 32}
+    path = write(tmp_path, **ours)
+    found = find_preprocessor(tmp_path)
+    assert found is not None
+    assert (found.path, found.image.crop_size, found.notices) == (path, 32, ())
+
+    video = tmp_path / "video_preprocessor_config.json"
+    theirs = {**ours, "video_processor_type": "VideoMAEVideoProcessor", "do_sample_frames": True, "fps": 4}
+    video.write_text(json.dumps(theirs), encoding="utf-8")
+    found = find_preprocessor(tmp_path)
+    assert found is not None
+    assert found.path == video
+    assert [notice.partition(": ")[2][:34] for notice in found.notices] == ["has do_sample_frames true, fps 4, "]
+
+    nested = tmp_path / "processor_config.json"
+    nested.write_text(json.dumps({"processor_class": "Any", "video_processor": theirs}), encoding="utf-8")
+    found = find_preprocessor(tmp_path)
+    assert found is not None
+    assert found.path == nested
+
+
+def test_files_that_contradict_each_other_are_refused(tmp_path: Path) -> None:
+    write(tmp_path, image_mean=[0.485, 0.456, 0.406])
+    video = tmp_path / "video_preprocessor_config.json"
+    video.write_text('{"video_processor_type": "VideoMAEVideoProcessor"}', encoding="utf-8")
+    with pytest.raises(
+        ModelError, match=r"video_preprocessor_config\.json: stands for image_mean \(0\.5, 0\.5, 0\.5\), but"
+    ):
+        find_preprocessor(tmp_path)
+
+
+def test_a_step_of_a_trainer_has_what_the_run_has(tmp_path: Path) -> None:
+    step, other = tmp_path / "run" / "checkpoint-500", tmp_path / "run" / "best"
+    step.mkdir(parents=True)
+    other.mkdir()
+    path = write(tmp_path / "run", size=36, crop_size=32)
+    found = find_preprocessor(step)
+    assert found is not None
+    assert found.path == path.resolve()
+    assert "has no preprocessor_config.json; what" in found.notices[0]
+    assert find_preprocessor(other) is None
+    write(step, size=64, crop_size=48)
+    found = find_preprocessor(step)
+    assert found is not None
+    assert (found.image.crop_size, found.notices) == (48, ())
+
+
+@pytest.mark.parametrize(
     ("fields", "problem"),
     [
-        ({"resample": 3}, "has resample 3, but vidcls can only do resample 2"),
+        ({"resample": 0}, r"has resample 0 \(nearest\), but vidcls can only do resample 2 \(bilinear\)"),
+        ({"resample": 3}, r"has resample 3 \(bicubic\)"),
         ({"resample": None}, "has resample null"),
         ({"do_resize": False}, "has do_resize false"),
         ({"do_center_crop": None}, "has do_center_crop null, expected true or false"),
-        ({"rescale_factor": 1 / 127.5}, "but vidcls can only do 1/255"),
+        ({"offset": True}, r"for pixels from 0 to 1, 'image_mean\[0\]' is 1.5, expected from 0 to 1"),
+        ({"offset": True, "do_rescale": False}, "has offset true but do_rescale false"),
+        ({"do_rescale": False, "image_std": 0.2}, r"'image_std\[0\]' is 0.00078.*, expected from 0.001"),
+        ({"do_flip_channel_order": True}, "has do_flip_channel_order true, which vidcls does not do"),
+        ({"do_pad": True}, "has do_pad true"),
+        ({"rescale_factor": 0}, "has rescale_factor 0, expected a number above 0"),
         ({"rescale_factor": "1/255"}, 'has rescale_factor "1/255"'),
-        ({"image_mean": 0.5}, "has image_mean 0.5, expected three numbers"),
-        ({"image_mean": [0.5, 0.5, float("nan")]}, "expected three numbers"),
+        ({"image_mean": [0.5]}, r"has image_mean \[0.5\], expected three numbers"),
+        ({"image_mean": 7}, r"'image_mean\[0\]' is 7.0, expected from 0 to 1"),
+        ({"image_mean": [0.5, 0.5, float("nan")]}, "NaN is not a JSON number"),
         ({"image_mean": [0.5, 0.5, 10**400]}, "expected three numbers"),
         ({"image_std": [0.5, 0.5, "0.5"]}, "has image_std .* expected three numbers"),
         ({"image_std": [0.5, 0, 0.5]}, "expected numbers above 0"),
-        ({"size": [224, 224]}, r"has size \[224, 224\], expected whole numbers of pixels"),
+        ({"size": [224, 224, 3]}, r"has size \[224, 224, 3\], expected whole numbers of pixels"),
+        ({"size": 8, "crop_size": 8}, "'size' is 8, expected from 16 to 4096"),
         ({"size": True}, "has size true"),
         ({"size": {"shortest_edge": 0}}, "expected whole numbers of pixels"),
         ({"size": {"shortest_edge": 200}}, "to 200 pixels, expected at least the crop's 224"),

@@ -5,6 +5,10 @@ from __future__ import annotations
 import hashlib
 import stat
 from pathlib import Path
+from typing import Literal, TypeAlias
+
+# What people name in each other's place.
+Mistaken: TypeAlias = Literal["video", "model", "weights", "checkpoint"]
 
 _BLOCK_BYTES = 1 << 16
 _KINDS = [
@@ -14,6 +18,10 @@ _KINDS = [
     (stat.S_ISCHR, "is a device"),
     (stat.S_ISBLK, "is a device"),
 ]
+# Of Matroska and WebM, Flash, MPEG, Windows Media and Ogg.
+_VIDEO_STARTS = (b"\x1a\x45\xdf\xa3", b"FLV", b"\x00\x00\x01\xba", b"\x30\x26\xb2\x75", b"OggS")
+_CHECKPOINT_FILES = ("config.json", "vidcls.json", "model.safetensors", "model.safetensors.index.json")
+_WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".ckpt")
 
 
 def why_no_file(path: Path) -> str | None:
@@ -35,6 +43,39 @@ def why_no_file(path: Path) -> str | None:
         return None
     kind = next((name for is_kind, name in _KINDS if is_kind(mode)), "is not a file")
     return f"{kind}, expected a file"
+
+
+def mistaken(path: Path) -> Mistaken | None:
+    """What stands at `path`, by its first bytes, of what is easily named in another's place; None: none of these.
+
+    "video": a container of videos. "model": an ONNX file. "weights": of a checkpoint, safetensors or a pickle.
+    "checkpoint": a folder with a checkpoint's files.
+
+    Examples:
+        >>> mistaken(Path("clip.avi")), mistaken(Path("model.onnx")), mistaken(Path("."))
+        ('video', 'model', None)
+    """
+    try:
+        if path.is_dir():
+            return "checkpoint" if any((path / name).is_file() for name in _CHECKPOINT_FILES) else None
+        if why_no_file(path) is not None:
+            return None
+        with path.open("rb") as file:
+            start = file.read(512)
+    except OSError:
+        return None
+    if _is_video(start):
+        return "video"
+    if start.startswith(b"PK\x03\x04") or start[8:9] == b"{":  # PyTorch's archive; safetensors after its length
+        return "weights" if path.suffix.lower() in _WEIGHTS else None
+    # An ONNX file begins with its version, protobuf's first field.
+    return "model" if path.suffix.lower() == ".onnx" and start[:1] == b"\x08" else None
+
+
+def _is_video(start: bytes) -> bool:
+    transport = start[:1] == b"G" and start[188:189] == b"G" and start[376:377] == b"G"
+    riff = start[:4] == b"RIFF" and start[8:12] == b"AVI "
+    return transport or riff or start[4:8] == b"ftyp" or start.startswith(_VIDEO_STARTS)
 
 
 def file_sha256(path: Path, *, recorded: str) -> str:

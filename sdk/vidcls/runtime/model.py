@@ -7,7 +7,7 @@ from typing import get_args
 
 from vidcls.contract import MAX_BYTES, METADATA_KEY, ModelContract, from_json
 from vidcls.errors import DeviceError, ModelError
-from vidcls.files.kinds import file_sha256, why_no_file
+from vidcls.files.kinds import file_sha256, mistaken, why_no_file
 from vidcls.runtime import onnx_file
 from vidcls.runtime.inherited import ProcessSession
 from vidcls.runtime.onnx_file import foreign_part, read_text
@@ -41,6 +41,8 @@ def read_contract(path: Path) -> ModelContract:
     Raises:
         ModelError: not a vidcls model, or damaged.
     """
+    if (instead := _what_instead(path)) is not None:
+        raise ModelError(f"{path}: {instead}")
     problem = why_no_file(path)
     if problem is not None:
         raise ModelError(f"{path}: {problem}; export a model with vidcls-export")
@@ -60,6 +62,18 @@ def read_contract(path: Path) -> ModelContract:
     if part is not None:
         raise ModelError(f"{path}: holds {part}, which vidcls-export never writes; export the model again")
     return contract
+
+
+def _what_instead(path: Path) -> str | None:
+    """What was named in a model's place, and what to do; None where it may be a model."""
+    kind = mistaken(path)
+    if kind == "video":
+        return f"is a video, and the model comes first, as in 'vidcls predict model.onnx {path}'"
+    if kind == "checkpoint":
+        return f"is a checkpoint, which is exported first: vidcls-export {path} -o model.onnx"
+    if kind == "weights":
+        return f"holds a checkpoint's weights, which are exported first: vidcls-export {path.parent} -o model.onnx"
+    return None
 
 
 def _read(path: Path) -> ModelContract:

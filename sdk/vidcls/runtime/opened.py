@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 from vidcls.concurrency.daemons import call_of_the_program
 from vidcls.contract import ModelContract
+from vidcls.errors import ModelError
 from vidcls.runtime.model import open_model
 from vidcls.runtime.session import Device, Engine
 
@@ -30,8 +32,49 @@ class OpenedModel:
             DependencyError: the engine is not installed.
         """
         self._path = Path(model)
+        # As asked for, and where the file is whatever the working folder becomes: for copies in other processes.
+        self._asked: dict[str, Any] = {"device": device, "engine": engine}
+        self._place = self._path.absolute()
+        self._open()
+
+    def _open(self) -> None:
         with call_of_the_program():
-            self._session, self._contract = open_model(self._path, device=device, engine=engine)
+            self._session, self._contract = open_model(self._path, **self._asked)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy in another process is opened from: the file's place and the options, and which file it has to be.
+
+        Examples:
+            >>> import pickle
+            >>> classifier = VideoClassifier("model.onnx", device="cpu")
+            >>> copy = pickle.loads(pickle.dumps(classifier))
+            >>> copy.device, bool((copy.predict("clip.avi").logits == classifier.predict("clip.avi").logits).all())
+            ('cpu', True)
+        """
+        own = {name: value for name, value in vars(self).items() if name not in ("_session", "_contract")}
+        return {**own, "_path": self._place, "_file_sha256": self._contract.model.file_sha256}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Open the file again, as in `__init__`, which raises what that does.
+
+        Raises:
+            ModelError: another model is at its place by now.
+        """
+        expected = state.pop("_file_sha256")
+        vars(self).update(state)
+        self._open()
+        if self._contract.model.file_sha256 != expected:
+            raise ModelError(
+                f"{self._path}: is another model than when the classifier was pickled; open it by VideoClassifier(path)"
+            )
+
+    def __copy__(self) -> OpenedModel:
+        """The model itself, which keeps nothing between calls."""
+        return self
+
+    def __deepcopy__(self, _: dict[int, Any]) -> OpenedModel:
+        """The model itself, which keeps nothing between calls."""
+        return self
 
     @property
     def labels(self) -> tuple[str, ...]:

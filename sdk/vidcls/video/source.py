@@ -12,7 +12,7 @@ from typing import BinaryIO, TypeAlias, TypeGuard, TypeVar, cast, overload
 from PIL import Image as PillowImage
 
 from vidcls.errors import VideoError
-from vidcls.files.kinds import why_no_file
+from vidcls.files.kinds import mistaken, why_no_file
 from vidcls.video.playlist import check_is_no_playlist, check_leads_nowhere
 from vidcls.video.protocols import (
     LIVE_PROTOCOLS,
@@ -105,6 +105,8 @@ def cannot_be_opened(opened: str | io.BufferedIOBase) -> str:
     """What to say where no decoder opens what `openable` returned."""
     if isinstance(opened, str) and is_url(opened):
         return "cannot be opened as a video; check the address, and that it is up"
+    if isinstance(opened, str) and mistaken(Path(opened)) in ("model", "weights"):
+        return "is a model, not a video; name the model first, then the videos"
     if isinstance(opened, str) and time.time() - Path(opened).stat().st_mtime < WRITTEN_SECONDS:
         return (
             "cannot be opened as a video; check that it plays, or wait until it is complete: "

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
+import subprocess
 import sys
 import threading
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from commands import run
+from generated import write_model
 from vidcls import ModelError, VideoClassifier, VideoError
-from vidcls.files.kinds import why_no_file
+from vidcls.files.kinds import mistaken, why_no_file
 from vidcls.video.reader import read_times
 
 ENDS_SECONDS = 20.0
@@ -82,3 +86,29 @@ def test_the_commands_say_so_too(places: dict[str, Path], model: Path) -> None:
     expected = f"Error: {pipe}: is a named pipe, expected a file; export a model with vidcls-export\n"
     assert run("info", pipe, code=1).stderr == expected
     assert run("verify", pipe, "--max-seconds", 60, code=1).stderr == expected
+
+
+@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg writes the videos")
+def test_what_is_easily_named_in_anothers_place(tmp_path: Path) -> None:
+    clips = {suffix: tmp_path / f"clip.{suffix}" for suffix in ("mp4", "avi", "mkv", "webm", "ts", "mov", "flv", "mpg")}
+    for path in clips.values():
+        subprocess.run(
+            ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc=size=64x48:rate=25:duration=1", str(path)],
+            check=True,
+        )
+    assert {suffix: mistaken(path) for suffix, path in clips.items()} == dict.fromkeys(clips, "video")
+    assert mistaken(write_model(tmp_path / "model.onnx")) == "model"
+    checkpoint = tmp_path / "checkpoint"
+    checkpoint.mkdir()
+    assert mistaken(checkpoint) is None
+    header = b'{"__metadata__":{}}'
+    (checkpoint / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
+    assert mistaken(checkpoint) == "checkpoint"
+    assert mistaken(checkpoint / "model.safetensors") == "weights"
+    with zipfile.ZipFile(checkpoint / "pytorch_model.bin", "w") as archive:
+        archive.writestr("pytorch_model/data.pkl", b"")
+    assert mistaken(checkpoint / "pytorch_model.bin") == "weights"
+    for name, content in {"text.txt": b"{}", "clips.zip": b"PK\x03\x04", "empty.onnx": b"", "gone": None}.items():
+        if content is not None:
+            (tmp_path / name).write_bytes(content)
+        assert mistaken(tmp_path / name) is None, name

@@ -10,7 +10,7 @@ import onnx
 import onnxruntime
 import pytest
 
-from generated import contract_fields, write_model
+from generated import contract_fields, write_clip, write_model
 from vidcls import DeviceError, ModelError
 from vidcls.runtime.model import open_model, read_contract
 from vidcls.runtime.onnx_file import read_text
@@ -103,3 +103,20 @@ def test_an_int8_model_is_never_opened_on_cuda(opened: list[Any], tmp_path: Path
     session, _ = open_model(path, device="auto", engine="onnxruntime")
     assert session.device_reason == "int8 models are for CPUs"
     assert opened == [["CPUExecutionProvider"]]
+
+
+def test_what_is_named_in_a_models_place_is_called_what_it_is(tmp_path: Path) -> None:
+    write_clip(tmp_path / "clip.mp4", frames=10)
+    with pytest.raises(
+        ModelError, match=r"clip\.mp4: is a video, and the model comes first, as in 'vidcls predict model"
+    ):
+        read_contract(tmp_path / "clip.mp4")
+    folder = tmp_path / "checkpoint"
+    folder.mkdir()
+    header = b"{}"
+    (folder / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
+    command = rf"exported first: vidcls-export {folder} -o model\.onnx$"
+    with pytest.raises(ModelError, match=rf"checkpoint: is a checkpoint, which is {command}"):
+        read_contract(folder)
+    with pytest.raises(ModelError, match=rf"model\.safetensors: holds a checkpoint's weights, which are {command}"):
+        read_contract(folder / "model.safetensors")

@@ -13,7 +13,7 @@ from transformers.utils import logging
 
 from vidcls.contract import CHECKPOINT_FILE, Image, read_checkpoint
 from vidcls.errors import ModelError
-from vidcls.huggingface import PREPROCESSOR_FILE, read_image_section
+from vidcls.huggingface import CONFIG_FILE, PREPROCESSOR_FILE, Preprocessor, Weights, find_preprocessor, find_weights
 from vidcls_train.data.hub_problem import hub_problem
 from vidcls_train.model.image_section import IMAGENET_MEAN, IMAGENET_STD, image_section
 
@@ -24,6 +24,8 @@ def load_config(base: str) -> VideoMAEConfig:
     Raises:
         ModelError: there is no such checkpoint, it is no VideoMAE, or it takes no RGB.
     """
+    if Path(base).exists() and not (Path(base) / CONFIG_FILE).exists():
+        base_weights(base)  # says what is there instead
     config = load_pretrained(base, VideoMAEConfig)
     if config.model_type != "videomae":
         raise ModelError(f"{base}: is a '{config.model_type}' checkpoint, expected VideoMAE")
@@ -31,7 +33,17 @@ def load_config(base: str) -> VideoMAEConfig:
         raise ModelError(
             f"{base}: config.json has num_channels {config.num_channels}, expected 3 (RGB); take another checkpoint"
         )
+    base_weights(base)
     return config
+
+
+def base_weights(base: str) -> Weights | None:
+    """What the headers of a base's weights say; None of one on the hub.
+
+    Raises:
+        ModelError: the folder holds no safetensors, or what is there is damaged or of another kind.
+    """
+    return find_weights(Path(base)) if Path(base).exists() else None
 
 
 def load_pretrained(base: str, kind: Any, **options: Any) -> Any:
@@ -45,8 +57,10 @@ def load_pretrained(base: str, kind: Any, **options: Any) -> Any:
     Raises:
         ModelError: it cannot be loaded.
     """
-    verbosity = logging.get_verbosity()
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()  # what it has to say of missing weights is checked, and said, here
+    if bars and Path(base).exists():  # one for the parts of a checkpoint is drawn in a log file too
+        logging.disable_progress_bar()
     try:
         return kind.from_pretrained(base, **options)
     except (OSError, RuntimeError, ValueError, SafetensorError) as error:
@@ -56,10 +70,14 @@ def load_pretrained(base: str, kind: Any, **options: Any) -> Any:
         ) from error
     finally:
         logging.set_verbosity(verbosity)
+        if bars and Path(base).exists():
+            logging.enable_progress_bar()
 
 
-def base_image(base: str, *, own_size: int, image_size: int | None, resize: str | None) -> Image:
-    """The image section of the base's own preprocessing, except for what is asked for.
+def base_image(
+    base: str, *, own_size: int, image_size: int | None, resize: str | None
+) -> tuple[Image, tuple[str, ...]]:
+    """The image section of the base's own preprocessing, except for what is asked for; and sentences for the user.
 
     Args:
         base: a folder or a hub id.
@@ -70,21 +88,33 @@ def base_image(base: str, *, own_size: int, image_size: int | None, resize: str 
     Raises:
         ModelError: its preprocessing is one that vidcls does not do, contradicts config.json, or the hub cannot say.
     """
-    contract = Path(base) / CHECKPOINT_FILE
-    path = contract if contract.exists() else _preprocessor_file(base)
-    if path is None:  # a checkpoint without preprocessor_config.json, as vidcls-pretrain's may be
-        image = image_section(size=own_size, resize="shortest_edge", mean=IMAGENET_MEAN, std=IMAGENET_STD)
-    else:
-        image = read_checkpoint(Path(base)).image if path == contract else read_image_section(path)
+    said = _said_image(base, own_size)
+    image = said.image
     if image_size is None and image.crop_size != own_size:
         raise ModelError(
-            f"{path}: makes pictures of {image.crop_size} pixels, expected the image_size {own_size} of config.json; "
-            "say which one is right with --image-size"
+            f"{said.path}: makes pictures of {image.crop_size} pixels, expected the image_size {own_size} of "
+            "config.json; say which one is right with --image-size"
         )
     size, how = image_size or image.crop_size, resize or image.resize
-    if (size, how) == (image.crop_size, image.resize):
-        return image
-    return image_section(size=size, resize=how, mean=image.mean, std=image.std)
+    if (size, how) != (image.crop_size, image.resize):
+        image = image_section(size=size, resize=how, mean=image.mean, std=image.std)
+    return image, said.notices
+
+
+def _said_image(base: str, own_size: int) -> Preprocessor:
+    """What the base says of its preprocessing, and what is assumed of a VideoMAE that says nothing."""
+    contract = Path(base) / CHECKPOINT_FILE
+    if contract.exists():
+        return Preprocessor(path=contract, image=read_checkpoint(Path(base)).image, notices=())
+    found = _preprocessor(base)
+    if found is not None:
+        return found
+    image = image_section(size=own_size, resize="shortest_edge", mean=IMAGENET_MEAN, std=IMAGENET_STD)
+    notice = (
+        f"{base}: has no {PREPROCESSOR_FILE}; frames are resized to {own_size} pixels and normalised by ImageNet's "
+        "statistics, as VideoMAE's authors pretrain it"
+    )
+    return Preprocessor(path=Path(base), image=image, notices=(notice,))
 
 
 def origin(base: str) -> tuple[str, str | None]:
@@ -101,23 +131,45 @@ def origin(base: str) -> tuple[str, str | None]:
     return base, _card_license(base)
 
 
-def _preprocessor_file(base: str) -> Path | None:
-    """The base's preprocessor_config.json, fetched if it is on the hub; None where the base has none."""
-    if Path(base).is_dir():
-        path = Path(base) / PREPROCESSOR_FILE
-        return path if path.exists() else None
+def _preprocessor(base: str) -> Preprocessor | None:
+    """What the base's own file says, fetched if it is on the hub; None where it has none."""
+    folder = Path(base)
+    if folder.is_dir():
+        return find_preprocessor(folder)
+    unknown: list[ModelError] = []
+
+    def find(name: str) -> Path | None:
+        try:
+            return _file_of(base, name) if not unknown else _cached(base, name)
+        except ModelError as error:
+            unknown.append(error)
+            return _cached(base, name)
+
+    found = find_preprocessor(folder, files=find)
+    if found is None and unknown:
+        raise unknown[0]
+    return found
+
+
+def _cached(base: str, name: str) -> Path | None:
+    path = try_to_load_from_cache(base, name)
+    return Path(path) if isinstance(path, str) else None
+
+
+def _file_of(base: str, name: str) -> Path | None:
+    """A file of a model on the hub; None where it has none."""
     try:
-        return Path(hf_hub_download(base, PREPROCESSOR_FILE))
+        return Path(hf_hub_download(base, name))
     except (OSError, ValueError, HfHubHTTPError) as error:
         # Without a connection the hub's library knows what it cached before.
         if isinstance(error, LocalEntryNotFoundError):
-            absent = try_to_load_from_cache(base, PREPROCESSOR_FILE) is _CACHED_NO_EXIST
+            absent = try_to_load_from_cache(base, name) is _CACHED_NO_EXIST
         else:
             absent = isinstance(error, EntryNotFoundError)
         if absent:
             return None
         raise ModelError(
-            f"{base}: the hub does not say whether it has a {PREPROCESSOR_FILE} ({hub_problem(error)}); try again, or "
+            f"{base}: the hub does not say whether it has a {name} ({hub_problem(error)}); try again, or "
             "download the model and name its folder"
         ) from error
 

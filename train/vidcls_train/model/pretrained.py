@@ -10,7 +10,7 @@ from transformers import VideoMAEConfig, VideoMAEForPreTraining, VideoMAEForVide
 from vidcls.errors import ModelError
 from vidcls.huggingface import is_non_commercial
 from vidcls_train.data.clip_list import MULTI_LABEL, SINGLE_LABEL, ProblemType
-from vidcls_train.model.base_checkpoint import base_image, load_config, load_pretrained, origin
+from vidcls_train.model.base_checkpoint import base_image, base_weights, load_config, load_pretrained, origin
 from vidcls_train.model.image_section import IMAGENET_MEAN, IMAGENET_STD
 from vidcls_train.model.starting_point import PretrainingPoint, StartingPoint, check_shape, label_maps
 
@@ -54,7 +54,7 @@ def from_base(
     """
     config = load_config(base)
     old_labels = tuple(config.id2label.get(index) for index in range(config.num_labels))
-    image = base_image(base, own_size=config.image_size, image_size=image_size, resize=resize)
+    image, notices = base_image(base, own_size=config.image_size, image_size=image_size, resize=resize)
     problem_differs = (config.problem_type == MULTI_LABEL) != (problem_type == MULTI_LABEL)
     config.update({"num_frames": frames or config.num_frames, "image_size": image.crop_size})
     config.update({**label_maps(labels), "num_labels": len(labels), "problem_type": problem_type})
@@ -62,17 +62,19 @@ def from_base(
         # As in VideoMAE's own fine-tuning: a new head takes the mean of all tokens, not the first one alone.
         config.use_mean_pooling = True
     check_shape(config)
-    model, had_head = _load_classifier(base, config, other_head=len(old_labels) != len(labels))
+    model, had_head, left_out = _load_classifier(base, config, other_head=len(old_labels) != len(labels))
     if had_head and old_labels != labels:
         _renew_head(model)
-    notices = [_head_notice(base, old_labels if had_head else None, labels)]
+    weights = base_weights(base)
+    notices += () if weights is None else weights.notices
+    notices += (_head_notice(base, old_labels if had_head else None, labels), *left_out)
     if had_head and problem_differs:
-        notices.append(f"{base}: {_OTHER_PROBLEM[problem_type]}")
+        notices += (f"{base}: {_OTHER_PROBLEM[problem_type]}",)
     name, licence = origin(base)
     if is_non_commercial(licence):
-        notices.append(f"{base}: its weights are licensed {licence}: not for commercial use, and neither is the result")
+        notices += (f"{base}: its weights are licensed {licence}: not for commercial use, and neither is the result",)
     return StartingPoint(
-        model=model, image=image, frames=config.num_frames, base=name, base_license=licence, notices=tuple(notices)
+        model=model, image=image, frames=config.num_frames, base=name, base_license=licence, notices=notices
     )
 
 
@@ -84,7 +86,7 @@ def masked_from_base(base: str, *, frames: int | None, image_size: int | None) -
         ValueError: frames or image_size do not fit the base's tubelets or patches.
     """
     config = load_config(base)
-    image = base_image(base, own_size=config.image_size, image_size=image_size, resize=None)
+    image, _ = base_image(base, own_size=config.image_size, image_size=image_size, resize=None)
     if image.mean != IMAGENET_MEAN or image.std != IMAGENET_STD:
         raise ModelError(
             f"{base}: normalises pixels by {image.mean} and {image.std}, and VideoMAE's pretraining expects ImageNet's "
@@ -125,8 +127,11 @@ def freeze_encoder(model: VideoMAEForVideoClassification) -> None:
 
 def _load_classifier(
     base: str, config: VideoMAEConfig, *, other_head: bool
-) -> tuple[VideoMAEForVideoClassification, bool]:
-    """The base's classifier in float32, and whether it brought a head with it. other_head: as in `_check_weights`."""
+) -> tuple[VideoMAEForVideoClassification, bool, tuple[str, ...]]:
+    """The base's classifier in float32, whether it brought a head with it, and a sentence on weights without a place.
+
+    other_head: as in `_check_weights`.
+    """
     model, loading = load_pretrained(
         base,
         VideoMAEForVideoClassification,
@@ -140,7 +145,24 @@ def _load_classifier(
     missing = set(loading["missing_keys"]) - mismatched
     _check_weights(base, missing=missing, mismatched=mismatched, other_head=other_head)
     had_head = not any(name.startswith("classifier.") for name in missing)
-    return model.float(), had_head  # transformers 5 keeps the checkpoint's type, and half precision does not train
+    left_out = _left_out(base, model, loading["unexpected_keys"])
+    # transformers 5 keeps the checkpoint's type, and half precision does not train
+    return model.float(), had_head, left_out
+
+
+def _left_out(base: str, model: VideoMAEForVideoClassification, names: Iterable[str]) -> tuple[str, ...]:
+    """What is said of weights that the model has no place for, such as a decoder's; those of an encoder are refused."""
+    # The norm's place differs between pretraining and classification.
+    names = sorted(name for name in names if not name.startswith(_HEAD_PREFIXES))
+    encoder = [name for name in names if name.startswith(f"{model.base_model_prefix}.")]
+    if encoder:
+        raise ModelError(
+            f"{base}: its weights hold {len(encoder)} of an encoder that config.json has no place for ('{encoder[0]}' "
+            "first), so they are another model's; take both files from the same one"
+        )
+    if not names:
+        return ()
+    return (f"{base}: {len(names)} of its weights are left out, which a classifier does not need ('{names[0]}' first)",)
 
 
 def _check_weights(base: str, *, missing: Iterable[str], mismatched: Iterable[str], other_head: bool) -> None:

@@ -1,0 +1,43 @@
+"""What vidcls takes from a plain Hugging Face video classifier, which has no contract: read without transformers."""
+
+from __future__ import annotations
+
+from vidcls.huggingface.labels import Labels, read_labels
+from vidcls.huggingface.preprocessor import (
+    PREPROCESSOR_FILE,
+    PREPROCESSOR_FILES,
+    VIDEO_PREPROCESSOR_FILE,
+    Preprocessor,
+    files_of,
+    find_preprocessor,
+    read_image_section,
+)
+from vidcls.huggingface.weights import CONFIG_FILE, SHARDS_FILE, WEIGHTS_FILE, Weights, find_weights
+
+# 16 frames, every 4th, at 30 frames a second: what VideoMAE's authors and the fine-tuning guide train with.
+DEFAULT_CLIP_SECONDS = 64 / 30
+
+
+def is_non_commercial(licence: str | None) -> bool:
+    """Whether a licence's short name, such as cc-by-nc-4.0, forbids commercial use; an unknown licence does not."""
+    return licence is not None and "nc" in licence.lower().split("-")
+
+
+__all__ = [
+    "CONFIG_FILE",
+    "DEFAULT_CLIP_SECONDS",
+    "PREPROCESSOR_FILE",
+    "PREPROCESSOR_FILES",
+    "SHARDS_FILE",
+    "VIDEO_PREPROCESSOR_FILE",
+    "WEIGHTS_FILE",
+    "Labels",
+    "Preprocessor",
+    "Weights",
+    "files_of",
+    "find_preprocessor",
+    "find_weights",
+    "is_non_commercial",
+    "read_image_section",
+    "read_labels",
+]
