@@ -25,6 +25,7 @@ from vidcls_train.config.settings import TrainConfig, save_settings, train_confi
 from vidcls_train.data.clip_list import MULTI_LABEL, SINGLE_LABEL, Clip, ClipList, targets_of
 from vidcls_train.data.datasets import ClipDataset, ViewDataset
 from vidcls_train.data.directional_labels import directional_labels
+from vidcls_train.data.negatives import check_negatives, find_negatives
 from vidcls_train.data.preparation import PreparedClips, open_frame_cache, prepare
 from vidcls_train.data.sources import find_clips
 from vidcls_train.data.training_clips import training_clips
@@ -37,7 +38,7 @@ from vidcls_train.output.decision import fit
 from vidcls_train.output.fingerprints import clip_fingerprints
 from vidcls_train.output.hub import check_push, push
 from vidcls_train.output.metrics import measure
-from vidcls_train.output.negatives import check_negatives, find_negatives, score_negatives
+from vidcls_train.output.negatives import score_negatives
 from vidcls_train.output.pictures import write_samples
 from vidcls_train.output.run_folder import check_output, check_resume, discarded_on_failure
 from vidcls_train.output.scored import score
@@ -133,6 +134,9 @@ def _plan(settings: Mapping[str, Any], track: Track) -> _Plan:
         refuse_worthless(checked.report, allow_duplicates=config.classification.allow_duplicates)
         output.mkdir(parents=True, exist_ok=True)
         save_settings(config)
+    about_val = checked.report.about_val()
+    if about_val is not None:
+        _LOG.info(about_val)
     for finding in checked.report.findings:
         if finding.level != "note":
             _LOG.warning(finding.what)

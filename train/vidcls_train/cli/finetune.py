@@ -122,6 +122,7 @@ def main(*, check_only: bool, **chosen: Any) -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     with terminal.exit_codes():
         settings = _settings(**chosen)
+        _check_first(settings)
         with options.named_missing_packages("training"):
             from vidcls_train.cli.endings import named_endings
             from vidcls_train.cli.progress import progress_bars
@@ -134,10 +135,25 @@ def main(*, check_only: bool, **chosen: Any) -> None:
             raise SystemExit(1)
 
 
+def _check_first(settings: dict[str, Any]) -> None:
+    """Refuse, in the first of several processes, what can be refused before PyTorch is loaded."""
+    if os.environ.get("RANK", "0") != "0":
+        return
+    with options.named_missing_packages("training"):
+        from vidcls_train.preflight.checks import check_training_run
+    check_training_run(settings, processes=int(os.environ.get("WORLD_SIZE", "1")))
+
+
 def _check(*, output: Path | None, **chosen: Any) -> None:
     """Print the report on the data; exit with 1 where it would stop a training, or clips cannot be read."""
     with terminal.exit_codes():
         config = train_config(_settings(output=output or Path(), **chosen))
+        with options.named_missing_packages("checking data"):
+            from vidcls_train.output.run_folder import check_writable
+            from vidcls_train.preflight.checks import find_named
+        find_named(config)
+        if output is not None:
+            check_writable(output)
         with options.named_missing_packages("checking data"):
             from vidcls_train.audit.check import check_clips
             from vidcls_train.audit.findings import refuse_worthless

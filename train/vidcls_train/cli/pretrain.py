@@ -46,7 +46,11 @@ def main(**named: Any) -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as in vidcls-train
     output = named["output"]
     with terminal.exit_codes():
-        pretrain_config(named)
+        config = pretrain_config(named)
+        with options.named_missing_packages("pretraining"):
+            from vidcls_train.preflight.checks import check_pretraining_run
+        if os.environ.get("RANK", "0") == "0":
+            check_pretraining_run(config)
         with options.named_missing_packages("pretraining"):
             from vidcls_train.cli.endings import named_endings
             from vidcls_train.cli.progress import progress_bars

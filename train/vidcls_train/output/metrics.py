@@ -189,6 +189,7 @@ def _data(checked: DataCheck) -> dict[str, Any]:
     return {
         "counts": report.counts,
         "split_here": report.split_here,
+        "val_here": report.val_here,
         "groups": report.groups,
         "pairs": report.pair_counts,
         "copies": {split: [str(path) for path in paths] for split, paths in checked.copies.items()},
