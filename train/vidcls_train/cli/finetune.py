@@ -25,7 +25,7 @@ from vidcls_train.config.settings import TrainConfig, read_settings, train_confi
     "-o",
     "--output",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Checkpoint folder to write; new or empty. With --check-only, where the report goes.",
+    help="Checkpoint folder to write; new, empty, or with the report of --check-only, which goes there too.",
 )
 @setting(
     TrainConfig,
@@ -99,9 +99,10 @@ from vidcls_train.config.settings import TrainConfig, read_settings, train_confi
 def main(*, check_only: bool, **chosen: Any) -> None:
     """Fine-tune VideoMAE on DATA and write a checkpoint that carries its contract.
 
-    DATA is a folder with train/, val/ and test/, each with one folder of videos per label; or a folder with one
-    folder per label (split by footage); or a CSV path,label[,group][,split]; or a .tar.gz or .zip of one of these; or
-    hf:OWNER/DATASET/FILE.tar.gz on the hub. A folder _none, or that label, is for videos that show none of the others.
+    DATA is a folder with train/, val/ and test/, each with one folder of videos per label (without val/ one is made of
+    train's clips, by footage); or a folder with one folder per label (split by footage); or a CSV
+    path,label[,group][,split]; or a .tar.gz or .zip of one of these; or hf:OWNER/DATASET/FILE.tar.gz on the hub. A
+    folder _none, or that label, is for videos that show none of the others.
     A CSV with a column labels in the place of label, as in jump|wave, trains a model whose labels may hold together.
     One with video,start,end in the place of path names stretches of long videos, in seconds; the rest of each video
     shows none of the labels.
@@ -122,12 +123,13 @@ def main(*, check_only: bool, **chosen: Any) -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     with terminal.exit_codes():
         settings = _settings(**chosen)
-        _check_first(settings)
         with options.named_missing_packages("training"):
             from vidcls_train.cli.endings import named_endings
-            from vidcls_train.cli.progress import progress_bars
-            from vidcls_train.finetune import train
         with named_endings(chosen["output"]):
+            _check_first(settings)
+            with options.named_missing_packages("training"):
+                from vidcls_train.cli.progress import progress_bars
+                from vidcls_train.finetune import train
             metrics = train(settings, on_epoch=click.echo, callbacks=progress_bars(), track=terminal.track)
     if metrics is not None:  # it is the first process's
         print_summary(metrics, chosen["output"])

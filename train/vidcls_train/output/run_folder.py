@@ -10,8 +10,9 @@ from pathlib import Path
 
 from vidcls.errors import ArgumentError
 from vidcls.files.atomic import is_unfinished, remove_abandoned
+from vidcls.files.run_status import SETTINGS_FILE
 from vidcls_train.audit.wording import REPORT_NAME
-from vidcls_train.config.settings import SETTINGS_FILE, Config, began_with_pretraining, check_same_run
+from vidcls_train.config.settings import Config, began_with_pretraining, check_same_run
 from vidcls_train.trainer.steps import check_step, last_step
 
 

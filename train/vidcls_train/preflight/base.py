@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 
 from huggingface_hub import constants, hf_hub_url, try_to_load_from_cache
-from huggingface_hub.utils import build_hf_headers, get_session, validate_repo_id
+from huggingface_hub.utils import build_hf_headers, get_session, validate_repo_id  # type: ignore[attr-defined]
 
 from vidcls.errors import ModelError
 from vidcls_train.data.hub_problem import hub_problem

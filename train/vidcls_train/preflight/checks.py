@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from vidcls.errors import ArgumentError
+from vidcls.files.run_status import why_incomplete
 from vidcls_train.config.batches import check_parts
 from vidcls_train.config.settings import Config, TrainConfig, train_config
 from vidcls_train.data.archives import is_archive
@@ -16,11 +18,14 @@ from vidcls_train.data.listing import check_kind, check_label_count, check_learn
 from vidcls_train.data.negatives import check_negatives, find_negatives
 from vidcls_train.data.sources import HUB_PREFIX
 from vidcls_train.data.splits import check_sizes
+from vidcls_train.data.unlabelled import find_unlabelled
 from vidcls_train.output.run_folder import check_output, check_resume, check_writable
 from vidcls_train.preflight.base import check_base
 from vidcls_train.preflight.room import check_room
 from vidcls_train.preflight.shapes import CONFIG_FILE, check_shape, shape_of
 from vidcls_train.trainer.steps import last_step
+
+_LOG = logging.getLogger("vidcls.train")
 
 
 def check_training_run(settings: Mapping[str, Any], *, processes: int) -> None:
@@ -41,8 +46,8 @@ def check_training_run(settings: Mapping[str, Any], *, processes: int) -> None:
     shape = shape_of(config.model)
     check_shape(config.model, shape)
     config = train_config(settings) if shape.layers is None else train_config(settings, layers=shape.layers)
-    found = find_named(config)
     negatives = find_negatives(config.decision.negatives)
+    found = find_named(config)
     batch_size = config.optimization.batch_size
     check_parts(
         batch_size if found is None else min(batch_size, len(found.clips)),
@@ -90,27 +95,32 @@ def check_pretraining_run(config: Config) -> None:
 
     Raises:
         ValueError: settings do not fit together, or the output folder is taken.
+        DataError: there are no videos.
         ModelError: there is no such base.
     """
     check_output(config)
     _check_start(config)
     shape = shape_of(config.model)
     check_shape(config.model, shape)
+    find_unlabelled(config.data.data)
     if not config.run.resume:
         check_writable(config.run.output)
         check_room(config.run.output, config.model, shape)
 
 
 def _check_start(config: Config) -> None:
-    if config.model.base is not None:
-        check_base(config.model.base)
+    base = config.model.base
+    if base is None:
+        return
+    check_base(base)
+    problem = why_incomplete(Path(base))
+    if problem is not None:
+        _LOG.warning("--base %s: %s; the weights that it has now are taken", base, problem)
 
 
 def _check_same_labels(config: TrainConfig, found: ClipList) -> None:
     """A step of other labels has a head for them, which is not that of the clips that there are now."""
-    step = last_step(config.run.output)
-    if step is None:
-        return
+    step = last_step(config.run.output) or config.run.output
     try:
         of_step = json.loads((Path(step) / CONFIG_FILE).read_text(encoding="utf-8"))["id2label"].values()
         before = sorted(map(str, of_step))
