@@ -47,7 +47,7 @@ def time_after_training(
         crops = multi_crops(contract)
         try:
             seconds_of(1)  # what is done once for all clips
-            one, more = seconds_of(1), seconds_of(crops)
+            one, more = min(seconds_of(1), seconds_of(1)), seconds_of(crops)
         except VideoError:  # the scoring itself says what is wrong with it
             return 0.0
         forward = min(one, max(0.0, more - one) / (crops - 1)) if crops > 1 else one / 2
