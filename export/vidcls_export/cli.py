@@ -13,7 +13,8 @@ from click.core import ParameterSource
 
 from vidcls.cli import terminal
 from vidcls.cli.options import region_option
-from vidcls.errors import DependencyError
+from vidcls.errors import DependencyError, ModelError
+from vidcls.files.run_status import why_incomplete
 from vidcls.huggingface import is_non_commercial
 from vidcls.versions import check_exporting
 
@@ -101,8 +102,13 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, file_okay=False),
     help="Also write a model repository for Triton Inference Server here.",
 )
+@click.option(
+    "--incomplete",
+    is_flag=True,
+    help="Export the folder of a vidcls-train run that has not come to its end, or that lacks files, as it is.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the report as one line of JSON.")
-def main(checkpoint: str, output: Path, triton: Path | None, as_json: bool, **options: Any) -> None:
+def main(checkpoint: str, output: Path, triton: Path | None, incomplete: bool, as_json: bool, **options: Any) -> None:
     """Export CHECKPOINT to one ONNX file that carries its contract and answers as PyTorch does.
 
     CHECKPOINT is a folder made by vidcls-train, or a plain Hugging Face video classifier: a folder or an id on the hub.
@@ -119,6 +125,8 @@ def main(checkpoint: str, output: Path, triton: Path | None, as_json: bool, **op
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # see vidcls.runtime.onnxruntime_session
     with terminal.exit_codes(), _busy(f"exporting {checkpoint} ..."):
+        if not incomplete:
+            _check_complete(checkpoint)
         report = _export(checkpoint, output, **options)
         if triton is not None:
             from vidcls_export.triton import write_repository
@@ -140,6 +148,16 @@ def main(checkpoint: str, output: Path, triton: Path | None, as_json: bool, **op
 
 def _is_given(option: str) -> bool:
     return click.get_current_context().get_parameter_source(option) is not ParameterSource.DEFAULT
+
+
+def _check_complete(checkpoint: str) -> None:
+    """Refuse the folder of a run that is still being trained or scored, or was stopped in the middle of it."""
+    problem = why_incomplete(Path(checkpoint))
+    if problem is not None:
+        raise ModelError(
+            f"{checkpoint}: {problem}; let it end, by the same vidcls-train command with --resume if it was stopped, "
+            "or export what there is with --incomplete"
+        )
 
 
 def _export(checkpoint: str, output: Path, **options: Any) -> Report:

@@ -17,6 +17,7 @@ from click.testing import CliRunner, Result
 
 from generated import LABELS
 from vidcls import VideoClassifier
+from vidcls.files.run_status import mark_complete, mark_unfinished
 from vidcls_export.cli import main
 
 
@@ -117,6 +118,19 @@ def test_too_little_agreement_exits_with_1(edit_weights: Callable[..., Path], cl
     assert result.stderr.startswith("Error: ")
     assert "0 of 3 videos" in result.stderr
     assert not output.exists()
+
+
+def test_a_run_that_has_not_ended_is_exported_only_if_asked_for(checkpoint: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(checkpoint, tmp_path / "run"))
+    mark_unfinished(folder)
+    result = run(folder, "-o", tmp_path / "model.onnx", code=1)
+    (line,) = result.output.splitlines()
+    assert line.startswith(f"Error: {folder}: its run has not come to its end; ")
+    assert line.endswith("or export what there is with --incomplete")
+    assert not (tmp_path / "model.onnx").exists()
+    run(folder, "-o", tmp_path / "model.onnx", "--incomplete")
+    mark_complete(folder)
+    run(folder, "-o", tmp_path / "again.onnx")
 
 
 def test_missing_checkpoint_exits_with_1(tmp_path: Path) -> None:

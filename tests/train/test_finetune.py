@@ -7,6 +7,8 @@ import dataclasses
 import hashlib
 import json
 import logging
+import os
+import re
 import shutil
 import signal
 import subprocess
@@ -32,6 +34,7 @@ from vidcls import VideoClassifier
 from vidcls.cli import main as cli
 from vidcls.contract import NEUTRAL, FittedOn, read_checkpoint
 from vidcls.errors import DeviceError, VidclsError
+from vidcls.files.run_status import why_incomplete
 from vidcls.fingerprint import decode, fingerprint_of
 from vidcls_train.cli.finetune import main
 from vidcls_train.config.settings import DamagedRunError, train_config
@@ -60,6 +63,7 @@ RUN: dict[str, Any] = {
     "mixup": 0.8,
     "cutmix": 1.0,
     "ema": 0.5,
+    "keep_steps": True,
     "allow_duplicates": True,  # all clips are of the same painted numbers
 }
 
@@ -124,8 +128,10 @@ def test_a_run_writes_everything_it_promises(run: Path) -> None:
         "report.html",
         "samples.gif",
         "settings.json",
+        "status.json",
         "vidcls.json",
     }
+    assert why_incomplete(run) is None
     for picture in ("confusion.png", "curves.png", "data-report.png", "mistakes.png", "samples.gif"):
         with Image.open(run / picture) as opened:
             assert np.asarray(opened.convert("RGB")).std() > 5, f"{picture} is blank"
@@ -192,8 +198,13 @@ def test_the_model_knows_the_clips_that_made_it(run: Path, clips: Path) -> None:
         assert decode(encoded) == sorted(map(fingerprint_of, videos))
 
 
-def test_a_finished_run_is_decided_anew_without_training(run: Path, clips: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("keep_steps", [True, False], ids=["steps kept", "steps removed"])
+def test_a_finished_run_is_decided_anew_without_training(
+    keep_steps: bool, run: Path, clips: Path, tmp_path: Path
+) -> None:
     output = Path(shutil.copytree(run, tmp_path / "checkpoint"))
+    if not keep_steps:
+        shutil.rmtree(output / "checkpoints")
     # As a run is that was begun by an earlier version.
     file = output / "settings.json"
     fields = json.loads(file.read_text(encoding="utf-8"))
@@ -203,7 +214,8 @@ def test_a_finished_run_is_decided_anew_without_training(run: Path, clips: Path,
     negative = write_clip(tmp_path / "negatives" / "deep" / "1.mp4", frames=20, width=64, height=48)
     (tmp_path / "negatives" / "broken.mp4").write_bytes(b"not a video")
     given = tmp_path / "given.json"
-    given.write_text(json.dumps({name: value for name, value in RUN.items() if name != "device"}), encoding="utf-8")
+    asked = {**RUN, "keep_steps": keep_steps}
+    given.write_text(json.dumps({name: value for name, value in asked.items() if name != "device"}), encoding="utf-8")
     options = ["--resume", "--no-fingerprints", "--negatives", str(negative.parents[1]), "--target-precision", "0.8"]
     result = CliRunner().invoke(main, [str(clips), "-o", str(output), "--settings", str(given), *options])
     assert result.exit_code == 1, result.output  # for the clips that training left out
@@ -215,6 +227,9 @@ def test_a_finished_run_is_decided_anew_without_training(run: Path, clips: Path,
     metrics = json.loads((output / "metrics.json").read_text(encoding="utf-8"))
     assert metrics["decision"]["negatives"]["falsely_accepted"] == 1.0  # there is no rule
     assert metrics["decision"]["negatives"]["videos"] == 1
+    assert losses(output) == losses(run)
+    assert why_incomplete(output) is None
+    assert (output / "checkpoints").exists() == keep_steps
     assert (output / "predictions.csv").read_text(encoding="utf-8").count("\nnegatives,") == 1
 
 
@@ -230,6 +245,7 @@ def test_what_fails_after_the_training_leaves_its_weights(
         (output / name).unlink()
     with pytest.raises(RuntimeError, match="no decision"):
         train(settings(clips, output, resume=True))
+    assert why_incomplete(output) == "its run has not come to its end"
     assert (output / "model.safetensors").read_bytes() == (run / "model.safetensors").read_bytes()
     contract = read_checkpoint(output)
     assert contract.decision == NEUTRAL
@@ -359,12 +375,16 @@ def losses(output: Path) -> list[float]:
 
 
 def start(clips: Path, output: Path, *launcher: str, **changes: object) -> subprocess.Popen[str]:
-    """The command line in a process of its own, with the settings of `run`."""
+    """The command line in a process group of its own, with the settings of `run`."""
     fields = output.with_suffix(".json")
     fields.write_text(json.dumps({**RUN, **changes}), encoding="utf-8")
     arguments = ["-m", "vidcls_train.cli", str(clips), "-o", str(output), "--settings", str(fields)]
     return subprocess.Popen(
-        [*(launcher or [sys.executable]), *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [*(launcher or [sys.executable]), *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
     )
 
 
@@ -439,9 +459,30 @@ def test_a_loss_that_is_not_finite_ends_the_run(clips: Path, tmp_path: Path) -> 
 
 
 def test_lines_and_callbacks_are_the_callers(recorded_run: Run) -> None:
-    found = [line.split("  loss")[0] for line in recorded_run.lines]
-    assert found == ["epoch   1.0/3", "epoch   2.0/3", "epoch   3.0/3"]
+    lines = recorded_run.lines
+    assert [line.split("  loss")[0] for line in lines] == ["epoch   1.0/3", "epoch   2.0/3", "epoch   3.0/3"]
     assert recorded_run.counted.steps == 6
+    assert all(line.endswith(" left") for line in lines[:-1])
+    # The clips of val and test are still to be scored.
+    assert re.search(r"  ([1-9]\d*|\d+ min \d+) s left, to score clips and write reports$", lines[-1])
+
+
+@slow
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize(("kind", "how"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "terminated")])
+def test_a_signal_to_a_run_and_its_workers_leaves_one_line(
+    kind: signal.Signals, how: str, workers: int, clips: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "checkpoint"
+    process = start(clips, output, workers=workers, epochs=1000)
+    while process.poll() is None and not list(output.glob("checkpoints/checkpoint-*/average.safetensors")):
+        time.sleep(0.05)
+    os.killpg(process.pid, kind)  # as a terminal and systemd do
+    told = process.communicate()[0]
+    assert process.returncode == 128 + kind, told
+    last = told.splitlines()[-1]
+    assert last == f"Error: {how}; go on with the same command and --resume, from {output}'s last whole epoch"
+    assert not re.search("Traceback|Exception|leaked|resource_tracker", told), told
 
 
 @slow
@@ -477,6 +518,8 @@ def test_a_power_cut_at_any_moment_leaves_a_run_that_goes_on(recorded_run: Run) 
     assert {"settings.json", "config.json", "model.safetensors", "preprocessor_config.json", "metrics.json"} <= named
     assert {"vidcls.json", "checkpoints/best.safetensors"} <= named
     assert recording.renamed[run / "model.safetensors"] < recording.renamed[run / "vidcls.json"]
+    written = [moment for path, moment in recording.renamed.items() if path.is_relative_to(run)]
+    assert recording.renamed[run / "status.json"] == max(written)
     found = list(steps.glob("checkpoint-*"))
     assert len(found) == 2
     for step in found:  # all of it is on the disk before the file that says that it is whole

@@ -33,6 +33,7 @@ def settings(clips: Path, output: Path, **changes: object) -> dict[str, object]:
         "device": "cpu",
         "workers": 0,
         "cache_gb": 1.0,
+        "keep_steps": True,
     }
     return {**tiny, **changes}
 
@@ -55,6 +56,7 @@ def test_a_run_writes_what_fine_tuning_takes(run: Path, clips: Path, tmp_path: P
         "preprocessor_config.json",
         "reconstruction.png",
         "settings.json",
+        "status.json",
     }
     with Image.open(run / "reconstruction.png") as opened:
         assert np.asarray(opened.convert("RGB")).std() > 5
@@ -95,6 +97,15 @@ def test_a_resumed_run_gives_what_an_unbroken_one_gives(run: Path, clips: Path, 
     assert all(torch.equal(resumed[name], weight) for name, weight in unbroken.items())
 
 
+def test_a_finished_run_is_left_as_it_is(run: Path, clips: Path, tmp_path: Path) -> None:
+    output = Path(shutil.copytree(run, tmp_path / "checkpoint"))
+    shutil.rmtree(output / "checkpoints")
+    before = {file.name: file.read_bytes() for file in output.iterdir() if file.is_file()}
+    again = pretrain(settings(clips, output, resume=True))
+    assert again == json.loads(before["metrics.json"])
+    assert {file.name: file.read_bytes() for file in output.iterdir() if file.is_file()} == before
+
+
 def test_a_run_goes_on_from_a_base_of_either_kind(run: Path, checkpoint: Path, clips: Path, tmp_path: Path) -> None:
     for number, base in enumerate((run, checkpoint)):
         own = {"preset": None, "frames": None, "image_size": None, "max_steps": 1, "learning_rate": 1e-9}
@@ -110,7 +121,7 @@ def test_a_run_goes_on_from_a_base_of_either_kind(run: Path, checkpoint: Path, c
         (["data", "-o", "out", "--preset", "tiny", "--base", "x"], 2, "give --base or --preset, not both"),
         (["data", "-o", "out", "--preset", "tiny"], 1, "data: holds no videos, at any depth"),
         (["nowhere", "-o", "out", "--preset", "tiny"], 1, "nowhere: is not a folder"),
-        (["data", "-o", "data", "--base", "nowhere"], 1, "nowhere: cannot be loaded"),
+        (["data", "-o", "data", "--base", "nowhere"], 1, "nowhere: is neither a folder nor in the cache"),
     ],
 )
 def test_the_command_says_in_one_sentence_what_is_wrong(

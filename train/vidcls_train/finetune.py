@@ -6,25 +6,25 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import torch
 import transformers
 from transformers import TrainerCallback, VideoMAEForVideoClassification, set_seed
 
 import vidcls
 from vidcls.contract import FORMAT, NEUTRAL, Contract, Sampling, Source, configured_tokens
+from vidcls.files.run_status import mark_unfinished
 from vidcls.progress import Track, untracked
 from vidcls.versions import check_training
 from vidcls_train.audit.check import DataCheck, check_clips
 from vidcls_train.audit.findings import refuse_worthless
 from vidcls_train.audit.report import write_data_report
 from vidcls_train.config.settings import TrainConfig, save_settings, train_config
-from vidcls_train.data.clip_list import MULTI_LABEL, SINGLE_LABEL, Clip, ClipList, targets_of
-from vidcls_train.data.datasets import ClipDataset, ViewDataset
+from vidcls_train.data.clip_list import MULTI_LABEL, SINGLE_LABEL, ClipList, targets_of
+from vidcls_train.data.datasets import ViewDataset
 from vidcls_train.data.directional_labels import directional_labels
+from vidcls_train.data.negatives import check_negatives, find_negatives
 from vidcls_train.data.preparation import PreparedClips, open_frame_cache, prepare
 from vidcls_train.data.sources import find_clips
 from vidcls_train.data.training_clips import training_clips
@@ -35,11 +35,13 @@ from vidcls_train.model.starting_point import StartingPoint
 from vidcls_train.output.checkpoint import write_decision, write_results, write_weights
 from vidcls_train.output.decision import fit
 from vidcls_train.output.fingerprints import clip_fingerprints
+from vidcls_train.output.finished import complete, finished_training
 from vidcls_train.output.hub import check_push, push
 from vidcls_train.output.metrics import measure
-from vidcls_train.output.negatives import check_negatives, find_negatives, score_negatives
-from vidcls_train.output.pictures import write_samples
-from vidcls_train.output.run_folder import check_output, check_resume, discarded_on_failure
+from vidcls_train.output.negatives import score_negatives
+from vidcls_train.output.remaining import time_after_training
+from vidcls_train.output.run_folder import check_output, discarded_on_failure
+from vidcls_train.output.samples import write_training_samples
 from vidcls_train.output.scored import score
 from vidcls_train.output.tokens import compare_with_all_tokens
 from vidcls_train.trainer.class_weights import class_weights
@@ -52,18 +54,20 @@ _LOG = logging.getLogger("vidcls.train")
 # The files of DATA, if it is an archive.
 _UNPACKED_FOLDER = "data"
 
-_SAMPLES_SHOWN = 8
-
 
 @dataclass(frozen=True, kw_only=True)
 class _Plan:
-    """What is known before a step is trained: the whole configuration, and the readable clips."""
+    """What is known before a step is trained: the whole configuration, and the readable clips.
+
+    done: what metrics.json says of a training that is over and whose steps are removed.
+    """
 
     config: TrainConfig
     contract: Contract
     flip: bool
     checked: DataCheck
     prepared: PreparedClips
+    done: dict[str, Any] | None
 
 
 def train(
@@ -99,7 +103,17 @@ def train(
     join_processes(train_config(settings).run.device)
     plan = by_first_process(lambda: _plan(settings, track))
     trainer = _trainer(plan)
-    seconds = trainer.fit(plan.config, on_epoch=on_epoch, callbacks=callbacks)
+    if plan.done is None:
+        after = time_after_training(
+            trainer,
+            plan.prepared,
+            plan.contract,
+            negatives=len(find_negatives(plan.config.decision.negatives)),
+            region=plan.config.classification.region,
+        )
+        seconds = trainer.fit(plan.config, on_epoch=on_epoch, callbacks=callbacks, seconds_after=after)
+    else:
+        seconds = plan.done["seconds"]
     leave_processes()
     return _results(plan, trainer, seconds=seconds, track=track) if process_rank() == 0 else None
 
@@ -116,8 +130,7 @@ def _plan(settings: Mapping[str, Any], track: Track) -> _Plan:
         for notice in start.notices:
             _LOG.info(notice)
         config = train_config(settings, layers=start.model.config.num_hidden_layers)
-        if config.run.resume:
-            check_resume(config)
+        done = finished_training(config)
         contract = _draft_contract(config, found, start)
         flip = _flip(config, found.labels)
         region = config.classification.region
@@ -132,7 +145,11 @@ def _plan(settings: Mapping[str, Any], track: Track) -> _Plan:
         )
         refuse_worthless(checked.report, allow_duplicates=config.classification.allow_duplicates)
         output.mkdir(parents=True, exist_ok=True)
+        mark_unfinished(output)
         save_settings(config)
+    about_val = checked.report.about_val()
+    if about_val is not None:
+        _LOG.info(about_val)
     for finding in checked.report.findings:
         if finding.level != "note":
             _LOG.warning(finding.what)
@@ -146,7 +163,7 @@ def _plan(settings: Mapping[str, Any], track: Track) -> _Plan:
         region=region,
         track=track,
     )
-    return _Plan(config=config, contract=contract, flip=flip, checked=checked, prepared=prepared)
+    return _Plan(config=config, contract=contract, flip=flip, checked=checked, prepared=prepared, done=done)
 
 
 def _find(config: TrainConfig, track: Track) -> ClipList:
@@ -184,7 +201,7 @@ def _trainer(plan: _Plan) -> ClassificationTrainer:
     if config.classification.head_only:
         freeze_encoder(model)
     if process_rank() == 0:
-        _write_samples(clips, prepared.train, contract, config.run.output / "samples.gif")
+        write_training_samples(clips, prepared.train, contract, config.run.output / "samples.gif")
     return ClassificationTrainer(
         config,
         model,
@@ -197,7 +214,10 @@ def _trainer(plan: _Plan) -> ClassificationTrainer:
 def _results(plan: _Plan, trainer: ClassificationTrainer, *, seconds: float, track: Track) -> dict[str, Any]:
     config, prepared, checked = plan.config, plan.prepared, plan.checked
     output, region = config.run.output, config.classification.region
-    trainer.keep_best()
+    if plan.done is None:
+        trainer.keep_best()
+    else:
+        trainer.take_over(output, plan.done)
     # Before anything is scored, fitted or drawn: nothing that goes wrong from here on may cost the training.
     known = None if config.decision.no_fingerprints else clip_fingerprints(prepared, checked)
     contract = write_weights(output, trainer, plan.contract, prepared, clips=known)
@@ -226,7 +246,8 @@ def _results(plan: _Plan, trainer: ClassificationTrainer, *, seconds: float, tra
         seconds=seconds,
         track=track,
     )
-    write_results(output, trainer, contract, results)
+    write_results(output, trainer, contract, results, track=track)
+    complete(config)
     if config.run.push_to_hub:
         push(output, config.run.push_to_hub)
     return results.metrics
@@ -269,12 +290,3 @@ def _flip(config: TrainConfig, labels: tuple[str, ...]) -> bool:
             "no horizontal flips: the label '%s' speaks of a direction (--flip on flips all the same)", directional[0]
         )
     return not directional
-
-
-def _write_samples(dataset: ClipDataset, clips: Sequence[Clip], contract: Contract, path: Path) -> None:
-    """Show clips as the first epoch trains on them, of as many labels as fit."""
-    order = np.random.default_rng(0).permutation(len(clips))
-    first_of_label = {clips[index].label: int(index) for index in reversed(order)}
-    chosen = [*first_of_label.values(), *(int(index) for index in order if index not in first_of_label.values())]
-    samples = [(clips[index].label, dataset.frames(0, index)) for index in chosen[:_SAMPLES_SHOWN]]
-    write_samples(samples, path, seconds=contract.sampling.clip_seconds)

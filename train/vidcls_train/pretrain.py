@@ -12,20 +12,22 @@ import numpy as np
 from transformers import TrainerCallback, set_seed
 
 from vidcls.contract import Image
+from vidcls.files.run_status import mark_unfinished
 from vidcls.progress import Track, untracked
 from vidcls.versions import check_training
-from vidcls.video.folders import list_videos
 from vidcls_train.config.recipes import PRESETS
 from vidcls_train.config.settings import PretrainConfig, pretrain_config, save_settings
 from vidcls_train.data.clip_list import Clip, DataError
 from vidcls_train.data.opening import open_clips
 from vidcls_train.data.preparation import open_frame_cache
 from vidcls_train.data.training_clips import training_clips
+from vidcls_train.data.unlabelled import find_unlabelled
 from vidcls_train.data.video import DecodedVideo
 from vidcls_train.model.patch_embedding import is_zero_mean, whiten
 from vidcls_train.model.presets import masked_from_preset
 from vidcls_train.model.pretrained import masked_from_base
 from vidcls_train.model.starting_point import PretrainingPoint
+from vidcls_train.output.finished import finished_metrics
 from vidcls_train.output.pretraining import write_pretraining
 from vidcls_train.output.run_folder import check_output, check_resume
 from vidcls_train.trainer.distributed import by_first_process, join_processes, leave_processes, process_rank
@@ -36,10 +38,14 @@ _LOG = logging.getLogger("vidcls.train")
 
 @dataclass(frozen=True, kw_only=True)
 class _Plan:
-    """What is known before a step is trained: the readable videos, and {"video", "message"} of the others."""
+    """What is known before a step is trained: the readable videos, and {"video", "message"} of the others.
+
+    done: what metrics.json holds of a run to resume that is over.
+    """
 
     videos: Sequence[DecodedVideo]
     unreadable: list[dict[str, str]]
+    done: dict[str, Any] | None = None
 
 
 def pretrain(
@@ -74,6 +80,9 @@ def pretrain(
     config = pretrain_config(settings)
     join_processes(config.run.device)
     plan = by_first_process(lambda: _plan(config, track))
+    if plan.done is not None:
+        leave_processes()
+        return plan.done if process_rank() == 0 else None
     # Every process makes the same model, from its own copy of the base and the same seed.
     set_seed(config.run.seed)
     start = _starting_point(config)
@@ -94,17 +103,16 @@ def _plan(config: PretrainConfig, track: Track) -> _Plan:
     start = _starting_point(config)
     if config.run.resume:
         check_resume(config)
-    folder = Path(config.data.data)
-    if not folder.is_dir():
-        raise DataError(f"{folder}: is not a folder; name one with videos in it, at any depth")
-    paths = list_videos(folder)
-    if not paths:
-        raise DataError(f"{folder}: holds no videos, at any depth")
+        done = finished_metrics(config.run.output)
+        if done is not None:
+            return _Plan(videos=[], unreadable=[], done=done)
+    paths = find_unlabelled(config.data.data)
     config.run.output.mkdir(parents=True, exist_ok=True)
+    mark_unfinished(config.run.output)
     save_settings(config)
     plan = _opened(paths, start.image, cache_gb=config.data.cache_gb, track=track)
     if not plan.videos:
-        raise DataError(f"{folder}: not one of its {len(paths)} videos can be read")
+        raise DataError(f"{config.data.data}: not one of its {len(paths)} videos can be read")
     if plan.unreadable:
         _LOG.info("%d videos cannot be read and are left out (metrics.json lists them)", len(plan.unreadable))
     return plan

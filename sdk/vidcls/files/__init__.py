@@ -1,1 +1,1 @@
-"""Files before they are opened: what stands at a path, its hash; and files that are there whole or not at all."""
+"""Files before they are opened: what stands at a path, its hash; files and folders that are there whole or not."""

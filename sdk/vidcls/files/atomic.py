@@ -98,6 +98,17 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def remove_whole(folder: Path) -> None:
+    """Remove a folder, which is gone for everybody at once; what a kill leaves of it is `is_unfinished`.
+
+    Where it is in use, as Windows has it, it stays.
+    """
+    gone = _unfinished_name(folder.parent)
+    with suppress(OSError):
+        folder.rename(gone)
+    shutil.rmtree(gone, ignore_errors=True)
+
+
 def make_folder(folder: Path) -> None:
     """Make a folder, and what is missing above it, so that their names are on the disk too."""
     missing = [path for path in (folder, *folder.parents) if not path.exists()]

@@ -125,6 +125,8 @@ def _data_section(metrics: Mapping[str, Any]) -> Section:
     data, unreadable = metrics["data"], metrics["unreadable"]
     found = [finding for finding in data["findings"] if finding["level"] != "note"]
     how = "made here so that recordings stay whole" if data["split_here"] else "those of the data"
+    if data.get("val_here"):  # runs of earlier versions do not say
+        how += "; val is made here of train's clips"
     words = f"The splits are {how}; there are {data['groups']} recordings, as far as names and pictures tell."
     listed = tag("ul", *(tag("li", f"{finding['what']}.") for finding in found), class_="plain") if found else None
     return section("The data", tag("p", words), listed, _unreadable(unreadable))

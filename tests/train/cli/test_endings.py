@@ -31,10 +31,27 @@ def test_a_full_disk_ends_a_run_with_what_to_do(clips: Path, tmp_path: Path) -> 
     assert "Traceback" not in result.output
 
 
-def test_an_interrupt_says_how_to_go_on(tmp_path: Path) -> None:
-    told = "interrupted; go on with the same command and --resume"
-    with pytest.raises(click.ClickException, match=told), named_endings(tmp_path):
-        raise KeyboardInterrupt
+@pytest.mark.parametrize(
+    ("ending", "how", "code"),
+    [
+        (KeyboardInterrupt(), "interrupted", 130),
+        (SystemExit(143), "terminated", 143),
+        (RuntimeError("DataLoader worker (pid 12) is killed by signal: Terminated. "), "terminated", 143),
+    ],
+)
+def test_a_signal_says_how_to_go_on(ending: BaseException, how: str, code: int, tmp_path: Path) -> None:
+    with pytest.raises(click.ClickException, match=f"{how}; nothing was trained") as early, named_endings(tmp_path):
+        raise ending
+    (tmp_path / "settings.json").touch()
+    with pytest.raises(click.ClickException, match=f"{how}; go on with .* --resume") as late, named_endings(tmp_path):
+        raise ending
+    assert early.value.exit_code == late.value.exit_code == code
+
+
+def test_other_exits_stay_what_they_are(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit) as ended, named_endings(tmp_path):
+        raise SystemExit(3)
+    assert ended.value.code == 3
 
 
 def test_other_errors_keep_their_own_words(tmp_path: Path) -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from vidcls.files.run_status import SETTINGS_FILE
 from vidcls_train.config.legacy import RENAMED
 from vidcls_train.config.settings import (
-    SETTINGS_FILE,
     TrainConfig,
     check_same_run,
     read_settings,

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from vidcls.files.run_status import SETTINGS_FILE
 from vidcls_train.config.recipes import DEFAULT_BASE, PRESETS
 from vidcls_train.config.settings import (
-    SETTINGS_FILE,
     PretrainConfig,
     TrainConfig,
     check_same_run,

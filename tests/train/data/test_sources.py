@@ -47,7 +47,8 @@ def test_labels_only_begin_like_a_split(tmp_path: Path) -> None:
     [
         (("notes.txt",), "holds no videos"),
         (("a/1.mp4", "a/2.mp4"), "only the label 'a'"),
-        (("train/a/1.mp4", "train/b/1.mp4"), "no videos for 'val'"),
+        (("train/a/1.mp4", "train/b/1.mp4"), "has 2 groups of footage in train, too few .* or a folder val/"),
+        (("val/a/1.mp4", "test/b/1.mp4"), "no videos for 'train'"),
         (("train/a/1.mp4", "val/b/1.mp4", "extra/c/1.mp4"), "holds 'extra' beside"),
         (("a/1.mp4", "b/2.mp4"), "too few to set aside"),
         (
@@ -88,7 +89,7 @@ def test_a_label_that_no_contract_holds_is_named_before_training(label: str, tmp
         csv.writer(file).writerows([["path", "label"], ["a.mp4", label], ["b.mp4", "other"]])
     for name in ("a.mp4", "b.mp4"):
         (tmp_path / name).write_bytes(b"x")
-    with pytest.raises(DataError, match=r"holds the label .*, expected 1 to 256 characters, no control character"):
+    with pytest.raises(DataError, match=r"line 2 has the label .*, expected 1 to 256 characters, no control character"):
         find_clips(str(table), unpack_to=tmp_path / "unpacked")
 
 

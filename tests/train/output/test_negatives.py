@@ -12,7 +12,8 @@ import pytest
 from generated import write_checkpoint, write_clip
 from vidcls.contract import read_checkpoint
 from vidcls_train.data.clip_list import Clip, Footage
-from vidcls_train.output.negatives import check_negatives, find_negatives, score_negatives
+from vidcls_train.data.negatives import check_negatives, find_negatives
+from vidcls_train.output.negatives import score_negatives
 from vidcls_train.output.scoring import video_logits
 
 

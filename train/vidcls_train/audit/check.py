@@ -19,6 +19,7 @@ from vidcls_train.audit.shortcuts import cross_validate, find_shortcuts, predict
 from vidcls_train.data.clip_list import NONE_LABEL, SPLITS, Clip, ClipList, DataError, Footage, Splits
 from vidcls_train.data.frame_cache import CachedVideo, FrameCache
 from vidcls_train.data.opening import open_each
+from vidcls_train.data.splits import lacks_val
 
 # Of a clip of which less than this share can be decoded, the end is missing.
 _TRUNCATED_SHARE = 0.9
@@ -50,7 +51,8 @@ class DataCheck:
 class _Probed:
     """What is known of the readable clips once they are split.
 
-    readable: with DATA's own splits, if it has any. infos, split_names: one per clip of it. pairs: all of them.
+    readable: with DATA's own splits, if it has any, and a val made of its train where it has none. infos, split_names:
+    one per clip of it. pairs: all of them.
     """
 
     readable: ClipList
@@ -94,8 +96,12 @@ def check_clips(
     """
     readable, infos, unreadable = _probe_each(found, cache, track)
     pairs = [_without_empty_copies(pair, readable.clips) for pair in find_pairs(infos)]
+    if lacks_val(readable) and not lacks_val(found):
+        raise DataError(f"{found.name}: not one of its videos for 'val' can be read; {unreadable[0]['message']}")
     splits, torn_scenes = split_by_footage(readable, pairs, val_fraction=val_fraction, seed=seed)
-    split_names = readable.split_names or _split_names(readable.clips, splits)
+    split_names = _split_names(readable, splits)
+    if readable.split_names is not None:
+        readable = dataclasses.replace(readable, split_names=split_names)
     probed = _Probed(
         readable=readable,
         infos=infos,
@@ -147,9 +153,16 @@ def _probe_each(
     return dataclasses.replace(found, clips=clips, split_names=names), infos, unreadable
 
 
-def _split_names(clips: Sequence[Clip], splits: Splits) -> list[str]:
-    split_of = {clip.footage: split for split in SPLITS for clip in getattr(splits, split)}
-    return [split_of[clip.footage] for clip in clips]
+def _split_names(readable: ClipList, splits: Splits) -> list[str]:
+    """Of every clip: as DATA has them, but for what was made here."""
+    made = {clip.footage: split for split in SPLITS for clip in getattr(splits, split)}
+    if readable.split_names is None:
+        return [made[clip.footage] for clip in readable.clips]
+    moved = {clip.footage for clip in splits.val} if lacks_val(readable) else set()
+    return [
+        "val" if name == "train" and clip.footage in moved else name
+        for clip, name in zip(readable.clips, readable.split_names, strict=True)
+    ]
 
 
 def _without_empty_copies(pair: Pair, clips: Sequence[Clip]) -> Pair:
@@ -170,6 +183,7 @@ def _report(found: ClipList, probed: _Probed, unreadable: list[dict[str, str]], 
     return DataReport(
         data=found.name,
         split_here=found.split_names is None,
+        val_here=lacks_val(found),
         groups=len({clip.group for clip in [*splits.train, *splits.val, *splits.test]}),
         counts=counts,
         clips=[_row(clip, info, split) for clip, info, split in zip(clips, infos, probed.split_names, strict=True)],

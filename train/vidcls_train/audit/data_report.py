@@ -65,7 +65,8 @@ class ClipRow:
 class DataReport:
     """What was found in DATA.
 
-    split_here: whether the splits were made here. groups: of footage. counts: {label: {split: readable clips}}.
+    split_here: whether the splits were made here. val_here: whether val alone was, of train's clips.
+    groups: of footage. counts: {label: {split: readable clips}}.
     unreadable: {"video", "split", "label", "message"}. short: videos shorter than the model's window.
     truncated: videos of which the end is missing. pair_counts: {kind: pairs}; `pairs` lists all, or the first.
     encoding, tells: what encodings alone give away, of all labels and of single ones. (The fields' names are those of
@@ -74,6 +75,7 @@ class DataReport:
 
     data: str
     split_here: bool
+    val_here: bool
     groups: int
     counts: dict[str, dict[str, int]]
     clips: list[ClipRow]
@@ -89,6 +91,13 @@ class DataReport:
     def clips_in(self, split: str) -> int:
         """How many readable clips a split has; a clip may have several labels, or none."""
         return sum(row.split == split for row in self.clips)
+
+    def about_val(self) -> str | None:
+        """Where val was made of train's clips: how many of them are in it, as a message begins."""
+        if not self.val_here:
+            return None
+        val, train = self.clips_in("val"), self.clips_in("train")
+        return f"there is no val: {val} of train's {train + val} clips, whole groups of footage, are set aside for it"
 
 
 def copied(pairs: Iterable[ClipPair], split: str) -> list[str]:

@@ -6,7 +6,13 @@ from collections.abc import Sequence
 
 from vidcls_train.audit.clip_findings import encoding_findings, length_findings, readability_findings
 from vidcls_train.audit.data_report import ClipPair, DataReport, Finding
-from vidcls_train.audit.label_findings import balance_findings, coverage_findings, none_findings, typo_findings
+from vidcls_train.audit.label_findings import (
+    balance_findings,
+    coverage_findings,
+    none_findings,
+    typo_findings,
+    val_findings,
+)
 from vidcls_train.audit.leakage_findings import (
     copy_findings,
     group_findings,
@@ -31,6 +37,7 @@ def collect_findings(
     """
     findings = [
         *coverage_findings(report),
+        *val_findings(report),
         *copy_findings(report, pairs),
         *scene_findings(report, pairs, torn_scenes=torn_scenes),
         *group_findings(used),

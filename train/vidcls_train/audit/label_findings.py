@@ -50,6 +50,15 @@ def coverage_findings(report: DataReport) -> Iterable[Finding]:
         )
 
 
+def val_findings(report: DataReport) -> Iterable[Finding]:
+    """A val that was made of train's clips."""
+    about = report.about_val()
+    if about is not None:
+        yield Finding(
+            level="note", what=about, mend="choose its clips yourself by a folder val/, or by val in the CSV's split"
+        )
+
+
 def typo_findings(report: DataReport) -> Iterable[Finding]:
     """Labels that are likely one, misspelt."""
     for first, second in find_label_typos(list(report.counts)):

@@ -13,9 +13,8 @@ import numpy as np
 from vidcls.printable import markdown
 from vidcls_train.audit.data_report import DataReport, worst_first
 from vidcls_train.audit.report_picture import write_data_picture
+from vidcls_train.audit.wording import REPORT_NAME
 from vidcls_train.data.clip_list import SPLITS
-
-REPORT_NAME = "data-report"
 
 _LISTED = 30
 
@@ -39,6 +38,8 @@ def report_text(report: DataReport) -> str:
     if not report.findings:
         lines += ["Nothing to remark.", ""]
     how = "made here, by groups of footage" if report.split_here else "those of the data"
+    if report.val_here:
+        how += ", but for val, which is made here of train's clips, by groups of footage"
     lines += [
         "## Clips",
         "",

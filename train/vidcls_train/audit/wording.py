@@ -1,10 +1,13 @@
-"""Numbers and names as findings write them."""
+"""Numbers and names as findings write them, and the name of the report's files."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from pathlib import Path
+
+# Each with its ending.
+REPORT_NAME = "data-report"
 
 
 def counted(number: int, thing: str) -> str:

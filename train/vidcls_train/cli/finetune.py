@@ -25,7 +25,7 @@ from vidcls_train.config.settings import TrainConfig, read_settings, train_confi
     "-o",
     "--output",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Checkpoint folder to write; new or empty. With --check-only, where the report goes.",
+    help="Checkpoint folder to write; new, empty, or with the report of --check-only, which goes there too.",
 )
 @setting(
     TrainConfig,
@@ -99,9 +99,10 @@ from vidcls_train.config.settings import TrainConfig, read_settings, train_confi
 def main(*, check_only: bool, **chosen: Any) -> None:
     """Fine-tune VideoMAE on DATA and write a checkpoint that carries its contract.
 
-    DATA is a folder with train/, val/ and test/, each with one folder of videos per label; or a folder with one
-    folder per label (split by footage); or a CSV path,label[,group][,split]; or a .tar.gz or .zip of one of these; or
-    hf:OWNER/DATASET/FILE.tar.gz on the hub. A folder _none, or that label, is for videos that show none of the others.
+    DATA is a folder with train/, val/ and test/, each with one folder of videos per label (without val/ one is made of
+    train's clips, by footage); or a folder with one folder per label (split by footage); or a CSV
+    path,label[,group][,split]; or a .tar.gz or .zip of one of these; or hf:OWNER/DATASET/FILE.tar.gz on the hub. A
+    folder _none, or that label, is for videos that show none of the others.
     A CSV with a column labels in the place of label, as in jump|wave, trains a model whose labels may hold together.
     One with video,start,end in the place of path names stretches of long videos, in seconds; the rest of each video
     shows none of the labels.
@@ -124,9 +125,11 @@ def main(*, check_only: bool, **chosen: Any) -> None:
         settings = _settings(**chosen)
         with options.named_missing_packages("training"):
             from vidcls_train.cli.endings import named_endings
-            from vidcls_train.cli.progress import progress_bars
-            from vidcls_train.finetune import train
         with named_endings(chosen["output"]):
+            _check_first(settings)
+            with options.named_missing_packages("training"):
+                from vidcls_train.cli.progress import progress_bars
+                from vidcls_train.finetune import train
             metrics = train(settings, on_epoch=click.echo, callbacks=progress_bars(), track=terminal.track)
     if metrics is not None:  # it is the first process's
         print_summary(metrics, chosen["output"])
@@ -134,10 +137,25 @@ def main(*, check_only: bool, **chosen: Any) -> None:
             raise SystemExit(1)
 
 
+def _check_first(settings: dict[str, Any]) -> None:
+    """Refuse, in the first of several processes, what can be refused before PyTorch is loaded."""
+    if os.environ.get("RANK", "0") != "0":
+        return
+    with options.named_missing_packages("training"):
+        from vidcls_train.preflight.checks import check_training_run
+    check_training_run(settings, processes=int(os.environ.get("WORLD_SIZE", "1")))
+
+
 def _check(*, output: Path | None, **chosen: Any) -> None:
     """Print the report on the data; exit with 1 where it would stop a training, or clips cannot be read."""
     with terminal.exit_codes():
         config = train_config(_settings(output=output or Path(), **chosen))
+        with options.named_missing_packages("checking data"):
+            from vidcls_train.output.run_folder import check_writable
+            from vidcls_train.preflight.checks import find_named
+        find_named(config)
+        if output is not None:
+            check_writable(output)
         with options.named_missing_packages("checking data"):
             from vidcls_train.audit.check import check_clips
             from vidcls_train.audit.findings import refuse_worthless

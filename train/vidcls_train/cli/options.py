@@ -64,6 +64,12 @@ def common(kind: type[Config]) -> Callable[[F], F]:
             "and what does not fit is decoded every epoch. Default: 20.",
         ),
         setting(kind, "resume", what="Go on with the run in the output folder from its last whole epoch."),
+        setting(
+            kind,
+            "keep_steps",
+            what="Leave checkpoints/, what --resume goes on from, in the output folder at the end. Default: it is "
+            "removed once the run is complete.",
+        ),
         _removed(
             "--processes",
             "--processes is no more: start several by 'torchrun --nproc-per-node 2 -m vidcls_train.cli ...'",

@@ -46,12 +46,16 @@ def main(**named: Any) -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as in vidcls-train
     output = named["output"]
     with terminal.exit_codes():
-        pretrain_config(named)
+        config = pretrain_config(named)
         with options.named_missing_packages("pretraining"):
             from vidcls_train.cli.endings import named_endings
-            from vidcls_train.cli.progress import progress_bars
-            from vidcls_train.pretrain import pretrain
+            from vidcls_train.preflight.checks import check_pretraining_run
         with named_endings(output):
+            if os.environ.get("RANK", "0") == "0":
+                check_pretraining_run(config)
+            with options.named_missing_packages("pretraining"):
+                from vidcls_train.cli.progress import progress_bars
+                from vidcls_train.pretrain import pretrain
             metrics = pretrain(named, on_epoch=click.echo, callbacks=progress_bars(), track=terminal.track)
     if metrics is not None:  # it is the first process's
         click.echo(

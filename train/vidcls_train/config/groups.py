@@ -31,6 +31,7 @@ class RunConfig:
     gradient_accumulation_steps: parts that a batch is computed in, one after the other, to need less memory; it changes
         no result but for the order of sums.
     gradient_checkpointing: compute layers twice, to need less memory.
+    keep_steps: leave the steps that a run goes on from where they are once it is complete.
     push_to_hub: the repository on the hub that the checkpoint goes to.
     """
 
@@ -42,6 +43,7 @@ class RunConfig:
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     gradient_accumulation_steps: Annotated[int, Range(1)] = 1
     gradient_checkpointing: bool = False
+    keep_steps: bool = False
     push_to_hub: str | None = None
 
 

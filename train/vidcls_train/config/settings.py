@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 from vidcls.errors import ArgumentError, VidclsError
 from vidcls.files.atomic import write_whole
+from vidcls.files.run_status import SETTINGS_FILE
 from vidcls.schema import FieldError, read_fields, read_json
 from vidcls_train.config.groups import (
     AugmentationConfig,
@@ -41,14 +42,12 @@ from vidcls_train.config.recipes import (
     fine_tuning_recipe,
 )
 
-SETTINGS_FILE = "settings.json"
-
 # What belongs to one run, and is not taken over from another run's file.
 _OF_ONE_RUN = frozenset({"data", "output", "resume", "push_to_hub"})
 
 # What may differ when a run goes on: where and how fast it runs, and what is made of its weights, not what they become.
 _FREE_ON_RESUME = frozenset(
-    {"output", "device", "workers", "cache_gb", "resume", "push_to_hub", "gradient_accumulation_steps"}
+    {"output", "device", "workers", "cache_gb", "resume", "keep_steps", "push_to_hub", "gradient_accumulation_steps"}
 ) | {field.name for field in dataclasses.fields(DecisionConfig)}
 
 

@@ -11,7 +11,9 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from vidcls.contract import LABEL
 from vidcls.errors import VidclsError
+from vidcls.schema import shown
 from vidcls.video.folders import NONE_FOLDER
 
 SPLITS = ("train", "val", "test")
@@ -91,6 +93,22 @@ class Clip:
     def footage(self) -> Footage:
         """What of which file it is, by which it is known among other clips."""
         return Footage(self.path, self.stretch)
+
+
+def check_label(label: str, where: str) -> None:
+    """Refuse what no contract holds as a label, and what nobody could see.
+
+    Args:
+        label: its text.
+        where: how the message begins: which row or folder it stands in.
+
+    Raises:
+        DataError: it is empty, too long, or holds a line break or another control character.
+    """
+    text: object = label  # a bound is a tuple, of which a text could never be an element
+    if text not in LABEL or not label.strip():
+        expected = LABEL.expected if label.strip() else "a name that can be seen"
+        raise DataError(f"{where} {shown(label)}, expected {expected}; rename it")
 
 
 def labels_of(clips: Sequence[Clip]) -> tuple[str, ...]:

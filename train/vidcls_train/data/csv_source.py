@@ -15,6 +15,7 @@ from vidcls_train.data.clip_list import (
     Clip,
     ClipList,
     DataError,
+    check_label,
     group_by_name,
 )
 from vidcls_train.data.stretches import check_stretches, seconds_of
@@ -60,7 +61,10 @@ def read_csv(table: Path) -> ClipList:
             raise DataError(f"{table}: line {number} is not of the form {','.join(columns)}")
         if "split" in row and row["split"] not in SPLITS:
             raise DataError(f"{table}: line {number} has split '{row['split']}', expected train, val or test")
-        clips.append(_clip(table, number, row))
+        clip = _clip(table, number, row)
+        for label in clip.labels:
+            check_label(label, f"{table}: line {number} has the label")
+        clips.append(clip)
     split_names = [row["split"] for row in rows] if "split" in columns else None
     if "video" in columns:
         check_stretches(clips, split_names, table=table)

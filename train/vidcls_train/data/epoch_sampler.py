@@ -8,20 +8,9 @@ from collections.abc import Iterator, Sized
 import numpy as np
 from torch.utils.data import Sampler
 
-from vidcls.errors import ArgumentError
+from vidcls_train.config.batches import check_parts
 
 Key = tuple[int, int]  # (epoch, video index)
-
-
-def _check_parts(videos: int, *, batch_size: int, processes: int, accumulation_steps: int) -> None:
-    """Raise a ValueError where batches have no two clips for every part."""
-    smallest = videos // math.ceil(videos / batch_size)
-    parts = processes * accumulation_steps
-    if parts > max(1, math.ceil(smallest / 2)):
-        raise ArgumentError(
-            f"batches of {smallest} clips cannot be shared by {processes} processes in {accumulation_steps} "
-            f"accumulated parts each, of two clips where it can; raise --batch-size to {2 * parts} or more"
-        )
 
 
 class EpochSampler(Sampler[list[Key]]):
@@ -63,7 +52,7 @@ class EpochSampler(Sampler[list[Key]]):
         Raises:
             ValueError: a batch has no two clips for every part.
         """
-        _check_parts(len(videos), batch_size=batch_size, processes=processes, accumulation_steps=accumulation_steps)
+        check_parts(len(videos), batch_size=batch_size, processes=processes, accumulation_steps=accumulation_steps)
         self._length = len(videos)
         self._batches = math.ceil(self._length / batch_size)
         self._parts = accumulation_steps * processes

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from vidcls.video.folders import label_folders
-from vidcls_train.data.clip_list import Clip, ClipList, DataError, group_by_name
+from vidcls_train.data.clip_list import Clip, ClipList, DataError, check_label, group_by_name
 from vidcls_train.data.csv_source import CSV_FORM, find_tables, lists_videos, read_csv
 
 # What a split's folder may be called, in any case.
@@ -94,3 +94,4 @@ def _check_names(folder: Path, labels: Iterable[str]) -> None:
             label.encode()
         except UnicodeEncodeError as error:
             raise DataError(f"{folder}: the name of the folder {label!a} is not UTF-8; rename it") from error
+        check_label(label, f"{folder}: a folder is named")

@@ -9,24 +9,19 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 from huggingface_hub import hf_hub_download
 from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
-from vidcls.contract import LABEL, LABELS
-from vidcls.files.kinds import why_no_file
 from vidcls.printable import printable
 from vidcls.progress import Track, untracked
-from vidcls.schema import shown
 from vidcls_train.config.groups import DEFAULT_CLIP_SECONDS
 from vidcls_train.data.archives import is_archive, unpack
 from vidcls_train.data.background import with_background
-from vidcls_train.data.clip_list import MULTI_LABEL, NONE_LABEL, ClipList, DataError
-from vidcls_train.data.csv_source import read_csv
-from vidcls_train.data.folder_source import read_folder
+from vidcls_train.data.clip_list import ClipList, DataError
 from vidcls_train.data.hub_problem import hub_problem
+from vidcls_train.data.listing import check_kind, check_label_count, check_learnable, list_clips
 
 HUB_PREFIX = "hf:"
 
@@ -56,15 +51,13 @@ def find_clips(
         DataError: nothing to train on; says what was found and what was expected.
     """
     path = _local_path(data, unpack_to=unpack_to)
-    found = read_csv(path) if path.is_file() else read_folder(path)
+    found = list_clips(path, data=data)
     if path != Path(data):
         _check_lies_within(found, path if path.is_dir() else path.parent, data=data)
-    if not found.clips:
-        raise DataError(f"{data}: holds no videos; expected one folder of videos per label")
     if any(clip.stretch for clip in found.clips):
         found = with_background(found, clip_seconds=clip_seconds, seed=seed, track=track)
-    _check_learnable(found, data=data)
-    _check_labels(found.labels, data=data)
+    check_learnable(found, data=data)
+    check_label_count(found.labels, data=data)
     return dataclasses.replace(found, name=data)
 
 
@@ -78,47 +71,15 @@ def _check_lies_within(found: ClipList, folder: Path, *, data: str) -> None:
             )
 
 
-def _check_learnable(found: ClipList, *, data: str) -> None:
-    """One class by itself learns nothing: a label needs another one, or clips that show none."""
-    labels = [label for label in found.labels if label != NONE_LABEL]
-    by_column = found.problem_type == MULTI_LABEL
-    if not labels:
-        what = "rows of videos that show some" if by_column else "one folder of videos per label"
-        raise DataError(f"{data}: holds only videos that show none of the labels; add {what}")
-    if len(labels) == 1 and all(clip.labels == (labels[0],) for clip in found.clips):
-        what = "rows with nothing in 'labels'" if by_column else f"a folder '{NONE_LABEL}'"
-        if any(clip.stretch for clip in found.clips):
-            what = "time that no row covers, at least a clip's length,"
-        raise DataError(
-            f"{data}: holds only the label '{labels[0]}', and a class by itself learns nothing; add another label, or "
-            f"{what} for videos that show none of the labels"
-        )
-
-
-def _check_labels(labels: Sequence[object], *, data: str) -> None:
-    """What no contract could hold is better said before the training than after it."""
-    if len(labels) > LABELS.high:
-        raise DataError(f"{data}: holds {len(labels):,} labels, expected {LABELS.expected}")
-    for label in labels:
-        if label not in LABEL:
-            raise DataError(f"{data}: holds the label {shown(label)}, expected {LABEL.expected}; rename it")
-
-
 def _local_path(data: str, *, unpack_to: Path) -> Path:
     path = _download(data.removeprefix(HUB_PREFIX)) if data.startswith(HUB_PREFIX) else Path(data)
-    if not path.exists():
-        raise DataError(f"{data}: there is no such file or folder")
-    problem = None if path.is_dir() else why_no_file(path)
-    if problem is not None:  # a named pipe would be waited for
-        raise DataError(f"{data}: {problem} or a folder")
+    check_kind(path, data=data)
     if path.is_file() and is_archive(path):
         try:
             unpack(path, unpack_to)
         except ValueError as error:
             raise DataError(str(error)) from error
         path = unpack_to
-    elif path.is_file() and path.suffix.lower() != ".csv":
-        raise DataError(f"{data}: is a file, expected a folder, a .csv, a .tar.gz or a .zip")
     return path
 
 

@@ -6,8 +6,6 @@ import warnings
 from collections import Counter
 from collections.abc import Sequence
 
-from sklearn.model_selection import StratifiedGroupKFold
-
 from vidcls_train.data.clip_list import NONE_LABEL, SPLITS, Clip, ClipList, DataError, Splits
 
 
@@ -15,11 +13,12 @@ def split_clips(found: ClipList, *, val_fraction: float, seed: int) -> Splits:
     """The clips by split: as DATA has them, or split here so that clips of one group stay together.
 
     Args:
-        val_fraction: share of the clips for validation, and again for test, where DATA has no splits.
+        val_fraction: share of the clips for validation, and again for test, where DATA has no splits; of train's clips
+            for validation, where DATA has splits without val.
         seed: of that split.
 
     Raises:
-        DataError: too few clips or groups to split, or none in 'train' or 'val'.
+        DataError: too few clips or groups to split, or none in 'train'.
 
     Example:
         >>> from pathlib import Path
@@ -37,39 +36,72 @@ def split_clips(found: ClipList, *, val_fraction: float, seed: int) -> Splits:
     """
     split_names = found.split_names
     if split_names is None:
-        split_names = _split_by_group(found.clips, val_fraction=val_fraction, seed=seed)
+        split_names = _split_by_group(found.clips, names=("val", "test"), val_fraction=val_fraction, seed=seed)
+    elif lacks_val(found):
+        split_names = _with_val(found.clips, split_names, val_fraction=val_fraction, seed=seed)
     by_split = {
         split: [clip for clip, name in zip(found.clips, split_names, strict=True) if name == split] for split in SPLITS
     }
-    for split in ("train", "val"):
-        if not by_split[split]:
-            raise DataError(f"{found.name}: holds no videos for '{split}'; training needs 'train' and 'val'")
+    if not by_split["train"]:
+        raise DataError(f"{found.name}: holds no videos for 'train'")
     return Splits(labels=found.labels, train=by_split["train"], val=by_split["val"], test=by_split["test"])
 
 
-def _split_by_group(clips: list[Clip], *, val_fraction: float, seed: int) -> list[str]:
-    """A split name per clip: groups stay whole, labels keep their shares as well as groups allow."""
-    folds = max(3, round(1 / val_fraction))
-    groups = [clip.group for clip in clips]
-    if len(set(groups)) < folds:
-        raise DataError(
-            f"the data has {len(set(groups))} groups of footage, too few to set aside {val_fraction:.0%} for "
-            "validation and for test; give more clips, a larger --val-fraction, or folders train/, val/ and test/"
-        )
-    _check_sizes(clips, folds=folds, val_fraction=val_fraction)
+def lacks_val(found: ClipList) -> bool:
+    """Whether DATA has splits, and val is none of them: it is then made of clips of train, and never of test's."""
+    return found.split_names is not None and "val" not in found.split_names
+
+
+def check_sizes(found: ClipList, *, val_fraction: float) -> None:
+    """Refuse what `split_clips` would refuse, without splitting.
+
+    Raises:
+        DataError: too few clips or groups to split, or none in 'train'.
+    """
+    if found.split_names is None:
+        _check_sizes(found.clips, made=2, val_fraction=val_fraction)
+        return
+    train = [clip for clip, name in zip(found.clips, found.split_names, strict=True) if name == "train"]
+    if not train:
+        raise DataError(f"{found.name}: holds no videos for 'train'")
+    if lacks_val(found):
+        _check_sizes(train, made=1, val_fraction=val_fraction)
+
+
+def _with_val(clips: list[Clip], split_names: list[str], *, val_fraction: float, seed: int) -> list[str]:
+    """The split names with some of train's clips in val."""
+    train = [index for index, name in enumerate(split_names) if name == "train"]
+    made = _split_by_group([clips[index] for index in train], names=("val",), val_fraction=val_fraction, seed=seed)
+    names = list(split_names)
+    for index, name in zip(train, made, strict=True):
+        names[index] = name
+    return names
+
+
+def _split_by_group(clips: list[Clip], *, names: tuple[str, ...], val_fraction: float, seed: int) -> list[str]:
+    """A split name per clip, train or one of `names`: groups stay whole, labels keep their shares as groups allow."""
+    from sklearn.model_selection import StratifiedGroupKFold  # noqa: PLC0415 - it takes a second
+
+    folds = _folds(len(names), val_fraction)
+    _check_sizes(clips, made=len(names), val_fraction=val_fraction)
     by = strata(clips)
     if max(Counter(by).values()) < folds:  # of several labels a clip; it would refuse to
         by = [NONE_LABEL] * len(clips)
     splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
-    names = ["train"] * len(clips)
+    made = ["train"] * len(clips)
     with warnings.catch_warnings():
         # It warns of labels with fewer clips than folds; _check_sizes has the say on them.
         warnings.simplefilter("ignore", UserWarning)
-        parts = list(splitter.split(clips, by, groups))
-    for split, (_, held_out) in zip(("val", "test"), parts, strict=False):
+        parts = list(splitter.split(clips, by, [clip.group for clip in clips]))
+    for split, (_, held_out) in zip(names, parts, strict=False):
         for index in held_out:
-            names[index] = split
-    return names
+            made[index] = split
+    return made
+
+
+def _folds(made: int, val_fraction: float) -> int:
+    """How many parts of the size of val the clips are cut into, so many of which are val and test."""
+    return max(made + 1, round(1 / val_fraction))
 
 
 def strata(clips: Sequence[Clip]) -> list[str]:
@@ -85,16 +117,24 @@ def strata(clips: Sequence[Clip]) -> list[str]:
     return [min(clip.labels or (NONE_LABEL,), key=lambda label: (sizes[label], label)) for clip in clips]
 
 
-def _check_sizes(clips: list[Clip], *, folds: int, val_fraction: float) -> None:
-    """Raise where a label cannot be in all three splits, or none has the clips that StratifiedGroupKFold wants."""
+def _check_sizes(clips: list[Clip], *, made: int, val_fraction: float) -> None:
+    """Raise where a label cannot be in train and the splits that are made, or none has the clips that folds want."""
+    folds = _folds(made, val_fraction)
+    what, folders = ("validation and for test", "train/, val/ and test/") if made == 2 else ("validation", "val/")
+    mend = f"or {'folders' if made == 2 else 'a folder'} {folders}"
+    footage = len({clip.group for clip in clips})
+    if footage < folds:
+        raise DataError(
+            f"the data has {footage} groups of footage{'' if made == 2 else ' in train'}, too few to set aside "
+            f"{val_fraction:.0%} for {what}; give more clips, a larger --val-fraction, {mend}"
+        )
     sizes = Counter(label for clip in clips for label in clip.labels)
     groups = Counter(label for label, _ in {(label, clip.group) for clip in clips for label in clip.labels})
     label = min(sizes, key=lambda name: (groups[name], name))
-    needed = folds if max(sizes.values()) < folds else len(SPLITS)
+    needed = folds if max(sizes.values()) < folds else made + 1
     if groups[label] < needed:
-        larger = ", a larger --val-fraction" if needed > len(SPLITS) else ""
+        larger = ", a larger --val-fraction" if needed > made + 1 else ""
         raise DataError(
             f"the label '{label}' has {sizes[label]} clips in {groups[label]} groups of footage, too few to set aside "
-            f"{val_fraction:.0%} for validation and for test, which takes {needed} groups; "
-            f"give more clips{larger}, or folders train/, val/ and test/"
+            f"{val_fraction:.0%} for {what}, which takes {needed} groups; give more clips{larger}, {mend}"
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from transformers import Trainer
 from vidcls.contract import CHECKPOINT_FILE, Accuracy, ClipFingerprints, Contract, Decision, to_json
 from vidcls.evaluation.report import write_pictures
 from vidcls.files.atomic import whole_files, write_whole
+from vidcls.files.run_status import METRICS_FILE
+from vidcls.progress import Track, untracked
 from vidcls_train.data.clip_list import SPLITS
 from vidcls_train.data.preparation import PreparedClips
 from vidcls_train.model.image_section import image_processor
@@ -21,8 +24,6 @@ from vidcls_train.output.model_card import model_card
 from vidcls_train.output.page import write_page
 from vidcls_train.output.pictures import write_curves
 from vidcls_train.output.predictions import write_predictions
-
-METRICS_FILE = "metrics.json"
 
 
 def write_weights(
@@ -66,7 +67,9 @@ def write_decision(output: Path, contract: Contract, decision: Decision) -> Cont
     return decided
 
 
-def write_results(output: Path, trainer: Trainer, contract: Contract, results: Results) -> None:
+def write_results(
+    output: Path, trainer: Trainer, contract: Contract, results: Results, *, track: Track = untracked
+) -> None:
     """Write metrics, predictions, the contract with its accuracy, model card, pictures and page into `output`.
 
     Args:
@@ -74,19 +77,23 @@ def write_results(output: Path, trainer: Trainer, contract: Contract, results: R
         trainer: for the history of its epochs.
         contract: as `write_decision` returned it.
         results: as `measure` returned them.
+        track: shows the progress.
     """
     metrics = results.metrics
     write_whole(output / METRICS_FILE, (json.dumps(metrics, indent=1) + "\n").encode())
     final = dataclasses.replace(contract, accuracy=_accuracy(metrics["test"]))
     _write_contract(output, final)
-    (output / "README.md").write_text(model_card(final, metrics, name=output.name), encoding="utf-8")
-    write_predictions(
-        output / "predictions.csv", final, val=results.val, test=results.test, negatives=results.negatives
-    )
-    write_curves(trainer.state.log_history, output / "curves.png")
-    if final.decision.activation == "softmax":  # else there is no one label that is taken for another
-        _write_pictures(output, final, results)
-    write_page(output, final, results)
+    write_parts: list[Callable[[], object]] = [
+        lambda: (output / "README.md").write_text(model_card(final, metrics, name=output.name), encoding="utf-8"),
+        lambda: write_predictions(
+            output / "predictions.csv", final, val=results.val, test=results.test, negatives=results.negatives
+        ),
+        lambda: write_curves(trainer.state.log_history, output / "curves.png"),
+        lambda: _write_pictures(output, final, results),
+        lambda: write_page(output, final, results),
+    ]
+    for write_part in track(write_parts, label="writing reports"):
+        write_part()
 
 
 def _accuracy(test: dict[str, Any] | None) -> Accuracy | None:
@@ -97,6 +104,8 @@ def _accuracy(test: dict[str, Any] | None) -> Accuracy | None:
 
 
 def _write_pictures(output: Path, contract: Contract, results: Results) -> None:
+    if contract.decision.activation != "softmax":
+        return  # there is no one label that is taken for another
     split, scored = results.shown
     write_pictures(
         output,

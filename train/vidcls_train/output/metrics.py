@@ -28,7 +28,7 @@ from vidcls_train.output.scored import Scored, score
 from vidcls_train.trainer.selection import best_row
 
 # The paper's evaluation: 5 windows of 3 crops each.
-_MULTI_VIEWS = 5
+MULTI_VIEWS = 5
 _MULTI_CROPS: Literal[3] = 3
 
 _OF_TOP_LABELS = ("top1", "top5", "top1_interval", "top5_interval")
@@ -105,6 +105,11 @@ def measure(
     return Results(metrics=metrics, val=val, test=test, negatives=negatives, region=region)
 
 
+def multi_crops(contract: Contract) -> Literal[1, 3]:
+    """The crops of each window of the paper's evaluation; a picture that is stretched has one."""
+    return 1 if contract.image.resize == "stretch" else _MULTI_CROPS
+
+
 def _score_test(
     scored: Callable[..., Scored], prepared: PreparedClips, contract: Contract
 ) -> tuple[Scored | None, Scored | None]:
@@ -112,9 +117,9 @@ def _score_test(
     if not prepared.test:
         return None, None
     one = scored(label="scoring test")
-    crops: Literal[1, 3] = 1 if contract.image.resize == "stretch" else _MULTI_CROPS
-    label = f"scoring test, {_MULTI_VIEWS} x {crops} views"
-    return one, scored(label=label, views=_MULTI_VIEWS, crops=crops)
+    crops = multi_crops(contract)
+    label = f"scoring test, {MULTI_VIEWS} x {crops} views"
+    return one, scored(label=label, views=MULTI_VIEWS, crops=crops)
 
 
 def _unreadable(prepared: PreparedClips, checked: DataCheck) -> list[dict[str, str]]:
@@ -189,6 +194,7 @@ def _data(checked: DataCheck) -> dict[str, Any]:
     return {
         "counts": report.counts,
         "split_here": report.split_here,
+        "val_here": report.val_here,
         "groups": report.groups,
         "pairs": report.pair_counts,
         "copies": {split: [str(path) for path in paths] for split, paths in checked.copies.items()},

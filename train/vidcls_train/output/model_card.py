@@ -100,6 +100,8 @@ def _data(contract: Contract, metrics: dict[str, Any]) -> list[str]:
     counts = ", ".join(f"{split} {count}" for split, count in (contract.source.data or {}).items())
     found = [finding["what"] for finding in metrics["data"]["findings"] if finding["level"] != "note"]
     how = "made here so that recordings stay whole" if metrics["data"]["split_here"] else "those of the data"
+    if metrics["data"].get("val_here"):  # runs of earlier versions do not say
+        how += "; val is made here of train's clips"
     lines = [
         f"Videos: {counts}; {len(metrics['unreadable'])} could not be read and were left out. The splits are {how}; "
         f"there are {metrics['data']['groups']} recordings, as far as names and pictures tell.",

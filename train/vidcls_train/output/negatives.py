@@ -1,9 +1,8 @@
-"""Videos that show none of the labels: found before a step is trained, and answered by the kept model after it."""
+"""The kept model's answers to videos that show none of the labels."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,11 +11,11 @@ import numpy.typing as npt
 from transformers import Trainer
 
 from vidcls.contract import Contract
-from vidcls.errors import ArgumentError, VideoError
+from vidcls.errors import VideoError
 from vidcls.preprocessing import Region
 from vidcls.progress import Track, untracked
-from vidcls.video.folders import list_videos
-from vidcls_train.data.clip_list import Clip, Footage
+from vidcls_train.data.clip_list import Footage
+from vidcls_train.data.negatives import find_negatives
 from vidcls_train.output.scoring import video_logits
 
 _LOG = logging.getLogger("vidcls.train")
@@ -32,37 +31,6 @@ class Negatives:
     videos: list[Path]
     logits: npt.NDArray[np.float32]
     unreadable: list[dict[str, str]]
-
-
-def find_negatives(folder: str | None) -> list[Path]:
-    """The videos below `folder`, at any depth; none where it is None.
-
-    Raises:
-        ValueError: not a folder, or one without videos.
-    """
-    if folder is None:
-        return []
-    if not Path(folder).is_dir():
-        raise ArgumentError(f"--negatives {folder}: is no folder; name one with videos that show none of the labels")
-    videos = list_videos(Path(folder))
-    if not videos:
-        raise ArgumentError(f"--negatives {folder}: holds no videos; expected some that show none of the labels")
-    return videos
-
-
-def check_negatives(negatives: Iterable[Path], clips: Iterable[Clip]) -> None:
-    """Refuse negatives that are clips of DATA.
-
-    Raises:
-        ValueError: one of them is.
-    """
-    own = {clip.path.resolve() for clip in clips}
-    for video in negatives:
-        if video.resolve() in own:
-            raise ArgumentError(
-                f"--negatives: '{video}' is a clip of DATA; give videos that are not trained on, and that show none of "
-                "the labels"
-            )
 
 
 def score_negatives(

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from transformers import Trainer
 
 from vidcls.files.atomic import whole_files, write_whole
+from vidcls.files.run_status import METRICS_FILE
 from vidcls_train.config.settings import PretrainConfig
 from vidcls_train.data.datasets import ClipDataset
 from vidcls_train.data.masks import tube_mask
@@ -20,9 +21,9 @@ from vidcls_train.data.rng import seeded_rng
 from vidcls_train.model.image_section import image_processor
 from vidcls_train.model.reconstruction import reconstruct
 from vidcls_train.model.starting_point import PretrainingPoint
+from vidcls_train.output.finished import complete
 from vidcls_train.output.pictures import write_reconstructions
 
-_METRICS_FILE = "metrics.json"
 _SHOWN_CLIPS = 3
 
 
@@ -55,10 +56,11 @@ def write_pretraining(
         "last_loss": losses[-1][1],
         "history": trainer.state.log_history,
     }
-    write_whole(output / _METRICS_FILE, (json.dumps(metrics, indent=1) + "\n").encode())
+    write_whole(output / METRICS_FILE, (json.dumps(metrics, indent=1) + "\n").encode())
     (output / "README.md").write_text(_card(config, start, metrics), encoding="utf-8")
     _write_curve(losses, output / "curve.png")
     _write_clips(config, trainer.model, start, clips, output / "reconstruction.png")
+    complete(config)
     return metrics
 
 

@@ -19,12 +19,13 @@ _LOG_FOLDER = "runs"
 
 
 class EpochLines(TrainerCallback):  # type: ignore[misc]
-    """One line per epoch: losses, accuracy, time left."""
+    """One line per epoch: losses, accuracy, time left until all is written."""
 
-    def __init__(self, say: Callable[[str], None], *, of: str) -> None:
-        """Args: say: takes a line; of: what a line says before "epoch"."""
+    def __init__(self, say: Callable[[str], None], *, of: str, seconds_after: Callable[[], float]) -> None:
+        """Args: say: takes a line; of: what a line says before "epoch"; seconds_after: what the last epoch is not."""
         self._say = say
         self._of = of
+        self._seconds_after = seconds_after
         self._started: tuple[float, float] | None = None
 
     def on_epoch_begin(self, _args: Any, state: TrainerState, _control: Any, **_: Any) -> None:
@@ -47,7 +48,10 @@ class EpochLines(TrainerCallback):  # type: ignore[misc]
                 f"  val loss {latest['eval_loss']:.3f}, {measure} {latest[name]:.3f} "
                 f"(kept: epoch {best['epoch']:.0f}, {best[name]:.3f})"
             )
-        self._say(f"{line}  {_duration((total - state.epoch) * per_epoch)} left")
+        after = self._seconds_after()
+        left = f"{_duration(max(0.0, total - state.epoch) * per_epoch + after)} left"
+        is_last = state.global_step >= state.max_steps
+        self._say(f"{line}  {left}{', to score clips and write reports' if is_last and after else ''}")
 
 
 def tensorboard_log(output: Path) -> list[TrainerCallback]:

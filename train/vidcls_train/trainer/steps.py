@@ -12,6 +12,7 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
+from vidcls.files.atomic import remove_whole
 from vidcls.printable import printable
 from vidcls_train.config.settings import DamagedRunError
 from vidcls_train.trainer.selection import best_row
@@ -56,6 +57,12 @@ def last_step(output: Path) -> str | None:
         _logger.info("%s was not written to its end; it is removed, and the run goes on from %s", partial, goal)
         shutil.rmtree(partial)
     return str(steps[-1]) if steps else None
+
+
+def remove_steps(output: Path) -> None:
+    """Remove all steps of a run that is complete."""
+    if (output / STEPS_FOLDER).is_dir():
+        remove_whole(output / STEPS_FOLDER)
 
 
 def check_step(step: Path) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,7 @@ class VideoTrainer(Trainer):  # type: ignore[misc]
         self.model_accepts_loss_kwargs = False  # else it counts labels, and divides by them
         self.ema = EmaWeights(self.model, steps=config.schedule.ema * steps)
         self._collate = collate
+        self._loaders: list[DataLoader[Any]] = []
         for callback in (ProgressCallback, PrinterCallback):
             self.remove_callback(callback)
         if is_zero_mean(self.model):
@@ -73,7 +75,7 @@ class VideoTrainer(Trainer):  # type: ignore[misc]
     def get_train_dataloader(self) -> Any:
         """Batches of keys (epoch, video index), the epoch being the one the Trainer is in."""
         # Not prepared by accelerate, which would divide it among processes: the sampler does.
-        return DataLoader(
+        loader = DataLoader(
             self.train_dataset,
             batch_sampler=self.sampler,
             collate_fn=self._collate,
@@ -82,6 +84,8 @@ class VideoTrainer(Trainer):  # type: ignore[misc]
             persistent_workers=self.args.dataloader_persistent_workers,
             generator=torch.Generator(),  # else it takes a number from the generator that dropout draws from
         )
+        self._loaders.append(loader)
+        return loader
 
     def part_of_batch(self) -> float:
         """What a sum over the clips of this process's part counts for in the mean over the whole batch.
@@ -98,11 +102,19 @@ class VideoTrainer(Trainer):  # type: ignore[misc]
             metrics: dict[str, float] = super().evaluate(*arguments, **options)
         return metrics
 
-    def fit(self, config: Config, *, on_epoch: Callable[[str], None], callbacks: Sequence[TrainerCallback]) -> float:
+    def fit(
+        self,
+        config: Config,
+        *,
+        on_epoch: Callable[[str], None],
+        callbacks: Sequence[TrainerCallback],
+        seconds_after: Callable[[], float] = lambda: 0.0,
+    ) -> float:
         """Train, from the last whole step where the run is resumed; returns the seconds that it took.
 
         Args:
             on_epoch: takes a line after each epoch, in the first process; callbacks: are added there.
+            seconds_after: how long the run goes on after its last epoch; asked there too, after each.
 
         Raises:
             OutOfMemoryError: the model does not fit with this batch size.
@@ -110,15 +122,40 @@ class VideoTrainer(Trainer):  # type: ignore[misc]
         """
         output = config.run.output
         if self.is_world_process_zero():
-            for callback in (*tensorboard_log(output), *callbacks, EpochLines(on_epoch, of=self.epochs_of)):
+            lines = EpochLines(on_epoch, of=self.epochs_of, seconds_after=seconds_after)
+            for callback in (*tensorboard_log(output), *callbacks, lines):
                 self.add_callback(callback)
         started = time.perf_counter()
-        with named_memory_errors(
-            batch_size=self.sampler.batch_length(0), accumulation_steps=config.run.gradient_accumulation_steps
+        with (
+            self._workers_ended(),
+            named_memory_errors(
+                batch_size=self.sampler.batch_length(0), accumulation_steps=config.run.gradient_accumulation_steps
+            ),
         ):
             step = by_first_process(lambda: last_step(output)) if config.run.resume else None
             self.train(resume_from_checkpoint=step)
         return time.perf_counter() - started
+
+    @contextmanager
+    def _workers_ended(self) -> Iterator[None]:
+        """Where the block fails, end the processes that load clips before anything else is done.
+
+        Else PyTorch ends them as the interpreter exits, and has much to say of those that a signal has ended before.
+        """
+        try:
+            yield
+        except BaseException:
+            evaluation = getattr(self, "_eval_dataloaders", {}).values()
+            for loader in (
+                *self._loaders,
+                *evaluation,
+                *(getattr(each, "base_dataloader", None) for each in evaluation),
+            ):
+                workers = getattr(loader, "_iterator", None)
+                if workers is not None:
+                    with suppress(RuntimeError):  # one of them has been ended by a signal
+                        workers._shutdown_workers()
+            raise
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         """Take a step's weights, by the names that transformers gives them in files.
@@ -128,6 +165,17 @@ class VideoTrainer(Trainer):  # type: ignore[misc]
         """
         target = self.model if model is None else model
         target.load_state_dict(type(target).from_pretrained(resume_from_checkpoint).state_dict())
+
+    def take_over(self, folder: Path, done: dict[str, Any]) -> None:
+        """Take the kept weights of a run that is over, in the place of `fit` and `keep_best`.
+
+        Args:
+            folder: with the weights.
+            done: what its metrics.json says of its training.
+        """
+        self._load_from_checkpoint(str(folder))
+        self.state.log_history = done["history"]
+        self.state.epoch, self.state.global_step = done["epochs"], done["steps"]
 
     def keep_best(self) -> None:
         """Give the model the EMA of the best epoch; of the last one where nothing was validated."""

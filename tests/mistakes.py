@@ -1,0 +1,197 @@
+"""Typical mistakes on vidcls-train's command line, each with what it is to be answered with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from vidcls_train.config.settings import save_settings, train_config
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """What was typed, and the answer.
+
+    arguments: of vidcls-train, made from an empty folder, which it may write into. told: a pattern of the message.
+    code: the exit code, 2 for wrong usage.
+    """
+
+    name: str
+    arguments: Callable[[Path], list[str]]
+    told: str
+    code: int
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def _touched(root: Path, *names: str) -> Path:
+    for name in names:
+        file = root / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"x")
+    return root
+
+
+def _sound(folder: Path) -> str:
+    """A folder of clips in which nothing that can be told without opening them is wrong."""
+    names = [f"{split}/{label}/{n}.mp4" for split in ("train", "val") for label in ("jump", "wave") for n in range(4)]
+    return str(_touched(folder / "clips", *names))
+
+
+def _with(*options: str) -> Callable[[Path], list[str]]:
+    """Sound data, into a new folder, with these options; a base among them is relative to the empty folder."""
+
+    def arguments(folder: Path) -> list[str]:
+        given = [option.replace("{}", str(folder)) for option in options]
+        return [_sound(folder), "-o", str(folder / "out"), *given]
+
+    return arguments
+
+
+def _on(*names: str, data: str = "clips", content: str | None = None) -> Callable[[Path], list[str]]:
+    """A tiny preset on files of these names, or on a table with this content."""
+
+    def arguments(folder: Path) -> list[str]:
+        (folder / "clips").mkdir()
+        _touched(folder / "clips", *names)
+        if content is not None:
+            (folder / data).write_text(content, encoding="utf-8")
+        return [str(folder / data), "-o", str(folder / "out"), "--preset", "tiny"]
+
+    return arguments
+
+
+def _base(folder: Path, **fields: object) -> Path:
+    """A base of which only the configuration is true."""
+    config = {
+        "architectures": ["VideoMAEForVideoClassification"],
+        "model_type": "videomae",
+        **{"image_size": 32, "patch_size": 16, "num_frames": 4, "tubelet_size": 2},
+        **{"hidden_size": 24, "num_attention_heads": 2, "num_hidden_layers": 1, "intermediate_size": 48},
+    }
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps({**config, **fields}), encoding="utf-8")
+    (folder / "model.safetensors").write_bytes(b"x" * 100)
+    return folder
+
+
+def _in_use(folder: Path) -> list[str]:
+    _touched(folder / "out", "settings.json", "model.safetensors", "metrics.json")
+    return [*_with("--preset", "tiny")(folder)]
+
+
+def _below_a_file(folder: Path) -> list[str]:
+    (folder / "file").touch()
+    return [_sound(folder), "-o", str(folder / "file" / "out"), "--preset", "tiny"]
+
+
+def _without_config(folder: Path) -> list[str]:
+    (folder / "base").mkdir()
+    return _with("--base", "{}/base")(folder)
+
+
+def _on_a_base(*options: str, **fields: object) -> Callable[[Path], list[str]]:
+    def arguments(folder: Path) -> list[str]:
+        _base(folder / "base", **fields)
+        return _with("--base", "{}/base", *options)(folder)
+
+    return arguments
+
+
+def _with_other_labels(folder: Path) -> list[str]:
+    """A run to resume whose clips have since been given other labels."""
+    arguments = _with("--preset", "tiny", "--resume")(folder)
+    step = folder / "out" / "checkpoints" / "checkpoint-4"
+    step.mkdir(parents=True)
+    _touched(step, "average.safetensors", "optimizer.pt")
+    (step / "config.json").write_text(json.dumps({"id2label": {"0": "jump", "1": "run"}}), encoding="utf-8")
+    save_settings(train_config({"data": arguments[0], "output": folder / "out", "preset": "tiny"}))
+    return arguments
+
+
+_TABLE = "path,label,split\nclips/1.mp4,jump,train\nclips/2.mp4,wave,val\n"
+
+MISTAKES = [
+    Mistake("the data is not there", _on(data="clipz"), r"clipz: there is no such file or folder", 1),
+    Mistake("the folder is empty", _on(), r"clips: holds no videos; expected one folder of videos per label", 1),
+    Mistake(
+        "videos without folders of labels",
+        _on("1.mp4", "2.mp4"),
+        r"clips: holds 2 videos outside of any label's folder",
+        1,
+    ),
+    Mistake("one label", _on("jump/1.mp4", "jump/2.mp4"), r"clips: holds only the label 'jump'", 1),
+    Mistake("too few clips to split", _on("jump/1.mp4", "wave/1.mp4"), r"2 groups of footage, too few", 1),
+    Mistake("data that is a video", _on("1.mp4", data="clips/1.mp4"), r"1\.mp4: is a video.*folder of videos per", 1),
+    Mistake("a misspelt value", _with("--preset", "tinny"), r"'tinny' is not one of 'tiny', 'small', 'base'", 2),
+    Mistake("a misspelt option", _with("--preset", "tiny", "--epoch", "3"), r"No such option.*--epoch", 2),
+    Mistake("the output folder holds a run", _in_use, r"out: exists and is not empty; .*--resume", 2),
+    Mistake("the output folder cannot be made", _below_a_file, r"file/out: cannot be made.*'.*file' is a file", 2),
+    Mistake("a base that is not there", _with("--base", "{}/bases/mine"), r"bases/mine: there is no such folder", 1),
+    Mistake("a base without config.json", _without_config, r"base: holds no config\.json", 1),
+    Mistake(
+        "a size that patches do not divide",
+        _with("--preset", "tiny", "--image-size", "100"),
+        r"--image-size 100 is not a multiple of the patch size 8; take 96 or 104",
+        2,
+    ),
+    Mistake("frames that tubelets do not divide", _on_a_base("--frames", "7"), r"--frames 7 .* tubelet size 2", 2),
+    Mistake(
+        "heads that do not divide the width",
+        _on_a_base(num_attention_heads=5),
+        r"hidden_size 24, which its 5 attention heads",
+        1,
+    ),
+    Mistake(
+        "parts larger than a batch",
+        _with("--preset", "tiny", "--batch-size", "4", "--gradient-accumulation-steps", "8"),
+        r"batches of 4 clips cannot be .* --batch-size",
+        2,
+    ),
+    Mistake(
+        "a lattice too wide for the grid",
+        _with("--preset", "tiny", "--image-size", "16", "--frames", "2", "--tokens", "lattice:0.125"),
+        r"--tokens lattice:0\.125 cannot divide a clip's 1 x 2 x 2 tokens evenly",
+        2,
+    ),
+    Mistake(
+        "a column missing",
+        _on(data="clips.csv", content="file,label\nclips/1.mp4,jump\n"),
+        r"clips\.csv: its columns are \['file', 'label'\], expected path,label",
+        1,
+    ),
+    Mistake(
+        "a table whose videos are not there",
+        _on(data="clips.csv", content=_TABLE),
+        r"clips\.csv: not one of its 2 videos is there; its first row names '.*clips/1\.mp4', .* the CSV's folder",
+        1,
+    ),
+    Mistake(
+        "a label of two lines",
+        _on("1.mp4", "2.mp4", data="clips.csv", content=_TABLE.replace("jump", '"ju\nmp"')),
+        r"clips\.csv: line 2 has the label 'ju\\nmp', expected .* no control character",
+        1,
+    ),
+    Mistake(
+        "an empty label",
+        _on("1.mp4", "2.mp4", data="clips.csv", content=_TABLE.replace("wave", "  ")),
+        r"clips\.csv: line 3 has .*label",
+        1,
+    ),
+    Mistake("nothing to resume", _with("--preset", "tiny", "--resume"), r"out: holds no run to resume", 2),
+    Mistake(
+        "a run to resume of other labels",
+        _with_other_labels,
+        r"--resume goes on with the labels of .*out, which are jump, run, and .*clips has jump, wave",
+        2,
+    ),
+    Mistake(
+        "negatives that are not there",
+        _with("--preset", "tiny", "--negatives", "{}/none"),
+        r"--negatives .*none: is no folder",
+        2,
+    ),
+]

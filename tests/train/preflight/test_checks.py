@@ -1,0 +1,74 @@
+"""What is refused before anything is computed: sizes, room on the disk, an output folder that is in use."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from empty_clips import touch
+from vidcls.errors import ArgumentError, ModelError
+from vidcls_train.config.groups import ModelConfig
+from vidcls_train.config.settings import train_config
+from vidcls_train.output.run_folder import check_output
+from vidcls_train.preflight.checks import check_training_run
+from vidcls_train.preflight.room import check_room
+from vidcls_train.preflight.shapes import Shape, check_shape, shape_of
+
+
+def clips(tmp_path: Path) -> str:
+    names = [f"{split}/{label}/{n}.mp4" for split in ("train", "val") for label in "ab" for n in range(3)]
+    return str(touch(tmp_path / "clips", *names))
+
+
+def test_sound_settings_pass_and_leave_nothing(tmp_path: Path) -> None:
+    settings = {"data": clips(tmp_path), "output": tmp_path / "deep" / "out", "preset": "tiny"}
+    check_training_run(settings, processes=1)
+    assert {path.name for path in tmp_path.iterdir()} == {"clips"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "own", "told"),
+    [
+        ({"image_size": 120}, {"image_size": 224, "patch": 16}, "--image-size 120 .* patch size 16; take 112 or 128"),
+        ({"frames": 5}, {"frames": 16, "tubelet": 2}, "--frames 5 .* tubelet size 2; take 4 or 6"),
+        ({}, {"frames": 15, "tubelet": 2}, "config.json has frames 15, not a multiple of its tubelet size 2"),
+        ({}, {"width": 100, "heads": 3}, "hidden_size 100, which its 3 attention heads cannot share"),
+        (
+            {"tokens": "lattice:0.125"},
+            {"image_size": 112, "patch": 16, "frames": 16, "tubelet": 2},
+            "lattice:0.125 cannot divide a clip's 8 x 7 x 7 tokens evenly",
+        ),
+    ],
+)
+def test_sizes_that_do_not_fit_are_named(asked: dict[str, Any], own: dict[str, Any], told: str) -> None:
+    with pytest.raises((ArgumentError, ModelError), match=told):
+        check_shape(ModelConfig(base="base", **asked), Shape(**own))
+
+
+@pytest.mark.parametrize("preset", ["tiny", "small", "base"])
+def test_presets_fit_with_all_their_tokens_choices(preset: Any) -> None:
+    for tokens in ("all", "lattice:0.5", "lattice:0.25", "lattice:0.125"):
+        model = ModelConfig(preset=preset, tokens=tokens)  # type: ignore[arg-type]
+        check_shape(model, shape_of(model))
+
+
+def test_a_disk_without_room_for_the_steps_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = ModelConfig(preset="base")
+    free = 5_000_000_000  # of VideoMAE-B's 86 million weights the steps take 4.8 GB
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(0, 0, free))  # type: ignore[attr-defined]
+    check_room(tmp_path / "out", model, shape_of(model))
+    free = 4_000_000_000
+    with pytest.raises(ArgumentError, match=r"out: its disk has 4\.0 GB free, and the run needs 4\.8 GB"):
+        check_room(tmp_path / "out", model, shape_of(model))
+
+
+def test_a_folder_with_the_report_on_the_data_alone_is_free(tmp_path: Path) -> None:
+    config = train_config({"data": "clips", "output": tmp_path / "out", "preset": "tiny"})
+    touch(tmp_path / "out", "data-report.md", "data-report.json", "data-report.png", f".{'0' * 32}.part")
+    check_output(config)
+    touch(tmp_path / "out", "notes.txt")
+    with pytest.raises(ArgumentError, match="exists and is not empty"):
+        check_output(config)

@@ -1,0 +1,134 @@
+"""All that can be refused of a run before PyTorch is loaded: options, sizes, the disk, the base, the data's names."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from vidcls.errors import ArgumentError
+from vidcls.files.run_status import why_incomplete
+from vidcls_train.config.batches import check_parts
+from vidcls_train.config.settings import Config, TrainConfig, train_config
+from vidcls_train.data.archives import is_archive
+from vidcls_train.data.clip_list import ClipList
+from vidcls_train.data.listing import check_kind, check_label_count, check_learnable, check_some_exist, list_clips
+from vidcls_train.data.negatives import check_negatives, find_negatives
+from vidcls_train.data.sources import HUB_PREFIX
+from vidcls_train.data.splits import check_sizes
+from vidcls_train.data.unlabelled import find_unlabelled
+from vidcls_train.output.run_folder import check_output, check_resume, check_writable
+from vidcls_train.preflight.base import check_base
+from vidcls_train.preflight.room import check_room
+from vidcls_train.preflight.shapes import CONFIG_FILE, check_shape, shape_of
+from vidcls_train.trainer.steps import last_step
+
+_LOG = logging.getLogger("vidcls.train")
+
+
+def check_training_run(settings: Mapping[str, Any], *, processes: int) -> None:
+    """Refuse what `finetune.train` would refuse, as far as nothing has to be computed or unpacked for it.
+
+    Args:
+        settings: by name, as for `finetune.train`.
+        processes: that share the run.
+
+    Raises:
+        ValueError: a setting is wrong, settings do not fit together, or the output folder is taken.
+        DataError: DATA cannot be trained on.
+        ModelError: there is no such base.
+    """
+    config = train_config(settings)
+    check_output(config)
+    _check_start(config)
+    shape = shape_of(config.model)
+    check_shape(config.model, shape)
+    config = train_config(settings) if shape.layers is None else train_config(settings, layers=shape.layers)
+    negatives = find_negatives(config.decision.negatives)
+    found = find_named(config)
+    batch_size = config.optimization.batch_size
+    check_parts(
+        batch_size if found is None else min(batch_size, len(found.clips)),
+        batch_size=batch_size,
+        processes=processes,
+        accumulation_steps=config.run.gradient_accumulation_steps,
+    )
+    if found is not None:
+        check_negatives(negatives, found.clips)
+    if config.run.resume:
+        if found is not None:
+            _check_same_labels(config, found)
+        if shape.layers is not None:  # else its recipe is not known
+            check_resume(config)
+        return
+    check_writable(config.run.output)
+    check_room(config.run.output, config.model, shape)
+
+
+def find_named(config: TrainConfig) -> ClipList | None:
+    """The clips that DATA names, checked; None where it has to be fetched or unpacked first.
+
+    Raises:
+        DataError: DATA cannot be trained on.
+    """
+    data = config.data.data
+    if data.startswith(HUB_PREFIX):
+        return None
+    path = Path(data)
+    check_kind(path, data=data)
+    if path.is_file() and is_archive(path):
+        return None
+    found = list_clips(path, data=data)
+    check_some_exist(found)
+    check_label_count(found.labels, data=data)
+    if any(clip.stretch for clip in found.clips):
+        return found  # what their videos show beside them is known once these are opened
+    check_learnable(found, data=data)
+    check_sizes(found, val_fraction=config.classification.val_fraction)
+    return found
+
+
+def check_pretraining_run(config: Config) -> None:
+    """Refuse what `pretrain.pretrain` would refuse, as `check_training_run` does.
+
+    Raises:
+        ValueError: settings do not fit together, or the output folder is taken.
+        DataError: there are no videos.
+        ModelError: there is no such base.
+    """
+    check_output(config)
+    _check_start(config)
+    shape = shape_of(config.model)
+    check_shape(config.model, shape)
+    find_unlabelled(config.data.data)
+    if not config.run.resume:
+        check_writable(config.run.output)
+        check_room(config.run.output, config.model, shape)
+
+
+def _check_start(config: Config) -> None:
+    base = config.model.base
+    if base is None:
+        return
+    check_base(base)
+    problem = why_incomplete(Path(base))
+    if problem is not None:
+        _LOG.warning("--base %s: %s; the weights that it has now are taken", base, problem)
+
+
+def _check_same_labels(config: TrainConfig, found: ClipList) -> None:
+    """A step of other labels has a head for them, which is not that of the clips that there are now."""
+    step = last_step(config.run.output) or config.run.output
+    try:
+        of_step = json.loads((Path(step) / CONFIG_FILE).read_text(encoding="utf-8"))["id2label"].values()
+        before = sorted(map(str, of_step))
+    except (OSError, ValueError, LookupError, AttributeError, TypeError):
+        return  # what is wrong with the step, its own check says
+    now = sorted(found.labels)
+    if before != now and not any(clip.stretch for clip in found.clips):
+        raise ArgumentError(
+            f"--resume goes on with the labels of {config.run.output}, which are {', '.join(before)}, and "
+            f"{config.data.data} has {', '.join(now)}; put the clips back, or begin anew in another folder"
+        )
