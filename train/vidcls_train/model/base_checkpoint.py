@@ -2,34 +2,59 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from huggingface_hub import _CACHED_NO_EXIST, ModelCard, hf_hub_download, try_to_load_from_cache
 from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError
 from safetensors import SafetensorError
-from transformers import VideoMAEConfig
+from transformers import AutoConfig, PretrainedConfig, VideoMAEConfig
 from transformers.utils import logging
 
 from vidcls.contract import CHECKPOINT_FILE, Image, read_checkpoint
-from vidcls.errors import ModelError
-from vidcls.huggingface import PREPROCESSOR_FILE, read_image_section
+from vidcls.errors import ArgumentError, ModelError
+from vidcls.huggingface import PREPROCESSOR_FILE, VIDEO_PREPROCESSOR_FILE, read_image_section
 from vidcls_train.data.hub_problem import hub_problem
+from vidcls_train.model.families import Family, family_of
 from vidcls_train.model.image_section import IMAGENET_MEAN, IMAGENET_STD, image_section
 
 
-def load_config(base: str) -> VideoMAEConfig:
+def load_config(base: str) -> PretrainedConfig:
     """The base's config.json.
 
     Raises:
-        ModelError: there is no such checkpoint, it is no VideoMAE, or it takes no RGB.
+        ModelError: there is no such checkpoint, it is none of the families that can be trained, it takes no RGB, or it
+            answers every frame by itself.
     """
-    config = load_pretrained(base, VideoMAEConfig)
-    if config.model_type != "videomae":
-        raise ModelError(f"{base}: is a '{config.model_type}' checkpoint, expected VideoMAE")
-    if config.num_channels != 3:
+    config = load_pretrained(base, AutoConfig)
+    try:
+        channels = family_of(config).channels
+    except ModelError as error:
+        raise ModelError(f"{base}: {error}") from None
+    if getattr(config, channels) != 3:
         raise ModelError(
-            f"{base}: config.json has num_channels {config.num_channels}, expected 3 (RGB); take another checkpoint"
+            f"{base}: config.json has {channels} {getattr(config, channels)}, expected 3 (RGB); take another checkpoint"
+        )
+    if getattr(config, "attention_type", None) == "space_only":
+        raise ModelError(
+            f"{base}: config.json has attention_type 'space_only', which answers every frame by itself and no clip; "
+            "take another checkpoint"
+        )
+    return config
+
+
+def load_videomae_config(base: str) -> VideoMAEConfig:
+    """As `load_config`, of a VideoMAE.
+
+    Raises:
+        ModelError: likewise, or it is of another family.
+    """
+    config = load_config(base)
+    if not isinstance(config, VideoMAEConfig):
+        raise ModelError(
+            f"{base}: is a '{config.model_type}' checkpoint, expected VideoMAE, the only one that can be pretrained; "
+            "fine-tune it with 'vidcls-train --base'"
         )
     return config
 
@@ -51,18 +76,19 @@ def load_pretrained(base: str, kind: Any, **options: Any) -> Any:
         return kind.from_pretrained(base, **options)
     except (OSError, RuntimeError, ValueError, SafetensorError) as error:
         raise ModelError(
-            f"{base}: cannot be loaded as a VideoMAE checkpoint ({hub_problem(error)}); name a folder with config.json "
+            f"{base}: cannot be loaded as a checkpoint ({hub_problem(error)}); name a folder with config.json "
             "and a whole model.safetensors, or a model on the hub"
         ) from error
     finally:
         logging.set_verbosity(verbosity)
 
 
-def base_image(base: str, *, own_size: int, image_size: int | None, resize: str | None) -> Image:
+def base_image(base: str, family: Family, *, own_size: int, image_size: int | None, resize: str | None) -> Image:
     """The image section of the base's own preprocessing, except for what is asked for.
 
     Args:
         base: a folder or a hub id.
+        family: of the base.
         own_size: the image size of its config.json, in pixels.
         image_size: pixels, square; None for the base's own.
         resize: "shortest_edge" or "stretch"; None for the base's own.
@@ -72,6 +98,11 @@ def base_image(base: str, *, own_size: int, image_size: int | None, resize: str 
     """
     contract = Path(base) / CHECKPOINT_FILE
     path = contract if contract.exists() else _preprocessor_file(base)
+    if path is None and family.title != "VideoMAE":
+        raise ModelError(
+            f"{base}: has no {PREPROCESSOR_FILE} or {VIDEO_PREPROCESSOR_FILE}, which says how frames become the input "
+            f"of {family.title}; copy it from the model that the weights were made from"
+        )
     if path is None:  # a checkpoint without preprocessor_config.json, as vidcls-pretrain's may be
         image = image_section(size=own_size, resize="shortest_edge", mean=IMAGENET_MEAN, std=IMAGENET_STD)
     else:
@@ -82,9 +113,14 @@ def base_image(base: str, *, own_size: int, image_size: int | None, resize: str 
             "say which one is right with --image-size"
         )
     size, how = image_size or image.crop_size, resize or image.resize
+    if family.resize_ratio is not None and how == "stretch":
+        raise ArgumentError(
+            f"--resize is stretch, which {family.title}'s processor in transformers cannot do; leave it out"
+        )
     if (size, how) == (image.crop_size, image.resize):
         return image
-    return image_section(size=size, resize=how, mean=image.mean, std=image.std)
+    section = image_section(size=size, resize=how, mean=image.mean, std=image.std)
+    return replace(section, resize_size=family.resize_size(section))
 
 
 def origin(base: str) -> tuple[str, str | None]:
@@ -102,22 +138,27 @@ def origin(base: str) -> tuple[str, str | None]:
 
 
 def _preprocessor_file(base: str) -> Path | None:
-    """The base's preprocessor_config.json, fetched if it is on the hub; None where the base has none."""
+    """The base's file of that name, or of V-JEPA 2's, fetched if it is on the hub; None where the base has none."""
+    found = (_file_of(base, name) for name in (VIDEO_PREPROCESSOR_FILE, PREPROCESSOR_FILE))
+    return next((path for path in found if path is not None), None)
+
+
+def _file_of(base: str, name: str) -> Path | None:
     if Path(base).is_dir():
-        path = Path(base) / PREPROCESSOR_FILE
+        path = Path(base) / name
         return path if path.exists() else None
     try:
-        return Path(hf_hub_download(base, PREPROCESSOR_FILE))
+        return Path(hf_hub_download(base, name))
     except (OSError, ValueError, HfHubHTTPError) as error:
         # Without a connection the hub's library knows what it cached before.
         if isinstance(error, LocalEntryNotFoundError):
-            absent = try_to_load_from_cache(base, PREPROCESSOR_FILE) is _CACHED_NO_EXIST
+            absent = try_to_load_from_cache(base, name) is _CACHED_NO_EXIST
         else:
             absent = isinstance(error, EntryNotFoundError)
         if absent:
             return None
         raise ModelError(
-            f"{base}: the hub does not say whether it has a {PREPROCESSOR_FILE} ({hub_problem(error)}); try again, or "
+            f"{base}: the hub does not say whether it has a {name} ({hub_problem(error)}); try again, or "
             "download the model and name its folder"
         ) from error
 
