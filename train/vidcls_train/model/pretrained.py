@@ -72,12 +72,8 @@ def from_base(
     image = base_image(base, family, own_size=own_size, image_size=image_size, resize=resize)
     problem_differs = (config.problem_type == MULTI_LABEL) != (problem_type == MULTI_LABEL)
     config.update({**label_maps(labels), "num_labels": len(labels), "problem_type": problem_type})
-    if _PRETRAINED in (config.architectures or []):
-        # As in VideoMAE's own fine-tuning: a new head takes the mean of all tokens, not the first one alone.
-        config.use_mean_pooling = True
     family.set_sizes(config, frames=frames or own_frames, image_size=image.crop_size)
-    check_shape(config)
-    config.update(_NO_RANDOMNESS.get(config.model_type, {}))
+    _prepare(config)
     model, had_head = _load_classifier(base, config, other_head=len(old_labels) != len(labels))
     if had_head and old_labels != labels:
         _renew_head(model)
@@ -85,10 +81,7 @@ def from_base(
     if had_head and problem_differs:
         notices.append(f"{base}: {_OTHER_PROBLEM[problem_type]}")
     name, licence = origin(base)
-    if is_non_commercial(licence):
-        notices.append(f"{base}: its weights are licensed {licence}: not for commercial use, and neither is the result")
-    if licence is None:
-        notices.append(f"{base}: the licence of its weights is unknown, see its page; the result falls under it too")
+    notices += _licence_notices(base, licence)
     return StartingPoint(
         model=model,
         image=image,
@@ -148,6 +141,15 @@ def freeze_encoder(model: PreTrainedModel) -> None:
         weight.requires_grad_(False)
 
 
+def _prepare(config: PretrainedConfig) -> None:
+    """Set what a training needs; raises a ValueError where the sizes are no whole number of patches and tubelets."""
+    check_shape(config)
+    if _PRETRAINED in (config.architectures or []):
+        # As in VideoMAE's own fine-tuning: a new head takes the mean of all tokens, not the first one alone.
+        config.use_mean_pooling = True
+    config.update(_NO_RANDOMNESS.get(config.model_type, {}))
+
+
 def _load_classifier(base: str, config: PretrainedConfig, *, other_head: bool) -> tuple[PreTrainedModel, bool]:
     """The base's classifier in float32, and whether it brought a head with it. other_head: as in `_check_weights`."""
     family = family_of(config)
@@ -200,6 +202,15 @@ def _renew_head(model: PreTrainedModel) -> None:
     """Draw the classifier anew, as transformers draws that of a fresh model."""
     torch.nn.init.normal_(model.classifier.weight, std=model.config.initializer_range)
     torch.nn.init.zeros_(model.classifier.bias)
+
+
+def _licence_notices(base: str, licence: str | None) -> list[str]:
+    """What the licence of its weights means to whoever trains on them; nothing where it allows all."""
+    if licence is None:
+        return [f"{base}: the licence of its weights is unknown, see its page; the result falls under it too"]
+    if is_non_commercial(licence):
+        return [f"{base}: its weights are licensed {licence}: not for commercial use, and neither is the result"]
+    return []
 
 
 def _head_notice(base: str, old: tuple[str | None, ...] | None, new: tuple[str, ...]) -> str:
