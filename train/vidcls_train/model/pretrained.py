@@ -82,13 +82,9 @@ def from_base(
         notices.append(f"{base}: {_OTHER_PROBLEM[problem_type]}")
     name, licence = origin(base)
     notices += _licence_notices(base, licence)
+    frames, _ = family.sizes(config)
     return StartingPoint(
-        model=model,
-        image=image,
-        frames=family.sizes(config)[0],
-        base=name,
-        base_license=licence,
-        notices=tuple(notices),
+        model=model, image=image, frames=frames, base=name, base_license=licence, notices=tuple(notices)
     )
 
 
