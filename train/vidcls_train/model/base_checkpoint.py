@@ -14,7 +14,7 @@ from transformers.utils import logging
 
 from vidcls.contract import CHECKPOINT_FILE, Image, read_checkpoint
 from vidcls.errors import ArgumentError, ModelError
-from vidcls.huggingface import PREPROCESSOR_FILE, VIDEO_PREPROCESSOR_FILE, read_image_section
+from vidcls.huggingface import read_image_section
 from vidcls_train.data.hub_problem import hub_problem
 from vidcls_train.model.families import Family, family_of
 from vidcls_train.model.image_section import IMAGENET_MEAN, IMAGENET_STD, image_section
@@ -97,11 +97,11 @@ def base_image(base: str, family: Family, *, own_size: int, image_size: int | No
         ModelError: its preprocessing is one that vidcls does not do, contradicts config.json, or the hub cannot say.
     """
     contract = Path(base) / CHECKPOINT_FILE
-    path = contract if contract.exists() else _preprocessor_file(base)
+    path = contract if contract.exists() else _preprocessor_file(base, family)
     if path is None and family.title != "VideoMAE":
         raise ModelError(
-            f"{base}: has no {PREPROCESSOR_FILE} or {VIDEO_PREPROCESSOR_FILE}, which says how frames become the input "
-            f"of {family.title}; copy it from the model that the weights were made from"
+            f"{base}: has no {' or '.join(family.preprocessors)}, which says how frames become the input of "
+            f"{family.title}; copy it from the model that the weights were made from"
         )
     if path is None:  # a checkpoint without preprocessor_config.json, as vidcls-pretrain's may be
         image = image_section(size=own_size, resize="shortest_edge", mean=IMAGENET_MEAN, std=IMAGENET_STD)
@@ -137,9 +137,9 @@ def origin(base: str) -> tuple[str, str | None]:
     return base, _card_license(base)
 
 
-def _preprocessor_file(base: str) -> Path | None:
-    """The base's file of that name, or of V-JEPA 2's, fetched if it is on the hub; None where the base has none."""
-    found = (_file_of(base, name) for name in (VIDEO_PREPROCESSOR_FILE, PREPROCESSOR_FILE))
+def _preprocessor_file(base: str, family: Family) -> Path | None:
+    """The file that says how frames become its input, fetched if it is on the hub; None where the base has none."""
+    found = (_file_of(base, name) for name in family.preprocessors)
     return next((path for path in found if path is not None), None)
 
 

@@ -12,6 +12,7 @@ from transformers import PretrainedConfig, PreTrainedModel
 
 from vidcls.contract import Image
 from vidcls.errors import ArgumentError, ModelError
+from vidcls.huggingface import PREPROCESSOR_FILE, VIDEO_PREPROCESSOR_FILE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +20,7 @@ class Family:
     """What one kind of video classifier calls its parts.
 
     title: as people write it. classifier: the class in transformers.
+    preprocessors: the files that may say how frames become its input, the one that counts first.
     frames, image_size, channels: the configuration's names for them; the first is what counts.
     new_parts: prefixes of the weights that a checkpoint may lack: those of a head, or of no use to a classifier.
     unused: path of what a classifier does not compute with; None: all is used.
@@ -32,6 +34,7 @@ class Family:
 
     title: str
     classifier: str
+    preprocessors: tuple[str, ...] = (PREPROCESSOR_FILE,)
     frames: tuple[str, ...] = ("num_frames",)
     image_size: tuple[str, ...] = ("image_size",)
     channels: str = "num_channels"
@@ -76,6 +79,7 @@ FAMILIES: dict[str, Family] = {
     "vjepa2": Family(
         title="V-JEPA 2",
         classifier="VJEPA2ForVideoClassification",
+        preprocessors=(VIDEO_PREPROCESSOR_FILE, PREPROCESSOR_FILE),
         frames=("frames_per_clip",),
         image_size=("crop_size", "image_size"),
         channels="in_chans",
