@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import transformers
 
@@ -49,6 +50,14 @@ def vjepa2() -> tuple[Any, Any]:
     return transformers.VJEPA2ForVideoClassification(config), transformers.VJEPA2VideoProcessor(crop_size=32)
 
 
+MAKERS: dict[str, Callable[[], tuple[Any, Any]]] = {
+    "videomae": videomae,
+    "vjepa2": vjepa2,
+    "timesformer": timesformer,
+    "vivit": vivit,
+}
+
+
 def save(make: Callable[[], tuple[Any, Any]], folder: Path) -> tuple[Any, Any]:
     """A random model and its processor in a folder; the tables that are zero in a new model are drawn too."""
     torch.manual_seed(0)
@@ -60,3 +69,25 @@ def save(make: Callable[[], tuple[Any, Any]], folder: Path) -> tuple[Any, Any]:
     model.eval().save_pretrained(folder)
     processor.save_pretrained(folder)
     return model, processor
+
+
+def with_some_tokens(model: Any, pixels: torch.Tensor, kept: np.ndarray) -> Any:
+    """Logits of a model that is shown the tokens of `kept`, bool [tokens], by the ways that transformers has itself.
+
+    A mask, encoder parts one by one, and a position mask.
+    """
+    kind = model.config.model_type
+    if kind == "videomae":
+        hidden = torch.from_numpy(~kept)[None].expand(len(pixels), -1)
+        sequence = model.videomae(pixel_values=pixels, bool_masked_pos=hidden)[0]
+        return model.classifier(model.fc_norm(sequence.mean(1)))
+    if kind == "vivit":
+        embedded = model.vivit.embeddings(pixels)
+        sequence = torch.cat([embedded[:, :1], embedded[:, 1:][:, torch.from_numpy(kept)]], dim=1)
+        encoded = model.vivit.layernorm(model.vivit.encoder(sequence)[0])
+        return model.classifier(encoded[:, 0])
+    encoder, positions = model.vjepa2.encoder, torch.from_numpy(np.flatnonzero(kept))[None]
+    sequence = encoder.embeddings(pixels)[:, positions[0]]
+    for layer in encoder.layer:
+        sequence = layer(sequence, positions)[0]
+    return model.classifier(model.pooler(encoder.layernorm(sequence)))

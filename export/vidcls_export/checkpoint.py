@@ -177,10 +177,9 @@ def _read_config(folder: Path) -> tuple[dict[str, Any], Architecture]:
         raise ModelError(f"{path}: {error}") from None
     names = fields.get("architectures") or []
     if architecture.name not in names:
-        mend = f"fine-tune it first with 'vidcls-train DATA --base {folder} -o FOLDER'"
         raise ModelError(
-            f"{path}: is a {' or '.join(names) or kind} without a trained classifier; "
-            f"{mend if kind == 'videomae' else 'fine-tune it first'}"
+            f"{path}: is a {' or '.join(names) or kind} without a trained classifier; fine-tune it first with "
+            f"'vidcls-train DATA --base {folder} -o FOLDER'"
         )
     return fields, architecture
 

@@ -25,7 +25,8 @@ from transformers import VideoMAEForVideoClassification
 from vidcls.contract import Contract, Tokens, read_checkpoint
 from vidcls.evaluation.intervals import paired_bootstrap, wilson_interval
 from vidcls_train.data.clip_list import Footage
-from vidcls_train.model.tokens import token_grid, use_tokens
+from vidcls_train.model.families import token_grid
+from vidcls_train.model.tokens import use_tokens
 from vidcls_train.output.scoring import all_logits
 
 SHARES = (0.5, 0.25, 0.125)

@@ -29,7 +29,8 @@ from vidcls_train.data.datasets import ClipDataset
 from vidcls_train.data.frame_cache import FrameCache
 from vidcls_train.data.masks import patch_dropout_mask
 from vidcls_train.data.video import DecodedVideo
-from vidcls_train.model.drop_path import BRANCHES_PER_LAYER
+from vidcls_train.model.drop_path import branches_per_layer
+from vidcls_train.model.families import token_count
 from vidcls_train.model.patch_dropout import PatchDropout
 from vidcls_train.model.presets import from_preset
 from vidcls_train.trainer.param_groups import make_optimizer
@@ -68,8 +69,8 @@ def main() -> None:
     patch_dropout = PatchDropout(model)
     collate = Collate(
         PairMixing(mixup=recipe.regularization.mixup, cutmix=recipe.regularization.cutmix),
-        branches=BRANCHES_PER_LAYER * preset.layers,
-        hide=partial(patch_dropout_mask, model.videomae.embeddings.num_patches, recipe.regularization.patch_dropout),
+        branches=branches_per_layer(model) * preset.layers,
+        hide=partial(patch_dropout_mask, token_count(model.config), recipe.regularization.patch_dropout),
         seed=0,
     )
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from random_models import save, timesformer, videomae, vivit, vjepa2
+from random_models import save, timesformer, videomae, vivit, vjepa2, with_some_tokens
 from vidcls import ModelError, VideoClassifier
 from vidcls.contract import Tokens, kept_tokens, tokens_text
 from vidcls.runtime.onnxruntime_session import OnnxRuntimeSession
@@ -36,25 +36,6 @@ def pattern(share: float) -> np.ndarray:
     t, y, x = np.ogrid[: GRID[0], : GRID[1], : GRID[2]]
     a, b = {2: (1, 1), 4: (2, 1), 8: (3, 2)}[every]
     return np.asarray((x + a * y + b * t) % every == 0).ravel()
-
-
-def with_some_tokens(model: Any, pixels: torch.Tensor, kept: np.ndarray) -> torch.Tensor:
-    """Logits by the ways that transformers has itself: a mask, encoder parts one by one, and a position mask."""
-    kind = model.config.model_type
-    if kind == "videomae":
-        hidden = torch.from_numpy(~kept)[None].expand(len(pixels), -1)
-        sequence = model.videomae(pixel_values=pixels, bool_masked_pos=hidden)[0]
-        return model.classifier(model.fc_norm(sequence.mean(1)))
-    if kind == "vivit":
-        embedded = model.vivit.embeddings(pixels)
-        sequence = torch.cat([embedded[:, :1], embedded[:, 1:][:, torch.from_numpy(kept)]], dim=1)
-        encoded = model.vivit.layernorm(model.vivit.encoder(sequence)[0])
-        return model.classifier(encoded[:, 0])
-    encoder, positions = model.vjepa2.encoder, torch.from_numpy(np.flatnonzero(kept))[None]
-    sequence = encoder.embeddings(pixels)[:, positions[0]]
-    for layer in encoder.layer:
-        sequence = layer(sequence, positions)[0]
-    return model.classifier(model.pooler(encoder.layernorm(sequence)))
 
 
 @pytest.fixture(scope="module")

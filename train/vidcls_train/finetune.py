@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import torch
 import transformers
-from transformers import TrainerCallback, VideoMAEForVideoClassification, set_seed
+from transformers import TrainerCallback, set_seed
 
 import vidcls
 from vidcls.contract import FORMAT, NEUTRAL, Contract, Sampling, Source, configured_tokens
@@ -28,7 +28,7 @@ from vidcls_train.data.negatives import check_negatives, find_negatives
 from vidcls_train.data.preparation import PreparedClips, open_frame_cache, prepare
 from vidcls_train.data.sources import find_clips
 from vidcls_train.data.training_clips import training_clips
-from vidcls_train.model.from_config import starting_point
+from vidcls_train.model.from_config import recipe_for, starting_point
 from vidcls_train.model.patch_embedding import is_zero_mean, whiten
 from vidcls_train.model.pretrained import freeze_encoder
 from vidcls_train.model.starting_point import StartingPoint
@@ -129,7 +129,7 @@ def _plan(settings: Mapping[str, Any], track: Track) -> _Plan:
         start = starting_point(config, found.labels, found.problem_type)
         for notice in start.notices:
             _LOG.info(notice)
-        config = train_config(settings, layers=start.model.config.num_hidden_layers)
+        config = recipe_for(settings, start.model)
         done = finished_training(config)
         contract = _draft_contract(config, found, start)
         flip = _flip(config, found.labels)
@@ -186,7 +186,7 @@ def _trainer(plan: _Plan) -> ClassificationTrainer:
     set_seed(config.run.seed)
     activation = contract.decision.activation
     problem_type = MULTI_LABEL if activation == "sigmoid" else SINGLE_LABEL
-    model: VideoMAEForVideoClassification = starting_point(config, contract.labels, problem_type).model
+    model = starting_point(config, contract.labels, problem_type).model
     targets = targets_of(prepared.train, contract.labels)
     clips = training_clips(
         prepared.train_videos,

@@ -6,8 +6,9 @@ import typing
 
 import pytest
 
+from vidcls_train.config.fine_tuning import fine_tuning_recipe
 from vidcls_train.config.groups import ModelConfig
-from vidcls_train.config.recipes import PRESETS, fine_tuning_recipe
+from vidcls_train.config.recipes import PRESETS
 from vidcls_train.config.settings import pretrain_config, settings_of
 
 COMMON = {"weight_decay": 0.05, "warmup_ratio": 0.1, "max_steps": None}
@@ -82,3 +83,44 @@ def test_every_preset_can_be_named() -> None:
         if part is not type(None)
     ]
     assert set(names) == set(PRESETS)
+
+
+# By the families' own words, see `config.fine_tuning`; what is not here is off.
+PUBLISHED = {
+    "vjepa2": {"epochs": 20, "weight_decay": 0.05, "layer_decay": 0.8, "label_smoothing": 0, "mixup": 0, "cutmix": 0},
+    "timesformer": {
+        "epochs": 15,
+        "weight_decay": 1e-4,
+        "layer_decay": 1,
+        "label_smoothing": 0,
+        "random_erasing_prob": 0,
+    },
+    "vivit": {"epochs": 35, "weight_decay": 0, "label_smoothing": 0.3, "drop_path": 0.3, "mixup": 0.3, "cutmix": 0},
+}
+
+
+@pytest.mark.parametrize("kind", PUBLISHED)
+def test_other_families_are_tuned_as_their_authors_do(kind: str) -> None:
+    for layers in (12, 24, 40):
+        found = settings_of(fine_tuning_recipe(kind, layers=layers, head_only=False))
+        assert found.items() >= PUBLISHED[kind].items()
+        assert (found["optimizer"], found["batch_size"]) == ("adamw", 8)
+
+
+def test_a_small_encoder_of_another_family_learns_as_tiny_does_with_what_it_has() -> None:
+    small = {kind: settings_of(fine_tuning_recipe(kind, layers=4, head_only=False)) for kind in PUBLISHED}
+    assert small == {
+        "vjepa2": {**TINY, "dropout": 0},
+        "timesformer": {**TINY, "patch_dropout": 0},
+        "vivit": TINY,
+    }
+
+
+def test_v_jepa_2s_pooler_is_trained_as_its_authors_train_it() -> None:
+    found = settings_of(fine_tuning_recipe("vjepa2", layers=24, head_only=True))
+    assert found.items() >= {**OFF, "rand_augment": 7, "random_erasing_prob": 0.25, "warmup_ratio": 0}.items()
+    assert (found["epochs"], found["learning_rate"], found["weight_decay"]) == (20, 2e-4, 0.1)
+    others = {
+        kind: fine_tuning_recipe(kind, layers=24, head_only=True) for kind in ("videomae", "timesformer", "vivit")
+    }
+    assert len({str(recipe) for recipe in others.values()}) == 1

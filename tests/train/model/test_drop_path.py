@@ -6,7 +6,7 @@ import pytest
 import torch
 from transformers import VideoMAEForVideoClassification
 
-from vidcls_train.model.drop_path import BRANCHES_PER_LAYER, DropPath
+from vidcls_train.model.drop_path import DropPath, branches_per_layer
 from vidcls_train.model.dropout import set_dropout
 
 
@@ -16,7 +16,7 @@ def test_a_skipped_branch_adds_nothing_and_the_others_make_up_for_it(model: Vide
     last = model.videomae.encoder.layer[2]
     last.attention.output.dropout.register_forward_hook(lambda _module, _inputs, output: seen.append(output.detach()))
     clips = torch.randn(2, 2, 3, 32, 32)
-    draws = torch.ones(3 * BRANCHES_PER_LAYER, 2)
+    draws = torch.ones(3 * branches_per_layer(model), 2)
     model.train()
     drop_path.draw(draws)
     model(pixel_values=clips)
@@ -49,7 +49,7 @@ def test_dropout_is_the_recipes_whatever_the_model_came_with(model: VideoMAEForV
         seen.clear()
         set_dropout(model, share)
         model(pixel_values=torch.randn(8, 2, 3, 32, 32))
-        assert len(seen) == 3 * BRANCHES_PER_LAYER
+        assert len(seen) == 3 * branches_per_layer(model)
         for output in seen:
             # Five standard deviations of 768 draws.
             assert float((output == 0).float().mean()) == pytest.approx(share, abs=0.08 if share else 0)

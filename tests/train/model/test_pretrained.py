@@ -80,7 +80,9 @@ def test_bases_that_cannot_be_used_are_refused(tmp_path: Path, checkpoint: Path)
     with pytest.raises(ModelError, match="nowhere: cannot be loaded"):
         from_base(str(tmp_path / "nowhere"), ("a", "b"), **OWN)
     ViTConfig().save_pretrained(tmp_path / "vit")
-    with pytest.raises(ModelError, match="is a 'vit' checkpoint, expected VideoMAE"):
+    with pytest.raises(
+        ModelError, match="is a 'vit' checkpoint, expected one of VideoMAE, V-JEPA 2, TimeSformer, ViViT"
+    ):
         from_base(str(tmp_path / "vit"), ("a", "b"), **OWN)
     pickled = tmp_path / "pickled"
     shutil.copytree(checkpoint, pickled)

@@ -17,8 +17,9 @@ from vidcls_train.config.settings import train_config
 from vidcls_train.data.clip_list import SINGLE_LABEL
 from vidcls_train.data.masks import lattice_mask
 from vidcls_train.finetune import train
+from vidcls_train.model.families import token_grid
 from vidcls_train.model.from_config import starting_point
-from vidcls_train.model.tokens import token_grid, use_tokens
+from vidcls_train.model.tokens import use_tokens
 
 CONFIG = VideoMAEConfig(
     hidden_size=24,

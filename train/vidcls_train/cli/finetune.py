@@ -30,7 +30,8 @@ from vidcls_train.config.settings import TrainConfig, read_settings, train_confi
 @setting(
     TrainConfig,
     "base",
-    what=f"Pretrained VideoMAE to fine-tune: a folder or an id on the hub. Default: {DEFAULT_BASE}.",
+    what="Pretrained VideoMAE, V-JEPA 2, TimeSformer or ViViT to fine-tune: a folder or an id on the hub. Default: "
+    f"{DEFAULT_BASE}.",
 )
 @setting(TrainConfig, "preset", what="Train a fresh VideoMAE of this size instead.")
 @click.option(
@@ -97,7 +98,7 @@ from vidcls_train.config.settings import TrainConfig, read_settings, train_confi
 @options.common(TrainConfig)
 @setting(TrainConfig, "push_to_hub", metavar="REPO", what="Upload the checkpoint to this repository on the hub.")
 def main(*, check_only: bool, **chosen: Any) -> None:
-    """Fine-tune VideoMAE on DATA and write a checkpoint that carries its contract.
+    """Fine-tune a video transformer on DATA and write a checkpoint that carries its contract.
 
     DATA is a folder with train/, val/ and test/, each with one folder of videos per label (without val/ one is made of
     train's clips, by footage); or a folder with one folder per label (split by footage); or a CSV

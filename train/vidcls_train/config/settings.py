@@ -19,6 +19,7 @@ from vidcls.errors import ArgumentError, VidclsError
 from vidcls.files.atomic import write_whole
 from vidcls.files.run_status import SETTINGS_FILE
 from vidcls.schema import FieldError, read_fields, read_json
+from vidcls_train.config.fine_tuning import fine_tuning_recipe
 from vidcls_train.config.groups import (
     AugmentationConfig,
     ClassificationConfig,
@@ -39,7 +40,6 @@ from vidcls_train.config.recipes import (
     MaskedRecipe,
     Preset,
     Recipe,
-    fine_tuning_recipe,
 )
 
 # What belongs to one run, and is not taken over from another run's file.
@@ -94,12 +94,13 @@ AnyConfig = TypeVar("AnyConfig", bound=TrainConfig | PretrainConfig)
 _USUAL_LAYERS = 12
 
 
-def train_config(settings: Mapping[str, Any], *, layers: int = _USUAL_LAYERS) -> TrainConfig:
+def train_config(settings: Mapping[str, Any], *, kind: str = "videomae", layers: int = _USUAL_LAYERS) -> TrainConfig:
     """The settings, and for those that are missing or None what the preset's recipe says, or the base's.
 
     Args:
         settings: by name. Without base and preset the base is `DEFAULT_BASE`.
-        layers: of the base's encoder, which decide its recipe.
+        kind: the base's `model_type`; it and the layers decide its recipe.
+        layers: of the base's encoder.
 
     Raises:
         ValueError: a name is no setting's, or a value is of another type or out of its range; names it. Or settings
@@ -107,7 +108,7 @@ def train_config(settings: Mapping[str, Any], *, layers: int = _USUAL_LAYERS) ->
     """
     preset = _preset(settings)
     if preset is None:
-        recipe = fine_tuning_recipe(layers=layers, head_only=settings.get("head_only") is True)
+        recipe = fine_tuning_recipe(kind, layers=layers, head_only=settings.get("head_only") is True)
     else:
         recipe = preset.recipe
     return _completed(TrainConfig, settings, recipe)

@@ -2,38 +2,63 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from huggingface_hub import _CACHED_NO_EXIST, ModelCard, hf_hub_download, try_to_load_from_cache
 from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError
 from safetensors import SafetensorError
-from transformers import VideoMAEConfig
+from transformers import AutoConfig, PretrainedConfig, VideoMAEConfig
 from transformers.utils import logging
 
 from vidcls.contract import CHECKPOINT_FILE, Image, read_checkpoint
-from vidcls.errors import ModelError
+from vidcls.errors import ArgumentError, ModelError
 from vidcls.huggingface import CONFIG_FILE, PREPROCESSOR_FILE, Preprocessor, Weights, find_preprocessor, find_weights
 from vidcls_train.data.hub_problem import hub_problem
+from vidcls_train.model.families import Family, family_of
 from vidcls_train.model.image_section import IMAGENET_MEAN, IMAGENET_STD, image_section
 
 
-def load_config(base: str) -> VideoMAEConfig:
+def load_config(base: str) -> PretrainedConfig:
     """The base's config.json.
 
     Raises:
-        ModelError: there is no such checkpoint, it is no VideoMAE, or it takes no RGB.
+        ModelError: there is no such checkpoint, it is none of the families that can be trained, it takes no RGB, or it
+            answers every frame by itself.
     """
     if Path(base).exists() and not (Path(base) / CONFIG_FILE).exists():
         base_weights(base)  # says what is there instead
-    config = load_pretrained(base, VideoMAEConfig)
-    if config.model_type != "videomae":
-        raise ModelError(f"{base}: is a '{config.model_type}' checkpoint, expected VideoMAE")
-    if config.num_channels != 3:
+    config = load_pretrained(base, AutoConfig)
+    try:
+        channels = family_of(config).channels
+    except ModelError as error:
+        raise ModelError(f"{base}: {error}") from None
+    if getattr(config, channels) != 3:
         raise ModelError(
-            f"{base}: config.json has num_channels {config.num_channels}, expected 3 (RGB); take another checkpoint"
+            f"{base}: config.json has {channels} {getattr(config, channels)}, expected 3 (RGB); take another checkpoint"
+        )
+    if getattr(config, "attention_type", None) == "space_only":
+        raise ModelError(
+            f"{base}: config.json has attention_type 'space_only', which answers every frame by itself and no clip; "
+            "take another checkpoint"
         )
     base_weights(base)
+    return config
+
+
+def load_videomae_config(base: str) -> VideoMAEConfig:
+    """As `load_config`, of a VideoMAE.
+
+    Raises:
+        ModelError: likewise, or it is of another family.
+    """
+    config = load_config(base)
+    if not isinstance(config, VideoMAEConfig):
+        raise ModelError(
+            f"{base}: is a '{config.model_type}' checkpoint, expected VideoMAE, the only one that can be pretrained; "
+            "fine-tune it with 'vidcls-train --base'"
+        )
     return config
 
 
@@ -65,7 +90,7 @@ def load_pretrained(base: str, kind: Any, **options: Any) -> Any:
         return kind.from_pretrained(base, **options)
     except (OSError, RuntimeError, ValueError, SafetensorError) as error:
         raise ModelError(
-            f"{base}: cannot be loaded as a VideoMAE checkpoint ({hub_problem(error)}); name a folder with config.json "
+            f"{base}: cannot be loaded as a checkpoint ({hub_problem(error)}); name a folder with config.json "
             "and a whole model.safetensors, or a model on the hub"
         ) from error
     finally:
@@ -75,12 +100,13 @@ def load_pretrained(base: str, kind: Any, **options: Any) -> Any:
 
 
 def base_image(
-    base: str, *, own_size: int, image_size: int | None, resize: str | None
+    base: str, family: Family, *, own_size: int, image_size: int | None, resize: str | None
 ) -> tuple[Image, tuple[str, ...]]:
     """The image section of the base's own preprocessing, except for what is asked for; and sentences for the user.
 
     Args:
         base: a folder or a hub id.
+        family: of the base.
         own_size: the image size of its config.json, in pixels.
         image_size: pixels, square; None for the base's own.
         resize: "shortest_edge" or "stretch"; None for the base's own.
@@ -88,7 +114,7 @@ def base_image(
     Raises:
         ModelError: its preprocessing is one that vidcls does not do, contradicts config.json, or the hub cannot say.
     """
-    said = _said_image(base, own_size)
+    said = _said_image(base, family, own_size)
     image = said.image
     if image_size is None and image.crop_size != own_size:
         raise ModelError(
@@ -96,12 +122,17 @@ def base_image(
             "config.json; say which one is right with --image-size"
         )
     size, how = image_size or image.crop_size, resize or image.resize
+    if family.resize_ratio is not None and how == "stretch":
+        raise ArgumentError(
+            f"--resize is stretch, which {family.title}'s processor in transformers cannot do; leave it out"
+        )
     if (size, how) != (image.crop_size, image.resize):
-        image = image_section(size=size, resize=how, mean=image.mean, std=image.std)
+        section = image_section(size=size, resize=how, mean=image.mean, std=image.std)
+        image = replace(section, resize_size=family.resize_size(section))
     return image, said.notices
 
 
-def _said_image(base: str, own_size: int) -> Preprocessor:
+def _said_image(base: str, family: Family, own_size: int) -> Preprocessor:
     """What the base says of its preprocessing, and what is assumed of a VideoMAE that says nothing."""
     contract = Path(base) / CHECKPOINT_FILE
     if contract.exists():
@@ -109,6 +140,11 @@ def _said_image(base: str, own_size: int) -> Preprocessor:
     found = _preprocessor(base)
     if found is not None:
         return found
+    if family.title != "VideoMAE":
+        raise ModelError(
+            f"{base}: has no {family.preprocessor}, which says how frames become the input of {family.title}; copy it "
+            "from the model that the weights were made from"
+        )
     image = image_section(size=own_size, resize="shortest_edge", mean=IMAGENET_MEAN, std=IMAGENET_STD)
     notice = (
         f"{base}: has no {PREPROCESSOR_FILE}; frames are resized to {own_size} pixels and normalised by ImageNet's "

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from transformers import PreTrainedModel
+
 from vidcls.contract import TOKEN_CHOICES, configured_tokens
+from vidcls.errors import ArgumentError
 from vidcls_train.config.recipes import PRESETS
-from vidcls_train.config.settings import TrainConfig
+from vidcls_train.config.settings import TrainConfig, train_config
 from vidcls_train.data.clip_list import ProblemType
+from vidcls_train.model.families import family_of
 from vidcls_train.model.presets import from_preset
 from vidcls_train.model.pretrained import from_base
 from vidcls_train.model.starting_point import StartingPoint
@@ -24,6 +31,27 @@ def starting_point(config: TrainConfig, labels: tuple[str, ...], problem_type: P
     asked = config.model.tokens
     use_tokens(start.model, configured_tokens(start.model.config) if asked is None else TOKEN_CHOICES[asked])
     return start
+
+
+def recipe_for(settings: Mapping[str, Any], model: PreTrainedModel) -> TrainConfig:
+    """The settings, and for those that nobody gave the recipe's for this model.
+
+    Raises:
+        ValueError: as `train_config`, or a setting asks for what its family does not have.
+    """
+    family, layers = family_of(model), model.config.num_hidden_layers
+    config = train_config(settings, kind=model.config.model_type, layers=layers)
+    if config.regularization.dropout > 0 and not family.has_dropout:
+        raise ArgumentError(
+            f"dropout is {config.regularization.dropout:g}, but {family.title} has none within its layers; leave it at "
+            "0, and set drop_path"
+        )
+    if config.regularization.patch_dropout > 0 and family.tokens is None:
+        raise ArgumentError(
+            f"patch_dropout is {config.regularization.patch_dropout:g}, but {family.title} attends to each frame and "
+            "each place by itself, so that no patch can be left out; leave it at 0"
+        )
+    return config
 
 
 def _loaded(config: TrainConfig, labels: tuple[str, ...], problem_type: ProblemType) -> StartingPoint:

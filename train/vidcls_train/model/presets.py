@@ -6,10 +6,11 @@ from transformers import VideoMAEConfig, VideoMAEForPreTraining, VideoMAEForVide
 
 from vidcls_train.config.recipes import Preset
 from vidcls_train.data.clip_list import SINGLE_LABEL, ProblemType
+from vidcls_train.model.families import check_shape
 from vidcls_train.model.image_section import IMAGENET_MEAN, IMAGENET_STD, image_section
 from vidcls_train.model.initialization import initialize_attention
 from vidcls_train.model.patch_embedding import make_zero_mean
-from vidcls_train.model.starting_point import PretrainingPoint, StartingPoint, check_shape, label_maps
+from vidcls_train.model.starting_point import PretrainingPoint, StartingPoint, label_maps
 
 _NARROWEST_DECODER = 96  # it predicts hundreds of values for each patch
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from transformers import VideoMAEConfig, VideoMAEForPreTraining, VideoMAEForVideoClassification
+from transformers import PreTrainedModel, VideoMAEForPreTraining
 
 from vidcls.contract import Image
-from vidcls.errors import ArgumentError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +18,7 @@ class StartingPoint:
     random ones. notices: sentences for the user.
     """
 
-    model: VideoMAEForVideoClassification
+    model: PreTrainedModel
     image: Image
     frames: int
     base: str | None
@@ -46,20 +45,3 @@ def label_maps(labels: tuple[str, ...]) -> dict[str, Any]:
         {'id2label': {0: 'jump', 1: 'wave'}, 'label2id': {'jump': 0, 'wave': 1}}
     """
     return {"id2label": dict(enumerate(labels)), "label2id": {label: index for index, label in enumerate(labels)}}
-
-
-def check_shape(config: VideoMAEConfig) -> None:
-    """Check that clips can be cut into whole patches and tubelets.
-
-    Raises:
-        ValueError: they cannot; names both sizes.
-
-    Example:
-        >>> check_shape(VideoMAEConfig(image_size=100, patch_size=16))
-        Traceback (most recent call last):
-        vidcls.errors.ArgumentError: image size 100 is not a multiple of the patch size 16
-    """
-    if config.image_size % config.patch_size:
-        raise ArgumentError(f"image size {config.image_size} is not a multiple of the patch size {config.patch_size}")
-    if config.num_frames % config.tubelet_size:
-        raise ArgumentError(f"{config.num_frames} frames are not a multiple of the tubelet size {config.tubelet_size}")

@@ -43,7 +43,7 @@ def write_weights(
     """
     with whole_files(output) as scratch:
         trainer.model.save_pretrained(scratch)
-        image_processor(contract.image).save_pretrained(scratch)
+        image_processor(contract.image, trainer.model.config.model_type).save_pretrained(scratch)
     counts = {split: len(getattr(prepared, split)) for split in SPLITS}
     weights = (output / "model.safetensors").read_bytes()
     source = dataclasses.replace(

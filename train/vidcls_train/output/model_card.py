@@ -7,9 +7,14 @@ from typing import Any
 from huggingface_hub import ModelCardData
 
 from vidcls.contract import Contract
+from vidcls.huggingface import is_non_commercial
 from vidcls.preprocessing import region_text
 from vidcls.printable import markdown
+from vidcls_train.model.families import FAMILIES
 from vidcls_train.output.card_decision import decision_section
+
+# What is known of a family's published weights, where a base does not say it of itself.
+_USUAL_TERMS = {"videomae": " Most published VideoMAE weights are CC-BY-NC 4.0, which rules out commercial use."}
 
 _HEADS = {
     "average_precision": "average precision",
@@ -66,7 +71,7 @@ def _metadata(contract: Contract) -> list[str]:
         pipeline_tag="video-classification",
         license=source.base_license,
         base_model=source.base if source.base and "/" in source.base else None,
-        tags=["video-classification", "videomae", "vidcls"],
+        tags=["video-classification", _kind(contract), "vidcls"],
     )
     return ["---", metadata.to_yaml(), "---", ""]
 
@@ -77,8 +82,8 @@ def _introduction(contract: Contract, metrics: dict[str, Any], *, name: str) -> 
     return [
         f"# {name}",
         "",
-        f"A VideoMAE video classifier, {origin} with vidcls, for {len(contract.labels)} labels: "
-        f"{', '.join(map(markdown, contract.labels))}.",
+        f"A {FAMILIES[_kind(contract)].title} video classifier, {origin} with vidcls, for "
+        f"{len(contract.labels)} labels: {', '.join(map(markdown, contract.labels))}.",
         "",
         f"It looks at {sampling.frames} frames spread over {sampling.clip_seconds:.3f} s, at {image.crop_size} x "
         f"{image.crop_size} pixels. `vidcls.json` states this exactly.",
@@ -235,8 +240,18 @@ def _licence(contract: Contract) -> str:
     source = contract.source
     if source.base is None:
         return "No weights of others were used."
+    if source.base_license is None:
+        return (
+            f"The licence of the pretrained weights `{source.base}` is unknown, see the base's page; a model made from "
+            f"them falls under the same terms.{_USUAL_TERMS.get(_kind(contract), '')}"
+        )
+    ruled_out = ", which rules out commercial use" if is_non_commercial(source.base_license) else ""
     return (
-        f"The pretrained weights `{source.base}` are licensed {source.base_license or 'under terms not stated'}; "
-        "a model made from them falls under the same terms. Most published VideoMAE weights are CC-BY-NC 4.0, "
-        "which rules out commercial use."
+        f"The pretrained weights `{source.base}` are licensed {source.base_license}{ruled_out}; a model made from them "
+        "falls under the same terms."
     )
+
+
+def _kind(contract: Contract) -> str:
+    """The `model_type` of the contract's model."""
+    return next(kind for kind, family in FAMILIES.items() if family.classifier == contract.source.architecture)

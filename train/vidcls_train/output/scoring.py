@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 import torch
+from transformers import PreTrainedModel
 
 from vidcls.clips import read_clips
 from vidcls.contract import Contract
@@ -17,7 +18,7 @@ from vidcls_train.data.clip_list import Footage
 
 @torch.inference_mode()
 def video_logits(
-    model: torch.nn.Module, video: Footage, contract: Contract, *, views: int, crops: int, region: Region | None = None
+    model: PreTrainedModel, video: Footage, contract: Contract, *, views: int, crops: int, region: Region | None = None
 ) -> npt.NDArray[np.float32]:
     """float32 [labels]: the mean of the logits over views x crops.
 
@@ -35,12 +36,12 @@ def video_logits(
     device = next(model.parameters()).device
     frames = read_clips(video.path, contract, stretch=video.stretch, views=views, crops=crops, region=region).frames
     pixel_values = torch.from_numpy(normalise(frames, contract.image)).to(device)
-    logits: torch.Tensor = model(pixel_values=pixel_values).logits
+    logits: torch.Tensor = model(**{model.main_input_name: pixel_values}).logits
     return logits.float().mean(dim=0).cpu().numpy()
 
 
 def all_logits(
-    model: torch.nn.Module,
+    model: PreTrainedModel,
     videos: Sequence[Footage],
     contract: Contract,
     *,

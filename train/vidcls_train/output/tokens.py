@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from transformers import VideoMAEForVideoClassification
+from transformers import AutoModelForVideoClassification
 
 from vidcls.contract import Contract
 from vidcls.progress import Track, untracked
@@ -30,7 +30,7 @@ def compare_with_all_tokens(
     """
     if contract.tokens.share is None:
         return None
-    model = VideoMAEForVideoClassification.from_pretrained(folder)
+    model = AutoModelForVideoClassification.from_pretrained(folder)
     videos = [clip.footage for clip in val.clips]
     label = "scoring val with all tokens"
     whole = all_logits(model, videos, contract, views=val.views, crops=val.crops, label=label, track=track)

@@ -18,10 +18,10 @@ from vidcls_train.data.clip_list import MULTI_LABEL
 from vidcls_train.data.collate import Collate
 from vidcls_train.data.datasets import ClipDataset, ViewDataset
 from vidcls_train.data.masks import lattice_mask, patch_dropout_mask
-from vidcls_train.model.drop_path import BRANCHES_PER_LAYER, DropPath
+from vidcls_train.model.drop_path import DropPath, branches_per_layer
 from vidcls_train.model.dropout import set_dropout
+from vidcls_train.model.families import token_count, token_grid
 from vidcls_train.model.patch_dropout import PatchDropout
-from vidcls_train.model.tokens import token_grid
 from vidcls_train.trainer.callbacks import EarlyStop
 from vidcls_train.trainer.trainer import VideoTrainer
 from vidcls_train.trainer.validation import accuracy, mean_average_precision
@@ -63,7 +63,7 @@ class ClassificationTrainer(VideoTrainer):
             compute_metrics=mean_average_precision if self._is_multi_label else accuracy,
             collate=Collate(
                 PairMixing(mixup=regularization.mixup, cutmix=regularization.cutmix),
-                branches=BRANCHES_PER_LAYER * model.config.num_hidden_layers,
+                branches=branches_per_layer(model) * model.config.num_hidden_layers,
                 hide=_hiding(model, inner.patch_dropout),
                 seed=config.run.seed,
             ),
@@ -78,15 +78,20 @@ class ClassificationTrainer(VideoTrainer):
     ) -> torch.Tensor | tuple[torch.Tensor, dict[str, torch.Tensor]]:
         """In training a part of the batch's loss, to be summed up; in validation the mean over `inputs`, and logits."""
         if "labels" in inputs:
-            logits = model(pixel_values=inputs["pixel_values"]).logits.float()
+            logits = self._logits(model, inputs)
             loss_of = binary_cross_entropy_with_logits if self._is_multi_label else cross_entropy
             return loss_of(logits, inputs["labels"]), {"logits": logits}
         self._drop_path.draw(inputs["skip_draws"])
         self._patch_dropout.hide(inputs["hidden"])
-        logits = model(pixel_values=inputs["pixel_values"]).logits.float()
+        logits = self._logits(model, inputs)
         training_loss = binary_loss if self._is_multi_label else softmax_loss
         loss = training_loss(logits, inputs["targets"], class_weights=self._class_weights, smoothing=self._smoothing)
         return loss * self.part_of_batch()
+
+    def _logits(self, model: Any, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+        """float32 [clips, labels]. model: `self.model`, or what runs it on several devices."""
+        logits: torch.Tensor = model(**{self.model.main_input_name: inputs["pixel_values"]}).logits
+        return logits.float()
 
 
 def _hiding(model: PreTrainedModel, patch_dropout: float) -> Callable[[], torch.Tensor]:
@@ -94,7 +99,7 @@ def _hiding(model: PreTrainedModel, patch_dropout: float) -> Callable[[], torch.
     tokens = configured_tokens(model.config)
     if tokens.rule == "lattice":
         return partial(lattice_mask, tokens, token_grid(model.config))
-    return partial(patch_dropout_mask, model.videomae.embeddings.num_patches, patch_dropout)
+    return partial(patch_dropout_mask, token_count(model.config), patch_dropout)
 
 
 def softmax_loss(

@@ -12,6 +12,9 @@ from vidcls_train.trainer.muon import Muon
 
 _OPTIMIZERS: dict[str, type[torch.optim.AdamW]] = {"adamw": torch.optim.AdamW, "muon": Muon}
 
+# Tokens and positions that are weights, as the authors' own code leaves them without decay.
+_TABLES = ("cls_token", "position_embeddings", "time_embeddings", "query_tokens")
+
 _LAYER = re.compile(r"encoder\.layer\.(\d+)\.")
 _INNER = re.compile(r"(encoder\.layer|decoder_layers)\.\d+\.")
 
@@ -28,8 +31,9 @@ def parameter_groups(
 ) -> list[dict[str, Any]]:
     """Groups for an optimizer of all weights that are trained.
 
-    The head learns at `learning_rate`, each encoder layer `layer_decay` times as fast as the one above it, the patch
-    embedding as if it were one layer more. Biases and norms, which are vectors, do not decay. "orthogonal" are the
+    The head learns at `learning_rate`, V-JEPA 2's pooler being part of it, each encoder layer `layer_decay` times as
+    fast as the one above it, patch embedding, class token and learned positions as if they were one layer more. Biases
+    and norms, which are vectors, do not decay, nor do tokens and positions, which are no maps. "orthogonal" are the
     matrices of encoder and decoder layers: what maps tokens to tokens, and not pixels to tokens or tokens to labels.
     """
     layers = model.config.num_hidden_layers
@@ -37,8 +41,8 @@ def parameter_groups(
     for name, weight in model.named_parameters():
         if not weight.requires_grad:
             continue
-        below_head = _layers_below_head(name, layers)
-        decays = weight.ndim > 1
+        below_head = _layers_below_head(name, prefix=model.base_model_prefix, layers=layers)
+        decays = weight.ndim > 1 and not name.endswith(_TABLES)
         inner = weight.ndim == 2 and _INNER.search(name) is not None
         group = groups.setdefault(
             (below_head, decays, inner),
@@ -53,9 +57,9 @@ def parameter_groups(
     return list(groups.values())
 
 
-def _layers_below_head(name: str, layers: int) -> int:
+def _layers_below_head(name: str, *, prefix: str, layers: int) -> int:
+    """prefix: of the encoder's weights; what lies outside of it belongs to the head."""
     if ".embeddings." in name:
         return layers + 1
-    match = _LAYER.search(name)
-    in_encoder = match is not None and name.startswith("videomae.")
-    return layers - int(match[1]) if match is not None and in_encoder else 0
+    match = _LAYER.match(name.removeprefix(f"{prefix}."))
+    return 0 if match is None else layers - int(match[1])

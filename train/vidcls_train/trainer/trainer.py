@@ -87,6 +87,10 @@ class VideoTrainer(Trainer):  # type: ignore[misc]
         self._loaders.append(loader)
         return loader
 
+    def floating_point_ops(self, _inputs: Any) -> int:
+        """0: nobody asks, and of inputs under another name than its model's the Trainer says that it cannot count."""
+        return 0
+
     def part_of_batch(self) -> float:
         """What a sum over the clips of this process's part counts for in the mean over the whole batch.
 

@@ -1,0 +1,187 @@
+"""The video classifiers of transformers that can be trained, by their checkpoints' own `model_type`: what differs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import transformers
+from transformers import PretrainedConfig, PreTrainedModel
+
+from vidcls.contract import Image
+from vidcls.errors import ArgumentError, ModelError
+from vidcls.huggingface import PREPROCESSOR_FILE, VIDEO_PREPROCESSOR_FILE
+
+
+@dataclass(frozen=True, kw_only=True)
+class Family:
+    """What one kind of video classifier calls its parts.
+
+    title: as people write it. classifier: the class in transformers.
+    preprocessor: the file that transformers writes of how frames become its input.
+    frames, image_size, channels: the configuration's names for them; the first is what counts.
+    new_parts: prefixes of the weights that a checkpoint may lack: those of a head, or of no use to a classifier.
+    unused: path of what a classifier does not compute with; None: all is used.
+    tokens: path of the module whose output is the encoder's tokens; None where it needs all of them.
+    class_tokens: how many of these stand for no patch, and come first.
+    branches: modules of an encoder's layer that are a branch's last step before it is added.
+    has_dropout: whether its configuration knows of dropout within these branches.
+    resize_ratio: its own processor resizes frames to so many times the crop, numerator and denominator; None: any size.
+    learned_positions: whether positions are weights, which belong to one number of frames and size of picture.
+    """
+
+    title: str
+    classifier: str
+    preprocessor: str = PREPROCESSOR_FILE
+    frames: tuple[str, ...] = ("num_frames",)
+    image_size: tuple[str, ...] = ("image_size",)
+    channels: str = "num_channels"
+    new_parts: tuple[str, ...] = ("classifier.",)
+    unused: str | None = None
+    tokens: str | None
+    class_tokens: int = 0
+    branches: Callable[[Any], tuple[str, ...]] = lambda _config: ("attention.output.dropout", "output.dropout")
+    has_dropout: bool = True
+    resize_ratio: tuple[int, int] | None = None
+    learned_positions: bool = False
+
+    def class_of(self) -> Any:
+        """The class in transformers."""
+        return getattr(transformers, self.classifier)
+
+    def sizes(self, config: PretrainedConfig) -> tuple[int, int]:
+        """(frames of a clip, side of its pictures in pixels) of a configuration."""
+        return getattr(config, self.frames[0]), getattr(config, self.image_size[0])
+
+    def set_sizes(self, config: PretrainedConfig, *, frames: int, image_size: int) -> None:
+        """Write both into a configuration, under every name that it has for them."""
+        config.update({**dict.fromkeys(self.frames, frames), **dict.fromkeys(self.image_size, image_size)})
+
+    def resize_size(self, image: Image) -> int:
+        """What its own processor resizes the short side of a frame to, in pixels, for crops of this size."""
+        if self.resize_ratio is None or image.resize == "stretch":
+            return image.resize_size
+        above, below = self.resize_ratio
+        return int(image.crop_size * above / below)
+
+
+# By the model_type of config.json.
+FAMILIES: dict[str, Family] = {
+    "videomae": Family(
+        title="VideoMAE",
+        classifier="VideoMAEForVideoClassification",
+        # The norm's place differs between pretraining and classification.
+        new_parts=("classifier.", "fc_norm.", "videomae.layernorm."),
+        tokens="videomae.embeddings",
+    ),
+    "vjepa2": Family(
+        title="V-JEPA 2",
+        classifier="VJEPA2ForVideoClassification",
+        preprocessor=VIDEO_PREPROCESSOR_FILE,
+        frames=("frames_per_clip",),
+        image_size=("crop_size", "image_size"),
+        channels="in_chans",
+        new_parts=("classifier.", "pooler.", "vjepa2.predictor."),
+        unused="vjepa2.predictor",
+        tokens="vjepa2.encoder.embeddings",
+        branches=lambda _config: ("attention.proj", "mlp.fc2"),
+        has_dropout=False,
+        resize_ratio=(256, 224),
+    ),
+    "timesformer": Family(
+        title="TimeSformer",
+        classifier="TimesformerForVideoClassification",
+        tokens=None,
+        branches=lambda config: (
+            (("temporal_dense",) if config.attention_type == "divided_space_time" else ())
+            + ("attention.output.dropout", "output.dropout")
+        ),
+        learned_positions=True,
+    ),
+    "vivit": Family(
+        title="ViViT",
+        classifier="VivitForVideoClassification",
+        tokens="vivit.embeddings",
+        class_tokens=1,
+        learned_positions=True,
+    ),
+}
+
+
+def family_of(model: PreTrainedModel | PretrainedConfig) -> Family:
+    """The family of a model, or of a configuration.
+
+    Raises:
+        ModelError: none of those that can be trained.
+
+    Example:
+        >>> from transformers import VivitConfig
+        >>> family_of(VivitConfig()).title
+        'ViViT'
+    """
+    config = model.config if isinstance(model, PreTrainedModel) else model
+    if config.model_type not in FAMILIES:
+        titles = ", ".join(family.title for family in FAMILIES.values())
+        raise ModelError(f"is a '{config.model_type}' checkpoint, expected one of {titles}")
+    return FAMILIES[config.model_type]
+
+
+def layers_of(model: PreTrainedModel) -> Any:
+    """The layers of a classifier's encoder, the first one first."""
+    return model.base_model.encoder.layer
+
+
+def patch_of(config: PretrainedConfig) -> tuple[int, int, int]:
+    """How many frames, rows and columns of pixels become one token.
+
+    Example:
+        >>> from transformers import TimesformerConfig, VivitConfig
+        >>> patch_of(VivitConfig()), patch_of(TimesformerConfig())
+        ((2, 16, 16), (1, 16, 16))
+    """
+    tubelet = getattr(config, "tubelet_size", 1)
+    if isinstance(tubelet, list | tuple):
+        length, height, width = tubelet
+        return length, height, width
+    return tubelet, config.patch_size, config.patch_size
+
+
+def token_grid(config: PretrainedConfig) -> tuple[int, int, int]:
+    """How many tokens there are along time, height and width.
+
+    Example:
+        >>> from transformers import VideoMAEConfig
+        >>> token_grid(VideoMAEConfig(num_frames=16, image_size=112, patch_size=16))
+        (8, 7, 7)
+    """
+    frames, side = family_of(config).sizes(config)
+    length, height, width = patch_of(config)
+    return frames // length, side // height, side // width
+
+
+def token_count(config: PretrainedConfig) -> int:
+    """How many tokens stand for a clip's patches."""
+    return math.prod(token_grid(config))
+
+
+def check_shape(config: PretrainedConfig) -> None:
+    """Check that clips can be cut into whole patches and tubelets.
+
+    Raises:
+        ValueError: they cannot; names both sizes.
+
+    Example:
+        >>> from transformers import VideoMAEConfig
+        >>> check_shape(VideoMAEConfig(image_size=100, patch_size=16))
+        Traceback (most recent call last):
+        vidcls.errors.ArgumentError: image size 100 is not a multiple of the patch size 16
+    """
+    frames, side = family_of(config).sizes(config)
+    length, *patch = patch_of(config)
+    for size in patch:
+        if side % size:
+            raise ArgumentError(f"image size {side} is not a multiple of the patch size {size}")
+    if frames % length:
+        raise ArgumentError(f"{frames} frames are not a multiple of the tubelet size {length}")
