@@ -32,6 +32,9 @@ from vidcls_train.model.from_config import starting_point
 from vidcls_train.model.patch_embedding import is_zero_mean, whiten
 from vidcls_train.model.pretrained import freeze_encoder
 from vidcls_train.model.starting_point import StartingPoint
+from vidcls_train.model.teacher import load_teacher, view_of
+from vidcls_train.model.teacher_file import TeacherFile
+from vidcls_train.model.teaching import find_teacher, larger_image, teacher_settings
 from vidcls_train.output.checkpoint import write_decision, write_results, write_weights
 from vidcls_train.output.decision import fit
 from vidcls_train.output.fingerprints import clip_fingerprints
@@ -41,9 +44,11 @@ from vidcls_train.output.negatives import check_negatives, find_negatives, score
 from vidcls_train.output.pictures import write_samples
 from vidcls_train.output.run_folder import check_output, check_resume, discarded_on_failure
 from vidcls_train.output.scored import score
+from vidcls_train.output.teacher import beside_teacher
 from vidcls_train.output.tokens import compare_with_all_tokens
 from vidcls_train.trainer.class_weights import class_weights
 from vidcls_train.trainer.classification import ClassificationTrainer
+from vidcls_train.trainer.distillation import distillation_of
 from vidcls_train.trainer.distributed import by_first_process, join_processes, leave_processes, process_rank
 from vidcls_train.trainer.steps import STEPS_FOLDER
 
@@ -61,6 +66,7 @@ class _Plan:
 
     config: TrainConfig
     contract: Contract
+    teacher: TeacherFile | None
     flip: bool
     checked: DataCheck
     prepared: PreparedClips
@@ -112,16 +118,19 @@ def _plan(settings: Mapping[str, Any], track: Track) -> _Plan:
         check_push(config.run.push_to_hub)
     with discarded_on_failure(output / _UNPACKED_FOLDER):
         found = _find(config, track)
+        teacher = find_teacher(config, found, notice=_LOG.info)
         start = starting_point(config, found.labels, found.problem_type)
         for notice in start.notices:
             _LOG.info(notice)
-        config = train_config(settings, layers=start.model.config.num_hidden_layers)
+        known = {**settings, **teacher_settings(config, teacher)}
+        config = train_config(known, layers=start.model.config.num_hidden_layers)
         if config.run.resume:
             check_resume(config)
         contract = _draft_contract(config, found, start)
         flip = _flip(config, found.labels)
         region = config.classification.region
-        cache = open_frame_cache(contract.image, cache_gb=config.data.cache_gb, region=region)
+        image = larger_image(contract.image, teacher)
+        cache = open_frame_cache(image, cache_gb=config.data.cache_gb, region=region)
         checked = check_clips(
             found,
             val_fraction=config.classification.val_fraction,
@@ -146,7 +155,7 @@ def _plan(settings: Mapping[str, Any], track: Track) -> _Plan:
         region=region,
         track=track,
     )
-    return _Plan(config=config, contract=contract, flip=flip, checked=checked, prepared=prepared)
+    return _Plan(config=config, contract=contract, teacher=teacher, flip=flip, checked=checked, prepared=prepared)
 
 
 def _find(config: TrainConfig, track: Track) -> ClipList:
@@ -165,6 +174,7 @@ def _find(config: TrainConfig, track: Track) -> ClipList:
 
 def _trainer(plan: _Plan) -> ClassificationTrainer:
     config, contract, prepared = plan.config, plan.contract, plan.prepared
+    teacher = load_teacher(plan.teacher, contract.labels, device=config.run.device)  # which draws random numbers
     # Every process makes the same model, from its own copy of the base and the same seed.
     set_seed(config.run.seed)
     activation = contract.decision.activation
@@ -178,6 +188,7 @@ def _trainer(plan: _Plan) -> ClassificationTrainer:
         image=contract.image,
         frames=contract.sampling.frames,
         flip=plan.flip,
+        teacher=view_of(teacher, contract),
     )
     if config.model.preset is not None and is_zero_mean(model):
         whiten(model.videomae, clips)
@@ -191,6 +202,7 @@ def _trainer(plan: _Plan) -> ClassificationTrainer:
         train=clips,
         val=ViewDataset(prepared.val_views, targets_of(prepared.val, contract.labels), contract),
         class_weights=class_weights(targets, config.classification.class_weights, activation=activation),
+        distillation=distillation_of(config, teacher, flip=plan.flip),
     )
 
 
@@ -226,6 +238,7 @@ def _results(plan: _Plan, trainer: ClassificationTrainer, *, seconds: float, tra
         seconds=seconds,
         track=track,
     )
+    results = beside_teacher(results, trainer, contract, track=track)
     write_results(output, trainer, contract, results)
     if config.run.push_to_hub:
         push(output, config.run.push_to_hub)

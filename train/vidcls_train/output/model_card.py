@@ -10,6 +10,7 @@ from vidcls.contract import Contract
 from vidcls.preprocessing import region_text
 from vidcls.printable import markdown
 from vidcls_train.output.card_decision import decision_section
+from vidcls_train.output.card_teacher import teacher_section
 
 _HEADS = {
     "average_precision": "average precision",
@@ -45,6 +46,7 @@ def model_card(contract: Contract, metrics: dict[str, Any], *, name: str) -> str
         "once, at the end.",
         "",
         *_per_label(contract, metrics),
+        *teacher_section(metrics),
         *decision_section(contract, metrics),
         "## Licence and limits",
         "",
