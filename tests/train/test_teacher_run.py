@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from click.testing import CliRunner
 from safetensors.torch import load_file
 from transformers import VideoMAEForVideoClassification
 
-from generated import write_checkpoint
+from generated import write_checkpoint, write_model
 from slow import slow
 from vidcls.clips import read_clips
 from vidcls.contract import CHECKPOINT_FILE, read_checkpoint
@@ -115,6 +117,12 @@ def test_settings_name_the_teachers_weights(run: Path, teacher: Path) -> None:
     assert (fields["teacher_weight"], fields["teacher_temperature"]) == (0.9, 2.0)
 
 
+def losses(output: Path) -> list[float]:
+    """Of each epoch of a finished run."""
+    metrics = json.loads((output / "metrics.json").read_text())
+    return [row["loss"] for row in metrics["train"]["history"] if "loss" in row]
+
+
 def stopped(run: Path, folder: Path) -> Path:
     """The run as it was after its first epoch."""
     output = Path(shutil.copytree(run, folder / "stopped"))
@@ -135,11 +143,8 @@ def test_a_resumed_run_gives_what_an_unbroken_one_gives(run: Path, teacher: Path
 
 @slow
 def test_parts_of_a_batch_learn_as_a_whole_one(run: Path, teacher: Path, clips: Path, tmp_path: Path) -> None:
-    metrics = train(settings(clips, tmp_path / "parts", teacher=str(teacher), gradient_accumulation_steps=2))
-    assert metrics is not None
-    whole = json.loads((run / "metrics.json").read_text())
-    found, expected = ([row["loss"] for row in made["train"]["history"] if "loss" in row] for made in (metrics, whole))
-    np.testing.assert_allclose(found, expected, atol=ORDER_OF_SUMS, rtol=0)
+    train(settings(clips, tmp_path / "parts", teacher=str(teacher), gradient_accumulation_steps=2))
+    np.testing.assert_allclose(losses(tmp_path / "parts"), losses(run), atol=ORDER_OF_SUMS, rtol=0)
 
 
 def test_another_teacher_is_refused_when_a_run_goes_on(run: Path, clips: Path, tmp_path: Path) -> None:
@@ -217,3 +222,26 @@ def test_a_student_of_fewer_tokens_learns_from_the_model_it_was(clips: Path, tmp
     assert metrics is not None
     assert read_checkpoint(tmp_path / "student").tokens.share == 0.5
     assert metrics["teacher"]["sha256"] == read_checkpoint(teacher).source.checkpoint_sha256
+
+
+@slow
+def test_two_processes_learn_as_one_does(run: Path, teacher: Path, clips: Path, tmp_path: Path) -> None:
+    output, given = tmp_path / "two", tmp_path / "given.json"
+    given.write_text(json.dumps({**RUN, "teacher": str(teacher)}), encoding="utf-8")
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command = [*launcher, "-m", "vidcls_train.cli", str(clips), "-o", str(output), "--settings", str(given)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stderr  # clips could not be read
+    assert done.stdout.count("\nteacher on test: top-1 ") == 1
+    np.testing.assert_allclose(losses(output), losses(run), atol=ORDER_OF_SUMS, rtol=0)
+
+
+@slow
+def test_an_exported_file_teaches(clips: Path, tmp_path: Path) -> None:
+    file = write_model(tmp_path / "teacher.onnx", labels=("wave", "jump"), frames=6, size=48, dtype="uint8")
+    metrics = train(settings(clips, tmp_path / "student", teacher=str(file), epochs=1))
+    assert metrics is not None
+    large = metrics["teacher"]["models"]["teacher"]
+    assert (large["engine"], large["parameters"], large["frames"]) == ("onnxruntime", None, 6)
+    assert metrics["teacher"]["name"] == "teacher.onnx"
+    assert np.isfinite(losses(tmp_path / "student")).all()
