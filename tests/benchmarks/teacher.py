@@ -4,7 +4,7 @@
     python tests/benchmarks/teacher.py /tmp/motion .demo/checkpoint -o /tmp/taught --settings student.json
 
 student.json holds settings of vidcls-train, by name, such as {"preset": "tiny", "image_size": 32, "epochs": 30}.
-Several teachers are tried one after the other. Runs that are finished are not done again. A difference is the mean over
+Several teachers are tried one after the other. Runs that are finished are not done again, and others go on. A difference is the mean over
 seeds of a clip's being right with the teacher less without it, and its interval is of footages drawn again.
 """
 
@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vidcls.evaluation.intervals import paired_bootstrap
+from vidcls_train.config.settings import SETTINGS_FILE
 from vidcls_train.data.clip_list import group_by_name
 from vidcls_train.finetune import train
 
@@ -48,9 +49,9 @@ def main(data: str, teachers: tuple[str, ...], output: Path, settings: Path, see
 
 
 def trained(folder: Path, settings: Mapping[str, Any]) -> Path:
-    """Train into a folder, if that is not done yet; returns it."""
+    """Train into a folder, or go on there, if that is not done yet; returns it."""
     if not (folder / "metrics.json").exists():
-        train({**settings, "output": folder})
+        train({**settings, "output": folder, "resume": (folder / SETTINGS_FILE).exists()})
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     test, steps = metrics["test"], metrics["train"]["steps"]
     click.echo(

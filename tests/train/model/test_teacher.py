@@ -68,10 +68,12 @@ def test_a_checkpoint_and_its_export_answer_alike(tmp_path: Path, clip: Path) ->
     torch_teacher, onnx_teacher = (
         Teacher(read_teacher(str(path)), LABELS, device="cpu") for path in (folder, tmp_path / "model.onnx")
     )
-    asked = (
-        pixels(torch_teacher, clip).repeat(3, 1, 1, 1, 1) * torch.tensor([1.0, 0.5, -0.3])[:, None, None, None, None]
-    )
+    asked = pixels(torch_teacher, clip)
+    asked = torch.cat([asked, asked.flip(1), asked.flip(-1)])
     torch.testing.assert_close(torch_teacher.logits(asked), onnx_teacher.logits(asked), atol=SAME_GRAPH, rtol=0)
+    # A mixed clip has values between the grey levels that the exported graph takes.
+    mixed = 0.3 * asked[:1] + 0.7 * asked[1:2]
+    torch.testing.assert_close(torch_teacher.logits(mixed), onnx_teacher.logits(mixed), atol=GREY_LEVELS, rtol=0)
     predicted = VideoClassifier(tmp_path / "model.onnx", device="cpu").predict(clip).logits
     np.testing.assert_allclose(torch_teacher.logits(asked)[0].numpy(), predicted, atol=SAME_GRAPH, rtol=0)
     assert onnx_teacher.parameters is None

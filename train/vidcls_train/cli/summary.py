@@ -19,7 +19,7 @@ def print_summary(metrics: dict[str, Any], output: Path) -> None:
     if baselines is not None:
         shown = ", ".join(f"{name} {row['top1']:.4f}" for name, row in baselines.items())
         click.echo(f"test top-1 without looking at pictures: {shown}")
-    if metrics["teacher"] is not None:
+    if metrics.get("teacher") is not None:
         _print_teacher(metrics["teacher"])
     _print_decision(metrics["decision"])
     if metrics["unreadable"]:
