@@ -4,9 +4,9 @@
     python tests/benchmarks/teacher.py /tmp/motion .demo/checkpoint -o /tmp/taught --settings student.json
 
 student.json holds settings of vidcls-train, by name, such as {"preset": "tiny", "image_size": 32, "epochs": 30}.
-Several teachers are tried one after the other. Runs that are finished are not done again, and others go on. A difference
-is the mean over seeds of a clip's being right with the teacher less without it, and its interval is of footages drawn
-again.
+Several teachers are tried one after the other. Runs that are finished are not done again, and others go on. A
+difference is the mean over seeds of a clip's being right with the teacher less without it, and its interval is of
+footages drawn again.
 """
 
 from __future__ import annotations

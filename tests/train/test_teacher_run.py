@@ -43,7 +43,6 @@ RUN: dict[str, Any] = {
     "allow_duplicates": True,  # all clips are of the same painted numbers
 }
 ORDER_OF_SUMS = 1e-4
-FOLLOWS = 0.1  # of probabilities
 
 
 def settings(data: Path, output: Path, **changes: object) -> dict[str, object]:
@@ -156,42 +155,21 @@ def test_another_teacher_is_refused_when_a_run_goes_on(run: Path, clips: Path, t
 
 
 @slow
-def test_a_student_of_wrong_labels_follows_its_teacher(clips: Path, tmp_path: Path) -> None:
-    """With all of the loss the teacher's, labels that are the other way round teach nothing."""
-    teacher = write_checkpoint(tmp_path / "teacher", labels=("jump", "wave"))
-    base = write_checkpoint(tmp_path / "base", labels=("a", "b", "c"))  # the same encoder, whose head is drawn anew
-    wrong = tmp_path / "wrong"
-    for split in ("train", "val", "test"):
-        for label, other in (("jump", "wave"), ("wave", "jump")):
-            for video in (clips / split / label).glob("?.mp4"):
-                target = wrong / split / other / f"{label}-{video.name}"
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(video, target)
-    varied = {"mixup": 0.0, "cutmix": 0.0, "patch_dropout": 0.0, "color_jitter": 0.0, "crop_scale_min": 0.9}
-    train(
-        settings(
-            wrong,
-            tmp_path / "student",
-            teacher=str(teacher),
-            teacher_weight=1.0,
-            teacher_temperature=1.0,
-            epochs=30,
-            flip="off",
-            base=str(base),
-            preset=None,
-            frames=None,
-            image_size=None,
-            ema=0.0,
-            **varied,
-        )
-    )
-    models = [VideoMAEForVideoClassification.from_pretrained(path).eval() for path in (teacher, tmp_path / "student")]
-    contract = read_checkpoint(tmp_path / "student")
-    for video in sorted(wrong.glob("train/*/*.mp4")):
-        pixels = torch.from_numpy(normalise(read_clips(video, contract).frames, contract.image))
-        with torch.no_grad():
-            wanted, found = (model(pixels).logits.softmax(dim=1) for model in models)
-        torch.testing.assert_close(found, wanted, atol=FOLLOWS, rtol=0)
+def test_a_student_of_wrong_labels_follows_its_teacher(clips: Path, teacher: Path, tmp_path: Path) -> None:
+    """With all of the loss the teacher's, labels that are the other way round change nothing of what is learnt."""
+    found = []
+    for name, labels in (("right", {"jump": "jump", "wave": "wave"}), ("wrong", {"jump": "wave", "wave": "jump"})):
+        table = tmp_path / f"{name}.csv"
+        videos = [video for video in sorted(clips.rglob("*.mp4")) if video.stem != "broken"]
+        rows = [f"{video},{labels[video.parent.name]},{video.parents[1].name}\n" for video in videos]
+        table.write_text("path,label,split\n" + "".join(rows), encoding="utf-8")
+        train(settings(table, tmp_path / name, teacher=str(teacher), teacher_weight=1.0, epochs=6, ema=0.0))
+        last = max((tmp_path / name / "checkpoints").glob("checkpoint-*"), key=lambda step: int(step.name[11:]))
+        found.append((losses(tmp_path / name), load_file(last / "model.safetensors")))
+    (right, weights), (wrong, others) = found
+    assert right == wrong
+    assert right[-1] < right[0]
+    assert all(torch.equal(weights[name], weight) for name, weight in others.items())
 
 
 @pytest.mark.parametrize(
