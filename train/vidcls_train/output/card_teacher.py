@@ -76,7 +76,8 @@ def _comparisons(fields: dict[str, Any]) -> list[str]:
         (low, high), (mean, least, most) = row["agreement_interval"], row["difference"]
         lines.append(
             f"On the {row['videos']} {of} videos they give the same label to {row['agreement']:.3f} ({low:.2f} to "
-            f"{high:.2f}); the student is right {mean:+.3f} ({least:+.3f} to {most:+.3f}) more often than its teacher."
+            f"{high:.2f}); the student's share of right ones less its teacher's is {mean:+.3f} "
+            f"({least:+.3f} to {most:+.3f})."
         )
     return lines
 
