@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any
 
-import torch
-import transformers
 from transformers import TrainerCallback, set_seed
 
-import vidcls
-from vidcls.contract import FORMAT, NEUTRAL, Contract, Sampling, Source, configured_tokens
+from vidcls.contract import Contract
 from vidcls.files.run_status import mark_unfinished
 from vidcls.progress import Track, untracked
 from vidcls.versions import check_training
@@ -28,10 +24,13 @@ from vidcls_train.data.negatives import check_negatives, find_negatives
 from vidcls_train.data.preparation import PreparedClips, open_frame_cache, prepare
 from vidcls_train.data.sources import find_clips
 from vidcls_train.data.training_clips import training_clips
+from vidcls_train.model.draft_contract import draft_contract
 from vidcls_train.model.from_config import recipe_for, starting_point
 from vidcls_train.model.patch_embedding import is_zero_mean, whiten
 from vidcls_train.model.pretrained import freeze_encoder
-from vidcls_train.model.starting_point import StartingPoint
+from vidcls_train.model.teacher import load_teacher, view_of
+from vidcls_train.model.teacher_file import TeacherFile
+from vidcls_train.model.teaching import find_teacher, larger_image, teacher_settings
 from vidcls_train.output.checkpoint import write_decision, write_results, write_weights
 from vidcls_train.output.decision import fit
 from vidcls_train.output.fingerprints import clip_fingerprints
@@ -43,9 +42,11 @@ from vidcls_train.output.remaining import time_after_training
 from vidcls_train.output.run_folder import check_output, discarded_on_failure
 from vidcls_train.output.samples import write_training_samples
 from vidcls_train.output.scored import score
+from vidcls_train.output.teacher import beside_teacher
 from vidcls_train.output.tokens import compare_with_all_tokens
 from vidcls_train.trainer.class_weights import class_weights
 from vidcls_train.trainer.classification import ClassificationTrainer
+from vidcls_train.trainer.distillation import distillation_of
 from vidcls_train.trainer.distributed import by_first_process, join_processes, leave_processes, process_rank
 from vidcls_train.trainer.steps import STEPS_FOLDER
 
@@ -64,6 +65,7 @@ class _Plan:
 
     config: TrainConfig
     contract: Contract
+    teacher: TeacherFile | None
     flip: bool
     checked: DataCheck
     prepared: PreparedClips
@@ -126,15 +128,17 @@ def _plan(settings: Mapping[str, Any], track: Track) -> _Plan:
         check_push(config.run.push_to_hub)
     with discarded_on_failure(output / _UNPACKED_FOLDER):
         found = _find(config, track)
+        teacher = find_teacher(config, found, notice=_LOG.info)
         start = starting_point(config, found.labels, found.problem_type)
         for notice in start.notices:
             _LOG.info(notice)
-        config = recipe_for(settings, start.model)
+        config = recipe_for({**settings, **teacher_settings(config, teacher)}, start.model)
         done = finished_training(config)
-        contract = _draft_contract(config, found, start)
+        contract = draft_contract(config, found, start)
         flip = _flip(config, found.labels)
         region = config.classification.region
-        cache = open_frame_cache(contract.image, cache_gb=config.data.cache_gb, region=region)
+        image = larger_image(contract.image, teacher)
+        cache = open_frame_cache(image, cache_gb=config.data.cache_gb, region=region)
         checked = check_clips(
             found,
             val_fraction=config.classification.val_fraction,
@@ -163,7 +167,9 @@ def _plan(settings: Mapping[str, Any], track: Track) -> _Plan:
         region=region,
         track=track,
     )
-    return _Plan(config=config, contract=contract, flip=flip, checked=checked, prepared=prepared, done=done)
+    return _Plan(
+        config=config, contract=contract, teacher=teacher, flip=flip, checked=checked, prepared=prepared, done=done
+    )
 
 
 def _find(config: TrainConfig, track: Track) -> ClipList:
@@ -182,6 +188,7 @@ def _find(config: TrainConfig, track: Track) -> ClipList:
 
 def _trainer(plan: _Plan) -> ClassificationTrainer:
     config, contract, prepared = plan.config, plan.contract, plan.prepared
+    teacher = load_teacher(plan.teacher, contract.labels, device=config.run.device)  # which draws random numbers
     # Every process makes the same model, from its own copy of the base and the same seed.
     set_seed(config.run.seed)
     activation = contract.decision.activation
@@ -195,6 +202,7 @@ def _trainer(plan: _Plan) -> ClassificationTrainer:
         image=contract.image,
         frames=contract.sampling.frames,
         flip=plan.flip,
+        teacher=view_of(teacher, contract),
     )
     if config.model.preset is not None and is_zero_mean(model):
         whiten(model.videomae, clips)
@@ -208,6 +216,7 @@ def _trainer(plan: _Plan) -> ClassificationTrainer:
         train=clips,
         val=ViewDataset(prepared.val_views, targets_of(prepared.val, contract.labels), contract),
         class_weights=class_weights(targets, config.classification.class_weights, activation=activation),
+        distillation=distillation_of(config, teacher, flip=plan.flip),
     )
 
 
@@ -246,39 +255,12 @@ def _results(plan: _Plan, trainer: ClassificationTrainer, *, seconds: float, tra
         seconds=seconds,
         track=track,
     )
+    results = beside_teacher(results, trainer, contract, track=track)
     write_results(output, trainer, contract, results, track=track)
     complete(config)
     if config.run.push_to_hub:
         push(output, config.run.push_to_hub)
     return results.metrics
-
-
-def _draft_contract(config: TrainConfig, found: ClipList, start: StartingPoint) -> Contract:
-    """The contract as far as it is known before training; hash, counts and accuracy come after it."""
-    activation: Literal["softmax", "sigmoid"] = "sigmoid" if found.problem_type == MULTI_LABEL else "softmax"
-    return Contract(
-        format=FORMAT,
-        labels=found.labels,
-        sampling=Sampling(rule="uniform", frames=start.frames, clip_seconds=config.data.clip_seconds),
-        image=start.image,
-        source=Source(
-            architecture=type(start.model).__name__,
-            base=start.base,
-            base_license=start.base_license,
-            checkpoint_sha256="0" * 64,
-            data=None,
-            clips=None,
-            versions={
-                "vidcls": vidcls.__version__,
-                "torch": torch.__version__,
-                "transformers": transformers.__version__,
-            },
-            created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        ),
-        accuracy=None,
-        decision=replace(NEUTRAL, activation=activation, none_label=found.none_label),
-        tokens=configured_tokens(start.model.config),
-    )
 
 
 def _flip(config: TrainConfig, labels: tuple[str, ...]) -> bool:

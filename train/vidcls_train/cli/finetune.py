@@ -41,6 +41,7 @@ from vidcls_train.config.settings import TrainConfig, read_settings, train_confi
     help="JSON with settings, those without an option too: some of them, or another run's settings.json. "
     "Options given beside it go first.",
 )
+@options.teacher()
 @setting(TrainConfig, "epochs", what="Default: the recipe's, for the preset or the base.")
 @options.no_pretraining()
 @options.steps(TrainConfig)
@@ -162,15 +163,18 @@ def _check(*, output: Path | None, **chosen: Any) -> None:
             from vidcls_train.audit.findings import refuse_worthless
             from vidcls_train.audit.report import report_text, write_data_report
             from vidcls_train.data.sources import find_clips
+            from vidcls_train.model.teaching import find_teacher
         with tempfile.TemporaryDirectory() as folder:
+            found = find_clips(
+                config.data.data,
+                unpack_to=Path(folder) / "data",
+                clip_seconds=config.data.clip_seconds,
+                seed=config.run.seed,
+                track=terminal.track,
+            )
+            find_teacher(config, found, notice=click.echo)
             checked = check_clips(
-                find_clips(
-                    config.data.data,
-                    unpack_to=Path(folder) / "data",
-                    clip_seconds=config.data.clip_seconds,
-                    seed=config.run.seed,
-                    track=terminal.track,
-                ),
+                found,
                 val_fraction=config.classification.val_fraction,
                 seed=config.run.seed,
                 clip_seconds=config.data.clip_seconds,

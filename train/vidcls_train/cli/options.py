@@ -14,6 +14,7 @@ import click
 from vidcls.errors import DependencyError
 from vidcls.schema.bounds import Above
 from vidcls.versions import check_training
+from vidcls_train.config.groups import TEACHER_TEMPERATURE, TEACHER_WEIGHT
 from vidcls_train.config.settings import Config, TrainConfig, setting_kinds
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -126,6 +127,30 @@ def decision() -> Callable[[F], F]:
             "no_fingerprints",
             what="Leave out of the model which clips it was trained on. Evaluations then count clips that it knows as "
             "if they were new; with them, whoever has a clip can find out whether it was among them.",
+        ),
+    ]
+    return _chained(options)
+
+
+def teacher() -> Callable[[F], F]:
+    """Options for a student that learns another model's answers."""
+    options = [
+        setting(
+            TrainConfig,
+            "teacher",
+            metavar="CHECKPOINT",
+            what="Learn the answers of this model too: a checkpoint folder, an id on the hub, or a file made by "
+            "vidcls-export. It has to know all labels of DATA; size, frames and normalisation may differ.",
+        ),
+        setting(
+            TrainConfig,
+            "teacher_weight",
+            what=f"Share of the teacher's answers in the loss; the rest is the labels'. Default: {TEACHER_WEIGHT:g}.",
+        ),
+        setting(
+            TrainConfig,
+            "teacher_temperature",
+            what=f"Softens both answers where they are compared. Default: {TEACHER_TEMPERATURE:g}.",
         ),
     ]
     return _chained(options)

@@ -19,6 +19,8 @@ def print_summary(metrics: dict[str, Any], output: Path) -> None:
     if baselines is not None:
         shown = ", ".join(f"{name} {row['top1']:.4f}" for name, row in baselines.items())
         click.echo(f"test top-1 without looking at pictures: {shown}")
+    if metrics.get("teacher") is not None:
+        _print_teacher(metrics["teacher"])
     _print_decision(metrics["decision"])
     if metrics["unreadable"]:
         click.echo(f"{len(metrics['unreadable'])} unreadable videos were left out; metrics.json names them")
@@ -40,6 +42,25 @@ def _print_split(name: str, row: dict[str, Any]) -> None:
         apart = row["without_copies"]
         value = apart["map"] if row["top1"] is None else apart["top1"]
         click.echo(f"     without clips whose footage is in train: {value:.4f} on {apart['videos']}")
+
+
+def _print_teacher(fields: dict[str, Any]) -> None:
+    """The student beside its teacher, on test or, where there is none, on val."""
+    split = "val" if fields["test"] is None else "test"
+    row, student, teacher = fields[split], fields["models"]["student"], fields["models"]["teacher"]
+    cost = (
+        f"{student['megabytes']:.1f} MB and {student['answer_ms']:.0f} ms an answer beside "
+        f"{teacher['megabytes']:.1f} MB and {teacher['answer_ms']:.0f} ms"
+    )
+    if row is None:
+        click.echo(f"beside its teacher: {cost}")
+        return
+    name = "top1" if "top1" in row["student"] else "map"
+    (low, high), called = row["teacher"]["interval"], {"top1": "top-1", "map": "mean average precision"}[name]
+    click.echo(
+        f"teacher on {split}: {called} {row['teacher'][name]:.4f} ({low:.2f} to {high:.2f}), the student's "
+        f"{row['student'][name]:.4f}; they agree on {row['agreement']:.2f}; {cost}"
+    )
 
 
 def _headline(row: dict[str, Any]) -> str:

@@ -13,12 +13,16 @@ from typing import Annotated, Literal
 from vidcls import huggingface
 from vidcls.errors import ArgumentError
 from vidcls.preprocessing import Region, check_region
-from vidcls.schema.bounds import Above, Range
+from vidcls.schema.bounds import Above, HexDigits, Range
 
 DEFAULT_CLIP_SECONDS = huggingface.DEFAULT_CLIP_SECONDS
 
 # Training clips are stored at this multiple of the crop: the scale the guide crops 224 from goes up to 320.
 STORED_SCALE = 320 / 224
+
+# Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural Network" (arXiv 1503.02531), give the labels a
+# "considerably lower weight" than the teacher's answers, and soften by more than 1, the less the smaller the student.
+TEACHER_WEIGHT, TEACHER_TEMPERATURE = 0.9, 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,3 +209,24 @@ class DecisionConfig:
     false_alarm_rate: Annotated[float, Range(0, 0.5)] | None = None
     negatives: str | None = None
     no_fingerprints: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class DistillationConfig:
+    """What a student learns from its teacher's answers; without a teacher nothing here counts.
+
+    teacher: a checkpoint folder, an id on the hub, or a file that vidcls-export made.
+    teacher_sha256: of the teacher's weights; a run writes it down itself.
+    teacher_weight: share of the teacher's answers in the loss; the rest is the labels'. None: `TEACHER_WEIGHT`.
+    teacher_temperature: softens both answers where they are compared. None: `TEACHER_TEMPERATURE`.
+    """
+
+    teacher: str | None = None
+    teacher_sha256: Annotated[str, HexDigits(64)] | None = None
+    teacher_weight: Annotated[float, Range(0, 1)] | None = None
+    teacher_temperature: Annotated[float, Range(0.05, 20)] | None = None
+
+    def __post_init__(self) -> None:
+        given = [name for name in ("teacher_weight", "teacher_temperature") if getattr(self, name) is not None]
+        if self.teacher is None and given:
+            raise ArgumentError(f"--{given[0].replace('_', '-')} is of no effect without --teacher; name the teacher")

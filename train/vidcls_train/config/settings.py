@@ -25,6 +25,7 @@ from vidcls_train.config.groups import (
     ClassificationConfig,
     DataConfig,
     DecisionConfig,
+    DistillationConfig,
     MaskingConfig,
     ModelConfig,
     OptimizationConfig,
@@ -43,11 +44,22 @@ from vidcls_train.config.recipes import (
 )
 
 # What belongs to one run, and is not taken over from another run's file.
-_OF_ONE_RUN = frozenset({"data", "output", "resume", "push_to_hub"})
+_OF_ONE_RUN = frozenset({"data", "output", "resume", "push_to_hub", "teacher_sha256"})
 
 # What may differ when a run goes on: where and how fast it runs, and what is made of its weights, not what they become.
+# A teacher may lie elsewhere, as long as its weights are the same.
 _FREE_ON_RESUME = frozenset(
-    {"output", "device", "workers", "cache_gb", "resume", "keep_steps", "push_to_hub", "gradient_accumulation_steps"}
+    {
+        "output",
+        "device",
+        "workers",
+        "cache_gb",
+        "resume",
+        "keep_steps",
+        "push_to_hub",
+        "gradient_accumulation_steps",
+        "teacher",
+    }
 ) | {field.name for field in dataclasses.fields(DecisionConfig)}
 
 
@@ -67,6 +79,7 @@ class TrainConfig:
     augmentation: AugmentationConfig
     regularization: RegularizationConfig
     classification: ClassificationConfig
+    distillation: DistillationConfig
     decision: DecisionConfig
 
     def __post_init__(self) -> None:
@@ -123,7 +136,7 @@ def pretrain_config(settings: Mapping[str, Any]) -> PretrainConfig:
 def read_settings(file: Path) -> dict[str, Any]:
     """Settings from a JSON file: some of them, or the settings.json of another run, of an earlier version too.
 
-    What belongs to one run (data, output, resume, push_to_hub) and what is null is left out.
+    What belongs to one run (data, output and the like) and what is null is left out.
 
     Raises:
         ValueError: not such a file, or a setting of another name, type or range; names it.
@@ -161,10 +174,21 @@ def check_same_run(config: Config) -> None:
     except ValueError as error:
         raise ArgumentError(f"{file}: {error}") from None
     for name, value in settings_of(config).items():
+        if name == "teacher_sha256" and before[name] != value:
+            raise ArgumentError(_other_teacher(file, before=before, now=settings_of(config)))
         if name not in _FREE_ON_RESUME and before[name] != value:
             raise ArgumentError(
                 f"--resume goes on with the settings of {file}, where {name} is {before[name]!r}, not {value!r}"
             )
+
+
+def _other_teacher(file: Path, *, before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """What is said where a run was begun with another teacher, or with none."""
+    if before["teacher"] is None:
+        return f"--resume goes on with the settings of {file}, which has no teacher; leave --teacher out"
+    has = f"the teacher {before['teacher']}, whose weights have the SHA-256 {before['teacher_sha256']}"
+    given = "no --teacher is given" if now["teacher"] is None else f"{now['teacher']} has {now['teacher_sha256']}"
+    return f"--resume goes on with the settings of {file}, with {has}; {given}: name the same teacher"
 
 
 def began_with_pretraining(folder: Path) -> bool:

@@ -109,7 +109,40 @@ class RandomOperations(RandAugment):  # type: ignore[misc]
         return {name: how for name, how in operations.items() if self._colours or name in _GEOMETRIC}
 
 
-def training_transform(image: Image, augmentation: AugmentationConfig, *, frames: int, flip: bool) -> Compose:
+class RandomRectangle(RandomErasing):  # type: ignore[misc]
+    """torchvision's RandomErasing, whose rectangle is drawn on a grid of `grid` x `grid`, whatever the size of a clip.
+
+    So clips of two sizes lose the same part of the picture by the same random numbers.
+
+    Example:
+        >>> RandomRectangle(1.0, grid=32)(torch.zeros(8, 3, 64, 64, dtype=torch.uint8)).shape
+        torch.Size([8, 3, 64, 64])
+    """
+
+    def __init__(self, probability: float, *, grid: int) -> None:
+        """Args: probability: that a clip is erased. grid: pixels; a clip of this size is erased as torchvision does."""
+        super().__init__(probability, scale=_ERASED_AREA, value=_GREY)
+        self._grid = grid
+
+    def forward(self, img: torch.Tensor) -> torch.Tensor:
+        """uint8 [T, 3, H, W] to the same."""
+        if torch.rand(1) >= self.p:
+            return img
+        grid = img.new_empty(1).expand(3, self._grid, self._grid)  # of no memory
+        top, left, rows, columns, colour = self.get_params(grid, self.scale, self.ratio, list(map(float, self.value)))
+        if rows == columns == self._grid:  # torchvision found none that fits
+            return img
+        down, across = (side / self._grid for side in img.shape[-2:])
+        erased = img.clone()
+        erased[
+            ..., round(top * down) : round((top + rows) * down), round(left * across) : round((left + columns) * across)
+        ] = colour.to(img.dtype)
+        return erased
+
+
+def training_transform(
+    image: Image, augmentation: AugmentationConfig, *, frames: int, flip: bool, grid: int | None = None
+) -> Compose:
     """uint8 RGB [3, n, H, W] of a window -> uint8 RGB [3, T, crop_size, crop_size], varied as the augmentation says.
 
     Random numbers come from torch's global generator.
@@ -119,6 +152,7 @@ def training_transform(image: Image, augmentation: AugmentationConfig, *, frames
         augmentation: how strong each is; 0 leaves one out.
         frames: T.
         flip: mirror every other clip.
+        grid: of `RandomRectangle`; None for the image section's size.
     """
     share = augmentation.color_jitter
     steps: list[Callable[[torch.Tensor], torch.Tensor]] = [
@@ -136,7 +170,7 @@ def training_transform(image: Image, augmentation: AugmentationConfig, *, frames
     if flip:
         steps.append(RandomHorizontalFlip())
     if augmentation.random_erasing_prob:
-        steps.append(RandomErasing(augmentation.random_erasing_prob, scale=_ERASED_AREA, value=_GREY))
+        steps.append(RandomRectangle(augmentation.random_erasing_prob, grid=grid or image.crop_size))
     return Compose([*steps, _channels_first])
 
 
@@ -153,6 +187,21 @@ def _channels_second(clip: torch.Tensor) -> torch.Tensor:
 def _channels_first(clip: torch.Tensor) -> torch.Tensor:
     """torchvision's [T, 3, H, W] to pytorchvideo's [3, T, H, W]."""
     return clip.transpose(0, 1)
+
+
+def mixing_mask(
+    mixing: Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]], height: int, width: int
+) -> torch.Tensor:
+    """Which share of each pixel of a pair's clips stays their own, float32 [2, height, width].
+
+    Args:
+        mixing: a `PairMixing`, whose random numbers are those that it would draw for the clips.
+        height, width: of the clips.
+    """
+    own = torch.zeros(2, 1, 1, height, width)
+    own[0] = 1.0
+    first, second = mixing(own, torch.eye(2))[0][:, 0, 0]
+    return torch.stack([first, 1 - second])
 
 
 class PairMixing:

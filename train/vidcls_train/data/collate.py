@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
+from torch.nn.functional import interpolate
 from transformers import VideoMAEConfig
 
-from vidcls_train.data.augmentation import PairMixing
+from vidcls_train.data.augmentation import PairMixing, mixing_mask
 from vidcls_train.data.masks import tube_mask
 from vidcls_train.data.rng import DROP_PATH, MASKING, MIXING, PATCH_DROPOUT, seeded_rng
 
@@ -42,7 +43,8 @@ class Collate:
         Returns:
             "pixel_values": float32 [B, T, 3, H, W]; "targets": float32 [B, labels], a pair's mixed as its pixels are;
             "skip_draws": float32 [branches, B], each from 0 to 1, see `model.drop_path`;
-            "hidden": bool [B, tokens], see `model.patch_dropout`.
+            "hidden": bool [B, tokens], see `model.patch_dropout`;
+            "teacher_values", where the clips have it: float32 [B, T, 3, H, W], mixed as the pixels are.
         """
         pixels = torch.stack([clip["pixel_values"] for clip in clips])
         targets = torch.stack([clip["target"] for clip in clips])
@@ -56,12 +58,25 @@ class Collate:
                 draws.append(torch.rand(self._branches))
             with seeded_rng(self._seed, *clip["key"], PATCH_DROPOUT):
                 hidden.append(self._hide())
-        return {
+        batch = {
             "pixel_values": pixels,
             "targets": targets,
             "skip_draws": torch.stack(draws, dim=1),
             "hidden": torch.stack(hidden),
         }
+        return {**batch, "teacher_values": self._taught(clips)} if "teacher_values" in clips[0] else batch
+
+    def _taught(self, clips: Sequence[dict[str, Any]]) -> torch.Tensor:
+        """The teacher's pixels, mixed where and by as much as the student's are."""
+        values = torch.stack([clip["teacher_values"] for clip in clips])
+        size = clips[0]["pixel_values"].shape[-2:]
+        for first in range(0, len(clips) - 1, 2):
+            pair = values[first : first + 2]
+            with seeded_rng(self._seed, *clips[first]["key"], MIXING):
+                own = mixing_mask(self._mixing, *size)
+            own = interpolate(own[:, None], pair.shape[-2:])[:, :, None]  # [2, 1, 1, H, W], nearest
+            values[first : first + 2] = own * pair + (1 - own) * pair.flip(0)
+        return values
 
 
 class CollateMasked:

@@ -58,15 +58,33 @@ class ClipDataset(Dataset[dict[str, Any]]):
         Raises:
             VideoError: the frames cannot be decoded.
         """
-        video = self._videos[index]
-        with seeded_rng(self._seed, epoch, index):
+        (frames,) = self.varied(epoch, index, (self._transform,))
+        return frames
+
+    def varied(
+        self, epoch: int, index: int, transforms: Sequence[Callable[[torch.Tensor], torch.Tensor]]
+    ) -> list[npt.NDArray[np.uint8]]:
+        """The clip's frames as each transform makes them by the same random numbers: uint8 RGB [T, H, W, 3].
+
+        Raises:
+            VideoError: the frames cannot be decoded.
+        """
+        key, video = (self._seed, epoch, index), self._videos[index]
+        with seeded_rng(*key):
             window = self._sampler(0, video.duration, {})
-            clip = video.get_clip(window.clip_start_sec, window.clip_end_sec)["video"]
-            return np.ascontiguousarray(self._transform(clip).permute(1, 2, 3, 0).numpy())
+        clip = video.get_clip(window.clip_start_sec, window.clip_end_sec)["video"]
+        made = []
+        for transform in transforms:
+            with seeded_rng(*key):  # torch's numbers, of which the window took none
+                made.append(np.ascontiguousarray(transform(clip).permute(1, 2, 3, 0).numpy()))
+        return made
 
     def __getitem__(self, key: Key) -> dict[str, Any]:
         """{"pixel_values": float32 [T, 3, H, W], "target": float32 [labels], "key": key}."""
-        frames = self.frames(*key)
+        return self.item(key, self.frames(*key))
+
+    def item(self, key: Key, frames: npt.NDArray[np.uint8]) -> dict[str, Any]:
+        """What `__getitem__` returns for these frames."""
         return {
             "pixel_values": torch.from_numpy(normalise(frames, self._image)),
             "target": torch.from_numpy(self._targets[key[1]]),

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from vidcls.contract import Image
+from vidcls.contract import Contract, Image
 from vidcls_train.config.settings import Config
 from vidcls_train.data.augmentation import training_transform
 from vidcls_train.data.datasets import ClipDataset
+from vidcls_train.data.teacher_clips import TaughtClips
 from vidcls_train.data.video import DecodedVideo
 
 
@@ -22,6 +25,7 @@ def training_clips(
     image: Image,
     frames: int,
     flip: bool,
+    teacher: Contract | None = None,
 ) -> ClipDataset:
     """A random clip of each video and epoch.
 
@@ -32,12 +36,21 @@ def training_clips(
         image: the contract's image section.
         frames: of a clip.
         flip: mirror every other one.
+        teacher: whose pixels are to come with the student's; None where there is none, or the student's are its own.
     """
-    return ClipDataset(
+    made = partial(training_transform, augmentation=config.augmentation, flip=flip, grid=image.crop_size)
+    options: dict[str, Any] = {
+        "image": image,
+        "clip_seconds": config.data.clip_seconds,
+        "transform": made(image, frames=frames),
+        "seed": config.run.seed,
+    }
+    if teacher is None:
+        return ClipDataset(videos, targets, **options)
+    return TaughtClips(
         videos,
         targets,
-        image=image,
-        clip_seconds=config.data.clip_seconds,
-        transform=training_transform(image, config.augmentation, frames=frames, flip=flip),
-        seed=config.run.seed,
+        teacher_image=teacher.image,
+        teacher_transform=made(teacher.image, frames=teacher.sampling.frames),
+        **options,
     )

@@ -96,6 +96,7 @@ def measure(
         "test_multiview": _fields(multiview, contract, copies=checked.copies["test"]),
         "decision": decision_fields(fitted, contract, val=val, test=test, negatives=negatives),
         "all_tokens": all_tokens,
+        "teacher": None,  # see `output.teacher`
         "baselines": _baselines(prepared, checked, contract),
         "train": _training(trainer, videos=len(prepared.train), seconds=seconds),
         "pretraining": None,  # of runs that earlier versions made

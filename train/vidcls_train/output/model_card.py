@@ -12,6 +12,7 @@ from vidcls.preprocessing import region_text
 from vidcls.printable import markdown
 from vidcls_train.model.families import FAMILIES
 from vidcls_train.output.card_decision import decision_section
+from vidcls_train.output.card_teacher import teacher_section
 
 # What is known of a family's published weights, where a base does not say it of itself.
 _USUAL_TERMS = {"videomae": " Most published VideoMAE weights are CC-BY-NC 4.0, which rules out commercial use."}
@@ -50,6 +51,7 @@ def model_card(contract: Contract, metrics: dict[str, Any], *, name: str) -> str
         "once, at the end.",
         "",
         *_per_label(contract, metrics),
+        *teacher_section(metrics),
         *decision_section(contract, metrics),
         "## Licence and limits",
         "",

@@ -23,6 +23,7 @@ from vidcls_train.model.dropout import set_dropout
 from vidcls_train.model.families import token_count, token_grid
 from vidcls_train.model.patch_dropout import PatchDropout
 from vidcls_train.trainer.callbacks import EarlyStop
+from vidcls_train.trainer.distillation import Distillation
 from vidcls_train.trainer.trainer import VideoTrainer
 from vidcls_train.trainer.validation import accuracy, mean_average_precision
 
@@ -38,6 +39,7 @@ class ClassificationTrainer(VideoTrainer):
         train: ClipDataset,
         val: ViewDataset,
         class_weights: Sequence[float],
+        distillation: Distillation | None = None,
     ) -> None:
         """Take a model and clips.
 
@@ -47,6 +49,7 @@ class ClassificationTrainer(VideoTrainer):
             train: its clips.
             val: what is validated on.
             class_weights: one per label, as `vidcls_train.trainer.class_weights` gives them.
+            distillation: the teacher's part of the loss; None where there is no teacher.
         """
         regularization = config.regularization
         self._is_multi_label = model.config.problem_type == MULTI_LABEL
@@ -69,6 +72,7 @@ class ClassificationTrainer(VideoTrainer):
             ),
         )
         self._smoothing = regularization.label_smoothing
+        self.distillation = distillation
         self._class_weights = torch.tensor(class_weights, device=self.args.device)
         if config.classification.early_stopping is not None:
             self.add_callback(EarlyStop(config.classification.early_stopping))
@@ -86,6 +90,8 @@ class ClassificationTrainer(VideoTrainer):
         logits = self._logits(model, inputs)
         training_loss = binary_loss if self._is_multi_label else softmax_loss
         loss = training_loss(logits, inputs["targets"], class_weights=self._class_weights, smoothing=self._smoothing)
+        if self.distillation is not None:
+            loss = self.distillation.loss(loss, logits, inputs.get("teacher_values", inputs["pixel_values"]))
         return loss * self.part_of_batch()
 
     def _logits(self, model: Any, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
