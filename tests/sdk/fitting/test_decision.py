@@ -127,8 +127,7 @@ def test_what_is_not_known_of_events_is_said() -> None:
     assert fitted.decision.events is not None
     assert fitted.decision.events.false_alarms_per_hour is None
     assert fitted.notes == (
-        "nothing is known of false alarms: that takes at least 20 clips that show none of the labels; events begin and "
-        "end by the usual rule",
+        "nothing is known of false alarms: that takes at least 20 clips that show none of the labels",
     )
 
 
