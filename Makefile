@@ -15,12 +15,13 @@ SLOW := exits export fuzz parity \
 	sdk/batch sdk/cli/test_evaluate.py sdk/cli/test_event_evaluation.py sdk/cli/test_region.py \
 	sdk/cli/test_watch.py sdk/cli/test_verify.py sdk/concurrency/test_forks.py sdk/diagnostics sdk/evaluation sdk/figures \
 	sdk/fitting sdk/live sdk/runtime/test_cuda.py sdk/temporal/test_timeline.py sdk/test_examples.py sdk/test_huggingface.py \
-	sdk/test_imports.py sdk/test_portability.py sdk/test_region.py sdk/watch sdk/web \
+	sdk/test_imports.py sdk/test_pickling.py sdk/test_portability.py sdk/test_region.py sdk/watch sdk/web \
 	sdk/video/test_cases.py sdk/video/test_doors.py sdk/video/test_http_file.py sdk/video/test_matrix.py \
 	sdk/video/test_odd_videos.py sdk/video/test_picture_size.py sdk/video/test_reader.py sdk/video/test_remote.py \
 	sdk/video/test_source.py \
 	train/audit train/cli train/data train/model train/output train/test_finetune.py train/test_motion_dataset.py \
-	train/test_preparation.py train/test_pretrain.py train/test_region.py train/trainer
+	train/preflight train/test_bases.py train/test_preparation.py train/test_pretrain.py train/test_region.py \
+	train/test_teacher_run.py train/trainer
 
 # Where tests marked `clock` are: collecting all others too takes longer than several of them.
 CLOCK = $(shell grep -rlF mark.clock --include='test_*.py' tests)
