@@ -11,8 +11,8 @@ from huggingface_hub import constants, hf_hub_url, try_to_load_from_cache
 from huggingface_hub.utils import build_hf_headers, get_session, validate_repo_id  # type: ignore[attr-defined]
 
 from vidcls.errors import ModelError
+from vidcls.huggingface import CONFIG_FILE
 from vidcls_train.data.hub_problem import hub_problem
-from vidcls_train.preflight.shapes import CONFIG_FILE
 
 # The hub answers within one.
 _HUB_SECONDS = 4.0

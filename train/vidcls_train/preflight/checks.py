@@ -10,6 +10,7 @@ from typing import Any
 
 from vidcls.errors import ArgumentError
 from vidcls.files.run_status import why_incomplete
+from vidcls.huggingface import CONFIG_FILE
 from vidcls_train.config.batches import check_parts
 from vidcls_train.config.settings import Config, TrainConfig, train_config
 from vidcls_train.data.archives import is_archive
@@ -22,7 +23,7 @@ from vidcls_train.data.unlabelled import find_unlabelled
 from vidcls_train.output.run_folder import check_output, check_resume, check_writable
 from vidcls_train.preflight.base import check_base
 from vidcls_train.preflight.room import check_room
-from vidcls_train.preflight.shapes import CONFIG_FILE, check_shape, shape_of
+from vidcls_train.preflight.shapes import check_shape, shape_of
 from vidcls_train.trainer.steps import last_step
 
 _LOG = logging.getLogger("vidcls.train")

@@ -9,10 +9,9 @@ from typing import Any
 
 from vidcls.contract import CONFIG_FIELD, TOKEN_CHOICES, kept_tokens
 from vidcls.errors import ArgumentError, ModelError
+from vidcls.huggingface import CONFIG_FILE
 from vidcls_train.config.groups import ModelConfig
 from vidcls_train.config.recipes import PRESETS
-
-CONFIG_FILE = "config.json"
 
 # Of the VideoMAE that presets make.
 _TUBELET = 2
