@@ -155,6 +155,19 @@ def test_clips_with_their_own_labels_hidden_stand_in_for_what_the_model_does_not
     assert false_alarms(rule, new, decision) < 0.5 * false_alarms(usual, new, decision)
 
 
+def test_a_clip_whose_label_is_hidden_is_given_to_the_other_labels() -> None:
+    known = answers(50, 8, sharpness=3, noise=1.2)
+    logits, shown = events._with_hidden_labels(known.logits, known.targets)
+    assert (shown[:50] == known.targets).all()
+    assert not shown[50:].any()
+    scores = label_scores(logits[50:], names(8), NEUTRAL)
+    assert (scores[known.targets] == 0).all()
+    # Softmax over the seven others, by hand.
+    others = np.exp(known.logits[~known.targets].reshape(50, 7).astype(float))
+    expected = (others / others.sum(axis=1, keepdims=True)).ravel()
+    np.testing.assert_allclose(scores[~known.targets], expected, atol=1e-6)
+
+
 @pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
 def test_clips_that_show_nothing_choose_a_rule_with_fewer_false_alarms(activation: str) -> None:
     decision = replace(NEUTRAL, activation=activation)  # type: ignore[arg-type]
