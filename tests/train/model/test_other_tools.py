@@ -12,19 +12,11 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import VideoMAEConfig, VideoMAEForPreTraining, VideoMAEForVideoClassification
 
-from generated import LABELS, write_checkpoint
+from generated import LABELS
 from vidcls.errors import ModelError
 from vidcls_train.model.pretrained import from_base
 
 OWN: dict[str, Any] = {"frames": None, "image_size": None, "resize": None}
-
-
-@pytest.fixture
-def plain(tmp_path: Path) -> Path:
-    """A checkpoint as Hugging Face's tools leave it: without a contract."""
-    folder = write_checkpoint(tmp_path / "plain")
-    (folder / "vidcls.json").unlink()
-    return folder
 
 
 def edit(path: Path, **changes: Any) -> None:

@@ -30,14 +30,6 @@ ROUNDING = 1e-6
 GREY_LEVEL = 1 / 255 / 0.224
 
 
-@pytest.fixture
-def plain(tmp_path: Path) -> Path:
-    """A checkpoint as Hugging Face's tools leave it: without a contract."""
-    folder = write_checkpoint(tmp_path / "plain")
-    (folder / "vidcls.json").unlink()
-    return folder
-
-
 def edit(path: Path, **changes: Any) -> None:
     """Set keys of a JSON file's object."""
     path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | changes), encoding="utf-8")
