@@ -101,6 +101,29 @@ def _on_a_base(*options: str, **fields: object) -> Callable[[Path], list[str]]:
     return arguments
 
 
+def _without_teacher(folder: Path) -> list[str]:
+    (folder / "teacher").mkdir()
+    return _with("--preset", "tiny", "--teacher", "{}/teacher")(folder)
+
+
+def _with_a_teacher_of(*labels: str) -> Callable[[Path], list[str]]:
+    """A teacher whose files fit together, though its weights are a head of zeros alone."""
+
+    def arguments(folder: Path) -> list[str]:
+        teacher = _base(folder / "teacher", id2label=dict(enumerate(labels)))
+        (teacher / "preprocessor_config.json").write_text(
+            json.dumps({"image_processor_type": "VideoMAEImageProcessor", "size": 32, "crop_size": 32}),
+            encoding="utf-8",
+        )
+        size = 4 * 24 * len(labels)
+        head = {"dtype": "F32", "shape": [len(labels), 24], "data_offsets": [0, size]}
+        header = json.dumps({"classifier.weight": head}).encode()
+        (teacher / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(size))
+        return _with("--preset", "tiny", "--teacher", "{}/teacher")(folder)
+
+    return arguments
+
+
 def _with_other_labels(folder: Path) -> list[str]:
     """A run to resume whose clips have since been given other labels."""
     arguments = _with("--preset", "tiny", "--resume")(folder)
@@ -186,6 +209,19 @@ MISTAKES = [
         "a run to resume of other labels",
         _with_other_labels,
         r"--resume goes on with the labels of .*out, which are jump, run, and .*clips has jump, wave",
+        2,
+    ),
+    Mistake(
+        "a teacher that is not there",
+        _with("--preset", "tiny", "--teacher", "{}/models/large"),
+        r"--teacher .*models/large: there is no such folder; name a checkpoint's folder, a file that vidcls-export",
+        1,
+    ),
+    Mistake("a teacher without weights", _without_teacher, r"teacher: holds no model\.safetensors", 1),
+    Mistake(
+        "a teacher that lacks a label",
+        _with_a_teacher_of("jump", "run"),
+        r"teacher: does not know the label 'wave' of the data; take a teacher that knows all of them",
         2,
     ),
     Mistake(

@@ -31,6 +31,7 @@ OPTIONAL = (
     "uvicorn",
     "prometheus_client",
     "paho",
+    "huggingface_hub",
     "tomli",
     "tomllib",
 )

@@ -125,6 +125,7 @@ def main(checkpoint: str, output: Path, triton: Path | None, incomplete: bool, a
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # see vidcls.runtime.onnxruntime_session
     with terminal.exit_codes(), _busy(f"exporting {checkpoint} ..."):
+        _check_location(checkpoint)
         if not incomplete:
             _check_complete(checkpoint)
         report = _export(checkpoint, output, **options)
@@ -150,6 +151,13 @@ def _is_given(option: str) -> bool:
     return click.get_current_context().get_parameter_source(option) is not ParameterSource.DEFAULT
 
 
+def _check_location(checkpoint: str) -> None:
+    """Refuse what is not there before PyTorch is loaded."""
+    with _named_missing_packages():
+        from vidcls_export.checkpoint.location import check_location
+    check_location(checkpoint)
+
+
 def _check_complete(checkpoint: str) -> None:
     """Refuse the folder of a run that is still being trained or scored, or was stopped in the middle of it."""
     problem = why_incomplete(Path(checkpoint))
@@ -162,14 +170,21 @@ def _check_complete(checkpoint: str) -> None:
 
 def _export(checkpoint: str, output: Path, **options: Any) -> Report:
     check_exporting()
-    try:
+    with _named_missing_packages():
         from vidcls_export.exporter import export
+    return export(checkpoint, output, track=terminal.track, **options)
+
+
+@contextmanager
+def _named_missing_packages() -> Iterator[None]:
+    """Where an import fails, say what exporting needs."""
+    try:
+        yield
     except ImportError as error:
         raise DependencyError(
             f"exporting needs packages that are not installed ({error}); run 'pip install \"vidcls[export]\"', and "
             "'pip install \"vidcls[cpu]\"' for onnxruntime where there is none"
         ) from error
-    return export(checkpoint, output, track=terminal.track, **options)
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from vidcls.preprocessing import Region, check_region
 from vidcls.progress import Track, untracked
 from vidcls.schema import check_choice
 from vidcls.selftest import Verification
-from vidcls_export.checkpoint import Opened, open_with_tokens
+from vidcls_export.checkpoint.opening import Opened, open_with_tokens
 from vidcls_export.draft import Draft, make_draft
 from vidcls_export.embed import complete_contract, embed, prove
 from vidcls_export.graph.trace import Graph, count_operators, trace

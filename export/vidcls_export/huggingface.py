@@ -13,7 +13,6 @@ from typing import Any, Literal
 
 import torch
 import transformers
-from huggingface_hub import ModelCard
 from transformers import PretrainedConfig
 
 import vidcls
@@ -29,6 +28,7 @@ from vidcls.huggingface import (
     find_preprocessor,
     read_labels,
 )
+from vidcls.huggingface.hub import CARD_FILE, read_card
 from vidcls_export.architectures import Architecture
 from vidcls_export.quiet import quiet
 
@@ -89,7 +89,7 @@ def _blamed(said: str, folder: Path, architecture: Architecture) -> ValueError |
     if "'sampling.clip_seconds'" in said:
         return ArgumentError(said.replace("'sampling.clip_seconds'", "--clip-seconds"))
     if "'source." in said:
-        return ModelError(f"{folder / 'README.md'}: of its metadata, {said.replace('source.', '')}; correct the file")
+        return ModelError(f"{folder / CARD_FILE}: of its metadata, {said.replace('source.', '')}; correct the file")
     said = said.replace("'sampling.frames'", f"'{architecture.frames}'")
     return ModelError(f"{folder / CONFIG_FILE}: {said}; take another checkpoint")
 
@@ -160,10 +160,6 @@ def plain_preprocessor(folder: Path, config: PretrainedConfig, architecture: Arc
 
 def _origin(folder: Path, name: str) -> tuple[str, str | None]:
     """(what the weights were made from, its licence or None), from the model card if there is one."""
-    try:
-        with quiet():
-            card = ModelCard.load(folder / "README.md", ignore_metadata_errors=True).data
-    except (OSError, ValueError):
-        return name, None
-    base, licence = card.get("base_model"), card.get("license")
-    return base if isinstance(base, str) else name, licence if isinstance(licence, str) else None
+    with quiet():
+        card = read_card(folder / CARD_FILE)
+    return name if card.base is None else card.base, card.licence

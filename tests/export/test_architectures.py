@@ -15,7 +15,7 @@ from generated import LABELS
 from random_models import save, timesformer, vivit, vjepa2
 from vidcls import ModelError, VideoClassifier
 from vidcls.runtime.onnxruntime_session import OnnxRuntimeSession
-from vidcls_export.checkpoint import open_checkpoint
+from vidcls_export.checkpoint.opening import open_checkpoint
 from vidcls_export.exporter import export
 from vidcls_export.report import Report
 

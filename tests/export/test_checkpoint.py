@@ -15,7 +15,7 @@ from transformers import VideoMAEConfig, VideoMAEForPreTraining, VideoMAEForVide
 
 from generated import LABELS
 from vidcls import ModelError
-from vidcls_export.checkpoint import open_checkpoint
+from vidcls_export.checkpoint.opening import open_checkpoint
 
 
 def refused(checkpoint: Path | str, problem: str) -> None:
@@ -171,7 +171,7 @@ def test_neither_a_folder_nor_a_hub_id() -> None:
 
 def test_hub_id_that_cannot_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    refused("vidcls-tests/no-such-model", "there is no such folder, and the Hugging Face hub does not give")
+    refused("vidcls-tests/no-such-model", "is neither a folder nor in the cache .* copy FOLDER here and export FOLDER")
 
 
 def test_biases_that_another_transformers_renamed_are_blamed_on_it(plain: Path) -> None:

@@ -14,7 +14,7 @@ from transformers import VideoMAEForVideoClassification, VideoMAEImageProcessor
 
 from generated import LABELS, write_checkpoint
 from vidcls import ModelError, VideoClassifier
-from vidcls_export.checkpoint import open_checkpoint
+from vidcls_export.checkpoint.opening import open_checkpoint
 from vidcls_export.exporter import export
 
 

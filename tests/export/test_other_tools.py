@@ -18,7 +18,7 @@ from generated import LABELS
 from vidcls import ModelError
 from vidcls.errors import ArgumentError
 from vidcls.preprocessing import crop_frame, normalise
-from vidcls_export.checkpoint import open_checkpoint
+from vidcls_export.checkpoint.opening import open_checkpoint
 
 # float32 through two layers, computed in another order, at logits of several units.
 ROUNDING = 1e-5
@@ -288,6 +288,6 @@ def test_an_exported_file_is_named_as_what_it_is(tmp_path: Path) -> None:
 
 def test_a_model_on_the_hub_is_called_by_its_name(plain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (plain / "preprocessor_config.json").unlink()
-    monkeypatch.setattr("vidcls_export.checkpoint.snapshot_download", lambda *_, **__: str(plain))
+    monkeypatch.setattr("vidcls_export.checkpoint.location.fetched", lambda *_, **__: plain)
     with pytest.raises(ModelError, match=r"^someone/model: has no preprocessor_config\.json"):
         open_checkpoint("someone/model", clip_seconds=None)

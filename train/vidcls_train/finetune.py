@@ -29,7 +29,6 @@ from vidcls_train.model.from_config import recipe_for, starting_point
 from vidcls_train.model.patch_embedding import is_zero_mean, whiten
 from vidcls_train.model.pretrained import freeze_encoder
 from vidcls_train.model.teacher import load_teacher, view_of
-from vidcls_train.model.teacher_file import TeacherFile
 from vidcls_train.model.teaching import find_teacher, larger_image, teacher_settings
 from vidcls_train.output.checkpoint import write_decision, write_results, write_weights
 from vidcls_train.output.decision import fit
@@ -44,6 +43,7 @@ from vidcls_train.output.samples import write_training_samples
 from vidcls_train.output.scored import score
 from vidcls_train.output.teacher import beside_teacher
 from vidcls_train.output.tokens import compare_with_all_tokens
+from vidcls_train.teacher_file import TeacherFile
 from vidcls_train.trainer.class_weights import class_weights
 from vidcls_train.trainer.classification import ClassificationTrainer
 from vidcls_train.trainer.distillation import distillation_of

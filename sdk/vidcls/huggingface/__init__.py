@@ -12,7 +12,15 @@ from vidcls.huggingface.preprocessor import (
     find_preprocessor,
     read_image_section,
 )
-from vidcls.huggingface.weights import CONFIG_FILE, SHARDS_FILE, WEIGHTS_FILE, Weights, find_weights
+from vidcls.huggingface.sizes import SIZE_NAMES, Sizes, read_clip_sizes, read_sizes
+from vidcls.huggingface.weights import (
+    CONFIG_FILE,
+    SHARDS_FILE,
+    WEIGHTS_FILE,
+    Weights,
+    find_weights,
+    weights_sha256,
+)
 
 # 16 frames, every 4th, at 30 frames a second: what VideoMAE's authors and the fine-tuning guide train with.
 DEFAULT_CLIP_SECONDS = 64 / 30
@@ -29,15 +37,20 @@ __all__ = [
     "PREPROCESSOR_FILE",
     "PREPROCESSOR_FILES",
     "SHARDS_FILE",
+    "SIZE_NAMES",
     "VIDEO_PREPROCESSOR_FILE",
     "WEIGHTS_FILE",
     "Labels",
     "Preprocessor",
+    "Sizes",
     "Weights",
     "files_of",
     "find_preprocessor",
     "find_weights",
     "is_non_commercial",
+    "read_clip_sizes",
     "read_image_section",
     "read_labels",
+    "read_sizes",
+    "weights_sha256",
 ]

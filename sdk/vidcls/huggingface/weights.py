@@ -5,6 +5,7 @@ Only safetensors are taken: the other format is a pickle, which can run any code
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections import Counter
@@ -33,6 +34,7 @@ _STEP = re.compile(r"checkpoint-(\d+)")
 _MAX_HEADER = 100_000_000
 _FLOATS = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 _WHOLE = ("I64", "I32", "I16", "BOOL")  # of counters and positions
+_BLOCK_BYTES = 1 << 20
 
 
 class Tensor(NamedTuple):
@@ -83,6 +85,16 @@ def find_weights(folder: Path) -> Weights:
     other = [_FLOATS[kind] for kind in kinds if kind in _FLOATS and kind != "F32"]
     notice = f"{folder}: its weights are {' and '.join(other)}; they are read as float32, and computed with in that"
     return Weights(files=files, tensors=tensors, notices=(notice,) if other else ())
+
+
+def weights_sha256(files: tuple[Path, ...]) -> str:
+    """SHA-256 of the file with a checkpoint's weights; of one after the other where there are several."""
+    digest = hashlib.sha256()
+    for path in files:
+        with path.open("rb") as file:
+            while block := file.read(_BLOCK_BYTES):
+                digest.update(block)
+    return digest.hexdigest()
 
 
 def _check_folder(folder: Path) -> None:

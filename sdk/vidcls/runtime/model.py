@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import get_args
 
@@ -41,27 +43,46 @@ def read_contract(path: Path) -> ModelContract:
     Raises:
         ModelError: not a vidcls model, or damaged.
     """
-    if (instead := _what_instead(path)) is not None:
-        raise ModelError(f"{path}: {instead}")
-    problem = why_no_file(path)
-    if problem is not None:
-        raise ModelError(f"{path}: {problem}; export a model with vidcls-export")
-    try:
-        contract = _read(path)
+    contract = stated_contract(path)
+    with _named_errors(path):
         if file_sha256(path, recorded=contract.model.file_sha256) != contract.model.file_sha256:
             raise ModelError(
                 f"{path}: the file was changed or damaged after it was exported; export it again, or copy it anew"
             )
         part = foreign_part(path)
+    if part is not None:
+        raise ModelError(f"{path}: holds {part}, which vidcls-export never writes; export the model again")
+    return contract
+
+
+def stated_contract(path: Path) -> ModelContract:
+    """The contract in an exported model's metadata, whether or not the file is as it was exported.
+
+    However large the file, this takes no time: only the contract is read.
+
+    Raises:
+        ModelError: not a vidcls model.
+    """
+    if (instead := _what_instead(path)) is not None:
+        raise ModelError(f"{path}: {instead}")
+    problem = why_no_file(path)
+    if problem is not None:
+        raise ModelError(f"{path}: {problem}; export a model with vidcls-export")
+    with _named_errors(path):
+        return _read(path)
+
+
+@contextmanager
+def _named_errors(path: Path) -> Iterator[None]:
+    """What goes wrong while a file is read, as a ModelError that names it."""
+    try:
+        yield
     except ValueError as error:
         raise ModelError(
             f"{path}: cannot be read as an ONNX model; the file is damaged, cut off, or of another kind ({error})"
         ) from None
     except OSError as error:
         raise ModelError(f"{path}: cannot be read ({error.strerror})") from None
-    if part is not None:
-        raise ModelError(f"{path}: holds {part}, which vidcls-export never writes; export the model again")
-    return contract
 
 
 def _what_instead(path: Path) -> str | None:

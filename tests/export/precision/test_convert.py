@@ -9,7 +9,7 @@ import onnx
 import pytest
 
 from generated import write_checkpoint
-from vidcls_export.checkpoint import open_checkpoint
+from vidcls_export.checkpoint.opening import open_checkpoint
 from vidcls_export.graph.trace import trace
 from vidcls_export.precision.convert import convert
 from vidcls_export.reference import self_test_clip

@@ -18,7 +18,7 @@ from random_models import MAKERS, save, timesformer, with_some_tokens
 from vidcls import ModelError
 from vidcls.contract import Tokens, kept_tokens
 from vidcls_train.model.drop_path import DropPath, branches_per_layer
-from vidcls_train.model.families import FAMILIES, layers_of
+from vidcls_train.model.families import layers_of, sizes_of
 from vidcls_train.model.from_config import recipe_for
 from vidcls_train.model.image_section import image_processor
 from vidcls_train.model.patch_dropout import PatchDropout
@@ -113,7 +113,7 @@ def test_an_encoder_without_a_head_gets_a_fresh_pooler(
 def test_other_sizes_are_a_model_of_these_sizes(kind: str, saved: Callable[[str], tuple[Path, Any]]) -> None:
     start = loaded(saved(kind)[0], frames=8, image_size=48)
     assert (start.frames, start.image.crop_size) == (8, 48)
-    assert FAMILIES[kind].sizes(start.model.config) == (8, 48)
+    assert sizes_of(start.model.config) == (8, 48)
     assert start.image.resize_size == (int(48 * 256 / 224) if kind == "vjepa2" else 48)
     with torch.inference_mode():
         assert logits(start.model, torch.randn(1, 8, 3, 48, 48)).isfinite().all()

@@ -22,7 +22,7 @@ from vidcls.errors import ModelError
 from vidcls.preprocessing import normalise
 from vidcls_train.data.clip_list import MULTI_LABEL, SINGLE_LABEL
 from vidcls_train.model.teacher import Teacher, graph_input
-from vidcls_train.model.teacher_file import check_teacher, read_teacher, teacher_notices
+from vidcls_train.teacher_file import check_teacher, read_teacher, teacher_notices
 
 SAME_GRAPH = 1e-4  # PyTorch and onnxruntime sum in other orders
 GREY_LEVELS = 0.05  # half a grey level of each pixel, in logits that spread over several units
@@ -169,5 +169,7 @@ def test_what_is_no_teacher_is_refused(
 def test_a_file_of_another_kind_and_a_name_of_nothing_are_refused(clip: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"clip\.mp4: "):
         read_teacher(str(clip))
-    with pytest.raises(ModelError, match="there is no such folder or file; name a checkpoint folder"):
+    with pytest.raises(
+        ModelError, match=r"--teacher .*: there is no such folder; name a checkpoint's folder, a file that"
+    ):
         read_teacher(str(tmp_path / "gone" / "away"))

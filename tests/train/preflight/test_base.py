@@ -1,121 +1,22 @@
-"""Whether a base is there, with a hub that answers, one that does not, and none."""
+"""What is no base, by its name and its folder; of one on the hub see tests/sdk/test_hub.py."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
-from loopback import serving
 from vidcls.errors import ModelError
 from vidcls_train.preflight.base import check_base
-
-BASE = "owner/model"
-
-# What is promised, busy machines included; without it the hub's library would go on for minutes.
-PATIENCE_SECONDS = 5.0
-
-
-@pytest.fixture(autouse=True)
-def no_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
-
-
-def hub(answer: Callable[[BaseHTTPRequestHandler], None]) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_HEAD(self) -> None:
-            answer(self)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    return Handler
-
-
-def status(code: int) -> Callable[[BaseHTTPRequestHandler], None]:
-    def answer(request: BaseHTTPRequestHandler) -> None:
-        request.send_response(code)
-        request.end_headers()
-
-    return answer
-
-
-def ask(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the hub's library look for the hub here."""
-    template = f"{address}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
-    monkeypatch.setattr("huggingface_hub.file_download.HUGGINGFACE_CO_URL_TEMPLATE", template)
-
-
-def refusal(monkeypatch: pytest.MonkeyPatch, address: str) -> str:
-    """What is said of BASE with the hub at this address, soon enough."""
-    ask(address, monkeypatch)
-    started = time.monotonic()
-    with pytest.raises(ModelError) as error:
-        check_base(BASE)
-    assert time.monotonic() - started < PATIENCE_SECONDS
-    return str(error.value)
-
-
-def says_how_to_fetch_it(told: str) -> bool:
-    return (
-        f"'hf download {BASE} --local-dir FOLDER' where there is a network" in told
-        and "give --base FOLDER" in told
-        and "--preset tiny" in told
-    )
-
-
-def test_without_a_network_one_sentence_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    told = refusal(monkeypatch, "http://nowhere.invalid")
-    assert "there is no network" in told
-    assert says_how_to_fetch_it(told)
-    assert "\n" not in told
-
-
-def test_a_hub_that_refuses_or_breaks_is_no_network_either(monkeypatch: pytest.MonkeyPatch) -> None:
-    with serving(hub(status(200))) as address:
-        pass
-    assert says_how_to_fetch_it(refusal(monkeypatch, address))
-
-
-def test_a_hub_that_is_silent_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HF_HUB_ETAG_TIMEOUT", "0.5")
-    with serving(hub(lambda _: time.sleep(3))) as address:
-        told = refusal(monkeypatch, address)
-    assert says_how_to_fetch_it(told)
-
-
-def test_offline_the_hub_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    asked: list[str] = []
-    with serving(hub(lambda request: asked.append(request.path))) as address:
-        assert says_how_to_fetch_it(refusal(monkeypatch, address))
-    assert asked == []
-
-
-@pytest.mark.parametrize("code", [401, 404])
-def test_a_name_that_the_hub_does_not_know_is_said(code: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    with serving(hub(status(code))) as address:
-        told = refusal(monkeypatch, address)
-    assert f"no model of that name that you may read (it answers {code})" in told
-
-
-def test_what_the_hub_has_and_what_was_fetched_before_passes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    with serving(hub(status(200))) as address:
-        ask(address, monkeypatch)
-        check_base(BASE)
-    snapshot = tmp_path / "hub" / "models--owner--model" / "snapshots" / "0123"
-    snapshot.mkdir(parents=True)
-    (snapshot / "config.json").write_text("{}", encoding="utf-8")
-    (snapshot.parents[1] / "refs").mkdir()
-    (snapshot.parents[1] / "refs" / "main").write_text("0123", encoding="utf-8")
-    monkeypatch.setattr("huggingface_hub.file_download.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
-    check_base(BASE)
 
 
 def test_other_kinds_of_checkpoints_are_left_to_those_who_load_them(tmp_path: Path) -> None:
     (tmp_path / "adapter_config.json").touch()
     check_base(str(tmp_path))
+
+
+def test_a_base_on_the_hub_without_a_network_is_told_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    told = r"vidcls-tests/none: .*copy FOLDER here and give --base FOLDER, or train a fresh model with --preset tiny$"
+    with pytest.raises(ModelError, match=told):
+        check_base("vidcls-tests/none")

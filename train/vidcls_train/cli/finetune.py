@@ -155,7 +155,8 @@ def _check(*, output: Path | None, **chosen: Any) -> None:
         with options.named_missing_packages("checking data"):
             from vidcls_train.output.run_folder import check_writable
             from vidcls_train.preflight.checks import find_named
-        find_named(config)
+            from vidcls_train.preflight.teacher import check_described_teacher
+        check_described_teacher(config, find_named(config))
         if output is not None:
             check_writable(output)
         with options.named_missing_packages("checking data"):

@@ -14,13 +14,13 @@ from pathlib import Path
 from huggingface_hub import hf_hub_download
 from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
+from vidcls.huggingface.hub import hub_problem
 from vidcls.printable import printable
 from vidcls.progress import Track, untracked
 from vidcls_train.config.groups import DEFAULT_CLIP_SECONDS
 from vidcls_train.data.archives import is_archive, unpack
 from vidcls_train.data.background import with_background
 from vidcls_train.data.clip_list import ClipList, DataError
-from vidcls_train.data.hub_problem import hub_problem
 from vidcls_train.data.listing import check_kind, check_label_count, check_learnable, list_clips
 
 HUB_PREFIX = "hf:"

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import _CACHED_NO_EXIST, ModelCard, hf_hub_download, try_to_load_from_cache
+from huggingface_hub import _CACHED_NO_EXIST, hf_hub_download, try_to_load_from_cache
 from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError
 from safetensors import SafetensorError
 from transformers import AutoConfig, PretrainedConfig, VideoMAEConfig
@@ -15,7 +15,7 @@ from transformers.utils import logging
 from vidcls.contract import CHECKPOINT_FILE, Image, read_checkpoint
 from vidcls.errors import ArgumentError, ModelError
 from vidcls.huggingface import CONFIG_FILE, PREPROCESSOR_FILE, Preprocessor, Weights, find_preprocessor, find_weights
-from vidcls_train.data.hub_problem import hub_problem
+from vidcls.huggingface.hub import CARD_FILE, hub_problem, read_card
 from vidcls_train.model.families import Family, family_of
 from vidcls_train.model.image_section import IMAGENET_MEAN, IMAGENET_STD, image_section
 
@@ -163,8 +163,8 @@ def origin(base: str) -> tuple[str, str | None]:
         source = read_checkpoint(folder).source
         return source.base or folder.resolve().name, source.base_license
     if folder.is_dir():
-        return folder.resolve().name, _card_license(folder / "README.md")
-    return base, _card_license(base)
+        return folder.resolve().name, read_card(folder / CARD_FILE).licence
+    return base, read_card(base).licence
 
 
 def _preprocessor(base: str) -> Preprocessor | None:
@@ -208,12 +208,3 @@ def _file_of(base: str, name: str) -> Path | None:
             f"{base}: the hub does not say whether it has a {name} ({hub_problem(error)}); try again, or "
             "download the model and name its folder"
         ) from error
-
-
-def _card_license(card: Path | str) -> str | None:
-    """The licence in a model card's metadata; None where there is no card or it names none."""
-    try:
-        licence = ModelCard.load(card, ignore_metadata_errors=True).data.get("license")
-    except (OSError, ValueError, HfHubHTTPError):
-        return None
-    return licence if isinstance(licence, str) else None

@@ -12,7 +12,14 @@ from transformers import PretrainedConfig, PreTrainedModel
 
 from vidcls.contract import Image
 from vidcls.errors import ArgumentError, ModelError
-from vidcls.huggingface import PREPROCESSOR_FILE, VIDEO_PREPROCESSOR_FILE
+from vidcls.huggingface import (
+    CONFIG_FILE,
+    PREPROCESSOR_FILE,
+    SIZE_NAMES,
+    VIDEO_PREPROCESSOR_FILE,
+    read_clip_sizes,
+    read_sizes,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +28,7 @@ class Family:
 
     title: as people write it. classifier: the class in transformers.
     preprocessor: the file that transformers writes of how frames become its input.
-    frames, image_size, channels: the configuration's names for them; the first is what counts.
+    channels: the configuration's name for them.
     new_parts: prefixes of the weights that a checkpoint may lack: those of a head, or of no use to a classifier.
     unused: path of what a classifier does not compute with; None: all is used.
     tokens: path of the module whose output is the encoder's tokens; None where it needs all of them.
@@ -35,8 +42,6 @@ class Family:
     title: str
     classifier: str
     preprocessor: str = PREPROCESSOR_FILE
-    frames: tuple[str, ...] = ("num_frames",)
-    image_size: tuple[str, ...] = ("image_size",)
     channels: str = "num_channels"
     new_parts: tuple[str, ...] = ("classifier.",)
     unused: str | None = None
@@ -50,14 +55,6 @@ class Family:
     def class_of(self) -> Any:
         """The class in transformers."""
         return getattr(transformers, self.classifier)
-
-    def sizes(self, config: PretrainedConfig) -> tuple[int, int]:
-        """(frames of a clip, side of its pictures in pixels) of a configuration."""
-        return getattr(config, self.frames[0]), getattr(config, self.image_size[0])
-
-    def set_sizes(self, config: PretrainedConfig, *, frames: int, image_size: int) -> None:
-        """Write both into a configuration, under every name that it has for them."""
-        config.update({**dict.fromkeys(self.frames, frames), **dict.fromkeys(self.image_size, image_size)})
 
     def resize_size(self, image: Image) -> int:
         """What its own processor resizes the short side of a frame to, in pixels, for crops of this size."""
@@ -80,8 +77,6 @@ FAMILIES: dict[str, Family] = {
         title="V-JEPA 2",
         classifier="VJEPA2ForVideoClassification",
         preprocessor=VIDEO_PREPROCESSOR_FILE,
-        frames=("frames_per_clip",),
-        image_size=("crop_size", "image_size"),
         channels="in_chans",
         new_parts=("classifier.", "pooler.", "vjepa2.predictor."),
         unused="vjepa2.predictor",
@@ -128,6 +123,21 @@ def family_of(model: PreTrainedModel | PretrainedConfig) -> Family:
     return FAMILIES[config.model_type]
 
 
+def sizes_of(config: PretrainedConfig) -> tuple[int, int]:
+    """(frames of a clip, side of its pictures in pixels) of a configuration.
+
+    Raises:
+        ModelError: one of them is no whole number above 0.
+    """
+    return read_clip_sizes(CONFIG_FILE, config.model_type, vars(config))
+
+
+def set_sizes(config: PretrainedConfig, *, frames: int, image_size: int) -> None:
+    """Write both into a configuration, under every name that it has for them."""
+    names = SIZE_NAMES[config.model_type]
+    config.update({**dict.fromkeys(names.frames, frames), **dict.fromkeys(names.image_size, image_size)})
+
+
 def layers_of(model: PreTrainedModel) -> Any:
     """The layers of a classifier's encoder, the first one first."""
     return model.base_model.encoder.layer
@@ -136,16 +146,18 @@ def layers_of(model: PreTrainedModel) -> Any:
 def patch_of(config: PretrainedConfig) -> tuple[int, int, int]:
     """How many frames, rows and columns of pixels become one token.
 
+    Raises:
+        ModelError: they are no whole numbers above 0.
+
     Example:
         >>> from transformers import TimesformerConfig, VivitConfig
         >>> patch_of(VivitConfig()), patch_of(TimesformerConfig())
         ((2, 16, 16), (1, 16, 16))
     """
-    tubelet = getattr(config, "tubelet_size", 1)
-    if isinstance(tubelet, list | tuple):
-        length, height, width = tubelet
-        return length, height, width
-    return tubelet, config.patch_size, config.patch_size
+    patch = read_sizes(config.model_type, vars(config)).patch
+    if patch is None:
+        raise ModelError(f"{CONFIG_FILE}: does not say how large a patch is; copy the file again")
+    return patch
 
 
 def token_grid(config: PretrainedConfig) -> tuple[int, int, int]:
@@ -156,7 +168,7 @@ def token_grid(config: PretrainedConfig) -> tuple[int, int, int]:
         >>> token_grid(VideoMAEConfig(num_frames=16, image_size=112, patch_size=16))
         (8, 7, 7)
     """
-    frames, side = family_of(config).sizes(config)
+    frames, side = sizes_of(config)
     length, height, width = patch_of(config)
     return frames // length, side // height, side // width
 
@@ -178,7 +190,7 @@ def check_shape(config: PretrainedConfig) -> None:
         Traceback (most recent call last):
         vidcls.errors.ArgumentError: image size 100 is not a multiple of the patch size 16
     """
-    frames, side = family_of(config).sizes(config)
+    frames, side = sizes_of(config)
     length, *patch = patch_of(config)
     for size in patch:
         if side % size:

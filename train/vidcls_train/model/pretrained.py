@@ -19,7 +19,7 @@ from vidcls_train.model.base_checkpoint import (
     load_videomae_config,
     origin,
 )
-from vidcls_train.model.families import FAMILIES, Family, check_shape, family_of
+from vidcls_train.model.families import FAMILIES, Family, check_shape, family_of, set_sizes, sizes_of
 from vidcls_train.model.image_section import IMAGENET_MEAN, IMAGENET_STD
 from vidcls_train.model.positions import resized
 from vidcls_train.model.starting_point import PretrainingPoint, StartingPoint, label_maps
@@ -68,12 +68,12 @@ def from_base(
     """
     config = load_config(base)
     family = family_of(config)
-    own_frames, own_size = family.sizes(config)
+    own_frames, own_size = sizes_of(config)
     old_labels = tuple(config.id2label.get(index) for index in range(config.num_labels))
     image, notices = base_image(base, family, own_size=own_size, image_size=image_size, resize=resize)
     problem_differs = (config.problem_type == MULTI_LABEL) != (problem_type == MULTI_LABEL)
     config.update({**label_maps(labels), "num_labels": len(labels), "problem_type": problem_type})
-    family.set_sizes(config, frames=frames or own_frames, image_size=image.crop_size)
+    set_sizes(config, frames=frames or own_frames, image_size=image.crop_size)
     _prepare(config)
     model, had_head, left_out = _load_classifier(base, config, other_head=len(old_labels) != len(labels))
     if had_head and old_labels != labels:
@@ -85,7 +85,7 @@ def from_base(
         notices += (f"{base}: {_OTHER_PROBLEM[problem_type]}",)
     name, licence = origin(base)
     notices += _licence_notices(base, licence)
-    frames, _ = family.sizes(config)
+    frames, _ = sizes_of(config)
     return StartingPoint(model=model, image=image, frames=frames, base=name, base_license=licence, notices=notices)
 
 
@@ -158,8 +158,8 @@ def _load_classifier(
     # Positions that are weights have the base's own sizes, from which others are made afterwards.
     own = copy.deepcopy(config)
     if family.learned_positions:
-        frames, image_size = family.sizes(load_config(base))
-        family.set_sizes(own, frames=frames, image_size=image_size)
+        frames, image_size = sizes_of(load_config(base))
+        set_sizes(own, frames=frames, image_size=image_size)
     model, loading = load_pretrained(
         base,
         family.class_of(),

@@ -15,8 +15,8 @@ from vidcls.errors import ModelError
 from vidcls.runtime.model import open_model
 from vidcls.runtime.session import run_checked
 from vidcls_train.model.base_checkpoint import load_pretrained
-from vidcls_train.model.teacher_file import TeacherFile
 from vidcls_train.model.tokens import use_tokens
+from vidcls_train.teacher_file import TeacherFile
 
 # float32 [B, T, 3, H, W] -> logits for the teacher's own labels, float32 [B, labels].
 _Answer = Callable[[torch.Tensor], torch.Tensor]

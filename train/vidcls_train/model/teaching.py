@@ -9,7 +9,7 @@ from vidcls.contract import Image
 from vidcls_train.config.groups import TEACHER_TEMPERATURE, TEACHER_WEIGHT
 from vidcls_train.config.settings import TrainConfig
 from vidcls_train.data.clip_list import ClipList
-from vidcls_train.model.teacher_file import TeacherFile, check_teacher, read_teacher, teacher_notices
+from vidcls_train.teacher_file import TeacherFile, check_teacher, read_teacher, teacher_notices
 
 
 def find_teacher(config: TrainConfig, found: ClipList, *, notice: Callable[[str], None]) -> TeacherFile | None:

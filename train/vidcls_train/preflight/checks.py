@@ -24,6 +24,7 @@ from vidcls_train.output.run_folder import check_output, check_resume, check_wri
 from vidcls_train.preflight.base import check_base
 from vidcls_train.preflight.room import check_room
 from vidcls_train.preflight.shapes import check_shape, shape_of
+from vidcls_train.preflight.teacher import check_described_teacher
 from vidcls_train.trainer.steps import last_step
 
 _LOG = logging.getLogger("vidcls.train")
@@ -56,6 +57,7 @@ def check_training_run(settings: Mapping[str, Any], *, processes: int) -> None:
         processes=processes,
         accumulation_steps=config.run.gradient_accumulation_steps,
     )
+    check_described_teacher(config, found)
     if found is not None:
         check_negatives(negatives, found.clips)
     if config.run.resume:

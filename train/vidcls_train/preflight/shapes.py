@@ -9,7 +9,7 @@ from typing import Any
 
 from vidcls.contract import CONFIG_FIELD, TOKEN_CHOICES, kept_tokens
 from vidcls.errors import ArgumentError, ModelError
-from vidcls.huggingface import CONFIG_FILE
+from vidcls.huggingface import CONFIG_FILE, read_sizes
 from vidcls_train.config.groups import ModelConfig
 from vidcls_train.config.recipes import PRESETS
 
@@ -111,15 +111,13 @@ def _read(file: Path) -> Shape:
         raise ModelError(f"{file}: cannot be read ({error}); copy the base again") from None
     if not isinstance(fields, dict):
         raise ModelError(f"{file}: holds no configuration, expected a JSON object; copy the base again")
-    # Each architecture has its own names for them: VideoMAE and TimeSformer, V-JEPA 2, ViViT.
-    tubelet = fields.get("tubelet_size")
-    if isinstance(tubelet, list) and len(tubelet) == 3:
-        fields = {**fields, "tubelet_size": tubelet[0], "patch_size": tubelet[1]}
+    sizes = read_sizes(fields.get("model_type"), fields)
+    tubelet, patch, _ = sizes.patch or (None, None, None)
     return Shape(
-        image_size=_whole(fields, "image_size", "crop_size"),
-        patch=_whole(fields, "patch_size"),
-        frames=_whole(fields, "num_frames", "frames_per_clip"),
-        tubelet=_whole(fields, "tubelet_size"),
+        image_size=sizes.image_size,
+        patch=patch,
+        frames=sizes.frames,
+        tubelet=tubelet,
         width=_whole(fields, "hidden_size"),
         heads=_whole(fields, "num_attention_heads"),
         layers=_whole(fields, "num_hidden_layers"),
@@ -127,7 +125,6 @@ def _read(file: Path) -> Shape:
     )
 
 
-def _whole(fields: dict[str, Any], *names: str) -> int | None:
-    """The first of these that is a whole number above 0."""
-    values = (fields.get(name) for name in names)
-    return next((value for value in values if type(value) is int and value > 0), None)
+def _whole(fields: dict[str, Any], name: str) -> int | None:
+    value = fields.get(name)
+    return value if type(value) is int and value > 0 else None

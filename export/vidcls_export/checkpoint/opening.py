@@ -5,7 +5,6 @@ Only safetensors are opened: the other format is a pickle, which can run any cod
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 from collections.abc import Iterable, Mapping
@@ -13,29 +12,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HFValidationError
 from safetensors import SafetensorError
 from transformers import AutoConfig, PretrainedConfig, PreTrainedModel
 
 from vidcls.contract import CHECKPOINT_FILE, Contract, configured_tokens, read_checkpoint, tokens_text
 from vidcls.errors import ArgumentError, ModelError
-from vidcls.huggingface import CONFIG_FILE, PREPROCESSOR_FILES, SHARDS_FILE, WEIGHTS_FILE, Weights, find_weights
-from vidcls.printable import printable
+from vidcls.huggingface import CONFIG_FILE, WEIGHTS_FILE, find_weights, weights_sha256
+from vidcls.huggingface.hub import hub_problem
 from vidcls.schema import read_json
 from vidcls.versions import check_exporting
-from vidcls.video.protocols import without_secrets
 from vidcls_export.architectures import Architecture, architecture_by_type
+from vidcls_export.checkpoint.location import locate
 from vidcls_export.graph.tokens import TokenSelection, with_tokens
 from vidcls_export.huggingface import activation_of, label_maps, plain_contract, plain_labels, plain_preprocessor
 from vidcls_export.quiet import quiet
 
 # What transformers before 5.5.1 calls them, and those from 5.18 on save them as.
 _BIASES = ("attention.q_bias", "attention.v_bias")
-_WANTED = [
-    *(CONFIG_FILE, WEIGHTS_FILE, SHARDS_FILE, "model-*-of-*.safetensors", CHECKPOINT_FILE, "README.md"),
-    *PREPROCESSOR_FILES,
-]
 
 _logger = logging.getLogger("vidcls.export")
 
@@ -81,7 +74,7 @@ def open_checkpoint(
         ValueError: clip_seconds, and the checkpoint already states its own.
     """
     check_exporting()
-    folder = _locate(checkpoint)
+    folder = locate(checkpoint)
     try:
         opened, notices = _open(folder, os.fspath(checkpoint), clip_seconds=clip_seconds)
     except ModelError as error:  # of a model on the hub, name what was asked for, not the cache's folder
@@ -99,7 +92,7 @@ def _open(
     fields, architecture = _read_config(folder)
     if (folder / CHECKPOINT_FILE).exists():
         config = _configuration(folder, fields, architecture)
-        contract = _own_contract(folder, sha256=_sha256(weights), clip_seconds=clip_seconds)
+        contract = _own_contract(folder, sha256=weights_sha256(weights.files), clip_seconds=clip_seconds)
         _check_config(folder, config, architecture, contract)
         notices = weights.notices
     else:
@@ -112,21 +105,12 @@ def _open(
             architecture,
             image=preprocessor.image,
             name=folder.resolve().name if Path(name).is_dir() else name,
-            sha256=_sha256(weights),
+            sha256=weights_sha256(weights.files),
             clip_seconds=clip_seconds,
         )
         notices = (*weights.notices, *labels.notices, *preprocessor.notices)
     model, left_out = _load_model(folder, config, architecture)
     return (model, contract), (*notices, *left_out)
-
-
-def _sha256(weights: Weights) -> str:
-    """Of the file with the weights; of one after the other where there are several."""
-    digest = hashlib.sha256()
-    for path in weights.files:
-        with path.open("rb") as file:
-            hashlib.file_digest(file, lambda: digest)
-    return digest.hexdigest()
 
 
 def _own_contract(folder: Path, *, sha256: str, clip_seconds: float | None) -> Contract:
@@ -143,24 +127,6 @@ def _own_contract(folder: Path, *, sha256: str, clip_seconds: float | None) -> C
             f"{sha256}, expected {contract.source.checkpoint_sha256}); copy the whole checkpoint again"
         )
     return contract
-
-
-def _locate(checkpoint: str | os.PathLike[str]) -> Path:
-    folder = Path(checkpoint)
-    if folder.is_dir():
-        return folder
-    if folder.exists():
-        return folder  # a file, which is refused by what it is
-    try:
-        return Path(snapshot_download(os.fspath(checkpoint), allow_patterns=_WANTED))
-    except HFValidationError:
-        raise ModelError(f"{checkpoint}: there is no such folder") from None
-    except OSError as error:
-        reason = printable(without_secrets(str(error).strip().partition("\n")[0]))
-        raise ModelError(
-            f"{checkpoint}: there is no such folder, and the Hugging Face hub does not give a model of that name "
-            f"({reason})"
-        ) from None
 
 
 def _read_config(folder: Path) -> tuple[dict[str, Any], Architecture]:
@@ -242,8 +208,7 @@ def _load_model(
                 output_loading_info=True,
             )
     except (OSError, RuntimeError, ValueError, SafetensorError) as error:
-        reason = printable(without_secrets(str(error).strip().partition("\n")[0]))
-        raise ModelError(f"{folder}: transformers cannot load the weights ({reason})") from None
+        raise ModelError(f"{folder}: transformers cannot load the weights ({hub_problem(error)})") from None
     missing = sorted(loading["missing_keys"])
     if missing and all(name.endswith(_BIASES) for name in missing):
         raise ModelError(

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
-
-from huggingface_hub import ModelCard, snapshot_download
-from huggingface_hub.errors import HFValidationError
 
 from vidcls.contract import (
     CHECKPOINT_FILE,
@@ -27,42 +25,39 @@ from vidcls.huggingface import (
     DEFAULT_CLIP_SECONDS,
     PREPROCESSOR_FILE,
     PREPROCESSOR_FILES,
+    SIZE_NAMES,
     Weights,
     find_preprocessor,
     find_weights,
+    read_clip_sizes,
     read_labels,
+    weights_sha256,
 )
+from vidcls.huggingface.hub import CARD_FILE, check_on_hub, fetched, read_card
 from vidcls.printable import printable
-from vidcls.runtime.model import read_contract
+from vidcls.runtime.model import read_contract, stated_contract
 from vidcls_train.data.clip_list import MULTI_LABEL, ProblemType
-from vidcls_train.data.hub_problem import hub_problem
 
 # Weights are in one file, or in parts with an index.
-_WANTED = [CONFIG_FILE, CHECKPOINT_FILE, *PREPROCESSOR_FILES, "README.md", "model*.safetensors*"]
+_WANTED = [CONFIG_FILE, CHECKPOINT_FILE, *PREPROCESSOR_FILES, CARD_FILE, "model*.safetensors*"]
 
-# What a config.json of transformers calls a clip's frames and their size in pixels, by its model_type.
-_SHAPES = {
-    "videomae": ("num_frames", "image_size"),
-    "timesformer": ("num_frames", "image_size"),
-    "vivit": ("num_frames", "image_size"),
-    "vjepa2": ("frames_per_clip", "crop_size"),
-}
+_EXPECTED = "a checkpoint's folder, a file that vidcls-export made, or a model on the hub"
+_INSTEAD = "give --teacher FOLDER"
+_NOT_HASHED = "0" * 64
 _NAMED_AT_MOST = 5
 
 
 @dataclass(frozen=True, kw_only=True)
-class TeacherFile:
-    """A teacher before its weights are loaded.
+class TeacherDescription:
+    """What a teacher says of itself, before its weights are read.
 
     path: the checkpoint's folder, or the exported file. contract: its own; of a plain checkpoint of Hugging Face what
-    its files stand for, with a temperature of 1. sha256: of its weights, or of the exported file as its contract
-    records it. weight_bytes: how large these files are.
+    its files stand for, with a temperature of 1. weight_files: of a checkpoint; of an exported file itself.
     """
 
     path: Path
     contract: Contract
-    sha256: str
-    weight_bytes: int
+    weight_files: tuple[Path, ...]
 
     @property
     def is_exported(self) -> bool:
@@ -74,9 +69,45 @@ class TeacherFile:
         """Of the file or the folder, without those that it lies in."""
         return self.path.resolve().name
 
+    @property
+    def weight_bytes(self) -> int:
+        """How large the files with its weights are."""
+        return sum(file.stat().st_size for file in self.weight_files)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TeacherFile(TeacherDescription):
+    """A teacher whose weights are those that it speaks of, before they are loaded.
+
+    sha256: of its weights, or of the exported file as its contract records it.
+    """
+
+    sha256: str
+
+
+def describe_teacher(teacher: str) -> TeacherDescription | None:
+    """What a teacher on this machine says of itself; None of one on the hub, which is only known to be there.
+
+    However large its weights are, this takes no time; `read_teacher` compares them with what is said of them.
+
+    Args:
+        teacher: as for `read_teacher`.
+
+    Raises:
+        ModelError: it is none of these, its files contradict each other, or neither cache nor hub have such a model.
+    """
+    path = Path(teacher)
+    if path.is_file():
+        return TeacherDescription(path=path, contract=stated_contract(path), weight_files=(path,))
+    if path.is_dir():
+        return _described(path)
+    with _named_teacher():
+        check_on_hub(teacher, expected=_EXPECTED, instead=_INSTEAD)
+    return None
+
 
 def read_teacher(teacher: str) -> TeacherFile:
-    """What a teacher says of itself.
+    """What a teacher says of itself, once its weights are found to be those that it speaks of.
 
     Args:
         teacher: a checkpoint folder made by vidcls-train, one of a video classifier of Hugging Face's or its id on the
@@ -88,31 +119,22 @@ def read_teacher(teacher: str) -> TeacherFile:
     path = Path(teacher)
     if path.is_file():
         exported = read_contract(path)
-        return TeacherFile(
-            path=path,
-            contract=exported,
-            sha256=exported.model.file_sha256,
-            weight_bytes=path.stat().st_size,
-        )
-    folder = path if path.is_dir() else _fetched(teacher)
-    weights = find_weights(folder)
-    sha256 = _sha256(weights.files)
-    contract = (
-        read_checkpoint(folder)
-        if (folder / CHECKPOINT_FILE).exists()
-        else _plain_contract(folder, weights, sha256=sha256)
-    )
-    if contract.source.checkpoint_sha256 != sha256:
+        return TeacherFile(path=path, contract=exported, weight_files=(path,), sha256=exported.model.file_sha256)
+    if not path.is_dir():
+        with _named_teacher():
+            path = fetched(teacher, wanted=_WANTED, expected=_EXPECTED, instead=_INSTEAD)
+    said = _described(path)
+    sha256, stated = weights_sha256(said.weight_files), said.contract.source.checkpoint_sha256
+    if stated not in (sha256, _NOT_HASHED):
         raise ModelError(
-            f"{weights.files[0]}: is not the file that {CHECKPOINT_FILE} was written for (its SHA-256 is {sha256}, "
-            f"expected {contract.source.checkpoint_sha256}); copy the whole checkpoint again"
+            f"{said.weight_files[0]}: is not the file that {CHECKPOINT_FILE} was written for (its SHA-256 is {sha256}, "
+            f"expected {stated}); copy the whole checkpoint again"
         )
-    return TeacherFile(
-        path=folder, contract=contract, sha256=sha256, weight_bytes=sum(file.stat().st_size for file in weights.files)
-    )
+    contract = replace(said.contract, source=replace(said.contract.source, checkpoint_sha256=sha256))
+    return TeacherFile(path=path, contract=contract, weight_files=said.weight_files, sha256=sha256)
 
 
-def check_teacher(teacher: TeacherFile, labels: tuple[str, ...], problem_type: ProblemType) -> None:
+def check_teacher(teacher: TeacherDescription, labels: tuple[str, ...], problem_type: ProblemType) -> None:
     """Refuse a teacher that cannot answer for all of the student's labels.
 
     Args:
@@ -141,7 +163,7 @@ def check_teacher(teacher: TeacherFile, labels: tuple[str, ...], problem_type: P
         )
 
 
-def teacher_notices(teacher: TeacherFile, labels: tuple[str, ...], *, clip_seconds: float) -> list[str]:
+def teacher_notices(teacher: TeacherDescription, labels: tuple[str, ...], *, clip_seconds: float) -> list[str]:
     """What is to be said of a teacher before it teaches.
 
     Args:
@@ -166,33 +188,27 @@ def teacher_notices(teacher: TeacherFile, labels: tuple[str, ...], *, clip_secon
     return notices
 
 
-def _fetched(teacher: str) -> Path:
-    """The folder of a checkpoint on the hub."""
-    none = f"--teacher {teacher}: there is no such folder or file"
+@contextmanager
+def _named_teacher() -> Iterator[None]:
+    """Within, what is refused of a name is said of the option that it was given by."""
     try:
-        return Path(snapshot_download(teacher, allow_patterns=_WANTED))
-    except HFValidationError:
-        raise ModelError(f"{none}; name a checkpoint folder, or a file that vidcls-export made") from None
-    except OSError as error:
-        raise ModelError(
-            f"{none}, and the Hugging Face hub does not give a model of that name ({hub_problem(error)})"
-        ) from None
+        yield
+    except ModelError as error:
+        raise ModelError(f"--teacher {error}") from None
 
 
-def _sha256(files: tuple[Path, ...]) -> str:
-    """Of the files, one after the other."""
-    digest = hashlib.sha256()
-    for path in files:
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-    return digest.hexdigest()
+def _described(folder: Path) -> TeacherDescription:
+    """Of a checkpoint's folder."""
+    weights = find_weights(folder)
+    has_contract = (folder / CHECKPOINT_FILE).exists()
+    contract = read_checkpoint(folder) if has_contract else _plain_contract(folder, weights)
+    return TeacherDescription(path=folder, contract=contract, weight_files=weights.files)
 
 
-def _plain_contract(folder: Path, weights: Weights, *, sha256: str) -> Contract:
+def _plain_contract(folder: Path, weights: Weights) -> Contract:
     """The contract of a checkpoint that has none."""
     fields = _read_config(folder)
-    frames, size = (_number(folder, fields, name) for name in _SHAPES[fields["model_type"]])
+    frames, size = read_clip_sizes(folder / CONFIG_FILE, fields["model_type"], fields)
     preprocessor = find_preprocessor(folder)
     if preprocessor is None:
         raise ModelError(
@@ -216,8 +232,8 @@ def _plain_contract(folder: Path, weights: Weights, *, sha256: str) -> Contract:
             source=Source(
                 architecture=fields["architectures"][0],
                 base=folder.resolve().name,
-                base_license=_card_license(folder),
-                checkpoint_sha256=sha256,
+                base_license=read_card(folder / CARD_FILE).licence,
+                checkpoint_sha256=_NOT_HASHED,
                 data=None,
                 clips=None,
                 versions={},
@@ -237,12 +253,6 @@ def _outputs(folder: Path, weights: Weights) -> int:
     return weights.outputs
 
 
-def _number(folder: Path, fields: dict[str, Any], name: str) -> int:
-    if type(fields.get(name)) is not int:
-        raise ModelError(f"{folder / CONFIG_FILE}: does not say how many '{name}' there are; copy the file again")
-    return int(fields[name])
-
-
 def _read_config(folder: Path) -> dict[str, Any]:
     """The config.json of a video classifier."""
     path = folder / CONFIG_FILE
@@ -253,21 +263,9 @@ def _read_config(folder: Path) -> dict[str, Any]:
     if not isinstance(fields, dict):
         raise ModelError(f"{path}: holds no JSON object; copy the file again")
     kind = fields.get("model_type")
-    if kind not in _SHAPES:
-        raise ModelError(f"{path}: is of a {printable(str(kind))}, expected one of {', '.join(_SHAPES)}")
+    if kind not in SIZE_NAMES:
+        raise ModelError(f"{path}: is of a {printable(str(kind))}, expected one of {', '.join(SIZE_NAMES)}")
     names = fields.get("architectures")
     if not isinstance(names, list) or not any(str(name).endswith("ForVideoClassification") for name in names):
         raise ModelError(f"--teacher {folder}: has no trained classifier; fine-tune it first, with vidcls-train --base")
     return fields
-
-
-def _card_license(folder: Path) -> str | None:
-    """The licence in the model card's metadata; None where there is no card or it names none."""
-    card = folder / "README.md"
-    if not card.is_file():
-        return None
-    try:
-        licence = ModelCard.load(card, ignore_metadata_errors=True).data.get("license")
-    except (OSError, ValueError):
-        return None
-    return licence if isinstance(licence, str) else None
