@@ -1,8 +1,8 @@
-"""Records whose probabilities are written out by hand, as a stream would give them."""
+"""Predictions of logits, and records of probabilities, that are written out by hand, as a stream would give them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 
 import numpy as np
@@ -11,6 +11,27 @@ from vidcls import Prediction, Record
 from vidcls.contract import NEUTRAL, Decision
 
 BEGIN = datetime(2026, 1, 1, tzinfo=timezone.utc)
+
+
+def answered_prediction(
+    logits: Sequence[float] | np.ndarray,
+    *,
+    labels: tuple[str, ...],
+    decision: Decision = NEUTRAL,
+    window: tuple[float, float] = (0.0, 1.0),
+    timing_ms: Mapping[str, float] | None = None,
+) -> Prediction:
+    """One of a clip from that window, of two frames, which took no time if nothing else is said."""
+    return Prediction(
+        labels=labels,
+        logits=np.asarray(logits, np.float32),
+        decision=decision,
+        windows=[window],
+        timestamps=np.array([window]),
+        decoded_share=None,
+        device="cpu",
+        timing_ms=dict(timing_ms or {"decode": 0.0, "preprocess": 0.0, "inference": 0.0, "total": 0.0}),
+    )
 
 
 def answered(
@@ -43,18 +64,8 @@ def answered_record(
 ) -> Record:
     """One record, of these logits."""
     window = (start, start + clip_seconds)
-    prediction = Prediction(
-        labels=labels,
-        logits=np.asarray(logits, np.float32),
-        decision=decision,
-        windows=[window],
-        timestamps=np.zeros((1, 1)),
-        decoded_share=None,
-        device="cpu",
-        timing_ms={},
-    )
     return Record(
-        prediction=prediction,
+        prediction=answered_prediction(logits, labels=labels, decision=decision, window=window),
         window=window,
         time=BEGIN + timedelta(seconds=window[1]),
         lag_seconds=0.1,

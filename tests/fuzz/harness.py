@@ -79,6 +79,14 @@ class Worker:
         name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         return {"outcome": "crashed", "message": name, "seconds": 0.0, "grown_mb": 0.0}
 
+    def ask_patiently(self, task: dict[str, object]) -> dict[str, object]:
+        """As `ask`, once more where it was too slow: another process may have taken the processor."""
+        answer = self.ask(task)
+        if answer["outcome"] == "too slow":
+            self.stop()
+            answer = self.ask(task)
+        return answer
+
     def stop(self) -> None:
         """End the process."""
         if self._process is not None:
@@ -145,10 +153,7 @@ def run(
                 "views": 5 if number % 2 else 1,
                 "decoder": "pyav" if number % 4 == 3 else "auto",
             }
-            answer = worker.ask(task)
-            if answer["outcome"] == "too slow":  # another process may have taken the processor: once more, alone
-                worker.stop()
-                answer = worker.ask(task)
+            answer = worker.ask_patiently(task)
             results.append(
                 Result(
                     number=number,

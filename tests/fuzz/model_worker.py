@@ -1,22 +1,21 @@
 """Opens one model file after the other, asks it once and verifies it, and tells what came of each.
 
-`model_worker.py SOUND` reads lines of JSON {"path"} and answers each with a line {"outcome", "message", "seconds",
-"peak_mb"}; SOUND is the model that the others were made from. Its memory is limited, as `vidcls verify` limits it.
+`model_worker.py SOUND` reads lines of JSON {"path"} and answers each as `worker.py` does; SOUND is the model that the
+others were made from. Its memory is limited, as `vidcls verify` limits it.
 """
 
 from __future__ import annotations
 
-import json
 import resource
 import sys
-import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from fuzz.worker import forget_peak, memory_mb
+from fuzz.worker import serve
 
 LIMIT_BYTES = 1_000_000_000
 # Both sum 12288 products per logit, perhaps in another order.
@@ -31,7 +30,8 @@ def main() -> None:
     frames = np.random.default_rng(0).integers(0, 256, (4, 48, 64, 3), dtype=np.uint8)
     right = VideoClassifier(sys.argv[1], device="cpu").predict_frames(frames)
 
-    def outcome_of(path: Path) -> tuple[str, str]:
+    def outcome_of(task: dict[str, Any]) -> tuple[str, str]:
+        path = Path(task["path"])
         classifier = VideoClassifier(path, device="cpu")
         answer = classifier.predict_frames(frames).logits
         found = selftest.verify(
@@ -46,24 +46,7 @@ def main() -> None:
         near = answer.shape == right.logits.shape and np.allclose(answer, right.logits, atol=SUM_ORDER)
         return ("right answer", "") if near else ("wrong answer", str(answer))
 
-    for line in sys.stdin:
-        path = Path(json.loads(line)["path"])
-        forget_peak()
-        started = time.perf_counter()
-        try:
-            outcome, message = outcome_of(path)
-        except ModelError as error:
-            outcome, message = "ModelError", str(error)
-        except Exception as error:  # noqa: BLE001 - to be told, as a violation
-            outcome, message = "other error", f"{type(error).__name__}: {error}"
-        answer = {
-            "outcome": outcome,
-            "message": message,
-            "seconds": time.perf_counter() - started,
-            "peak_mb": memory_mb("VmHWM") * 1.048576,
-        }
-        sys.stdout.write(json.dumps(answer) + "\n")
-        sys.stdout.flush()
+    serve(outcome_of, expected=ModelError)
 
 
 if __name__ == "__main__":

@@ -55,10 +55,7 @@ def run_models(mutants: Iterable[Mutant], folder: Path) -> Iterator[Result]:
     try:
         for mutant in mutants:
             path.write_bytes(mutant.make())
-            answer: dict[str, Any] = worker.ask({"path": str(path)})
-            if answer["outcome"] == "too slow":  # another process may have taken the processor: once more
-                worker.stop()
-                answer = worker.ask({"path": str(path)})
+            answer: dict[str, Any] = worker.ask_patiently({"path": str(path)})
             yield Result(
                 description=mutant.description,
                 outcome=answer["outcome"],

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from answered import answered_prediction
 from vidcls import Prediction
 from vidcls.contract import NEUTRAL, Decision, OperatingPoint, Reject
 from vidcls.decision import known, label_columns, probabilities, reject_scores, sigmoid, thresholds
@@ -20,16 +21,7 @@ EXACT = 1e-12
 
 
 def prediction(logits: list[float], decision: Decision) -> Prediction:
-    return Prediction(
-        labels=LABELS,
-        logits=np.array(logits, np.float32),
-        decision=decision,
-        windows=[(0.0, 1.0)],
-        timestamps=np.zeros((1, 2)),
-        decoded_share=1.0,
-        device="cpu",
-        timing_ms={"decode": 0.0, "preprocess": 0.0, "inference": 0.0, "total": 0.0},
-    )
+    return answered_prediction(logits, labels=LABELS, decision=decision)
 
 
 def rejecting(threshold: float, *, score: str = "max_probability", decision: Decision = NEUTRAL) -> Decision:

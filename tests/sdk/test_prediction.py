@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
+from answered import answered_prediction
 from vidcls import Prediction
-from vidcls.contract import NEUTRAL
 from vidcls.decision import softmax
 
 LABELS = tuple("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
@@ -15,16 +15,7 @@ PROBABILITY = 1e-12
 
 
 def prediction(*logits: float) -> Prediction:
-    return Prediction(
-        labels=LABELS[: len(logits)],
-        logits=np.array(logits, np.float32),
-        decision=NEUTRAL,
-        windows=[(0.0, 1.0)],
-        timestamps=np.zeros((1, 2)),
-        decoded_share=1.0,
-        device="cpu",
-        timing_ms={"decode": 0.0, "preprocess": 0.0, "inference": 0.0, "total": 0.0},
-    )
+    return answered_prediction(logits, labels=LABELS[: len(logits)])
 
 
 def test_probabilities_are_exponentials_over_their_sum() -> None:

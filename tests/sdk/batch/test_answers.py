@@ -4,23 +4,18 @@ from __future__ import annotations
 
 from hashlib import sha256
 
-import numpy as np
 import pytest
 
+from answered import answered_prediction
 from vidcls import Prediction
 from vidcls.batch.answers import Summary, counts, failed_row, predicted_row, source_sha256
-from vidcls.contract import NEUTRAL
 
 
 def prediction(milliseconds: float) -> Prediction:
-    return Prediction(
+    return answered_prediction(
+        [0.0, 2.0],
         labels=("clap", "wave"),
-        logits=np.array([0.0, 2.0], np.float32),
-        decision=NEUTRAL,
-        windows=[(0.5, 1.25)],
-        timestamps=np.array([[0.5, 1.0]]),
-        decoded_share=None,
-        device="cpu",
+        window=(0.5, 1.25),
         timing_ms={"decode": milliseconds, "preprocess": 1.0, "inference": 2.0, "total": milliseconds + 3},
     )
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import vidcls
+from answered import answered_prediction
 from vidcls import Prediction, Record, draw
 from vidcls.contract import NEUTRAL, Decision
 from vidcls.figures import letters
@@ -34,16 +35,8 @@ LABELS = [
 
 def prediction(probabilities: dict[str, float], decision: Decision = NEUTRAL) -> Prediction:
     """Of a clip from 61.2 to 63.3 s."""
-    return Prediction(
-        labels=tuple(probabilities),
-        logits=np.log(list(probabilities.values())).astype(np.float32),
-        decision=decision,
-        windows=[(61.2, 63.3)],
-        timestamps=np.zeros((1, 4)),
-        decoded_share=None,
-        device="cpu",
-        timing_ms={},
-    )
+    logits = np.log(list(probabilities.values()))
+    return answered_prediction(logits, labels=tuple(probabilities), decision=decision, window=(61.2, 63.3))
 
 
 def record(answer: Prediction, *, lag_seconds: float = 0.3, gap_seconds: float = 0.0) -> Record:

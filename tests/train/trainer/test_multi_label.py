@@ -13,6 +13,7 @@ import pytest
 import torch
 from transformers import VideoMAEForVideoClassification
 
+from answered import answered_prediction
 from generated import write_clip
 from vidcls.clips import read_clips
 from vidcls.contract import Contract, read_checkpoint
@@ -101,16 +102,7 @@ def test_the_answer_is_the_one_that_transformers_gives(run: tuple[Path, Path, An
 
 
 def answer(logits: np.ndarray, contract: Contract) -> Prediction:
-    return Prediction(
-        labels=contract.labels,
-        logits=logits,
-        decision=contract.decision,
-        windows=[],
-        timestamps=np.empty((0, 4)),
-        decoded_share=None,
-        device="cpu",
-        timing_ms={},
-    )
+    return answered_prediction(logits, labels=contract.labels, decision=contract.decision)
 
 
 def test_known_logits_give_known_probabilities(run: tuple[Path, Path, Any]) -> None:
