@@ -17,7 +17,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +52,8 @@ def main(how: str, data: str, output: Path, epochs: int | None, settings: Path |
     """Train, and write the logits of the clips that were held out."""
     output.mkdir(parents=True, exist_ok=True)
     given = {"epochs": epochs} | ({} if settings is None else json.loads(settings.read_text(encoding="utf-8")))
-    joined = _joined(data, output)
-    runs = dict(_folds(joined) if how == "folds" else _left_out(joined))
+    joined = joined_clips(data, output)
+    runs = dict(folds(joined, FOLDS) if how == "folds" else _left_out(joined))
     answers = output / "answers.jsonl"
     done = {json.loads(line)["run"] for line in answers.read_text().splitlines()} if answers.exists() else set()
     for name, split in runs.items():
@@ -61,12 +61,12 @@ def main(how: str, data: str, output: Path, epochs: int | None, settings: Path |
             continue
         folder = output / name
         if not (folder / "metrics.json").exists():
-            _train(split, folder, given)
+            train(split_settings(split, folder, given), on_epoch=click.echo)
         with answers.open("a", encoding="utf-8") as file:
             file.writelines(json.dumps(row) + "\n" for row in _answers(split, folder, run=name))
 
 
-def _joined(data: str, output: Path) -> ClipList:
+def joined_clips(data: str, output: Path) -> ClipList:
     """The readable clips, copies and clips of one scene in one group, with DATA's own splits."""
     found = find_clips(data, unpack_to=output / "data")
     checked = check_clips(
@@ -78,9 +78,10 @@ def _joined(data: str, output: Path) -> ClipList:
     return ClipList(name=data, clips=clips, split_names=[own[clip.path] for clip in clips] if own else None, empty=[])
 
 
-def _folds(found: ClipList) -> Iterator[tuple[str, Split]]:
+def folds(found: ClipList, count: int) -> Iterator[tuple[str, Split]]:
+    """(name, clips by split) of so many folds by footage, each of which is the test once."""
     labels, groups = [clip.label for clip in found.clips], [clip.group for clip in found.clips]
-    outer = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=SEED)
+    outer = StratifiedGroupKFold(count, shuffle=True, random_state=SEED)
     for number, (rest, test) in enumerate(outer.split(found.clips, labels, groups)):
         inner = StratifiedGroupKFold(VAL_FOLDS, shuffle=True, random_state=SEED)
         kept, val = next(inner.split(rest, [labels[index] for index in rest], [groups[index] for index in rest]))
@@ -104,8 +105,8 @@ def _left_out(found: ClipList) -> Iterator[tuple[str, Split]]:
         yield f"without-{left_out}", split
 
 
-def _train(split: Split, folder: Path, given: dict[str, Any]) -> None:
-    """Train on the splits; clips of a label that is in test alone are left out."""
+def split_settings(split: Split, folder: Path, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of a training on the splits, into a folder with a table beside it; labels in test alone are left out."""
     known = {clip.label for clip in split["train"]}
     table = folder.with_suffix(".csv")
     with table.open("w", newline="", encoding="utf-8") as file:
@@ -118,7 +119,7 @@ def _train(split: Split, folder: Path, given: dict[str, Any]) -> None:
             if clip.label in known
         )
     settings = {"data": str(table), "output": folder, "preset": "tiny", "seed": SEED, "allow_duplicates": True}
-    train({**settings, **given}, on_epoch=click.echo)
+    return {**settings, **given}
 
 
 def _answers(split: Split, folder: Path, *, run: str) -> Iterator[dict[str, object]]:
