@@ -98,9 +98,11 @@ coverage: $(INSTALLED) ## Run the tests and print how much of each room they run
 	@$(BIN)/python -m pytest -m 'not clock' -n auto --dist worksteal --cov --cov-append --cov-report=
 	@$(BIN)/python .ci/coverage_by_room.py
 
-dist: $(INSTALLED) ## Build the wheel into dist
+# The wheel is built from the unpacked source distribution. Both hold no times but SOURCE_DATE_EPOCH's, or 2020's.
+dist: $(INSTALLED) ## Build the source distribution and from it the wheel, into dist, and check both
 	@rm -rf dist
-	@$(BIN)/python -m build --wheel --no-isolation
+	@$(BIN)/python -m build --no-isolation
+	@$(BIN)/python -m twine check --strict dist/*
 
 bench: $(INSTALLED) ## Time an exported model beside PyTorch, pixels and decoding beside other libraries
 	@$(BIN)/python tests/benchmarks/run.py

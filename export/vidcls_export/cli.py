@@ -103,12 +103,26 @@ if TYPE_CHECKING:
     help="Also write a model repository for Triton Inference Server here.",
 )
 @click.option(
+    "--bundle",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Also write a new folder to hand on: the model, its card and licence, and the three lines that run it.",
+)
+@click.option(
     "--incomplete",
     is_flag=True,
     help="Export the folder of a vidcls-train run that has not come to its end, or that lacks files, as it is.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the report as one line of JSON.")
-def main(checkpoint: str, output: Path, triton: Path | None, incomplete: bool, as_json: bool, **options: Any) -> None:
+def main(
+    checkpoint: str,
+    output: Path,
+    triton: Path | None,
+    bundle: Path | None,
+    incomplete: bool,
+    as_json: bool,
+    **options: Any,
+) -> None:
     """Export CHECKPOINT to one ONNX file that carries its contract and answers as PyTorch does.
 
     CHECKPOINT is a folder made by vidcls-train, or a plain Hugging Face video classifier: a folder or an id on the hub.
@@ -128,11 +142,7 @@ def main(checkpoint: str, output: Path, triton: Path | None, incomplete: bool, a
         _check_location(checkpoint)
         if not incomplete:
             _check_complete(checkpoint)
-        report = _export(checkpoint, output, **options)
-        if triton is not None:
-            from vidcls_export.triton import write_repository
-
-            write_repository(report.path, report.contract, triton)
+        report = _exported(checkpoint, output, triton=triton, bundle=bundle, **options)
     source = report.contract.source
     if is_non_commercial(source.base_license):
         terminal.note(
@@ -143,6 +153,8 @@ def main(checkpoint: str, output: Path, triton: Path | None, incomplete: bool, a
         _print_json(report)
     else:
         _print_report(report, checked=options["check"])
+        if bundle is not None:
+            click.echo(f"  bundle: {bundle}")
     if report.failed:
         raise SystemExit(1)
 
@@ -166,6 +178,24 @@ def _check_complete(checkpoint: str) -> None:
             f"{checkpoint}: {problem}; let it end, by the same vidcls-train command with --resume if it was stopped, "
             "or export what there is with --incomplete"
         )
+
+
+def _exported(checkpoint: str, output: Path, *, triton: Path | None, bundle: Path | None, **options: Any) -> Report:
+    """The export, and the folders that were asked for beside it."""
+    if bundle is not None:
+        from vidcls_export.bundle.folder import check_free
+
+        check_free(bundle, others=(output, triton, options["report"]))
+    report = _export(checkpoint, output, **options)
+    if triton is not None:
+        from vidcls_export.triton import write_repository
+
+        write_repository(report.path, report.contract, triton)
+    if bundle is not None:
+        from vidcls_export.bundle.folder import write_bundle
+
+        write_bundle(report.path, report.contract, bundle, name=output.stem, region=report.region)
+    return report
 
 
 def _export(checkpoint: str, output: Path, **options: Any) -> Report:

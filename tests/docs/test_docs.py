@@ -106,6 +106,19 @@ def test_options_of_commands_exist(page: Path) -> None:
             assert not unknown, f"{line}: there is no option {', '.join(unknown)}"
 
 
+def test_the_korean_quickstart_goes_the_whole_way_and_its_programs_are_python() -> None:
+    text = (ROOT / "docs/ko/quickstart.md").read_text(encoding="utf-8")
+    found = {words[0] if words[0] != "vidcls" else f"vidcls {words[1]}" for words in map(str.split, shell_lines(text))}
+    steps = {"vidcls doctor", "vidcls-train", "vidcls-export", "vidcls verify", "vidcls predict", "vidcls watch"}
+    assert steps <= found
+    programs = [block for language, block in FENCED.findall(text) if language == "python"]
+    assert len(programs) == 2
+    for program in programs:
+        compile(program, "quickstart.md", "exec")
+    for page in ("README.md", "docs/index.md"):
+        assert "ko/quickstart.md" in (ROOT / page).read_text(encoding="utf-8"), page
+
+
 def test_an_unknown_option_is_found() -> None:
     line = "vidcls predict model.onnx clip.mp4 --top-k 3 --viewz 5 --json  # not an option"
     assert unknown_options(*command_line(line) or ("", [])) == ["--viewz"]

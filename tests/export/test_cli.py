@@ -99,7 +99,10 @@ def test_unreadable_clips_are_counted_and_exit_with_1(checkpoint: Path, clips: P
 
 
 def test_text_says_that_nothing_was_proven(checkpoint: Path, tmp_path: Path) -> None:
-    result = run(checkpoint, "-o", tmp_path / "model.onnx", "--graph", "portable", "--triton", tmp_path / "repository")
+    folders = ["--triton", tmp_path / "repository", "--bundle", tmp_path / "bundle"]
+    result = run(checkpoint, "-o", tmp_path / "model.onnx", "--graph", "portable", *folders)
+    assert result.stdout.endswith(f"  bundle: {tmp_path / 'bundle'}\n")
+    assert (tmp_path / "bundle/model.onnx").read_bytes() == (tmp_path / "model.onnx").read_bytes()
     served = tmp_path / "repository" / "model" / "1" / "model.onnx"
     assert served.read_bytes() == (tmp_path / "model.onnx").read_bytes()
     assert "unproven" in result.stdout
@@ -131,6 +134,22 @@ def test_a_run_that_has_not_ended_is_exported_only_if_asked_for(checkpoint: Path
     run(folder, "-o", tmp_path / "model.onnx", "--incomplete")
     mark_complete(folder)
     run(folder, "-o", tmp_path / "again.onnx")
+
+
+def test_a_bundle_s_folder_is_refused_before_anything_is_opened(tmp_path: Path) -> None:
+    """Not after the hours that an export may take: the checkpoint is not even there."""
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.txt").write_text("three years")
+    output = tmp_path / "new" / "model.onnx"
+    cases = {
+        tmp_path / "full": "is not empty; name a new folder for the bundle",
+        tmp_path / "full" / "thesis.txt": "is no folder; name a new folder for the bundle",
+        tmp_path / "new": f"{output} would be written into it; name a folder for the bundle alone",
+    }
+    for folder, problem in cases.items():
+        result = run(tmp_path / "gone", "-o", output, "--bundle", folder, code=2)
+        assert result.stderr.endswith(f"Error: {folder}: {problem}\n")
+    assert not (tmp_path / "new").exists()
 
 
 def test_missing_checkpoint_exits_with_1(tmp_path: Path) -> None:

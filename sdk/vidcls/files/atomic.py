@@ -71,6 +71,28 @@ def whole_files(folder: Path) -> Iterator[Path]:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
+@contextmanager
+def whole_folder(target: Path) -> Iterator[Path]:
+    """The name of a folder to fill, beside `target`, whose place it takes at the end of the context.
+
+    `target` is not there, or empty. If the context raises, the folder is removed and `target` stays as it is.
+    """
+    make_folder(target.parent)
+    scratch = _unfinished_name(target.parent)
+    scratch.mkdir()
+    try:
+        yield scratch
+        for file in sorted(scratch.iterdir()):
+            sync_file(file)
+        sync_folder(scratch)
+        if target.is_dir():  # an empty one, which Windows would not replace
+            target.rmdir()
+        scratch.rename(target)
+        sync_folder(target.parent)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
 def publish(part: Path, target: Path) -> None:
     """Give the closed file `part`, on the same disk, its name `target`, once its content is on the disk."""
     sync_file(part)

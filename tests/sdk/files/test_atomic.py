@@ -15,7 +15,15 @@ import pytest
 
 from power_cut import recorded
 from vidcls.files import atomic
-from vidcls.files.atomic import is_unfinished, make_folder, remove_abandoned, whole_file, whole_files, write_whole
+from vidcls.files.atomic import (
+    is_unfinished,
+    make_folder,
+    remove_abandoned,
+    whole_file,
+    whole_files,
+    whole_folder,
+    write_whole,
+)
 
 
 def test_content_reaches_the_disk_before_its_name_does(tmp_path: Path) -> None:
@@ -33,6 +41,24 @@ def test_content_reaches_the_disk_before_its_name_does(tmp_path: Path) -> None:
         "first": b"",
     }
     assert {path.name: path.read_bytes() for path in (tmp_path / "many").iterdir()} == {"a": b"1", "b": b"2"}
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_a_folder_is_there_with_all_its_files_or_not_at_all(is_there: bool, tmp_path: Path) -> None:
+    target = tmp_path / "above" / "folder"
+    if is_there:
+        target.mkdir(parents=True)
+    with pytest.raises(FileNotFoundError), whole_folder(target) as scratch:
+        (scratch / "missing" / "a").write_bytes(b"1")
+    assert list(target.parent.iterdir()) == ([target] if is_there else [])
+    with recorded() as recording, whole_folder(target) as scratch:
+        (scratch / "a").write_bytes(b"1")
+        (scratch / "b").write_bytes(b"2")
+        assert is_unfinished(scratch.name)
+        assert not target.exists() or not list(target.iterdir())
+    assert recording.problems == []
+    assert {path.name: path.read_bytes() for path in target.iterdir()} == {"a": b"1", "b": b"2"}
+    assert list(target.parent.iterdir()) == [target]
 
 
 def test_the_recording_finds_what_a_power_cut_would_destroy(tmp_path: Path) -> None:
