@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import get_args
 
 from vidcls.contract import MAX_BYTES, METADATA_KEY, ModelContract, from_json
 from vidcls.errors import DeviceError, ModelError
-from vidcls.files.kinds import file_sha256, mistaken, why_no_file
+from vidcls.files.kinds import file_sha256, mistaken, where_else, why_no_file
 from vidcls.runtime import onnx_file
 from vidcls.runtime.inherited import ProcessSession
 from vidcls.runtime.onnx_file import foreign_part, read_text
@@ -45,7 +46,8 @@ def read_contract(path: Path) -> ModelContract:
         raise ModelError(f"{path}: {instead}")
     problem = why_no_file(path)
     if problem is not None:
-        raise ModelError(f"{path}: {problem}; export a model with vidcls-export")
+        hint = where_else(path, {".onnx"}) if not os.path.lexists(path) else None
+        raise ModelError(f"{path}: {problem}; {hint or 'export a model with vidcls-export'}")
     try:
         contract = _read(path)
         if file_sha256(path, recorded=contract.model.file_sha256) != contract.model.file_sha256:
