@@ -51,7 +51,8 @@ def predictions_csv(path: Path, labels: Sequence[str]) -> Iterator[Show]:
             file.flush()
 
         def write_answer(video: str, answer: Prediction | VideoError) -> None:
-            write(_cells(video, answer))
+            cells = _cells(video, answer)
+            write([*cells, *[""] * (len(COLUMNS) + len(labels) - len(cells))])
 
         write([*COLUMNS, *(f"p({label})" for label in labels)])
         yield write_answer

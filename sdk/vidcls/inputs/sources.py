@@ -16,8 +16,6 @@ from vidcls.video.source import VideoSource, is_url, source_name
 
 # Of pictures that somebody may have made of a video, frame by frame.
 _PICTURES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
-
-
 # Of a folder's entries, so many are looked at to say what is in it.
 _ENTRIES = 1000
 _LISTED = "a folder, a pattern such as 'clips/*.mp4', or paths and URLs"
@@ -109,8 +107,9 @@ def videos_of(source: str | os.PathLike[str]) -> Iterator[str | os.PathLike[str]
         return
     first = next(found, None)
     if first is None:
-        hint = where_else(Path(name), VIDEO_EXTENSIONS) or "videos are known by their endings, such as .mp4 and .avi"
-        raise VideoError(source_name(source), f"{problem}; {hint}")
+        hint = where_else(Path(name), VIDEO_EXTENSIONS) if name.startswith("~") else None
+        problem = f"{problem}; {hint or 'videos are known by their endings, such as .mp4 and .avi'}"
+        raise VideoError(source_name(source), problem)
     for video in chain([first], found):
         yield str(video) if isinstance(source, str) else video
 

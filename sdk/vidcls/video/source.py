@@ -42,6 +42,7 @@ OPEN_SECONDS = 15
 READ_SECONDS = 15
 # A file that was changed so shortly ago may still be being written.
 WRITTEN_SECONDS = 3.0
+_NO_NUMBER = "a camera is given to predict and stream by its number, without quotes"
 _ZIP = b"PK\x03\x04"
 # How files of one picture begin: PNG, JPEG, BMP, TIFF.
 _PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"BM", b"II*\x00", b"MM\x00*")
@@ -166,7 +167,7 @@ def _check_file(path: Path, name: str) -> None:
         raise VideoError(name, "OpenCV opens only files whose names are valid UTF-8; rename it") from None
     problem = why_no_file(path)
     if problem is not None:
-        hint = where_else(path, VIDEO_EXTENSIONS) if not os.path.lexists(path) else None
+        hint = None if os.path.lexists(path) else _NO_NUMBER if name.isdecimal() else where_else(path, VIDEO_EXTENSIONS)
         raise VideoError(name, f"{problem}; {hint}" if hint else problem)
     if not os.access(path, os.R_OK):
         raise VideoError(name, "the file may not be read by this user")
