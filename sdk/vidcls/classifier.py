@@ -13,6 +13,9 @@ from vidcls import pipeline, selftest
 from vidcls.clips import SampledClips, check_views, crop_clip
 from vidcls.concurrency.daemons import call_of_the_program
 from vidcls.errors import VideoError
+from vidcls.inputs.frames import Channels, Frames, Shown, Times, as_frames
+from vidcls.inputs.kinds import VideoInput
+from vidcls.inputs.sources import every_video
 from vidcls.live.stream import Pace, Stream, open_stream
 from vidcls.prediction import Prediction
 from vidcls.preprocessing import Region
@@ -40,44 +43,52 @@ class VideoClassifier(OpenedModel):
 
     def predict(
         self,
-        video: int | VideoSource,
+        video: VideoInput | Frames,
         *,
         views: int = 1,
         crops: int = 1,
         region: Region | None = None,
         decoder: Decoder = "auto",
+        fps: float | None = None,
+        times: Times | None = None,
+        channels: Channels = "rgb",
     ) -> Prediction:
         """Classify a video.
 
         Examples:
-            >>> prediction = VideoClassifier("model.onnx").predict("clip.avi", views=5)
+            >>> prediction = VideoClassifier("model.onnx").predict("clip.avi", views=5, region=(0.5, 0.0, 1.0, 1.0))
             >>> len(prediction.windows), prediction.timestamps.shape
             (5, (5, 4))
-            >>> right_half = VideoClassifier("model.onnx").predict("clip.avi", region=(0.5, 0.0, 1.0, 1.0))
+            >>> VideoClassifier("model.onnx").predict([np.zeros((120, 160, 3), np.uint8)] * 50, fps=25.0).windows
+            [(0.6, 1.4)]
 
         Args:
-            video: path, URL, or open binary file. A camera's number, or an rtsp:// or other live URL, is
-                watched from now on for one clip length.
-            views: windows of the model's clip length, spread evenly over the video; one lies in
-                the middle.
+            video: path, URL, bytes or open binary file. A camera's number, or an rtsp:// or other live URL, is watched
+                from now on for one clip length. Or a video's frames, uint8 RGB, upright: an array [T, H, W, 3], or a
+                list of [H, W, 3], of NumPy or tensors on the CPU. Of folders and patterns: see `predict_many`.
+            views: windows of the model's clip length, spread evenly over the video; one lies in the middle.
             crops: 1 (middle) or 3 (along the long side). The logits are the mean over views x crops.
             region: left, top, right, bottom of the part of the picture that the model is given, as shares of it, as if
                 nothing else had been filmed; None for all of it. Its edges lie at floor(share * pixels + 1/2).
             decoder: "pyav" (vidcls[av]), "opencv", or "auto": PyAV where it is installed, for its speed, else
                 OpenCV. Their pixels are the same; what OpenCV cannot give is refused.
+            fps, times: of frames, how many there are a second, or the seconds at which each is shown, strictly
+                increasing, from whatever zero. The model's are picked from them as from a file.
+            channels: of frames, the order of their colours: "rgb", or "bgr", as OpenCV has it.
 
         Raises:
             VideoError: the video cannot be opened or has no usable frame, or the region is less than a pixel of it.
             DependencyError: decoder="pyav" without PyAV.
             ModelError: the model does not answer with finite numbers.
-            ValueError: views, crops or region is out of range, or crops=3 on a model that stretches.
+            TypeError: no video, or pixels that are not uint8.
+            ValueError: an option is out of range; frames of another shape, or without fps and times.
         """
         with call_of_the_program():
-            return self.predict_clips(
-                pipeline.read_source(video, self._contract, views=views, crops=crops, region=region, decoder=decoder)
-            )
+            shown = Shown(fps=fps, times=times, channels=channels)
+            options: dict[str, Any] = {"views": views, "crops": crops, "region": region, "decoder": decoder}
+            return self.predict_clips(pipeline.read_input(video, self._contract, shown, **options))
 
-    def __call__(self, video: int | VideoSource, **options: Any) -> Prediction:
+    def __call__(self, video: VideoInput | Frames, **options: Any) -> Prediction:
         """As `predict`, with its options.
 
         Examples:
@@ -103,8 +114,8 @@ class VideoClassifier(OpenedModel):
         with call_of_the_program():
             return pipeline.predict_clips(self._session, self._contract, clips)
 
-    def predict_frames(self, frames: npt.NDArray[np.uint8], *, region: Region | None = None) -> Prediction:
-        """Classify exactly these frames.
+    def predict_frames(self, frames: Frames, *, channels: Channels = "rgb", region: Region | None = None) -> Prediction:
+        """Classify these frames as one clip, whenever they were taken.
 
         Examples:
             >>> classifier = VideoClassifier("model.onnx")
@@ -113,20 +124,21 @@ class VideoClassifier(OpenedModel):
             (4,)
 
         Args:
-            frames: uint8 RGB [T, H, W, 3], upright, T as many as the model takes; resized and
-                cropped (one crop, in the middle) like a video's.
-            region: as for `predict`.
+            frames: as for `predict`, any number of them. As many as the model takes are taken as they are; of others
+                it is given frames evenly spread over them, first and last included. They are resized and cropped (one
+                crop, in the middle) like a video's.
+            channels, region: as for `predict`.
 
         Raises:
-            TypeError: not a uint8 array.
-            ValueError: of another shape; region is out of range, or less than a pixel.
+            TypeError: not uint8 pixels.
+            ValueError: of another shape, or of several sizes; region is out of range, or less than a pixel.
         """
         with call_of_the_program():
-            return self.predict_clips(crop_clip(frames, self._contract, region=region))
+            return self.predict_clips(crop_clip(as_frames(frames, channels=channels), self._contract, region=region))
 
     def predict_many(
         self,
-        videos: Iterable[int | VideoSource],
+        videos: VideoInput | Iterable[VideoInput],
         *,
         views: int = 1,
         crops: int = 1,
@@ -140,10 +152,13 @@ class VideoClassifier(OpenedModel):
             ...     print(answer if isinstance(answer, VideoError) else f"{len(answer.labels)} labels")
             4 labels
             gone.avi: there is no such file
+            >>> len(list(VideoClassifier("model.onnx").predict_many("clips")))
+            2
 
         Args:
-            videos: paths or URLs; taken as they are needed, so there may be endlessly many. Memory
-                does not depend on how many there are.
+            videos: a folder, for every video below it, sorted; a pattern such as "clips/*.mp4"; or an iterable of
+                these and of whatever `predict` takes by name or as bytes. They are taken as they are needed, so there
+                may be endlessly many. Memory does not depend on how many there are.
             views, crops, region, decoder: as for `predict`.
 
         Returns:
@@ -153,13 +168,14 @@ class VideoClassifier(OpenedModel):
             one frame takes; so does the end of the program, by whatever way.
 
         Raises:
+            VideoError: `videos` is one name, and of no file, or of a folder or a pattern without a video.
             ModelError: the model does not answer with finite numbers.
-            ValueError: as for `predict`.
+            TypeError, ValueError: as for `predict`.
         """
         check_views(self._contract, views=views, crops=crops, region=region)
         options: dict[str, Any] = {"views": views, "crops": crops, "region": region, "decoder": decoder}
         read = partial(pipeline.read_source, contract=self._contract, **options)
-        return pipeline.predict_each(videos, read, self.predict_clips)
+        return pipeline.predict_each(every_video(videos), read, self.predict_clips)
 
     def stream(
         self,

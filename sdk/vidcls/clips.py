@@ -17,7 +17,7 @@ import numpy.typing as npt
 from vidcls.contract import Contract
 from vidcls.errors import ArgumentError, VideoError
 from vidcls.preprocessing import Crop, Region, check_region, crop_frame, crop_frames, cut_region
-from vidcls.sampling import stretch_frames
+from vidcls.sampling import sample_views, stretch_frames, uniform_indices
 from vidcls.video.protocol import Picture
 from vidcls.video.reader import Decoder, open_video
 from vidcls.video.source import VideoSource, source_name
@@ -131,31 +131,80 @@ def read_clips(
     )
 
 
-def crop_clip(frames: npt.NDArray[np.uint8], contract: Contract, *, region: Region | None = None) -> SampledClips:
+def crop_clip(
+    frames: Sequence[npt.NDArray[np.uint8]] | npt.NDArray[np.uint8], contract: Contract, *, region: Region | None = None
+) -> SampledClips:
     """Resize and crop the frames of one clip as `contract` says; one crop, in the middle.
 
     Args:
-        frames: uint8 RGB [T, H, W, 3], upright, T as many as the model takes.
+        frames: uint8 RGB [H, W, 3], upright, any number of them: where they are not as many as the model takes, it is
+            given frames evenly spread over them, first and last included, by the sampling rule.
         contract: says how.
         region: as for `read_clips`.
 
     Raises:
-        TypeError: not a uint8 array.
-        ValueError: of another shape; the region is out of range, or less than a pixel.
+        ValueError: the region is out of range, or less than a pixel.
     """
-    _check_frames(frames, expected=contract.sampling.frames)
+    check_views(contract, views=1, crops=1, region=region)
     started = time.perf_counter()
-    pictures = (partial(np.asarray, frame) for frame in frames)
-    crop = partial(crop_frame, image=contract.image, crops=1, region=region)
-    cropped = np.stack(list(crop_frames(pictures, crop)), axis=1)
+    picked = uniform_indices(len(frames), frames=contract.sampling.frames)
     return SampledClips(
-        frames=cropped,
+        frames=_crop_given([picked], frames, contract, crops=1, region=region),
         windows=[],
-        timestamps=np.empty((0, len(frames))),
+        timestamps=np.empty((0, len(picked))),
         decoded_share=None,
         decode_ms=0.0,
         crop_ms=(time.perf_counter() - started) * 1000,
     )
+
+
+def sample_clips(
+    frames: Sequence[npt.NDArray[np.uint8]],
+    times: Sequence[float],
+    contract: Contract,
+    *,
+    views: int = 1,
+    crops: int = 1,
+    region: Region | None = None,
+) -> SampledClips:
+    """What `read_clips` makes of a file with these frames at these times.
+
+    Args:
+        frames: uint8 RGB [H, W, 3], upright.
+        times: seconds after the first frame, strictly increasing.
+        contract, views, crops, region: as for `read_clips`.
+
+    Raises:
+        ValueError: `views`, `crops` or `region` cannot be taken with this contract, or the region is less than a pixel.
+    """
+    check_views(contract, views=views, crops=crops, region=region)
+    started = time.perf_counter()
+    sampling = contract.sampling
+    sampled = sample_views(times, frames=sampling.frames, clip_seconds=sampling.clip_seconds, views=views)
+    picked = [view.indices for view in sampled]
+    return SampledClips(
+        frames=_crop_given(picked, frames, contract, crops=crops, region=region),
+        windows=[(view.start_seconds, view.end_seconds) for view in sampled],
+        timestamps=np.array([[times[index] for index in indices] for indices in picked]),
+        decoded_share=None,
+        decode_ms=0.0,
+        crop_ms=(time.perf_counter() - started) * 1000,
+    )
+
+
+def _crop_given(
+    picked: Sequence[Sequence[int]],
+    frames: Sequence[npt.NDArray[np.uint8]] | npt.NDArray[np.uint8],
+    contract: Contract,
+    *,
+    crops: int,
+    region: Region | None,
+) -> npt.NDArray[np.uint8]:
+    """uint8 [views * crops, T, h, w, 3] of frames in memory, of which each that is picked is cropped once."""
+    wanted = sorted({index for indices in picked for index in indices})
+    pictures = (partial(np.asarray, frames[index]) for index in wanted)
+    crop = partial(crop_frame, image=contract.image, crops=crops, region=region)
+    return _clips(picked, dict(zip(wanted, crop_frames(pictures, crop), strict=True)))
 
 
 def _crop(
@@ -176,16 +225,6 @@ def _clips(picked: Sequence[Sequence[int]], cropped: Mapping[int, npt.NDArray[np
         for number, index in enumerate(indices):
             clips[view, :, number] = cropped[index]
     return clips.reshape(-1, *clips.shape[2:])
-
-
-def _check_frames(frames: npt.NDArray[np.uint8], *, expected: int) -> None:
-    if not isinstance(frames, np.ndarray) or frames.dtype != np.uint8:
-        kind = f"{frames.dtype} array" if isinstance(frames, np.ndarray) else type(frames).__name__
-        raise TypeError(f"frames is a {kind}, expected a uint8 numpy array [T, H, W, 3], RGB")
-    if frames.ndim != 4 or frames.shape[-1] != 3 or 0 in frames.shape:
-        raise ArgumentError(f"frames has shape {list(frames.shape)}, expected [{expected}, H, W, 3]")
-    if len(frames) != expected:
-        raise ArgumentError(f"frames holds {len(frames)} frames, expected {expected}, the number this model takes")
 
 
 class _Timed:

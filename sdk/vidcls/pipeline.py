@@ -9,11 +9,14 @@ from functools import partial
 
 import numpy as np
 
-from vidcls.clips import SampledClips, check_views, read_clips, source_crop
+from vidcls.clips import SampledClips, check_views, read_clips, sample_clips, source_crop
 from vidcls.concurrency.prefetch import map_ahead
 from vidcls.contract import Contract, ModelContract
 from vidcls.cpus import usable_cpus
 from vidcls.errors import ArgumentError, VideoError
+from vidcls.inputs.frames import Frames, Shown, as_frames, frame_times, is_frames
+from vidcls.inputs.kinds import VideoInput, one_video
+from vidcls.inputs.sources import check_is_one
 from vidcls.live.snapshot import capture_clip
 from vidcls.prediction import Prediction
 from vidcls.preprocessing import Region, normalise
@@ -53,6 +56,39 @@ def read_source(
     return capture_clip(source, contract, crop=source_crop(source, contract, crops=crops, region=region))
 
 
+def read_input(
+    given: VideoInput | Frames,
+    contract: Contract,
+    shown: Shown,
+    *,
+    views: int,
+    crops: int,
+    region: Region | None,
+    decoder: Decoder,
+) -> SampledClips:
+    """The clips of one video, however it is given; `shown` is for frames in memory.
+
+    Raises:
+        VideoError, DependencyError, ValueError: as for `read_source`; a folder or a pattern is many videos.
+        TypeError: it is no video.
+        ValueError: frames of which nobody knows when they are shown, or which are none; options that it cannot have.
+    """
+    check_views(contract, views=views, crops=crops, region=region)
+    if is_frames(given):
+        if decoder != "auto":
+            raise ArgumentError(f"decoder is {decoder!r}, but frames are decoded already; leave it out")
+        frames = as_frames(given, channels=shown.channels)
+        seconds = frame_times(len(frames), fps=shown.fps, times=shown.times)
+        return sample_clips(frames, seconds, contract, views=views, crops=crops, region=region)
+    source = one_video(given)
+    if shown != Shown():
+        raise ArgumentError(
+            "fps, times and channels are those of frames in memory; a video has its own: leave them out"
+        )
+    check_is_one(source)
+    return read_source(source, contract, views=views, crops=crops, region=region, decoder=decoder)
+
+
 def predict_clips(session: Session, contract: ModelContract, clips: SampledClips) -> Prediction:
     """The mean over views and crops of what the model says of them.
 
@@ -83,7 +119,7 @@ def predict_clips(session: Session, contract: ModelContract, clips: SampledClips
 
 
 def predict_each(
-    videos: Iterable[int | VideoSource],
+    videos: Iterable[VideoInput | VideoError],
     read: Callable[[int | VideoSource], SampledClips],
     predict: Callable[[SampledClips], Prediction],
     *,
@@ -102,13 +138,15 @@ def predict_each(
 
 
 def _read_or_error(
-    video: int | VideoSource,
+    video: VideoInput | VideoError,
     *,
     read: Callable[[int | VideoSource], SampledClips],
     fetch: Callable[[int | VideoSource], AbstractContextManager[int | VideoSource]],
 ) -> SampledClips | VideoError:
+    if isinstance(video, VideoError):
+        return video
     try:
-        with fetch(video) as source:
+        with fetch(one_video(video)) as source:
             return read(source)
     except VideoError as error:
         return error

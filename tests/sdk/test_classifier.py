@@ -106,30 +106,6 @@ def test_frames_are_left_as_they_were(classifier: VideoClassifier) -> None:
     np.testing.assert_array_equal(frames, random_frames())
 
 
-@pytest.mark.parametrize(
-    ("shape", "problem"),
-    [
-        ((3, 32, 32, 3), "holds 3 frames, expected 4"),
-        ((5, 32, 32, 3), "holds 5 frames, expected 4"),
-        ((4, 3, 32, 32), "expected \\[4, H, W, 3\\]"),
-        ((4, 32, 32, 4), "expected \\[4, H, W, 3\\]"),
-        ((4, 32, 32), "expected \\[4, H, W, 3\\]"),
-        ((1, 4, 32, 32, 3), "expected \\[4, H, W, 3\\]"),
-        ((4, 0, 32, 3), "expected \\[4, H, W, 3\\]"),
-        ((0, 32, 32, 3), "expected \\[4, H, W, 3\\]"),
-    ],
-)
-def test_frames_of_another_shape_are_refused(shape: tuple[int, ...], problem: str, classifier: VideoClassifier) -> None:
-    with pytest.raises(ValueError, match=problem):
-        classifier.predict_frames(np.zeros(shape, np.uint8))
-
-
-@pytest.mark.parametrize("frames", [np.zeros((4, 32, 32, 3), np.float32), [[[[0, 0, 0]]]] * 4, None])
-def test_frames_of_another_type_are_refused(frames: Any, classifier: VideoClassifier) -> None:
-    with pytest.raises(TypeError, match="expected a uint8 numpy array"):
-        classifier.predict_frames(frames)
-
-
 @pytest.mark.parametrize(("views", "crops"), [(0, 1), (1, 2)])
 def test_views_and_crops_are_checked_before_the_video_is_opened(
     views: int, crops: int, classifier: VideoClassifier

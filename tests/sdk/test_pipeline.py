@@ -95,7 +95,7 @@ def test_no_videos_no_answers(classifier: VideoClassifier) -> None:
 def test_wrong_arguments_are_refused_at_once(classifier: VideoClassifier) -> None:
     with pytest.raises(ValueError, match="crops is 2"):
         classifier.predict_many(["gone.mp4"], crops=2)
-    with pytest.raises(TypeError, match="NoneType"):
+    with pytest.raises(TypeError, match="video is None, expected a path"):
         list(classifier.predict_many([None]))  # type: ignore[list-item]
 
 

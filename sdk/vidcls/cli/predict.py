@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from vidcls.cli import options, terminal
+from vidcls.cli import options, predictions_csv, terminal
 from vidcls.printable import printable
 
 if TYPE_CHECKING:
-    from vidcls import Prediction, VideoError
+    from vidcls import Prediction, VideoClassifier, VideoError
+    from vidcls.cli.predictions_csv import Show
     from vidcls.preprocessing import Region
     from vidcls.video.reader import Decoder
 
@@ -23,8 +28,16 @@ WHOLE_SHARE = 0.9
 
 @click.command()
 @options.model
-@click.argument("videos", metavar="VIDEO...", nargs=-1, required=True, type=click.Path())
+@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=click.Path())
 @click.option("--top-k", type=click.IntRange(min=1), default=5, show_default=True, help="Labels to print per video.")
+@click.option(
+    "--csv",
+    "csv_file",
+    metavar="FILE.csv",
+    type=click.Path(path_type=Path, dir_okay=False),
+    callback=predictions_csv.checked_path,
+    help="Write a row a video instead: label, score, known, error, and the probability of every label.",
+)
 @options.views_and_crops
 @options.decoder
 @options.device
@@ -32,8 +45,9 @@ WHOLE_SHARE = 0.9
 @options.as_json
 def predict(
     model: Path,
-    videos: tuple[str, ...],
+    sources: tuple[str, ...],
     top_k: int,
+    csv_file: Path | None,
     views: int,
     crops: str,
     region: Region | None,
@@ -42,44 +56,73 @@ def predict(
     engine: str,
     as_json: bool,
 ) -> None:
-    """Classify each VIDEO (a path or a URL).
+    """Classify the videos of each SOURCE.
 
-    A video that fails does not stop the others; the exit code is then 1.
+    A SOURCE is a file, a folder (every video below it), a pattern in quotes such as 'clips/*.mp4', a URL, or a
+    camera's number. A video that fails does not stop the others; the exit code is then 1.
     """
-    failed = False
-    with terminal.exit_codes():
-        from vidcls.errors import VideoError
-        from vidcls.video.source import source_name
-
+    if as_json and csv_file is not None:
+        raise click.UsageError("--json and --csv are two forms of the same answers; leave one of them out")
+    with terminal.exit_codes(), ExitStack() as opened:
         classifier = options.open_classifier(model, device, engine=engine, views=views, crops=crops)
-        answers = classifier.predict_many(videos, views=views, crops=int(crops), region=region, decoder=decoder)
-        for video, answer in zip(
-            map(source_name, videos), terminal.track(answers, label="classifying", length=len(videos)), strict=True
-        ):
+        shows: Show = partial(_print_json, top_k=top_k) if as_json else partial(_print_labels, top_k=top_k)
+        if csv_file is not None:
+            shows = opened.enter_context(predictions_csv.predictions_csv(csv_file, classifier.labels))
+        asked = {"views": views, "crops": int(crops), "region": region, "decoder": decoder}
+        videos, failed = 0, 0
+        for video, answer in _answers(classifier, sources, asked):
             terminal.clear_progress()
-            if isinstance(answer, VideoError):
-                failed = True
-                _print_error(video, answer, as_json=as_json)
-            else:
-                _print_prediction(video, answer, top_k=top_k, as_json=as_json)
+            _warn(video, answer, as_json=as_json)
+            shows(video, answer)
+            videos, failed = videos + 1, failed + isinstance(answer, Exception)
+    if csv_file is not None:
+        terminal.note(f"{csv_file}: {videos} {'video' if videos == 1 else 'videos'}, {failed} of them failed")
     if failed:
         raise SystemExit(1)
 
 
-def _print_error(video: str, error: VideoError, *, as_json: bool) -> None:
-    if as_json:
-        terminal.print_json({"video": video, "error": {"type": type(error).__name__, "message": str(error)}})
-    else:
-        terminal.note(f"Error: {error}")
+def _answers(
+    classifier: VideoClassifier, sources: Sequence[str], asked: dict[str, Any]
+) -> Iterator[tuple[str, Prediction | VideoError]]:
+    """(its name, what is said of it) of every video of the sources, behind a progress bar."""
+    from vidcls.errors import VideoError
+    from vidcls.inputs.kinds import one_video
+    from vidcls.inputs.sources import each_video, typed_source
+    from vidcls.video.source import source_name
+
+    given, names = [typed_source(source) for source in sources], deque[str]()
+
+    def named() -> Iterator[Any]:
+        for video in each_video(given):
+            names.append(video.path if isinstance(video, VideoError) else source_name(one_video(video)))
+            yield video
+
+    # To say how much is left, folders are gone through beforehand; their videos are then taken as they are needed.
+    total = sum(1 for _ in each_video(given)) if terminal.is_interactive() else None
+    for answer in terminal.track(classifier.predict_many(named(), **asked), label="classifying", length=total):
+        yield names.popleft(), answer
 
 
-def _print_prediction(video: str, prediction: Prediction, *, top_k: int, as_json: bool) -> None:
-    if prediction.decoded_share is not None and prediction.decoded_share < WHOLE_SHARE:
-        share = f"only {prediction.decoded_share:.0%} of it could be decoded"
+def _warn(video: str, answer: Prediction | VideoError, *, as_json: bool) -> None:
+    """Say on stderr what is wrong with a video, if anything is, where that is not in the answer itself."""
+    if isinstance(answer, Exception):
+        if not as_json:
+            terminal.note(f"Error: {answer}")
+    elif answer.decoded_share is not None and answer.decoded_share < WHOLE_SHARE:
+        share = f"only {answer.decoded_share:.0%} of it could be decoded"
         terminal.note(f"Warning: {video}: {share}; check that the file is complete")
-    if as_json:
-        terminal.print_json({"video": video, **prediction.to_dict(top_k=top_k)})
+
+
+def _print_json(video: str, answer: Prediction | VideoError, *, top_k: int) -> None:
+    if isinstance(answer, Exception):
+        terminal.print_json({"video": video, "error": {"type": type(answer).__name__, "message": str(answer)}})
+    else:
+        terminal.print_json({"video": video, **answer.to_dict(top_k=top_k)})
+
+
+def _print_labels(video: str, answer: Prediction | VideoError, *, top_k: int) -> None:
+    if isinstance(answer, Exception):
         return
-    click.echo(printable(video, limit=MAX_NAME) + ("" if prediction.known else ": none of the labels"))
-    for label, score in prediction.top(top_k):
+    click.echo(printable(video, limit=MAX_NAME) + ("" if answer.known else ": none of the labels"))
+    for label, score in answer.top(top_k):
         click.echo(f"  {score:.4f}  {printable(label)}")

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import re
 import stat
+from collections.abc import Collection
+from difflib import SequenceMatcher
+from itertools import islice
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -20,6 +25,19 @@ _KINDS = [
 ]
 # Of Matroska and WebM, Flash, MPEG, Windows Media and Ogg.
 _VIDEO_STARTS = (b"\x1a\x45\xdf\xa3", b"FLV", b"\x00\x00\x01\xba", b"\x30\x26\xb2\x75", b"OggS")
+# How like each other two names are of which one may be the other mistyped: SequenceMatcher's ratio.
+_NEAR = 0.8
+# Names in a folder that are compared with one that is not there.
+_NEIGHBOURS = 2000
+# What is named by mistake, and no decoder opens, by how it begins.
+_FOREIGN = (
+    (b"%PDF", "a PDF"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"7z\xbc\xaf", "a 7z archive"),
+    (b"Rar!", "a RAR archive"),
+    (b"\x93NUMPY", "an array of NumPy"),
+    (b"\x89HDF", "an HDF5 file"),
+)
 _CHECKPOINT_FILES = ("config.json", "vidcls.json", "model.safetensors", "model.safetensors.index.json")
 _WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".ckpt")
 
@@ -43,6 +61,44 @@ def why_no_file(path: Path) -> str | None:
         return None
     kind = next((name for is_kind, name in _KINDS if is_kind(mode)), "is not a file")
     return f"{kind}, expected a file"
+
+
+def where_else(path: Path, endings: Collection[str]) -> str | None:
+    """Where nothing stands at `path`: what may have been meant, as part of a sentence; None where nobody knows.
+
+    Args:
+        path: of nothing.
+        endings: in lower case, of the files that may have been meant; folders may too.
+
+    Examples:
+        >>> where_else(Path("modle.onnx"), {".onnx"})
+        "did you mean 'model.onnx'?"
+    """
+    if path.parts[:1] and path.parts[0].startswith("~"):
+        return f"give os.path.expanduser({str(path)!r}): only a shell knows ~, outside of quotes"
+    try:
+        with os.scandir(path.parent) as entries:
+            names = [
+                entry.name
+                for entry in islice(entries, _NEIGHBOURS)
+                if Path(entry.name).suffix.lower() in endings or entry.is_dir()
+            ]
+    except (OSError, ValueError):
+        return None
+    cut_off = next((name for name in sorted(names) if name.startswith(f"{path.name} ")), None)
+    if cut_off is not None:
+        return f"did you mean '{path.with_name(cut_off)}'? put quotes around a name with spaces"
+    near = max(names, key=lambda name: _likeness(name, path.name), default="")
+    return f"did you mean '{path.with_name(near)}'?" if _likeness(near, path.name) >= _NEAR else None
+
+
+def _likeness(name: str, typed: str) -> float:
+    """Of two names, 0 to 1; 0 where they differ in nothing but their numbers, as one video from the next."""
+    if name != typed and re.sub(r"\d+", "", name) == re.sub(r"\d+", "", typed):
+        return 0.0
+    stems = SequenceMatcher(None, Path(name).stem.casefold(), Path(typed).stem.casefold()).ratio()
+    # Endings count for something: of two names with one stem, the one with the other ending.
+    return max(stems, SequenceMatcher(None, name.casefold(), typed.casefold()).ratio() - 0.1)
 
 
 def mistaken(path: Path) -> Mistaken | None:
@@ -70,6 +126,36 @@ def mistaken(path: Path) -> Mistaken | None:
         return "weights" if path.suffix.lower() in _WEIGHTS else None
     # An ONNX file begins with its version, protobuf's first field.
     return "model" if path.suffix.lower() == ".onnx" and start[:1] == b"\x08" else None
+
+
+def foreign_kind(path: Path) -> str | None:
+    """What a file is that no decoder opens, in words; None where it may be a damaged video.
+
+    Examples:
+        >>> _ = Path("notes.txt").write_text("some words")
+        >>> foreign_kind(Path("notes.txt")), foreign_kind(Path("clip.avi"))
+        ('a text', None)
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(512)
+    except OSError:
+        return None
+    named = next((name for beginning, name in _FOREIGN if start.startswith(beginning)), None)
+    if named is not None or not start or len(start) < 4:
+        return named
+    if re.match(rb"\s*(?:<!doctype html|<html)", start, re.IGNORECASE):
+        return "a web page"
+    is_text = re.search(rb"[^\t\n\r\x20-\x7e\x80-\xff]", start) is None and _is_utf8(start)
+    return "a text" if is_text else None
+
+
+def _is_utf8(start: bytes) -> bool:
+    try:
+        start.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return error.start > len(start) - 4  # cut in the middle of a character
+    return True
 
 
 def _is_video(start: bytes) -> bool:

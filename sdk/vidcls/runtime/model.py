@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import get_args
 
 from vidcls.contract import MAX_BYTES, METADATA_KEY, ModelContract, from_json
 from vidcls.errors import DeviceError, ModelError
-from vidcls.files.kinds import file_sha256, mistaken, why_no_file
+from vidcls.files.kinds import file_sha256, mistaken, where_else, why_no_file
 from vidcls.runtime import onnx_file
 from vidcls.runtime.inherited import ProcessSession
 from vidcls.runtime.onnx_file import foreign_part, read_text
@@ -67,7 +68,8 @@ def stated_contract(path: Path) -> ModelContract:
         raise ModelError(f"{path}: {instead}")
     problem = why_no_file(path)
     if problem is not None:
-        raise ModelError(f"{path}: {problem}; export a model with vidcls-export")
+        hint = where_else(path, {".onnx"}) if not os.path.lexists(path) else None
+        raise ModelError(f"{path}: {problem}; {hint or 'export a model with vidcls-export'}")
     with _named_errors(path):
         return _read(path)
 

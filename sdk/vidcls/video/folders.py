@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from vidcls.errors import ArgumentError
@@ -46,13 +48,20 @@ NONE_FOLDER = "_none"
 
 def list_videos(folder: Path) -> list[Path]:
     """All videos below `folder`, at any depth, sorted; hidden files and folders are left out."""
-    return sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in VIDEO_EXTENSIONS
-        and path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    )
+    return list(walk_videos(folder))
+
+
+def walk_videos(folder: Path) -> Iterator[Path]:
+    """What `list_videos` gives, one after the other: only the names in the folders on the way are held."""
+    with suppress(PermissionError, FileNotFoundError, NotADirectoryError):
+        for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+            path = folder / entry.name
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                yield from walk_videos(path)
+            elif path.suffix.lower() in VIDEO_EXTENSIONS and path.is_file():
+                yield path
 
 
 def label_folders(folder: Path) -> dict[str, list[Path]]:
@@ -89,7 +98,7 @@ def labelled_videos(
         raise ArgumentError(f"{folder}: is not a folder; name a folder that holds one folder of videos per label")
     found = {label: videos for label, videos in label_folders(folder).items() if videos}
     if not found:
-        raise ArgumentError(f"{folder}: holds no videos; expected one folder of videos per label")
+        raise ArgumentError(_without_labels(folder))
     unknown = sorted(set(found) - set(known))
     if unknown:
         raise ArgumentError(
@@ -97,6 +106,16 @@ def labelled_videos(
             f"rename or remove it, or call it '{NONE_FOLDER}' if its videos show none of them"
         )
     return [(video, known[label]) for label, videos in found.items() for video in videos]
+
+
+def _without_labels(folder: Path) -> str:
+    stray = next(walk_videos(folder), None)
+    if stray is None:
+        return f"{folder}: holds no videos; expected one folder of videos per label"
+    return (
+        f"{folder}: its videos lie in no label's folder; expected one folder of videos per label, as in "
+        f"{folder / 'LABEL' / stray.name}"
+    )
 
 
 def _shortened(names: list[str]) -> str:

@@ -11,7 +11,7 @@ from urllib.error import HTTPError
 from vidcls.concurrency.cancellation import CancelledError
 from vidcls.errors import VideoError
 from vidcls.video.http import Patience, opener, request
-from vidcls.video.protocols import FETCHED_PROTOCOLS, is_url, protocol_of
+from vidcls.video.protocols import FETCHED_PROTOCOLS, is_page, is_url, protocol_of
 from vidcls.video.source import READ_SECONDS, cannot_be_opened
 
 # What lies so shortly ahead is read and thrown away, which takes less time than another request.
@@ -60,6 +60,11 @@ class HttpFile(io.BufferedIOBase):
     def is_playlist(self) -> bool:
         """Whether it names other URLs."""
         return self._beginning == _PLAYLIST or self.kind.endswith("mpegurl")
+
+    @property
+    def is_page(self) -> bool:
+        """Whether it is HTML."""
+        return self.kind in ("text/html", "application/xhtml+xml") and self._beginning.lstrip()[:1] == b"<"
 
     def readable(self) -> bool:
         """It is."""
@@ -167,6 +172,9 @@ def opened_for_reading(source: str | io.BufferedIOBase, *, name: str, open_secon
         raise VideoError(name, cannot_be_opened(source)) from None
     except (OSError, HTTPException, ValueError):  # whose text may hold a password
         raise VideoError(name, cannot_be_opened(source)) from None
+    if opened.is_page:
+        opened.close()
+        raise VideoError(name, is_page("(HTML)"))
     if opened.is_playlist or not opened.seekable():
         opened.close()
         return source

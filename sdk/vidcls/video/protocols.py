@@ -11,7 +11,7 @@ import io
 import os
 import re
 from typing import BinaryIO
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from vidcls.errors import VideoError
 
@@ -39,6 +39,22 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)(?:,[^:]*)?:")
 _DRIVE = re.compile("/[A-Za-z]:")
 # As much of a refused name as a message shows; a data: URL may have megabytes.
 _SHOWN_CHARACTERS = 200
+
+# Where people find videos that only a player in a page can show, by their hosts' names.
+_SITES = {
+    "bilibili.com": "Bilibili",
+    "dailymotion.com": "Dailymotion",
+    "facebook.com": "Facebook",
+    "instagram.com": "Instagram",
+    "tiktok.com": "TikTok",
+    "tv.naver.com": "Naver TV",
+    "twitch.tv": "Twitch",
+    "vimeo.com": "Vimeo",
+    "youtu.be": "YouTube",
+    "youtube.com": "YouTube",
+    "youtube-nocookie.com": "YouTube",
+}
+_PAGE_HOSTS = re.compile(r"(?:(?:www|m|music|player)\.)?(.+)")
 
 # Passwords, keys and signatures in a URL's query, as IP cameras and signed downloads have them.
 _SECRETS = re.compile(r"(?i)([?&][^=&#]*(?:pass|pwd|token|secret|key|sig|auth|cred)[^=&#]*=)[^&#]*")
@@ -81,6 +97,22 @@ def normalised_url(url: str) -> str:
     """The URL with its protocol in lower case, since FFmpeg knows no other."""
     scheme, colon, rest = url.partition(":")
     return f"{scheme.lower()}{colon}{rest}"
+
+
+def page_site(url: str) -> str | None:
+    """The site whose page, with a player in it, stands at `url`; None of any other address, and of a file."""
+    try:
+        parts = urlsplit(url)
+        host = _PAGE_HOSTS.fullmatch(parts.hostname or "")
+    except ValueError:  # brackets that are no IPv6 address
+        return None
+    is_file = re.search(r"\.(?:mp4|webm|m3u8)$", parts.path) is not None
+    return None if host is None or is_file else _SITES.get(host[1])
+
+
+def is_page(whose: str) -> str:
+    """What to say of an address at which a web page stands instead of a video."""
+    return f"is a web page {whose}, not a video; download its video first, for example with yt-dlp, and give the file"
 
 
 def file_url_path(url: str) -> str:

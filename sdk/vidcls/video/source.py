@@ -12,13 +12,16 @@ from typing import BinaryIO, TypeAlias, TypeGuard, TypeVar, cast, overload
 from PIL import Image as PillowImage
 
 from vidcls.errors import VideoError
-from vidcls.files.kinds import mistaken, why_no_file
+from vidcls.files.kinds import foreign_kind, mistaken, where_else, why_no_file
+from vidcls.video.folders import VIDEO_EXTENSIONS
 from vidcls.video.playlist import check_is_no_playlist, check_leads_nowhere
 from vidcls.video.protocols import (
     LIVE_PROTOCOLS,
     PROTOCOLS,
     file_url_path,
+    is_page,
     normalised_url,
+    page_site,
     protocol_of,
     refused_protocol,
     without_secrets,
@@ -39,6 +42,8 @@ OPEN_SECONDS = 15
 READ_SECONDS = 15
 # A file that was changed so shortly ago may still be being written.
 WRITTEN_SECONDS = 3.0
+_NO_NUMBER = "a camera is given to predict and stream by its number, without quotes"
+_ZIP = b"PK\x03\x04"
 # How files of one picture begin: PNG, JPEG, BMP, TIFF.
 _PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"BM", b"II*\x00", b"MM\x00*")
 
@@ -84,13 +89,18 @@ def openable(source: VideoSource) -> str | io.BufferedIOBase:
         return source
     if isinstance(source, bytes | bytearray):
         raise TypeError("a video in memory is given as io.BytesIO(...), a path as a str or a pathlib.Path")
-    name = os.fspath(source)
+    name = os.fspath(source) if isinstance(source, str | os.PathLike) else source
     if not isinstance(name, str):
-        raise TypeError(f"a video is named by a str or a pathlib.Path, not by {type(name).__name__}")
+        raise TypeError(
+            "a video is named by a str or a pathlib.Path, or given as an open binary file, not as "
+            f"{type(name).__name__}"
+        )
     # A Path is a path, and so is the name of a file that is there, whatever stands before its first colon.
     protocol = protocol_of(name) if isinstance(source, str) else None
     if protocol in PROTOCOLS and is_url(name):
         if protocol != "file":
+            if (site := page_site(name)) is not None:
+                raise VideoError(source_name(name), is_page(f"of {site}"))
             return normalised_url(name)
         path = Path(file_url_path(name))
     else:
@@ -107,6 +117,8 @@ def cannot_be_opened(opened: str | io.BufferedIOBase) -> str:
         return "cannot be opened as a video; check the address, and that it is up"
     if isinstance(opened, str) and mistaken(Path(opened)) in ("model", "weights"):
         return "is a model, not a video; name the model first, then the videos"
+    if isinstance(opened, str) and (kind := foreign_kind(Path(opened))) is not None:
+        return f"is {kind}, not a video; name a video file"
     if isinstance(opened, str) and time.time() - Path(opened).stat().st_mtime < WRITTEN_SECONDS:
         return (
             "cannot be opened as a video; check that it plays, or wait until it is complete: "
@@ -155,7 +167,8 @@ def _check_file(path: Path, name: str) -> None:
         raise VideoError(name, "OpenCV opens only files whose names are valid UTF-8; rename it") from None
     problem = why_no_file(path)
     if problem is not None:
-        raise VideoError(name, problem)
+        hint = None if os.path.lexists(path) else _NO_NUMBER if name.isdecimal() else where_else(path, VIDEO_EXTENSIONS)
+        raise VideoError(name, f"{problem}; {hint}" if hint else problem)
     if not os.access(path, os.R_OK):
         raise VideoError(name, "the file may not be read by this user")
     try:
@@ -165,6 +178,8 @@ def _check_file(path: Path, name: str) -> None:
         raise VideoError(name, f"cannot be read ({error.strerror})") from None
     if not beginning:
         raise VideoError(name, "the file is empty")
+    if beginning == _ZIP:  # FFmpeg would find the first video that is stored in it, and none of those after it
+        raise VideoError(name, "is a zip archive, not a video; unpack it first")
     if beginning.startswith(_PICTURES):
         _check_picture_size(path, name)
     check_leads_nowhere(path.absolute(), name=name)

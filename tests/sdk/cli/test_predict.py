@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import csv
 import os
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from commands import json_lines, run, run_process
 from generated import LABELS, write_clip, write_model
 from vidcls import VideoClassifier
+from vidcls.cli.predictions_csv import predictions_csv
 
 MANY_LABELS = ("a", "b", "c", "d", "e", "f", "g")
 
@@ -96,3 +99,91 @@ def test_a_name_that_stdout_cannot_show_answers_all_the_same(model: Path, tmp_pa
     result = run_process("predict", model, "ü左.mp4", "--json", folder=tmp_path, encoding="latin-1")
     assert (result.returncode, result.stderr) == (0, "")
     assert [answer["video"] for answer in json_lines(result.stdout)] == ["ü左.mp4"]
+
+
+def _folder(tmp_path: Path) -> Path:
+    for name, frames in (("b.mp4", 8), ("a.mp4", 20), ("deep/c.mp4", 30)):
+        write_clip(tmp_path / "clips" / name, frames=frames)
+    return tmp_path / "clips"
+
+
+def test_folders_and_patterns_are_their_videos_in_order(model: Path, clip: Path, tmp_path: Path) -> None:
+    folder = _folder(tmp_path)
+    answers = json_lines(run("predict", model, clip, folder, f"{folder}/*.mp4", "--json").stdout)
+    expected = [clip, *(folder / name for name in ("a.mp4", "b.mp4", "deep/c.mp4", "a.mp4", "b.mp4"))]
+    assert [answer["video"] for answer in answers] == [str(path) for path in expected]
+    classifier = VideoClassifier(model)
+    assert [answer["logits"] for answer in answers] == [classifier.predict(path).logits.tolist() for path in expected]
+
+
+def test_a_pattern_of_no_video_answers_in_its_place(model: Path, clip: Path, tmp_path: Path) -> None:
+    result = run("predict", model, f"{tmp_path}/*.mp4", clip, "--json", code=1)
+    first, second = json_lines(result.stdout)
+    assert first["error"]["message"].startswith(f"{tmp_path}/*.mp4: no video matches this pattern")
+    assert second["video"] == str(clip)
+
+
+def test_a_number_is_a_camera(model: Path) -> None:
+    result = run("predict", model, "97", code=1)
+    assert result.stderr == "Error: camera 97: cannot be opened; check it is plugged in and not in use\n"
+
+
+LABELS_TO_ESCAPE = ("=1+1", "동작, 왼쪽", 'a "b"', "-2")
+
+
+def test_csv_has_a_row_a_video_with_the_probability_of_every_label(tmp_path: Path) -> None:
+    model, folder = write_model(tmp_path / "model.onnx", labels=LABELS_TO_ESCAPE), _folder(tmp_path)
+    (folder / "broken, 망가진.mp4").write_bytes(b"\0no video")
+    out = tmp_path / "answers.csv"
+    result = run("predict", model, folder, "--csv", out, code=1)
+    assert result.stdout == ""
+    assert result.stderr.splitlines()[-1] == f"{out}: 4 videos, 1 of them failed"
+    with out.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [Path(row["video"]).name for row in rows] == ["a.mp4", "b.mp4", "broken, 망가진.mp4", "c.mp4"]
+    for row in rows[:2] + rows[3:]:
+        expected = VideoClassifier(model).predict(row["video"])
+        escaped = f"'{expected.label}" if expected.label[0] in "=-" else expected.label
+        assert (row["label"], row["known"], row["error"]) == (escaped, "True", "")
+        assert float(row["score"]) == expected.score
+        assert [float(row[f"p({label})"]) for label in LABELS_TO_ESCAPE] == expected.probabilities.tolist()
+    assert rows[2]["label"] == rows[2]["p(-2)"] == ""
+    assert rows[2]["error"].startswith(f"{folder / 'broken, 망가진.mp4'}: cannot be opened as a video")
+
+
+def test_pandas_reads_the_csv_as_it_was_meant(model: Path, clip: Path, tmp_path: Path) -> None:
+    pandas = pytest.importorskip("pandas")
+    run("predict", model, clip, tmp_path / "gone.mp4", "--csv", tmp_path / "out.csv", code=1)
+    table = pandas.read_csv(tmp_path / "out.csv")
+    assert list(table.columns) == ["video", "label", "score", "known", "error", *(f"p({label})" for label in LABELS)]
+    np.testing.assert_array_equal(
+        table.loc[0, [f"p({label})" for label in LABELS]].astype(float),
+        VideoClassifier(model).predict(clip).probabilities,
+    )
+    assert table["label"].isna().tolist() == [False, True]
+
+
+def test_a_row_is_on_the_disk_as_soon_as_it_is_written_and_stays_when_all_is_broken_off(
+    model: Path, clip: Path, tmp_path: Path
+) -> None:
+    answer, out = VideoClassifier(model).predict(clip), tmp_path / "out.csv"
+
+    def break_off() -> None:
+        with predictions_csv(out, answer.labels) as show:
+            show("=a.mp4", answer)
+            assert out.read_text(encoding="utf-8").splitlines()[1].startswith(f"'=a.mp4,{answer.label},")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        break_off()
+    assert len(out.read_text(encoding="utf-8").splitlines()) == 2
+
+
+def test_a_video_in_the_place_of_the_csv_is_left_alone(model: Path, clip: Path, tmp_path: Path) -> None:
+    video = tmp_path / "other.mp4"
+    video.write_bytes(clip.read_bytes())
+    result = run("predict", model, "--csv", video, clip, code=2)
+    assert "does not end in .csv; name the file to write" in " ".join(result.stderr.split())
+    assert video.read_bytes() == clip.read_bytes()
+    result = run("predict", model, clip, "--csv", tmp_path / "gone" / "out.csv", code=2)
+    assert "there is no folder" in result.stderr

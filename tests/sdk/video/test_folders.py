@@ -85,7 +85,12 @@ def test_a_folder_without_videos_may_have_any_name(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("names", "problem"), [([], "holds no videos"), (["clip.mp4"], "holds no videos"), (["clap/a.txt"], "no videos")]
+    ("names", "problem"),
+    [
+        ([], "holds no videos"),
+        (["clip.mp4"], "in no label's folder.*per label, as in .*LABEL.clip.mp4"),
+        (["clap/a.txt"], "no videos"),
+    ],
 )
 def test_a_folder_without_labelled_videos_is_refused(tmp_path: Path, names: list[str], problem: str) -> None:
     make(tmp_path, *names)

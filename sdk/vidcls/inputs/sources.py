@@ -1,0 +1,153 @@
+"""What a person names -> videos, in order: files as they are, folders, and patterns such as 'clips/*.mp4'."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain, islice
+from pathlib import Path, PurePath
+
+from vidcls.errors import VideoError
+from vidcls.files.kinds import where_else
+from vidcls.inputs.kinds import VideoInput, one_video
+from vidcls.video.folders import VIDEO_EXTENSIONS, walk_videos
+from vidcls.video.source import VideoSource, is_url, source_name
+
+# Of pictures that somebody may have made of a video, frame by frame.
+_PICTURES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+# Of a folder's entries, so many are looked at to say what is in it.
+_ENTRIES = 1000
+_LISTED = "a folder, a pattern such as 'clips/*.mp4', or paths and URLs"
+
+
+def check_is_one(source: int | VideoSource) -> None:
+    """Raise VideoError where a source is a folder or a pattern: of many videos, and one is asked for."""
+    name = _local_name(source)
+    if name is None:
+        return
+    many = f"predict_many({name!r}) answers for each of its videos"
+    if Path(name).is_dir():
+        raise VideoError(source_name(source), _of_pictures(name) or f"is a folder; {many}")
+    if _is_pattern(name):
+        raise VideoError(source_name(source), f"is a pattern, and no file is called so; {many}")
+
+
+def every_video(videos: object) -> Iterable[VideoInput | VideoError]:
+    """What `predict_many` was given, video by video; in the place of a folder or pattern of no video, why.
+
+    Items are taken one by one, so there may be endlessly many: only the names in one folder are held at a time.
+
+    Args:
+        videos: one source, which is never taken apart, or an iterable of such.
+
+    Raises:
+        TypeError: neither.
+        VideoError: one source alone, which is a name, and leads to no video.
+    """
+    if isinstance(videos, str | os.PathLike):
+        name = _local_name(videos)
+        if name is not None and not _is_pattern(name) and not os.path.lexists(name):
+            hint = where_else(Path(name), VIDEO_EXTENSIONS) or "check its name"
+            raise VideoError(source_name(videos), f"there is no such file or folder; {hint}")
+        found = videos_of(videos)
+        return chain([next(found)], found)
+    if isinstance(videos, bytes | bytearray | memoryview):
+        return [videos]
+    if isinstance(videos, Mapping) or hasattr(videos, "columns"):
+        raise TypeError(
+            f"videos is a {type(videos).__name__}, expected {_LISTED}; give the list or column of its names"
+        )
+    if getattr(getattr(videos, "dtype", None), "kind", "O") not in "OUS":
+        raise TypeError(f"videos is an array, expected {_LISTED}; predict(frames, fps=25.0) takes one video's frames")
+    if isinstance(videos, Iterable) and not hasattr(videos, "read"):
+        return each_video(videos)
+    return [one_video(videos)]
+
+
+def each_video(sources: Iterable[VideoInput | VideoError]) -> Iterator[VideoInput | VideoError]:
+    """The videos that sources name, one after the other; in the place of a folder or pattern of no video, why."""
+    for source in sources:
+        if not isinstance(source, str | os.PathLike):
+            yield source
+            continue
+        try:
+            yield from videos_of(source)
+        except VideoError as error:
+            yield error
+
+
+def typed_source(text: str) -> int | str:
+    """What was typed on a command line: a camera's number, where it is one and no file is called so; else a name.
+
+    Examples:
+        >>> typed_source("0"), typed_source("clip.avi")
+        (0, 'clip.avi')
+    """
+    return int(text) if text.isdecimal() and not os.path.lexists(text) else text
+
+
+def videos_of(source: str | os.PathLike[str]) -> Iterator[str | os.PathLike[str]]:
+    """The videos that one name stands for: itself, or what is below a folder, or what a pattern matches.
+
+    A folder gives every video below it, at any depth, sorted, hidden ones left out. A pattern (*, ?, [...], and ** for
+    any depth) gives what it matches, sorted: files with a video's ending, or with the one that the pattern ends in, and
+    the videos below folders. A name that is there is no pattern, whatever is in it.
+
+    Raises:
+        VideoError: a folder or a pattern of no video.
+    """
+    name = _local_name(source)
+    if name is not None and Path(name).is_dir():
+        found, problem = walk_videos(Path(name)), _of_pictures(name) or "is a folder without a video"
+    elif name is not None and _is_pattern(name):
+        found, problem = _matches(name), "no video matches this pattern"
+    else:
+        yield source
+        return
+    first = next(found, None)
+    if first is None:
+        hint = where_else(Path(name), VIDEO_EXTENSIONS) if name.startswith("~") else None
+        problem = f"{problem}; {hint or 'videos are known by their endings, such as .mp4 and .avi'}"
+        raise VideoError(source_name(source), problem)
+    for video in chain([first], found):
+        yield str(video) if isinstance(source, str) else video
+
+
+def _local_name(source: object) -> str | None:
+    """The path, where it is one: no URL, and not empty."""
+    if not isinstance(source, str | os.PathLike):
+        return None
+    name = os.fspath(source)
+    if not isinstance(name, str) or not name.strip() or (isinstance(source, str) and is_url(name)):
+        return None
+    return name
+
+
+def _is_pattern(name: str) -> bool:
+    return glob.has_magic(name) and not os.path.lexists(name)
+
+
+def _matches(pattern: str) -> Iterator[Path]:
+    ending = PurePath(pattern).suffix
+    endings = VIDEO_EXTENSIONS if not ending or glob.has_magic(ending) else {*VIDEO_EXTENSIONS, ending.lower()}
+    # pathlib's own takes relative patterns only.
+    for path in sorted(map(Path, glob.iglob(pattern, recursive=True))):  # noqa: PTH207
+        if not path.is_dir():
+            yield from [path] if path.suffix.lower() in endings and path.is_file() else []
+        elif "**" not in pattern:  # which matches what is in the folder too
+            yield from walk_videos(path)
+
+
+def _of_pictures(folder: str) -> str | None:
+    """What to say of a folder of nothing but pictures."""
+    try:
+        with os.scandir(folder) as entries:
+            endings = {PurePath(entry.name).suffix.lower() for entry in islice(entries, _ENTRIES) if entry.is_file()}
+    except OSError as error:
+        return f"is a folder that cannot be read ({error.strerror})"
+    if not endings & _PICTURES or endings & VIDEO_EXTENSIONS:
+        return None
+    return (
+        "is a folder of pictures, not of videos; open them in their order, and give them to predict(frames, fps=25.0)"
+    )
