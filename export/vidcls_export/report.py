@@ -10,6 +10,7 @@ from typing import Any
 
 from vidcls.contract import ModelContract, Parity, tokens_fields
 from vidcls.evaluation.apart import Parts
+from vidcls.evaluation.intervals import share_text, wilson_interval
 from vidcls.preprocessing import Region, region_text
 from vidcls.selftest import Verification
 from vidcls_export.negatives import Negatives
@@ -65,6 +66,7 @@ class Report:
 def report_fields(report: Report) -> dict[str, Any]:
     """The report's figures for JSON; those of the comparison are null where nothing was compared."""
     parity, parts, negatives = report.contract.parity, report.parts, report.negatives
+    scores = None if parts is None else parts.new.scores
     return {
         "path": str(report.path),
         "precision": report.contract.model.precision,
@@ -73,13 +75,18 @@ def report_fields(report: Report) -> dict[str, Any]:
         "mean_abs_logit_diff": parity.mean_abs_logit_diff if parity else None,
         "accuracy_pytorch": parity.accuracy_pytorch if parity else None,
         "accuracy_onnx": parity.accuracy_onnx if parity else None,
+        "accuracy_videos": 0 if scores is None else scores.videos,
+        "accuracy_interval": None if scores is None else list(scores.top1_interval),
+        "top1_agreement_interval": None
+        if parity is None
+        else list(wilson_interval(round(parity.top1_agreement * parity.videos), parity.videos)),
         "file_mb": report.file_mb,
         "latency_ms": report.latency_ms,
         "latency_pytorch_ms": report.latency_pytorch_ms,
         "videos": parity.videos if parity else 0,
         "ops": report.ops,
         "clips": report.counts,
-        "calibration": None if parts is None or parts.new.scores is None else parts.new.scores.calibration,
+        "calibration": None if scores is None else scores.calibration,
         "negatives": None if negatives is None else dataclasses.asdict(negatives),
         "region": None if report.region is None else list(report.region),
         "tokens": tokens_fields(report.contract.tokens),
@@ -96,7 +103,12 @@ def report_lines(report: Report, *, checked: Path | None) -> Iterator[str]:
         yield "  unproven: give --check DATA_DIR to compare with PyTorch on real clips"
     else:
         rows += [
-            ("same top-1 answer", "", f"{parity.top1_agreement:.4f}", f"on {parity.videos} videos{_of_region(report)}"),
+            (
+                "same top-1 answer",
+                "",
+                f"{parity.top1_agreement:.4f}",
+                f"{_within(parity.top1_agreement, parity.videos)}, on {parity.videos} videos{_of_region(report)}",
+            ),
             ("logit difference, largest", "", f"{parity.max_abs_logit_diff:.2g}", ""),
             ("logit difference, mean", "", f"{parity.mean_abs_logit_diff:.2g}", ""),
             *_accuracy_rows(report, parity, checked=checked),
@@ -136,11 +148,22 @@ def _accuracy_rows(report: Report, parity: Parity, *, checked: Path | None) -> I
         "accuracy",
         f"{parity.accuracy_pytorch:.4f}",
         f"{parity.accuracy_onnx:.4f}",
-        f"on {scores.videos} videos{kind}",
+        f"{_within(scores.top1, scores.videos)}, on {scores.videos} videos{kind}",
     )
     yield "log loss", "", f"{scores.log_loss:.3f}", "of the calibrated probabilities, on the same"
     error, expected = scores.calibration["error"], scores.calibration["expected_error"]
     yield "calibration error", "", f"{error:.3f}", f"a perfectly calibrated model: {expected:.3f} on as many"
+
+
+def _within(share: float, videos: int) -> str:
+    low, high = wilson_interval(round(share * videos), videos)
+    return f"{low:.2f} to {high:.2f}"
+
+
+def _of_new(report: Report, accuracy: float) -> str:
+    """An accuracy on the videos that the model does not know, with its interval."""
+    scores = None if report.parts is None else report.parts.new.scores
+    return f"{accuracy:.4f}" if scores is None else share_text(accuracy, scores.videos, digits=4)
 
 
 def _known_lines(report: Report) -> Iterator[str]:
@@ -153,7 +176,8 @@ def _known_lines(report: Report) -> Iterator[str]:
     for kind, words in (("trained_on", "that the model was trained on"), ("chosen_by", "that it was chosen by")):
         part = None if report.parts is None else getattr(report.parts, kind)
         if counts[kind]:
-            accuracy = "" if part is None or part.top1 is None else f", accuracy {part.top1:.4f}"
+            scores = None if part is None else part.scores
+            accuracy = "" if scores is None else f", accuracy {share_text(scores.top1, scores.videos, digits=4)}"
             yield f"  counted apart: {counts[kind]} videos {words}{accuracy}"
 
 
@@ -166,7 +190,7 @@ def _token_lines(report: Report) -> Iterator[str]:
         accuracies = (
             ""
             if loss.accuracy is None or loss.accuracy_all is None
-            else f", accuracy {loss.accuracy:.4f} instead of {loss.accuracy_all:.4f}"
+            else f", accuracy {_of_new(report, loss.accuracy)} instead of {_of_new(report, loss.accuracy_all)}"
         )
         yield (
             f"  beside the model with all of them, as it was trained: the same label on {loss.top1_agreement:.4f} of "

@@ -24,7 +24,10 @@ __all__ = [
     "VideoClassifier",
     "VideoError",
     "draw",
+    "preview",
     "steady_events",
+    "to_csv",
+    "to_rows",
 ]
 
 if TYPE_CHECKING:
@@ -32,8 +35,10 @@ if TYPE_CHECKING:
     from vidcls.contract import ModelContract
     from vidcls.errors import DependencyError, DeviceError, ModelError, VidclsError, VideoError
     from vidcls.figures.answer import draw
+    from vidcls.figures.preview import preview
     from vidcls.prediction import Prediction
     from vidcls.selftest import Verification
+    from vidcls.tables import to_csv, to_rows
     from vidcls.temporal.events import Event, steady_events
     from vidcls.temporal.record import Record
     from vidcls.temporal.timeline import Segment
@@ -53,7 +58,10 @@ else:
         "VideoClassifier": "classifier",
         "VideoError": "errors",
         "draw": "figures.answer",
+        "preview": "figures.preview",
         "steady_events": "temporal.events",
+        "to_csv": "tables",
+        "to_rows": "tables",
     }
 
     def __getattr__(name: str) -> object:

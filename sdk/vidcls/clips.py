@@ -33,6 +33,7 @@ class SampledClips:
     decoded_share: how much of the video could be decoded, 0 to 1: what came out compared with what its packets
         show; below 1 where it was cut off or is damaged. None of a live source.
     decode_ms, crop_ms: time spent on decoding, and what converting to RGB, resizing and cropping added to it.
+    video: its name, see `source_name`; None of frames, and of a stream.
     """
 
     frames: npt.NDArray[np.uint8]
@@ -41,6 +42,7 @@ class SampledClips:
     decoded_share: float | None
     decode_ms: float
     crop_ms: float
+    video: str | None = None
 
 
 def check_views(contract: Contract, *, views: int, crops: int, region: Region | None = None) -> None:
@@ -128,6 +130,7 @@ def read_clips(
         decoded_share=share,
         decode_ms=(time.perf_counter() - started - waited) * 1000,
         crop_ms=waited * 1000,
+        video=source_name(source),
     )
 
 

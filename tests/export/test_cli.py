@@ -50,6 +50,9 @@ def test_json_is_one_line_and_stderr_names_only_what_was_not_counted(
         "mean_abs_logit_diff",
         "accuracy_pytorch",
         "accuracy_onnx",
+        "accuracy_videos",
+        "accuracy_interval",
+        "top1_agreement_interval",
         "file_mb",
         "latency_ms",
         "latency_pytorch_ms",
@@ -82,7 +85,7 @@ def test_help_loads_no_heavy_package() -> None:
 def test_text_says_what_was_proven(checkpoint: Path, clips: Path, tmp_path: Path) -> None:
     result = run(checkpoint, "-o", tmp_path / "model.onnx", "--check", clips)
     assert "2 MultiHeadAttention" in result.stdout
-    assert re.search(r"same top-1 answer +1\.0000  on 3 videos", result.stdout)
+    assert re.search(r"same top-1 answer +1\.0000  0\.44 to 1\.00, on 3 videos", result.stdout)
     assert re.search(r"^ +PyTorch +file$", result.stdout, re.MULTILINE)
     assert "accuracy" in result.stdout
     assert "unproven" not in result.stdout

@@ -68,7 +68,10 @@ def test_the_public_names_are_exactly_these() -> None:
         "VideoClassifier",
         "VideoError",
         "draw",
+        "preview",
         "steady_events",
+        "to_csv",
+        "to_rows",
     ]
     assert vidcls.__all__ == sorted(vidcls.__all__)
     assert all(hasattr(vidcls, name) for name in vidcls.__all__)

@@ -12,7 +12,7 @@ import pytest
 from vidcls import ModelError, VideoError
 from vidcls.errors import MAX_SENTENCE, ArgumentError
 from vidcls.printable import csv_cell, has_control_characters, markdown, printable
-from vidcls.temporal.timeline import Segment, csv_line, srt_entry
+from vidcls.temporal.timeline import Segment, csv_line, subtitles
 
 NAMES = [
     "clap",
@@ -62,7 +62,8 @@ def test_other_cells_stay_what_they_are(cell: object) -> None:
 
 def test_a_label_stays_in_its_subtitle() -> None:
     segment = Segment(start=0, end=1, label="a\n\n2\n00:00:00,000 --> 00:00:09,000\nforged", score=0.5)
-    lines = srt_entry(segment, 1).splitlines()
+    (entry,) = subtitles([segment])
+    lines = entry.splitlines()
     assert len(lines) == 3
     assert sum("-->" in line for line in lines) == 1
 

@@ -14,6 +14,7 @@ from vidcls.contract import tokens_fields, tokens_text
 from vidcls.diagnostics.candidates import MissingExport
 from vidcls.diagnostics.comparison import Row
 from vidcls.diagnostics.recommendation import Limits, Proof, Ratio, Recommendation, proofs, recommend, time_ratio
+from vidcls.evaluation.intervals import share_text
 from vidcls.printable import printable
 
 _HEADINGS = (
@@ -138,7 +139,8 @@ def _proven(row: Row, proof: Proof, limits: Limits) -> str:
     if proof.accuracy is not None and proof.accuracy_trained is not None:
         accuracy = f", accuracy {proof.accuracy:.3f} beside {proof.accuracy_trained:.3f} of the trained model"
     few = f" (too few to show a loss of {limits.max_loss:g})" if parity.videos * limits.max_loss < 1 else ""
-    return f"PyTorch's top-1 answer on {parity.top1_agreement:.3f} of {parity.videos} clips{few}{accuracy}"
+    agreement = share_text(parity.top1_agreement, parity.videos)
+    return f"PyTorch's top-1 answer on {agreement} of {parity.videos} clips{few}{accuracy}"
 
 
 def _where(row: Row, name: str) -> str:

@@ -172,7 +172,7 @@ def _fields(found: _Answered, parts: Parts, contract: ModelContract) -> dict[str
     """The answer of --json: figures of new videos, and beside them those of videos that the model knows."""
     new, labels = parts.new, contract.labels
     scores = new.scores
-    nothing = {"videos": 0, "top1": None, "precision": None, "recall": None, "f1": None}
+    nothing = {"videos": 0, "top1": None, "top1_interval": None, "precision": None, "recall": None, "f1": None}
     return {
         "videos": 0 if scores is None else scores.videos,
         "failed": found.failed,

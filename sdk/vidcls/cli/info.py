@@ -57,6 +57,8 @@ def info(model: Path, as_json: bool) -> None:
 
 
 def _lines(model: Path, contract: ModelContract, *, file_mb: float) -> Iterator[str]:
+    from vidcls.evaluation.intervals import share_text
+
     image, sampling = contract.image, contract.sampling
     source, accuracy, parity = contract.source, contract.accuracy, contract.parity
     licence = (source.base_license or "unknown") if source.base else "no base weights"
@@ -68,8 +70,9 @@ def _lines(model: Path, contract: ModelContract, *, file_mb: float) -> Iterator[
     yield f"  source     {source.architecture}, base {source.base or 'none (from scratch)'}, {source.created}"
     yield f"  licence    of the base weights: {licence}"
     if accuracy:
+        top1, top5 = (share_text(share, accuracy.videos) for share in (accuracy.top1, accuracy.top5))
         yield (
-            f"  accuracy   top-1 {accuracy.top1:.3f}, top-5 {accuracy.top5:.3f} on {accuracy.videos} videos "
+            f"  accuracy   top-1 {top1}, top-5 {top5} on {accuracy.videos} videos "
             f"({accuracy.split}, {accuracy.views} x {accuracy.crops} views x crops)"
         )
     else:
@@ -78,7 +81,8 @@ def _lines(model: Path, contract: ModelContract, *, file_mb: float) -> Iterator[
     yield f"  clips      {_known_clips(contract)}"
     if parity:
         yield (
-            f"  parity     top-1 agreement {parity.top1_agreement:.4f}, largest logit difference "
+            f"  parity     top-1 agreement {share_text(parity.top1_agreement, parity.videos, digits=4)}, largest logit "
+            "difference "
             f"{parity.max_abs_logit_diff:.2g}, on {parity.videos} videos"
         )
     else:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from vidcls.evaluation.apart import Part, Parts
     from vidcls.evaluation.metrics import Scores
 
+_SHARE_WIDTH = len("0.1234 (0.12 to 0.12)")
 _KNOWN = {"trained_on": "that the model was trained on", "chosen_by": "that it was chosen by"}
 
 
@@ -35,7 +36,10 @@ def score_lines(parts: Parts, contract: Contract, *, failed: int) -> Iterator[st
 
 
 def _headline(scores: Scores) -> str:
-    top = f"top-1 {scores.top1:.4f}, top-5 {scores.top5:.4f}"
+    top = (
+        f"top-1 {scores.top1:.4f}{_between(scores.top1_interval)}, "
+        f"top-5 {scores.top5:.4f}{_between(scores.top5_interval)}"
+    )
     if scores.average_precision is not None:
         top = f"mAP {scores.average_precision:.4f}{_between(scores.average_precision_interval)}, {top}"
     return f"{top} on {scores.videos} videos"
@@ -57,7 +61,8 @@ def _decision_lines(scores: Scores, contract: Contract) -> Iterator[str]:
     decision, known = contract.decision, scores.known
     if (decision.reject is None and decision.none_label is None) or known["share"] is None:
         return
-    right = "" if known["accuracy"] is None else f"; of all that it takes for known, {known['accuracy']:.4f} are right"
+    accuracy = _share(known, "accuracy")
+    right = "" if known["accuracy"] is None else f"; of all that it takes for known, {accuracy} are right"
     yield f"takes {known['share']:.4f}{_between(known['interval'])} of the videos with a label for known{right}"
 
 
@@ -69,12 +74,13 @@ def _negatives(negatives: dict[str, Any]) -> str:
 def _label_lines(scores: Scores) -> Iterator[str]:
     names = {label: printable(label) for label in scores.per_class}
     width = max(map(len, names.values()))
-    measures = ["top1", "precision", "recall", "f1"]
+    measures = ["precision", "recall", "f1"]
     if scores.average_precision is not None:
         measures.append("average_precision")
     for label, row in scores.per_class.items():
         shown = "  ".join("     -" if row[measure] is None else f"{row[measure]:.4f}" for measure in measures)
-        yield f"  {names[label]:<{width}}  {shown}  {row['videos']:4} videos"
+        top = "-" if row["top1"] is None else _share(row, "top1")
+        yield f"  {names[label]:<{width}}  {top:<{_SHARE_WIDTH}}  {shown}  {row['videos']:4} videos"
     average = ", average precision" if scores.average_precision is not None else ""
     yield f"  {'':<{width}}  top-1, precision, recall, F1{average}"
 

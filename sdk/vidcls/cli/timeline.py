@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,7 +60,7 @@ def timeline(
     """
     with terminal.exit_codes():
         from vidcls.figures.timeline import Thumbnails, check_format, write_timeline
-        from vidcls.temporal.timeline import CSV_HEADER, check_change_odds, csv_line, segments
+        from vidcls.temporal.timeline import CSV_HEADER, check_change_odds, csv_line, segments, subtitles
 
         check_change_odds(change_odds)
         if plot is not None:
@@ -69,7 +68,7 @@ def timeline(
         classifier = options.open_classifier(model, device, crops=crops)
         if terminal.is_interactive():
             terminal.note(f"{model}: {classifier.device}; reading the times of the video's packets")
-        found, number = [], 0
+        found = []
         with classifier.stream(video, pace="fastest", crops=int(crops), region=region, decoder=decoder) as stream:
             duration = stream.duration or 0.0
             thumbnails = Thumbnails(duration=duration)
@@ -80,26 +79,25 @@ def timeline(
                 found_so_far = segments(records, duration=lambda: stream.duration or 0.0, change_odds=change_odds)
                 for segment in found_so_far:
                     found.append(segment)
-                    if form == "srt" and not segment.known:
-                        continue
-                    number += 1
-                    terminal.clear_progress()
-                    click.echo(_printed(segment, form=form, number=number))
+                    if form != "srt":
+                        terminal.clear_progress()
+                        click.echo(_printed(segment, form=form))
+        if form == "srt":
+            for entry in subtitles(found):
+                click.echo(entry)
         if plot is not None:
             write_timeline(plot, found, labels=classifier.labels, duration=duration, thumbnails=thumbnails.pictures)
 
 
-def _printed(segment: Segment, *, form: str | None, number: int) -> str:
+def _printed(segment: Segment, *, form: str | None) -> str:
     import json
 
-    from vidcls.temporal.timeline import clock, csv_line, srt_entry
+    from vidcls.temporal.timeline import clock, csv_line
 
     if form == "json":
-        return json.dumps(dataclasses.asdict(segment))
+        return json.dumps(segment.to_dict())
     if form == "csv":
-        return csv_line(dataclasses.astuple(segment))
-    if form == "srt":
-        return srt_entry(segment, number)
+        return csv_line(segment.to_dict().values())
     label = "-" if segment.label is None else segment.label
     start, end = clock(segment.start, digits=2), clock(segment.end, digits=2)
     return f"{start:>10} - {end:>10}  {segment.score:.4f}  {printable(label)}"

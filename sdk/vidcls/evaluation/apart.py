@@ -43,7 +43,9 @@ class Part:
             "top1": self.top1,
             "top1_interval": None if scores is None else scores.top1_interval,
             "top5": None if scores is None else scores.top5,
+            "top5_interval": None if scores is None else scores.top5_interval,
             "map": None if scores is None else scores.average_precision,
+            "map_interval": None if scores is None else scores.average_precision_interval,
             "negatives": self.negatives,
         }
 

@@ -34,6 +34,17 @@ def wilson_interval(right: int, videos: int) -> tuple[float, float]:
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
+def share_text(share: float, videos: int, *, digits: int = 3) -> str:
+    """A share of so many videos with its interval, for people.
+
+    >>> from vidcls.evaluation.intervals import share_text
+    >>> share_text(1.0, 3)
+    '1.000 (0.44 to 1.00)'
+    """
+    low, high = wilson_interval(round(share * videos), videos)
+    return f"{share:.{digits}f} ({low:.2f} to {high:.2f})"
+
+
 def paired_bootstrap(
     first: npt.NDArray[np.floating],
     second: npt.NDArray[np.floating],

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vidcls.evaluation.curves import average_precision, weighted_average_precision
-from vidcls.evaluation.intervals import bootstrap_interval
+from vidcls.evaluation.intervals import bootstrap_interval, wilson_interval
 
 Mask = npt.NDArray[np.bool_]
 
@@ -34,10 +34,12 @@ def label_scores(labels: Sequence[str], *, targets: Mask, found: Mask, right: Ma
         right: [clips], whether the clip counts as right.
     """
     totals, named, hits = targets.sum(axis=0), found.sum(axis=0), (targets & found).sum(axis=0)
+    answered = (targets & right[:, None]).sum(axis=0)
     per_class = {
         label: {
             "videos": int(totals[column]),
-            "top1": _ratio((targets[:, column] & right).sum(), totals[column]),
+            "top1": _ratio(answered[column], totals[column]),
+            "top1_interval": wilson_interval(answered[column].item(), int(totals[column])) if totals[column] else None,
             "precision": _ratio(hits[column], named[column]),
             "recall": _ratio(hits[column], totals[column]),
             "f1": _ratio(2 * hits[column], totals[column] + named[column]),

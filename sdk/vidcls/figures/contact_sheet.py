@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 from vidcls.figures.fonts import font
 
 _MARGIN = 12
-_FRAMES_SHOWN = 8
+FRAMES_SHOWN = 8
 _FRAME_HEIGHT = 96
 _WIDEST_FRAME = 171  # 16:9
 
@@ -61,7 +61,7 @@ def contact_sheet(strips: Sequence[Strip], *, title: str) -> Image.Image:
 
 
 def _spread(frames: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    picks = np.linspace(0, len(frames) - 1, min(_FRAMES_SHOWN, len(frames))).round().astype(int)
+    picks = np.linspace(0, len(frames) - 1, min(FRAMES_SHOWN, len(frames))).round().astype(int)
     return np.asarray(frames[picks])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 from vidcls.clips import SampledClips
 from vidcls.contract import Contract
@@ -32,4 +33,4 @@ def capture_clip(source: int | str, contract: Contract, *, crop: Crop) -> Sample
         capture.close()
     if captured is None:
         raise VideoError(source_name(source), f"no clip of {clip_seconds:.2f} s came in {seconds:.0f} s")
-    return captured.window.as_clips()
+    return replace(captured.window.as_clips(), video=source_name(source))

@@ -17,6 +17,7 @@ from vidcls.pages.model import decision_section, model_section
 from vidcls.pages.operating import chosen_section
 from vidcls.pages.players import Shown, clip_list
 from vidcls.pages.tables import Card, cards, folded, pairs, table
+from vidcls.pages.wording import between
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,9 +115,11 @@ def _verdict(made: Export) -> Markup:
 def _figures(made: Export) -> Iterable[Card]:
     parity = made.contract.parity
     if parity is not None:
-        yield Card(name="same top-1 answer", value=f"{parity.top1_agreement:.4f}")
+        within = made.fields["top1_agreement_interval"]
+        yield Card(name="same top-1 answer", value=f"{parity.top1_agreement:.4f}", note=between(within))
         if parity.accuracy_onnx is not None:
-            note = f"PyTorch {parity.accuracy_pytorch:.4f}"
+            within = made.fields["accuracy_interval"]
+            note = f"{between(within)}; PyTorch {parity.accuracy_pytorch:.4f}"
             yield Card(name="accuracy", value=f"{parity.accuracy_onnx:.4f}", note=note)
         yield Card(name="largest logit difference", value=f"{parity.max_abs_logit_diff:.2g}")
         yield Card(name="mean logit difference", value=f"{parity.mean_abs_logit_diff:.2g}")

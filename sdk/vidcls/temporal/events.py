@@ -11,14 +11,14 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from vidcls.errors import ArgumentError
 from vidcls.temporal.event_finder import SMOOTHING_SECONDS, EventFinder, FoundEvent, finder_rule, label_scores
 from vidcls.temporal.record import Record
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Event:
     """Something that goes on for a while.
 
@@ -29,7 +29,7 @@ class Event:
         True
 
     Attributes:
-        start: seconds after the stream's first frame.
+        start: media time: seconds after the stream's first frame, of a file by its own times at any pace.
         end: the same; None while it goes on.
         peak_score: the highest that the smoothed probability of the label has got so far, 0 to 1.
         mean_score: the mean of the smoothed probability in its windows so far, 0 to 1.
@@ -72,6 +72,35 @@ class Event:
             True
         """
         return self.peak_score
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it, ready for JSON: `start` and `end` in media time, the others as ISO 8601 in UTC.
+
+        Examples:
+            >>> with VideoClassifier("model.onnx").stream("long.mp4", pace="fastest") as records:
+            ...     event = next(steady_events(records, enter_score=0.0, leave_score=0.0))
+            >>> list(event.to_dict())[:4]
+            ['label', 'start', 'end', 'state']
+        """
+        return {
+            "label": self.label,
+            "start": self.start,
+            "end": self.end,
+            "state": self.state,
+            "peak_score": self.peak_score,
+            "mean_score": self.mean_score,
+            "detection_delay": self.detection_delay,
+            "coverage": self.coverage,
+            "start_time": self.start_time.isoformat(timespec="milliseconds"),
+            "end_time": None if self.end_time is None else self.end_time.isoformat(timespec="milliseconds"),
+        }
+
+    def __repr__(self) -> str:
+        end = "None" if self.end is None else f"{self.end:.2f}"
+        return (
+            f"Event(label={self.label!r}, start={self.start:.2f}, end={end}, peak_score={self.peak_score:.4f}, "
+            f"state={self.state!r})"
+        )
 
 
 def steady_events(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,7 @@ import numpy.typing as npt
 from vidcls.prediction import Prediction
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Record:
     """What the model says of one window of a stream.
 
@@ -43,7 +44,7 @@ class Record:
     dropped_frames: int
     dropped_windows: int
     gap_seconds: float
-    picture: npt.NDArray[np.uint8] = field(repr=False)
+    picture: npt.NDArray[np.uint8]
     repeated: bool = False
 
     @property
@@ -78,3 +79,31 @@ class Record:
             True
         """
         return self.prediction.known
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it but the picture, ready for JSON; the window in media time, `time` as ISO 8601 in UTC.
+
+        Examples:
+            >>> record = next(VideoClassifier("model.onnx").stream("clip.avi", pace="fastest"))
+            >>> list(record.to_dict())[:5]
+            ['label', 'score', 'known', 'window', 'time']
+        """
+        return {
+            "label": self.label,
+            "score": self.score,
+            "known": self.known,
+            "window": list(self.window),
+            "time": self.time.isoformat(timespec="milliseconds"),
+            "lag_seconds": self.lag_seconds,
+            "dropped_frames": self.dropped_frames,
+            "dropped_windows": self.dropped_windows,
+            "gap_seconds": self.gap_seconds,
+            "repeated": self.repeated,
+            "prediction": self.prediction.to_dict(),
+        }
+
+    def __repr__(self) -> str:
+        start, end = self.window
+        return (
+            f"Record(label={self.label!r}, score={self.score:.4f}, known={self.known}, window=({start:.2f}, {end:.2f}))"
+        )

@@ -8,7 +8,8 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,10 +27,13 @@ if TYPE_CHECKING:
 # What a change of label costs where the model's contract does not say.
 CHANGE_ODDS = 7.0
 
+# Of a subtitle, in seconds; nobody reads a shorter one.
+SHORTEST_SUBTITLE = 0.05
+
 CSV_HEADER = ("start", "end", "label", "score")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Segment:
     """A stretch of a video under one label, or one in which nothing that the model knows happens.
 
@@ -58,6 +62,18 @@ class Segment:
             False
         """
         return self.label is not None
+
+    def to_dict(self) -> dict[str, Any]:
+        """What `vidcls timeline --json` prints of it, ready for JSON; with --csv, the columns.
+
+        Examples:
+            >>> Segment(start=0.0, end=2.5, label="jump", score=0.93).to_dict()
+            {'start': 0.0, 'end': 2.5, 'label': 'jump', 'score': 0.93}
+        """
+        return {"start": self.start, "end": self.end, "label": self.label, "score": self.score}
+
+    def __repr__(self) -> str:
+        return f"Segment(start={self.start:.2f}, end={self.end:.2f}, label={self.label!r}, score={self.score:.4f})"
 
 
 def check_change_odds(change_odds: float | None) -> None:
@@ -180,10 +196,28 @@ def csv_line(values: Iterable[object]) -> str:
     return text.getvalue().removesuffix("\r\n")
 
 
-def srt_entry(segment: Segment, number: int) -> str:
-    """The segment, which has a label, as the `number`-th subtitle of an .srt file, counted from 1."""
+def subtitles(found: Iterable[Segment]) -> Iterator[str]:
+    """The entries of an .srt file, in order, of the segments that have a label.
+
+    Where labels hold together they share an entry, a line each: of entries that overlap, players show one or none.
+    """
+    waiting = deque(sorted((segment for segment in found if segment.known), key=lambda segment: segment.start))
+    borders = sorted({at for segment in waiting for at in (segment.start, segment.end)})
+    shown: list[Segment] = []
+    number = 0
+    for start, end in pairwise(borders):
+        shown = [segment for segment in shown if segment.end > start]
+        while waiting and waiting[0].start <= start:
+            shown.append(waiting.popleft())
+        if shown and end - start >= SHORTEST_SUBTITLE:
+            number += 1
+            lines = "\n".join(map(_srt_line, shown))
+            yield f"{number}\n{_srt_time(start)} --> {_srt_time(end)}\n{lines}\n"
+
+
+def _srt_line(segment: Segment) -> str:
     text = " ".join((segment.label or "").split()).replace("-->", "->")  # which would begin another subtitle
-    return f"{number}\n{_srt_time(segment.start)} --> {_srt_time(segment.end)}\n{text} ({segment.score:.2f})\n"
+    return f"{text} ({segment.score:.2f})"
 
 
 def _srt_time(seconds: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -50,9 +51,7 @@ def test_evaluate_gives_the_scores_that_scikit_learn_gives(tmp_path: Path) -> No
     result = run("evaluate", model, data, "--views", 2, "--json")
     assert result.stderr == ""
     (answer,) = json_lines(result.stdout)
-    answer["per_class"] = {
-        label: {name: row[name] for name in ("videos", "top1")} for label, row in answer["per_class"].items()
-    }
+    shown_rows = {label: {name: row[name] for name in ("videos", "top1")} for label, row in answer["per_class"].items()}
     expected = {
         "videos": 14,
         "failed": 0,
@@ -70,12 +69,17 @@ def test_evaluate_gives_the_scores_that_scikit_learn_gives(tmp_path: Path) -> No
         "confusion": metrics.confusion_matrix(truth, predicted, labels=range(7)).tolist(),
         "labels": list(MANY_LABELS),
     }
-    assert {name: answer[name] for name in expected} == expected
+    assert {name: answer[name] for name in expected} | {"per_class": shown_rows} == expected
     assert answer["macro_f1"] == pytest.approx(metrics.f1_score(truth, predicted, average="macro", labels=[0, 1, 3, 5]))
     assert (answer["new"], answer["trained_on"], answer["chosen_by"], answer["map"]) == (None, None, None, None)
 
     text = run("evaluate", model, data, "--views", 2).stdout
-    assert text.startswith(f"top-1 {top1:.4f}, top-5 {top5:.4f} on 14 videos, 0 failed\n")
+    within = [wilson_interval(round(share * 14), 14) for share in (top1, top5)]
+    shown = [f"{share:.4f} ({low:.2f} to {high:.2f})" for share, (low, high) in zip((top1, top5), within, strict=True)]
+    assert text.startswith(f"top-1 {shown[0]}, top-5 {shown[1]} on 14 videos, 0 failed\n")
+    of_f = answer["per_class"]["f"]["top1"]
+    assert answer["per_class"]["f"]["top1_interval"] == list(wilson_interval(round(of_f * 5), 5))
+    assert re.search(rf"^  f  {of_f:.4f} \(\d\.\d\d to \d\.\d\d\)  .*  5 videos$", text, re.MULTILINE)
 
 
 def test_evaluate_writes_a_report(tmp_path: Path) -> None:
@@ -210,7 +214,8 @@ def test_where_no_clip_is_new_there_is_no_accuracy(tmp_path: Path) -> None:
     (answer,) = json_lines(run("evaluate", model, tmp_path / "train", "--json", "--report", tmp_path / "out").stdout)
     assert (answer["videos"], answer["top1"], answer["top5"], answer["calibration"]) == (0, None, None, None)
     assert (answer["trained_on"]["videos"], answer["trained_on"]["top1"]) == (3, top1_of(model, train))
-    assert answer["per_class"]["clap"] == {"videos": 0, "top1": None, "precision": None, "recall": None, "f1": None}
+    nothing = dict.fromkeys(("top1", "top1_interval", "precision", "recall", "f1"))
+    assert answer["per_class"]["clap"] == {"videos": 0, **nothing}
     assert (tmp_path / "out" / "confusion.png").is_file()
     lines = run("evaluate", model, tmp_path / "train").stdout.splitlines()
     assert lines[0] == (

@@ -36,7 +36,8 @@ def test_info_answers_in_json_with_the_promised_fields(dtype: str, tmp_path: Pat
 
 def test_info_tells_people_licence_accuracy_and_parity(model: Path, tmp_path: Path) -> None:
     text = run("info", model).stdout
-    for part in ("cc-by-nc-4.0", "someone/some-base", "top-1 0.500", "clap, jump, turn left, wave", "0.0009"):
+    accuracy = "top-1 0.500 (0.09 to 0.91), top-5 1.000 (0.34 to 1.00) on 2 videos"
+    for part in ("cc-by-nc-4.0", "someone/some-base", accuracy, "clap, jump, turn left, wave", "0.0009"):
         assert part in text
     fields = contract_fields()
     fields["source"].update(base=None, base_license=None)

@@ -95,7 +95,7 @@ def test_the_table_the_blocks_and_the_sentence(rows: list[comparison.Row]) -> No
     assert wide[7].startswith(
         "Take a.onnx with onnxruntime on cpu: none that is proven is surely faster; PyTorch's top-1"
     )
-    assert "1.000 of 2 clips (too few to show a loss of 0.03), accuracy 0.500 beside 0.500" in wide[7]
+    assert "1.000 (0.34 to 1.00) of 2 clips (too few to show a loss of 0.03), accuracy 0.500 beside 0.500" in wide[7]
     assert wide[8] == f'  VideoClassifier({str(rows[0].path)!r}, device="cpu")'
     narrow = list(printed.lines(result, video="clip.mp4", width=80))
     assert max(len(line) for line in narrow[:10]) <= 80

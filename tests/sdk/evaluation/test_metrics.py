@@ -29,9 +29,23 @@ def test_a_case_counted_by_hand() -> None:
     assert scores.confusion == [[1, 1, 1], [1, 1, 0], [0, 0, 0]]
     third = pytest.approx(1 / 3, abs=SHARE)
     assert scores.per_class == {
-        "cat": {"videos": 3, "top1": third, "precision": 0.5, "recall": third, "f1": pytest.approx(0.4, abs=SHARE)},
-        "dog": {"videos": 2, "top1": 0.5, "precision": 0.5, "recall": 0.5, "f1": 0.5},
-        "eel": {"videos": 0, "top1": None, "precision": 0.0, "recall": None, "f1": 0.0},
+        "cat": {
+            "videos": 3,
+            "top1": third,
+            "top1_interval": wilson_interval(1, 3),
+            "precision": 0.5,
+            "recall": third,
+            "f1": pytest.approx(0.4, abs=SHARE),
+        },
+        "dog": {
+            "videos": 2,
+            "top1": 0.5,
+            "top1_interval": wilson_interval(1, 2),
+            "precision": 0.5,
+            "recall": 0.5,
+            "f1": 0.5,
+        },
+        "eel": {"videos": 0, "top1": None, "top1_interval": None, "precision": 0.0, "recall": None, "f1": 0.0},
     }
     assert scores.macro_f1 == pytest.approx(0.45, abs=SHARE)  # of cat and dog, which have videos
     assert scores.average_precision is None
@@ -173,6 +187,7 @@ def test_labels_that_hold_together_are_scored_one_by_one() -> None:
     assert scores.per_class["a"] == {
         "videos": 2,
         "top1": 1.0,
+        "top1_interval": wilson_interval(2, 2),
         "precision": 0.5,  # the first and the last reach 0.7
         "recall": 0.5,
         "f1": 0.5,

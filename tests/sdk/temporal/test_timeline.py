@@ -24,7 +24,7 @@ from paths import most_probable_halves
 from vidcls import Record, Segment, VideoClassifier, VideoError
 from vidcls.cli.main import main
 from vidcls.temporal.path import LEAST_PROBABILITY
-from vidcls.temporal.timeline import clock, srt_entry
+from vidcls.temporal.timeline import clock, subtitles
 from vidcls.temporal.timeline import segments as segments_of
 
 SCRIPT = [("right", 4.0), ("up", 2.5), ("left", 3.3), ("down", 2.2), ("right", 2.0), ("left", 5.0)]
@@ -174,7 +174,23 @@ def test_subtitles_are_numbered_and_timed(motion_model: Path, video: Path, segme
     assert (number, text) == ("1", f"right ({segments[0].score:.2f})")
     assert times.startswith("00:00:00,000 --> 00:00:0")
     late = Segment(start=3599.9996, end=7322.25, label="a\nb", score=0.5)
-    assert srt_entry(late, 7) == "7\n01:00:00,000 --> 02:02:02,250\na b (0.50)\n"
+    assert list(subtitles([late])) == ["1\n01:00:00,000 --> 02:02:02,250\na b (0.50)\n"]
+
+
+def test_labels_that_hold_together_share_a_subtitle_and_none_overlap() -> None:
+    found = [  # in the order of their ends, as the labels of a sigmoid model are found
+        Segment(start=2.0, end=3.0, label="wave", score=0.7),
+        Segment(start=3.0, end=3.5, label=None, score=0.9),
+        Segment(start=0.0, end=4.0, label="jump", score=0.9),
+        Segment(start=6.0, end=7.0, label="clap", score=0.8),
+        Segment(start=6.0, end=7.01, label="wave", score=0.6),  # 10 ms longer: nobody reads that
+    ]
+    assert list(subtitles(found)) == [
+        "1\n00:00:00,000 --> 00:00:02,000\njump (0.90)\n",
+        "2\n00:00:02,000 --> 00:00:03,000\njump (0.90)\nwave (0.70)\n",
+        "3\n00:00:03,000 --> 00:00:04,000\njump (0.90)\n",
+        "4\n00:00:06,000 --> 00:00:07,000\nclap (0.80)\nwave (0.60)\n",
+    ]
 
 
 def test_people_get_clock_times(motion_model: Path, video: Path, segments: list[Segment]) -> None:

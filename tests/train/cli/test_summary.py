@@ -18,6 +18,7 @@ def split(**changes: Any) -> dict[str, Any]:
         "top1": 0.75,
         "top1_interval": [0.6, 0.86],
         "top5": 1.0,
+        "top5_interval": [0.91, 1.0],
         "map": None,
         "map_interval": None,
         "calibration": {"error": 0.12, "expected_error": 0.1},
@@ -76,8 +77,22 @@ def test_negatives_are_told_with_their_interval(capsys: pytest.CaptureFixture[st
 def test_labels_that_may_hold_together_have_a_mean_average_precision(capsys: pytest.CaptureFixture[str]) -> None:
     fields = metrics()
     fields["val"] = split(top1=None, top5=None, map=0.61, map_interval=[0.5, 0.7])
-    fields["val"]["without_copies"] = {"videos": 30, "top1": None, "map": 0.58}
+    fields["val"]["without_copies"] = {"videos": 30, "top1": None, "map": 0.58, "map_interval": [0.41, 0.7]}
     told = printed(fields, capsys)
     assert "val  mean average precision 0.6100 (0.50 to 0.70) on 40 videos" in told
-    assert "without clips whose footage is in train: 0.5800 on 30" in told
+    assert "without clips whose footage is in train: 0.5800 (0.41 to 0.70) on 30" in told
     assert "top-1" not in told
+
+
+def test_every_accuracy_has_its_interval(capsys: pytest.CaptureFixture[str]) -> None:
+    fields = metrics()
+    fields["val"]["without_copies"] = {"videos": 30, "top1": 0.7, "top1_interval": [0.52, 0.83]}
+    fields["baselines"] = {"majority": {"videos": 40, "top1": 0.25, "top1_interval": [0.14, 0.4]}}
+    student, teacher = {"top1": 0.75, "interval": [0.6, 0.86]}, {"top1": 0.8, "interval": [0.65, 0.9]}
+    row = {"videos": 40, "student": student, "teacher": teacher, "agreement": 0.9}
+    models = {who: {"megabytes": 1.0, "answer_ms": 5.0} for who in ("student", "teacher")}
+    told = printed(fields | {"teacher": {"test": None, "val": row, "models": models}}, capsys)
+    assert "val  top-1 0.7500 (0.60 to 0.86), top-5 1.0000 (0.91 to 1.00) on 40 videos" in told
+    assert "without clips whose footage is in train: 0.7000 (0.52 to 0.83) on 30\n" in told
+    assert "test top-1 without looking at pictures: majority 0.2500 (0.14 to 0.40)\n" in told
+    assert "top-1 0.8000 (0.65 to 0.90), the student's 0.7500 (0.60 to 0.86); they agree" in told

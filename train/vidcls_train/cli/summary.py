@@ -17,7 +17,7 @@ def print_summary(metrics: dict[str, Any], output: Path) -> None:
             _print_split(split.removesuffix("_multiview"), metrics[split])
     baselines = metrics["baselines"]
     if baselines is not None:
-        shown = ", ".join(f"{name} {row['top1']:.4f}" for name, row in baselines.items())
+        shown = ", ".join(f"{name} {_share(row, 'top1')}" for name, row in baselines.items())
         click.echo(f"test top-1 without looking at pictures: {shown}")
     if metrics.get("teacher") is not None:
         _print_teacher(metrics["teacher"])
@@ -40,8 +40,8 @@ def _print_split(name: str, row: dict[str, Any]) -> None:
     )
     if "without_copies" in row:
         apart = row["without_copies"]
-        value = apart["map"] if row["top1"] is None else apart["top1"]
-        click.echo(f"     without clips whose footage is in train: {value:.4f} on {apart['videos']}")
+        value = _share(apart, "map" if row["top1"] is None else "top1")
+        click.echo(f"     without clips whose footage is in train: {value} on {apart['videos']}")
 
 
 def _print_teacher(fields: dict[str, Any]) -> None:
@@ -56,20 +56,26 @@ def _print_teacher(fields: dict[str, Any]) -> None:
         click.echo(f"beside its teacher: {cost}")
         return
     name = "top1" if "top1" in row["student"] else "map"
-    (low, high), called = row["teacher"]["interval"], {"top1": "top-1", "map": "mean average precision"}[name]
+    called = {"top1": "top-1", "map": "mean average precision"}[name]
+    both = ((row[who][name], row[who]["interval"]) for who in ("teacher", "student"))
+    teachers, students = (f"{value:.4f} ({low:.2f} to {high:.2f})" for value, (low, high) in both)
     click.echo(
-        f"teacher on {split}: {called} {row['teacher'][name]:.4f} ({low:.2f} to {high:.2f}), the student's "
-        f"{row['student'][name]:.4f}; they agree on {row['agreement']:.2f}; {cost}"
+        f"teacher on {split}: {called} {teachers}, the student's {students}; they agree on {row['agreement']:.2f}; "
+        f"{cost}"
     )
 
 
 def _headline(row: dict[str, Any]) -> str:
     """Top-1 and top-5 accuracy, or the mean average precision of labels that may hold together."""
     if row["top1"] is None:
-        low, high = row["map_interval"]
-        return f"mean average precision {row['map']:.4f} ({low:.2f} to {high:.2f})"
-    low, high = row["top1_interval"]
-    return f"top-1 {row['top1']:.4f} ({low:.2f} to {high:.2f}), top-5 {row['top5']:.4f}"
+        return f"mean average precision {_share(row, 'map')}"
+    return f"top-1 {_share(row, 'top1')}, top-5 {_share(row, 'top5')}"
+
+
+def _share(row: dict[str, Any], name: str) -> str:
+    """A figure with its interval."""
+    low, high = row[f"{name}_interval"]
+    return f"{row[name]:.4f} ({low:.2f} to {high:.2f})"
 
 
 def _print_decision(fields: dict[str, Any]) -> None:

@@ -217,12 +217,17 @@ def _per_label(contract: Contract, metrics: dict[str, Any]) -> list[str]:
         f"| label | {split} videos | {heads} |",
         f"|---|---:|{'---:|' * len(names)}",
         *(
-            f"| {markdown(label)} | {row['videos']} | "
-            f"{' | '.join('' if row[name] is None else format(row[name], '.3f') for name in names)} |"
+            f"| {markdown(label)} | {row['videos']} | {' | '.join(_per_label_figure(row, name) for name in names)} |"
             for label, row in metrics[split]["per_class"].items()
         ),
         "",
     ]
+
+
+def _per_label_figure(row: dict[str, Any], name: str) -> str:
+    if row[name] is None:
+        return ""
+    return _share(row, name) if f"{name}_interval" in row else f"{row[name]:.3f}"
 
 
 def _answers(contract: Contract) -> str:

@@ -1,4 +1,4 @@
-"""Logits and a decision -> a prediction."""
+"""What a model says of one video."""
 
 from __future__ import annotations
 
@@ -13,13 +13,17 @@ from vidcls import decision as deciding
 from vidcls.clips import SampledClips
 from vidcls.contract import Decision
 from vidcls.errors import ArgumentError
+from vidcls.prediction.notebook import Bar, answer_html
 
 TOP = 5
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Prediction:
-    """What the model says of one video.
+    """What the model says of one video; small, since it keeps no frame of it (`vidcls.preview` shows these).
+
+    Two are equal if they are the same answer about the same frames, wherever and however fast it was computed. In a
+    notebook it is shown with bars.
 
     Examples:
         >>> prediction = VideoClassifier("model.onnx").predict("clip.avi")
@@ -38,6 +42,7 @@ class Prediction:
             show, after its edit list. Below 1 where it was cut off or is damaged; None of a live source and of frames.
         device: where the model ran, "cpu" or "cuda".
         timing_ms: milliseconds spent on "decode", "preprocess", "inference", and "total".
+        video: its path, or its URL without secrets; None if frames were given, or by a stream.
     """
 
     labels: tuple[str, ...]
@@ -48,6 +53,7 @@ class Prediction:
     decoded_share: float | None
     device: str
     timing_ms: dict[str, float] = field(repr=False)
+    video: str | None = None
 
     @classmethod
     def from_logits(
@@ -77,6 +83,7 @@ class Prediction:
                 "inference": inference_ms,
                 "total": clips.decode_ms + preprocess_ms + inference_ms,
             },
+            video=clips.video,
         )
 
     @cached_property
@@ -159,9 +166,10 @@ class Prediction:
 
         Examples:
             >>> list(VideoClassifier("model.onnx").predict("clip.avi").to_dict())[:4]
-            ['label', 'score', 'known', 'labels_present']
+            ['video', 'label', 'score', 'known']
         """
         return {
+            "video": self.video,
             "label": self.label,
             "score": self.score,
             "known": self.known,
@@ -179,6 +187,39 @@ class Prediction:
 
     def __repr__(self) -> str:
         return f"Prediction(label={self.label!r}, score={self.score:.4f}, known={self.known})"
+
+    def _repr_html_(self) -> str:
+        """The most probable labels with bars, for notebooks."""
+        shown = [
+            Bar(label=label, probability=probability, present=label in self.labels_present)
+            for label, probability in self.top(TOP)
+        ]
+        return answer_html(shown, title=", ".join(self.labels_present) or "none of the labels", note=self._origin)
+
+    @property
+    def _origin(self) -> str:
+        """Of what it is, where and how fast it was computed, for people."""
+        windows = ", ".join(f"{start:.2f} to {end:.2f} s" for start, end in self.windows[:TOP])
+        more = f" and {len(self.windows) - TOP} more" if len(self.windows) > TOP else ""
+        facts = [
+            self.video or "",
+            f"window {windows}{more}" if windows else "",
+            f"{self.timing_ms['total']:.0f} ms on {self.device}" if "total" in self.timing_ms else self.device,
+        ]
+        return " · ".join(filter(None, facts))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Prediction):
+            return NotImplemented
+        return self._answer == other._answer
+
+    def __hash__(self) -> int:
+        return hash((self.labels, tuple(self.logits.tolist())))
+
+    @property
+    def _answer(self) -> tuple[Any, ...]:
+        """What two equal predictions have in common."""
+        return self.labels, self.logits.tolist(), self.decision, self.windows, self.timestamps.tolist()
 
     @cached_property
     def _top(self) -> int:

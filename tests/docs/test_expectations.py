@@ -1,0 +1,91 @@
+"""Every line of docs/guides/expectations.md that is ours runs, on a tiny model and videos made here."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+from collections.abc import Iterator
+from contextlib import nullcontext, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from documented import COMMANDS, FENCED, unknown_options
+from generated import write_clip, write_model
+from vidcls import VideoError
+
+PAGE = (Path(__file__).parents[2] / "docs" / "guides" / "expectations.md").read_text(encoding="utf-8")
+
+# Lines of what is being built elsewhere: empty this once it is there.
+PENDING = {
+    'list(clf.predict_many("clips"))',
+    'list(clf.predict_many("clips/*.mp4"))',
+    'clf.predict_frames(frames, channels="bgr")',
+    "clf.predict_frames(frames).logits",
+    "vidcls predict model.onnx clips",
+    "vidcls predict model.onnx clip.mp4 --save drawn",
+    "vidcls predict model.onnx clip.mp4 --csv out.csv",
+    "vidcls explain model.onnx clip.mp4 -o why.mp4",
+    "vidcls annotate model.onnx clip.mp4 -o drawn.mp4",
+}
+# These load PyTorch: their options are checked here, and they run in tests/train, tests/export and the demo.
+WITH_PYTORCH = ("vidcls-train", "vidcls-export")
+
+
+def our_lines() -> Iterator[str]:
+    """Of the right column of each table, what is code and no mere option."""
+    for row in re.findall(r"^\|(?!--)(.+)\|$", PAGE, re.MULTILINE):
+        yield from (code for code in re.findall(r"`([^`]+)`", row.split(" | ")[-1]) if not code.startswith("--"))
+
+
+LINES = list(dict.fromkeys(our_lines()))
+
+
+def namespace(line: str) -> dict[str, Any]:
+    """What the page takes for granted; pandas, which takes seconds, only where the line needs it."""
+    (setup,) = (block for language, block in FENCED.findall(PAGE) if language == "python")
+    names: dict[str, Any] = {}
+    exec(setup if "pandas" in line else setup.replace("import pandas\n", ""), names)  # noqa: S102 - the page's own
+    return names
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("files")
+    write_model(folder / "model.onnx", frames=16)
+    write_clip(folder / "clip.mp4", frames=50)
+    write_clip(folder / "long.mp4", frames=60, rate=10)
+    for name in ("clips/a.mp4", "clips/b.mp4", "data/clap/a.mp4", "data/wave/b.mp4"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(folder / "clip.mp4", folder / name)
+    return folder
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_the_line_runs(line: str, files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if line in PENDING:
+        pytest.skip("not there yet")
+    monkeypatch.chdir(files)
+    name, *arguments = shlex.split(line) if line.startswith("vidcls") else ("",)
+    if name:
+        assert not unknown_options(name, arguments)
+    if name in WITH_PYTORCH:
+        return
+    if name:
+        result = CliRunner().invoke(COMMANDS[name], arguments)
+        assert result.exit_code == 0 or line == "vidcls doctor", result.output
+        return
+    if "pandas" in line:
+        pytest.importorskip("pandas")
+    with suppress(VideoError) if ".stream(0)" in line else nullcontext():  # which no machine has to have
+        exec(line, namespace(line))  # noqa: S102 - the page's own
+
+
+def test_every_table_has_lines_of_ours_and_what_is_pending_is_among_them() -> None:
+    assert set(LINES) >= PENDING
+    assert len(LINES) > 50
+    rows = [row for row in re.findall(r"^\|(?!--)(.+)\|$", PAGE, re.MULTILINE) if "there | here" not in row]
+    assert not [row for row in rows if "`" not in row.split(" | ")[-1]]
