@@ -60,6 +60,7 @@ def annotate(
     Raises:
         VideoError, ModelError: as for `VideoClassifier.timeline`.
         ValueError: the output is the video itself, or has another ending than a video's.
+        DependencyError: only PyAV writes such a file.
         OSError: it cannot be written.
     """
     check_output(output, [video])

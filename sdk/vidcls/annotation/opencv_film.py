@@ -9,11 +9,8 @@ from pathlib import Path
 import cv2
 
 from vidcls.annotation.film import Shape, Sound, even, rounded_rate
-from vidcls.errors import DependencyError
 from vidcls.video.protocol import Frame
 
-# What the encoders of every wheel of OpenCV write into.
-_ENDINGS = (".mp4", ".mov", ".mkv")
 # Times are counted in steps of it, which is what MPEG-4 has 16 bits for.
 _FASTEST = Fraction(240)
 
@@ -27,11 +24,6 @@ class OpenCVFilm:
     sound: Sound = "left out"
 
     def __init__(self, path: Path, shape: Shape) -> None:
-        if path.suffix.lower() not in _ENDINGS:
-            raise DependencyError(
-                f"{path.name}: without PyAV a video is written as {', '.join(_ENDINGS)}; name it so, or run "
-                "'pip install \"vidcls[av]\"'"
-            )
         self._path, self._times = path, shape.index.times
         self._rate = float(min(rounded_rate(shape.rate), _FASTEST))
         size = shape.width + shape.width % 2, shape.height + shape.height % 2

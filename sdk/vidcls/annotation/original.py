@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from fractions import Fraction
 from typing import Any
 
@@ -17,35 +18,42 @@ _CONVERTED = (6, 6, 6)
 
 
 class Original:
-    """An open container of which no frame is decoded.
+    """An open container at its beginning.
 
     container: PyAV's. film, sound: its streams; `sound` is the one that FFmpeg holds for the best, None where there is
     none. first_pts: seconds of the container's clock at which the first frame is shown.
+    colour_tags: (colorspace, color_primaries, color_trc), which say how players are to show a film's pixels. Frames
+    became RGB by one and the same formula, whatever the tags said, and become a film's pixels by its inverse; so these
+    are the video's own again, and its own tags are right for them.
     """
 
     def __init__(self, source: VideoSource) -> None:
-        pyav = require_pyav()
-        video = pyav.PyAVVideo(source)
+        self._source, self._pyav = source, require_pyav()
+        video = self._pyav.PyAVVideo(source)
         self.first_pts = video.first_pts if math.isfinite(video.first_pts) else 0.0
         video.close()
-        opened = openable(source)
-        self._opened = opened_for_reading(opened, name=source_name(source), open_seconds=OPEN_SECONDS)
-        self.container: Any = pyav.av.open(
+        self._open()
+        self.colour_tags = self._colour_tags()
+        self.close()
+        self._open()  # as no packet of it was read
+
+    def _open(self) -> None:
+        opened = openable(self._source)
+        name = source_name(self._source)
+        self._opened = opened_for_reading(opened, name=name, open_seconds=OPEN_SECONDS)
+        self.container: Any = self._pyav.av.open(
             self._opened,
             timeout=(OPEN_SECONDS, READ_SECONDS),
             metadata_errors="replace",
             options={"protocol_whitelist": protocol_whitelist(opened)},
         )
-        self.film: Any = choose_film(self.container, source_name(source))
+        self.film: Any = choose_film(self.container, name)
         self.sound: Any = self.container.streams.best("audio")
 
-    def colour_tags(self) -> tuple[int, int, int]:
-        """(colorspace, color_primaries, color_trc), which say how players are to show a film's pixels.
-
-        Frames became RGB by one and the same formula, whatever the tags said, and become a film's pixels by its
-        inverse; so these are the video's own again, and its own tags are right for them.
-        """
+    def _colour_tags(self) -> tuple[int, int, int]:
         codec = self.film.codec_context
+        with suppress(self._pyav.av.FFmpegError):
+            next(self.container.decode(self.film), None)  # some say it in their frames alone
         if codec.format is not None and codec.format.is_rgb:
             return _CONVERTED
         return int(codec.colorspace), int(codec.color_primaries), int(codec.color_trc)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -47,7 +50,7 @@ class PyAVFilm:
     """
 
     def __init__(self, path: Path, shape: Shape, source: VideoSource) -> None:
-        self._av = require_pyav().av
+        self._av, self._path = require_pyav().av, path
         kind = container_of(path)
         self._original = Original(source)
         options = _CONTAINER_OPTIONS.get(kind, {})
@@ -61,22 +64,36 @@ class PyAVFilm:
 
     def add(self, frame: Frame, number: int) -> None:
         """Encode it, and write the sound that is heard before it."""
+        with self._writing():
+            self._add(frame, number)
+
+    def finish(self, *, decoded_share: float) -> None:
+        """Write the last frames, the rest of the sound, and what says where everything is."""
+        with self._writing():
+            self._write(None)
+            self._sound.finish(until=math.inf if decoded_share == 1 else self._ticks[-1] / CLOCK)
+            self._container.close()
+
+    def close(self) -> None:
+        """Let go of the files."""
+        with suppress(self._av.FFmpegError, OSError):  # it was not finished, so whatever is left goes
+            self._container.close()
+        self._original.close()
+
+    def _add(self, frame: Frame, number: int) -> None:
         picture = self._av.VideoFrame.from_ndarray(even(frame), format="rgb24")
         picture.pts, picture.time_base = self._ticks[number], Fraction(1, CLOCK)
         picture.duration = max(1, self._ticks[number + 1] - self._ticks[number])
         self._write(picture)
         self._sound.write(until=self._times[number])
 
-    def finish(self, *, decoded_share: float) -> None:
-        """Write the last frames, the rest of the sound, and what says where everything is."""
-        self._write(None)
-        self._sound.finish(until=math.inf if decoded_share == 1 else self._ticks[-1] / CLOCK)
-        self._container.close()
-
-    def close(self) -> None:
-        """Let go of the files."""
-        self._container.close()
-        self._original.close()
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Make what the system says of a file of it, such as that the disk is full."""
+        try:
+            yield
+        except self._av.FFmpegError as error:
+            raise OSError(error.errno or errno.EIO, f"cannot be written ({error.strerror})", str(self._path)) from error
 
     def _write(self, picture: Any) -> None:
         for packet in self._stream.encode(picture):
@@ -94,7 +111,7 @@ class PyAVFilm:
         codec.thread_count = usable_cpus()
         codec.color_range = _LIMITED_RANGE
         codec.sample_aspect_ratio = self._original.pixel_aspect(shape.width, shape.height)
-        codec.colorspace, codec.color_primaries, codec.color_trc = self._original.colour_tags()
+        codec.colorspace, codec.color_primaries, codec.color_trc = self._original.colour_tags
         return stream
 
     def _encoder(self, kind: str) -> tuple[str, dict[str, str]]:

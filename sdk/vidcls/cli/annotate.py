@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,9 @@ from vidcls.cli import options, terminal
 from vidcls.printable import printable
 
 if TYPE_CHECKING:
+    from vidcls import Prediction
     from vidcls.annotation.annotate import Written
+    from vidcls.annotation.copies import Copies
     from vidcls.preprocessing import Region
     from vidcls.video.reader import Decoder
 
@@ -58,12 +61,10 @@ def annotate(
     with terminal.exit_codes():
         from vidcls.annotation.annotate import annotate as write
         from vidcls.annotation.formats import check_output
-        from vidcls.video.optional import find_pyav
 
         check_output(output, [video])
         classifier = options.open_classifier(model, device, engine=engine, crops=crops)
-        if find_pyav() is None:
-            terminal.note(WITHOUT_PYAV)
+        _note_without_pyav()
         written = write(
             classifier, video, output, crops=int(crops), region=region, decoder=decoder, track=terminal.track
         )
@@ -78,3 +79,35 @@ def _summary(output: Path, written: Written) -> str:
     return (
         f"{printable(str(output))}: {written.frames} frames, {size}, {written.seconds:.2f} s, {_SOUND[written.sound]}"
     )
+
+
+def _note_without_pyav() -> None:
+    from vidcls.video.optional import find_pyav
+
+    if find_pyav() is None:
+        terminal.note(WITHOUT_PYAV)
+
+
+def open_copies(folder: Path | None, videos: Sequence[str | int]) -> Copies | None:
+    """Where `predict --save` puts the copies of these videos; None without the option."""
+    from vidcls.annotation.copies import Copies
+
+    if folder is None:
+        return None
+    _note_without_pyav()
+    return Copies(folder, videos)
+
+
+def save_copy(copies: Copies | None, video: str | int, answer: Prediction, *, decoder: Decoder) -> bool:
+    """Write the copy of a video where any are wanted, and say where; False where it cannot be written."""
+    from vidcls.errors import VideoError
+
+    if copies is None:
+        return True
+    try:
+        path, _ = copies.add(video, answer, decoder=decoder)
+    except (VideoError, OSError) as error:
+        terminal.note(f"Error: {error}")
+        return False
+    terminal.note(f"saved {path}")
+    return True

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from vidcls.cli import options, terminal
+from vidcls.cli.annotate import open_copies, save_copy
 from vidcls.printable import printable
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ WHOLE_SHARE = 0.9
 @options.device
 @options.engine
 @options.as_json
+@options.save
 def predict(
     model: Path,
     videos: tuple[str, ...],
@@ -41,6 +43,7 @@ def predict(
     device: str,
     engine: str,
     as_json: bool,
+    save: Path | None,
 ) -> None:
     """Classify each VIDEO (a path or a URL).
 
@@ -52,16 +55,19 @@ def predict(
         from vidcls.video.source import source_name
 
         classifier = options.open_classifier(model, device, engine=engine, views=views, crops=crops)
+        copies = open_copies(save, videos)
         answers = classifier.predict_many(videos, views=views, crops=int(crops), region=region, decoder=decoder)
-        for video, answer in zip(
-            map(source_name, videos), terminal.track(answers, label="classifying", length=len(videos)), strict=True
+        for source, answer in zip(
+            videos, terminal.track(answers, label="classifying", length=len(videos)), strict=True
         ):
+            video = source_name(source)
             terminal.clear_progress()
             if isinstance(answer, VideoError):
                 failed = True
                 _print_error(video, answer, as_json=as_json)
             else:
                 _print_prediction(video, answer, top_k=top_k, as_json=as_json)
+                failed |= not save_copy(copies, source, answer, decoder=decoder)
     if failed:
         raise SystemExit(1)
 
