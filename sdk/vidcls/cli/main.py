@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from vidcls.cli.annotate import annotate
 from vidcls.cli.batch import batch
 from vidcls.cli.bench import bench
 from vidcls.cli.doctor import doctor
@@ -25,5 +26,5 @@ def main() -> None:
     """
 
 
-for command in (batch, bench, doctor, evaluate, info, predict, preview, timeline, verify, watch):
+for command in (annotate, batch, bench, doctor, evaluate, info, predict, preview, timeline, verify, watch):
     main.add_command(command)

@@ -42,6 +42,13 @@ decoder = click.option(
     help="auto is PyAV where it is installed (vidcls[av]), else OpenCV; their pixels are the same.",
 )
 
+save = click.option(
+    "--save",
+    metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write an annotated copy of every video into this folder: the video with its answer drawn on each frame.",
+)
+
 
 def _as_region(_context: click.Context, _parameter: click.Parameter, text: str | None) -> Region | None:
     from vidcls.errors import ArgumentError

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vidcls.cli import options, predictions_csv, terminal
+from vidcls.cli.annotate import open_copies, save_copy
 from vidcls.printable import printable
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ WHOLE_SHARE = 0.9
 @options.device
 @options.engine
 @options.as_json
+@options.save
 def predict(
     model: Path,
     sources: tuple[str, ...],
@@ -55,6 +57,7 @@ def predict(
     device: str,
     engine: str,
     as_json: bool,
+    save: Path | None,
 ) -> None:
     """Classify the videos of each SOURCE.
 
@@ -69,12 +72,14 @@ def predict(
         if csv_file is not None:
             shows = opened.enter_context(predictions_csv.predictions_csv(csv_file, classifier.labels))
         asked = {"views": views, "crops": int(crops), "region": region, "decoder": decoder}
+        copies = open_copies(save, sources)
         videos, failed = 0, 0
-        for video, answer in _answers(classifier, sources, asked):
+        for source, video, answer in _answers(classifier, sources, asked):
             terminal.clear_progress()
             _warn(video, answer, as_json=as_json)
             shows(video, answer)
-            videos, failed = videos + 1, failed + isinstance(answer, Exception)
+            is_right = not isinstance(answer, Exception) and save_copy(copies, source, answer, decoder=decoder)
+            videos, failed = videos + 1, failed + (not is_right)
     if csv_file is not None:
         terminal.note(f"{csv_file}: {videos} {'video' if videos == 1 else 'videos'}, {failed} of them failed")
     if failed:
@@ -83,24 +88,25 @@ def predict(
 
 def _answers(
     classifier: VideoClassifier, sources: Sequence[str], asked: dict[str, Any]
-) -> Iterator[tuple[str, Prediction | VideoError]]:
-    """(its name, what is said of it) of every video of the sources, behind a progress bar."""
+) -> Iterator[tuple[Any, str, Prediction | VideoError]]:
+    """(a video, its name, what is said of it) of every video of the sources, behind a progress bar."""
     from vidcls.errors import VideoError
     from vidcls.inputs.kinds import one_video
     from vidcls.inputs.sources import each_video, typed_source
     from vidcls.video.source import source_name
 
-    given, names = [typed_source(source) for source in sources], deque[str]()
+    given, names = [typed_source(source) for source in sources], deque[tuple[Any, str]]()
 
     def named() -> Iterator[Any]:
         for video in each_video(given):
-            names.append(video.path if isinstance(video, VideoError) else source_name(one_video(video)))
+            name = video.path if isinstance(video, VideoError) else source_name(one_video(video))
+            names.append((video, name))
             yield video
 
     # To say how much is left, folders are gone through beforehand; their videos are then taken as they are needed.
     total = sum(1 for _ in each_video(given)) if terminal.is_interactive() else None
     for answer in terminal.track(classifier.predict_many(named(), **asked), label="classifying", length=total):
-        yield names.popleft(), answer
+        yield *names.popleft(), answer
 
 
 def _warn(video: str, answer: Prediction | VideoError, *, as_json: bool) -> None:

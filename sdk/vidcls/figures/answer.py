@@ -13,7 +13,7 @@ from vidcls.errors import ArgumentError
 from vidcls.figures.letters import Colour, line, line_height
 from vidcls.prediction import Prediction
 from vidcls.temporal.record import Record
-from vidcls.temporal.timeline import clock
+from vidcls.temporal.timeline import Segment, clock
 
 NOTHING_KNOWN = "nothing known"
 TOP = 3
@@ -46,6 +46,7 @@ def draw(
     frame: npt.NDArray[np.uint8],
     answer: Record | Prediction | None,
     *,
+    segments: Sequence[Segment] | None = None,
     status: str = "",
     boxes: Sequence[Box] = (),
 ) -> npt.NDArray[np.uint8]:
@@ -64,6 +65,8 @@ def draw(
     Args:
         frame: uint8 RGB [H, W, 3]; stays as it is.
         answer: of a stream, or of one video; None before the first.
+        segments: those of a timeline that the frame lies in, which then say what it shows and from when to when; the
+            probabilities are still the answer's. None: the answer says that too.
         status: what else is to be said, such as the camera's name, or that it is lost.
         boxes: (left, top, right, bottom) in pixels, what the model is given of the picture; each gets a thin frame.
 
@@ -80,10 +83,10 @@ def draw(
     size = max(_LEAST_TEXT, round(min(height, width) * _TEXT_SHARE))
     for box in boxes:
         _draw_box(drawn, box, thickness=max(1, size // 12))
-    _write_below(drawn, ", ".join(part for part in (status, *_facts(answer)) if part), size=size)
+    _write_below(drawn, ", ".join(part for part in (status, *_facts(answer, segments or ())) if part), size=size)
     if answer is not None:
         prediction = answer.prediction if isinstance(answer, Record) else answer
-        _write_panel(drawn, _rows(prediction, size=size), size=size)
+        _write_panel(drawn, _rows(prediction, _shown(prediction, segments), size=size), size=size)
     return drawn
 
 
@@ -95,11 +98,20 @@ def _check(frame: npt.NDArray[np.uint8]) -> None:
         raise ArgumentError(f"the frame has the shape {list(frame.shape)}, expected uint8 RGB [height, width, 3]")
 
 
-def _facts(answer: Record | Prediction | None) -> list[str]:
-    """The time of what was classified; of a stream, how late the answer is and how long nothing came before it."""
+def _shown(prediction: Prediction, segments: Sequence[Segment] | None) -> tuple[str, ...]:
+    """The labels of what a frame shows; none where nothing known happens."""
+    if segments is None:
+        return prediction.labels_present
+    return tuple(segment.label for segment in segments if segment.label is not None)
+
+
+def _facts(answer: Record | Prediction | None, segments: Sequence[Segment]) -> list[str]:
+    """The time of what is shown; of a stream, how late the answer is and how long nothing came before it."""
     if answer is None:
         return []
     windows = [answer.window] if isinstance(answer, Record) else answer.windows
+    if len(segments) == 1:
+        windows = [(segments[0].start, segments[0].end)]
     facts = [f"{clock(windows[0][0], digits=1)} to {clock(windows[-1][1], digits=1)}"] if windows else []
     if isinstance(answer, Record):
         facts += [f"lag {answer.lag_seconds:.1f} s"] if answer.lag_seconds else []
@@ -107,20 +119,23 @@ def _facts(answer: Record | Prediction | None) -> list[str]:
     return facts
 
 
-def _rows(prediction: Prediction, *, size: int) -> list[_Row]:
+def _rows(prediction: Prediction, present: tuple[str, ...], *, size: int) -> list[_Row]:
     """What it shows, large; below it the labels that are the next most probable."""
     top = prediction.top(TOP)
-    present = prediction.labels_present
     large = round(1.4 * size)
     if not present:
         below = [_Row(label, score, size, _FAINT, _FAINT_BAR) for label, score in top]
         return [_Row(NOTHING_KNOWN, None, large, _FAINT, _FAINT_BAR), *below]
-    score = prediction.score if len(present) == 1 else None
+    score = _probability(prediction, present[0]) if len(present) == 1 else None
     others = [(label, score) for label, score in top if present != (label,)]
     return [
         _Row(", ".join(present), score, large, _TEXT, _BAR),
         *(_Row(label, score, size, _TEXT, _BAR) for label, score in others[: TOP - 1 if score is not None else TOP]),
     ]
+
+
+def _probability(prediction: Prediction, label: str) -> float:
+    return float(prediction.probabilities[prediction.labels.index(label)])
 
 
 def _write_panel(drawn: npt.NDArray[np.uint8], rows: Sequence[_Row], *, size: int) -> None:

@@ -1,0 +1,1 @@
+"""Videos with what was recognised drawn on them: whole files, written anew."""

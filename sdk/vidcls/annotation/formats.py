@@ -1,0 +1,64 @@
+"""Which files annotated videos are written to, and what never is one."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from vidcls.errors import ArgumentError, DependencyError
+from vidcls.video.optional import find_pyav
+from vidcls.video.source import VideoSource, source_name
+
+# FFmpeg's names for what the endings stand for.
+CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
+# Those that the encoders of every wheel of OpenCV write into.
+OPENCV_ENDINGS = (".mp4", ".mov", ".mkv")
+
+
+def container_of(output: Path) -> str:
+    """FFmpeg's name of the container that a file of this name is.
+
+    Raises:
+        ValueError: a video is not written to such a file.
+    """
+    container = CONTAINERS.get(output.suffix.lower())
+    if container is None:
+        raise ArgumentError(
+            f"{output}: an annotated video is written as {', '.join(CONTAINERS)}, not as '{output.suffix}'"
+        )
+    return container
+
+
+def check_output(output: Path, videos: Iterable[int | VideoSource]) -> None:
+    """Raise unless a video can be written there without any of `videos` being lost.
+
+    A file with another name that is the same one, by a link for example, counts as the same.
+
+    Raises:
+        ValueError: a video is not written to such a file, or it is one of the videos.
+        DependencyError: only PyAV writes it, and that is not installed.
+        FileNotFoundError: there is no such folder.
+    """
+    container_of(output)
+    if not output.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "there is no such folder to write it to", str(output))
+    if find_pyav() is None and output.suffix.lower() not in OPENCV_ENDINGS:
+        raise DependencyError(
+            f"{output}: without PyAV a video is written as {', '.join(OPENCV_ENDINGS)}; name it so, or run "
+            "'pip install \"vidcls[av]\"'"
+        )
+    for video in videos:
+        if is_same_file(output, video):
+            raise ArgumentError(f"{output}: is the video {source_name(video)} itself; name another file to write")
+
+
+def is_same_file(path: Path, video: int | VideoSource) -> bool:
+    """Whether a video is read from that file."""
+    if not isinstance(video, str | os.PathLike):
+        return False
+    try:
+        return path.samefile(video)
+    except (OSError, ValueError):  # there is no such file, or it is a URL
+        return False

@@ -1,0 +1,145 @@
+"""The sound of a video, written beside the pictures of a film that is made from it, at the times that it had."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import pairwise
+from types import ModuleType
+from typing import Any
+
+from vidcls.annotation.film import Sound
+from vidcls.annotation.original import Original
+
+# Codecs, by FFmpeg's names, that are copied packet by packet, since what plays the container plays them.
+_COPIED = {
+    "mp4": {"aac", "mp3", "ac3", "eac3", "alac", "opus", "flac"},
+    "mov": {"aac", "mp3", "ac3", "eac3", "alac", "pcm_s16le", "pcm_s16be"},
+    "matroska": {"aac", "mp3", "mp2", "ac3", "eac3", "opus", "vorbis", "flac", "pcm_s16le", "pcm_s24le", "dts"},
+    "webm": {"opus", "vorbis"},
+}
+# What all others are encoded in: the encoder, the rates that it takes, and its bit rate.
+_ENCODERS = {
+    "mp4": ("aac", (48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000), 160_000),
+    "webm": ("libopus", (48000,), 128_000),
+}
+
+_logger = logging.getLogger("vidcls")
+
+
+class SoundCopy:
+    """The best sound of a video -> a stream of a film's container.
+
+    kind: what becomes of it.
+    """
+
+    kind: Sound
+
+    def __init__(self, original: Original, film: Any, *, container: str, av: ModuleType) -> None:
+        self._av, self._original, self._film, self._stream = av, original, film, original.sound
+        self._waiting: Any = None  # the packet that was read last and comes later than what was asked for
+        self._packets = iter(())
+        self.kind = "none"
+        if self._stream is None:
+            return
+        self._offset = Fraction(original.first_pts).limit_denominator(1_000_000)
+        self._packets = original.container.demux(self._stream)
+        codec = self._stream.codec_context
+        if codec is None:
+            _logger.warning("%s: nothing that is installed reads its sound, which is left out", original.container.name)
+            self.kind, self._packets = "left out", iter(())
+        elif codec.name in _COPIED[container] or codec.codec.canonical_name in _COPIED[container]:
+            self.kind, self._written = "copied", film.add_stream_from_template(self._stream)
+        else:
+            self.kind, self._written = "encoded", _encoder(film, codec, container=container)
+            self._graph = _resampler(av, self._stream, self._written)
+
+    def write(self, *, until: float) -> None:
+        """What is heard up to so many seconds after the first frame, and was not written yet."""
+        while (packet := self._next()) is not None:
+            if float(packet.pts * packet.time_base - self._offset) > until:
+                self._waiting = packet
+                return
+            for made in self._made(packet):
+                self._film.mux(made)
+
+    def finish(self, *, until: float) -> None:
+        """The rest, up to so many seconds after the first frame."""
+        self.write(until=until)
+        if self.kind == "encoded":
+            for made in (*self._encoded(None), *self._written.encode(None)):
+                self._film.mux(made)
+
+    def _next(self) -> Any:
+        """The next packet that is not over before the first frame; None at the end, and where it is damaged."""
+        if self._waiting is not None:
+            packet, self._waiting = self._waiting, None
+            return packet
+        try:
+            for packet in self._packets:
+                packet.pts = packet.dts if packet.pts is None else packet.pts
+                if packet.size and packet.pts is not None and self._is_heard(packet):
+                    return packet
+        except self._av.FFmpegError:
+            _logger.warning("%s: its sound is damaged, and kept up to there", self._original.container.name)
+        return None
+
+    def _is_heard(self, packet: Any) -> bool:
+        """One that ends with the first frame is: what decoders need to begin with lies there."""
+        return bool((packet.pts + (packet.duration or 0)) * packet.time_base >= self._offset)
+
+    def _made(self, packet: Any) -> Iterator[Any]:
+        if self.kind == "encoded":
+            yield from self._decoded(packet)
+            return
+        ticks = round(self._offset / packet.time_base)
+        packet.pts -= ticks
+        packet.dts = packet.pts if packet.dts is None else packet.dts - ticks
+        packet.stream = self._written
+        yield packet
+
+    def _decoded(self, packet: Any) -> Iterator[Any]:
+        try:
+            frames = packet.decode()
+        except self._av.FFmpegError:  # a gap, which the resampler fills with silence
+            return
+        for frame in frames:
+            if frame.pts is not None:
+                frame.pts -= round(self._offset / frame.time_base)
+            yield from self._encoded(frame)
+
+    def _encoded(self, frame: Any) -> Iterator[Any]:
+        """A decoded frame, or what is left at the end, resampled and encoded."""
+        self._graph.push(frame)
+        while True:
+            try:
+                resampled = self._graph.pull()
+            except (self._av.BlockingIOError, self._av.EOFError):
+                return
+            yield from self._written.encode(resampled)
+
+
+def _encoder(film: Any, codec: Any, *, container: str) -> Any:
+    name, rates, bit_rate = _ENCODERS.get(container, _ENCODERS["mp4"])
+    rate = codec.sample_rate if codec.sample_rate in rates else rates[0]
+    stream = film.add_stream(name, rate=rate)
+    stream.codec_context.layout = "mono" if codec.layout.nb_channels == 1 else "stereo"
+    stream.codec_context.bit_rate = bit_rate
+    return stream
+
+
+def _resampler(av: ModuleType, stream: Any, written: Any) -> Any:
+    """As the encoder takes it; a gap becomes silence, and what would be heard before the first frame is cut off."""
+    to = written.codec_context
+    graph = av.filter.Graph()
+    nodes = [
+        graph.add_abuffer(template=stream),
+        graph.add("aresample", f"{to.sample_rate}:async=1:first_pts=0"),
+        graph.add("aformat", f"sample_fmts={to.format.name}:channel_layouts={to.layout.name}"),
+        graph.add("abuffersink"),
+    ]
+    for node, following in pairwise(nodes):
+        node.link_to(following)
+    graph.configure()
+    return graph
