@@ -21,7 +21,11 @@ MAX_NAME = 5000
 WHOLE_SHARE = 0.9
 
 
-@click.command()
+@click.command(
+    epilog=options.examples(
+        "vidcls predict model.onnx clip.mp4", "vidcls predict model.onnx clips/*.mp4 --views 5 --json > answers.jsonl"
+    )
+)
 @options.model
 @click.argument("videos", metavar="VIDEO...", nargs=-1, required=True, type=click.Path())
 @click.option("--top-k", type=click.IntRange(min=1), default=5, show_default=True, help="Labels to print per video.")
@@ -82,4 +86,4 @@ def _print_prediction(video: str, prediction: Prediction, *, top_k: int, as_json
         return
     click.echo(printable(video, limit=MAX_NAME) + ("" if prediction.known else ": none of the labels"))
     for label, score in prediction.top(top_k):
-        click.echo(f"  {score:.4f}  {printable(label)}")
+        click.echo(terminal.score_line(label, score))
