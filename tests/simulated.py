@@ -31,7 +31,7 @@ _DRIVER_SOURCE = """
 #include <string.h>
 int cuDriverGetVersion(int *version) { *version = VERSION; return 0; }
 int cuInit(unsigned flags) { return STATUS; }
-int cuDeviceGetCount(int *count) { *count = 1; return 0; }
+int cuDeviceGetCount(int *count) { *count = CARDS; return 0; }
 int cuDeviceGet(int *device, int index) { *device = index; return 0; }
 int cuDeviceGetName(char *name, int length, int device) { strncpy(name, "Simulated Card", length); return 0; }
 int cuDeviceTotalMem_v2(size_t *bytes, int device) { *bytes = (size_t)8 << 30; return 0; }
@@ -56,6 +56,7 @@ Real = onnxruntime.InferenceSession
 class InferenceSession(Real):
     def __init__(self, path, options, *, providers, **others):
         if providers != [CPU]:
+            print("opening on", providers[0], file=sys.stderr)
             try:
                 ctypes.CDLL(str(folder / "capi" / "libonnxruntime_providers_cuda.so"))
             except OSError as error:
@@ -80,6 +81,7 @@ class Machine:
     wheels: packages installed as the module onnxruntime, with their versions.
     has_cuda: whether the onnxruntime that is there was built with CUDA.
     raises: what opening a session on CUDA raises.
+    cards: how many the driver shows.
     environment: more variables.
     """
 
@@ -88,6 +90,7 @@ class Machine:
     wheels: tuple[tuple[str, str], ...] = (("onnxruntime-gpu", "99.0.0"),)
     has_cuda: bool = True
     raises: str = "CUDA failure 999: unknown error ; GPU=0 ; hostname=here"
+    cards: int = 1
     environment: dict[str, str] = field(default_factory=dict)
 
 
@@ -108,7 +111,7 @@ def build(machine: Machine, folder: Path, *, libraries_folder: str = "lib") -> d
         shutil.copy(everything / name, folder / libraries_folder)
     if machine.driver is not None:
         version, status = machine.driver
-        flags = [f"-DVERSION={version}", f"-DSTATUS={status}", f"-Wl,-soname,{DRIVER}"]
+        flags = [f"-DVERSION={version}", f"-DSTATUS={status}", f"-DCARDS={machine.cards}", f"-Wl,-soname,{DRIVER}"]
         _compile(compiler, loaders / DRIVER, _DRIVER_SOURCE, flags)
     # Like the real one's, this provider's file does not name cuDNN.
     needed = [f"-l:{name}" for name in (*LIBRARIES[:3], DRIVER)]

@@ -28,7 +28,7 @@ class Verification:
         ok: whether the proof held.
         max_abs_diff: largest |difference| between this device's logits and PyTorch's, NaN if there are none.
         tolerance: the largest that is allowed.
-        device: where it was tried, "cpu" or "cuda".
+        device: where it was tried, "cpu", "cuda" or "cuda:1".
         precision: the model's.
         decoders: what each decoder that is installed makes of small reference clips, the one that `predict` takes
             first.

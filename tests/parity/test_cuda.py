@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vidcls import VideoClassifier
+from vidcls import DeviceError, VideoClassifier
 from vidcls.clips import read_clips
-from vidcls.runtime.onnxruntime_session import OnnxRuntimeSession, nodes_by_provider
+from vidcls.runtime import cuda
+from vidcls.runtime.onnxruntime_session import OnnxRuntimeSession, import_onnxruntime, nodes_by_provider
 
 pytestmark = pytest.mark.usefixtures("cuda_card")
 
@@ -70,6 +71,24 @@ def test_auto_takes_the_card_and_says_so(exported: Path, cuda_card: str) -> None
     assert classifier.device == "cuda"
     assert classifier.device_reason == f"CUDA runs all of the graph on {cuda_card}"
     assert classifier.verify().ok
+
+
+def test_a_card_that_is_not_there_is_refused_with_how_many_there_are(exported: Path) -> None:
+    cards = len(cuda.find_cuda(import_onnxruntime()).cards)
+    with pytest.raises(DeviceError, match=rf"device 'cuda:{cards}' was asked for, but .* {cards} NVIDIA card"):
+        VideoClassifier(exported, device=f"cuda:{cards}")
+    assert VideoClassifier(exported, device="cuda:0").device == "cuda"
+
+
+def test_the_second_card_answers_as_the_first(exported: Path, inputs: np.ndarray) -> None:
+    if len(cuda.find_cuda(import_onnxruntime()).cards) < 2:
+        pytest.skip("only one card here")
+    second = OnnxRuntimeSession(exported, device="cuda:1")
+    assert (second.device, second.batch) == ("cuda:1", 8)
+    assert second._session.get_provider_options()["CUDAExecutionProvider"]["device_id"] == "1"
+    first = OnnxRuntimeSession(exported, device="cuda").run(inputs)
+    np.testing.assert_allclose(second.run(inputs), first, rtol=0, atol=KERNELS)
+    assert VideoClassifier(exported, device="cuda:1").verify().device == "cuda:1"
 
 
 def test_logits_are_pytorchs(exported: Path, precision: str, pytorch: Any, inputs: np.ndarray) -> None:

@@ -159,7 +159,8 @@ class _Actor:
         with TemporaryDirectory() as folder:
             path = Path(folder) / job.model.name
             path.write_bytes(ray.get(supervisor.model.remote()))
-            self._classifier = VideoClassifier(path, device="cuda" if job.settings.gpus_per_actor else "cpu")
+            device = "cuda" if job.settings.gpus_per_actor else "cpu"
+            self._classifier = VideoClassifier(path, device=device, engine=job.settings.engine)
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         part, videos = row["part"], json.loads(row["videos"])

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Literal
 
 from vidcls.batch.answers import source_sha256
 from vidcls.batch.parts import Answer, Parts, part_file, part_name
@@ -23,7 +23,7 @@ class Settings:
     """How videos are classified, and on what.
 
     actors: how many classifiers, by default as many as the CPUs, or the GPUs, have room for.
-    gpus_per_actor: what share of a GPU each takes; 0 runs on CPUs.
+    gpus_per_actor: what share of a GPU each takes; 0 runs on CPUs. engine: what computes.
     """
 
     views: int = 1
@@ -33,6 +33,7 @@ class Settings:
     top_k: int = 5
     actors: int | None = None
     gpus_per_actor: float = 0.0
+    engine: Literal["onnxruntime", "openvino"] = "onnxruntime"
 
 
 @dataclass(frozen=True, kw_only=True)

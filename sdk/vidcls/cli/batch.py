@@ -16,14 +16,17 @@ from vidcls.printable import printable
 if TYPE_CHECKING:
     from vidcls.batch.answers import Summary
     from vidcls.batch.job import Job
-    from vidcls.preprocessing import Region
-    from vidcls.video.reader import Decoder
 
 # A rerun shows so many of the errors that are in OUTPUT.
 _SHOWN_ERRORS = 5
 
 
-@click.command()
+@click.command(
+    epilog=options.examples(
+        "vidcls batch model.onnx 'clips/*.mp4' -o answers",
+        "vidcls batch model.onnx s3://bucket/clips -o answers --device cuda",
+    )
+)
 @options.model
 @click.argument("source")
 @click.option("-o", "--output", required=True, help="The folder of Parquet files to write, or to go on with.")
@@ -34,29 +37,25 @@ _SHOWN_ERRORS = 5
 @click.option(
     "--gpus-per-actor",
     type=click.FloatRange(min=0),
-    default=0.0,
-    show_default=True,
-    help="Run on CUDA, with this share of a GPU for each classifier, such as 0.25.",
+    help="Run on CUDA, with this share of a GPU for each classifier, such as 0.25.  [default: 1 with --device cuda]",
 )
 @click.option("--retry-failed", is_flag=True, help="Do the videos again that failed in an earlier run.")
 @click.option("--top-k", type=click.IntRange(min=1), default=5, show_default=True, help="Labels to keep per video.")
 @options.views_and_crops
 @options.decoder
+@options.device_option("auto is the CPU, or CUDA where --gpus-per-actor is given; Ray chooses the cards.")
+@options.engine
 @options.as_json
 def batch(
     model: Path,
     source: str,
     output: str,
     address: str | None,
-    actors: int | None,
-    gpus_per_actor: float,
     retry_failed: bool,
-    top_k: int,
-    views: int,
-    crops: str,
-    region: Region | None,
-    decoder: Decoder,
+    device: str,
+    gpus_per_actor: float | None,
     as_json: bool,
+    **how: Any,
 ) -> None:
     """Classify all videos of SOURCE on Ray, on this machine or a cluster, into a folder of Parquet files.
 
@@ -65,22 +64,16 @@ def batch(
     on after a stop. A video that fails is a row with its error; the exit code is then 1, in later runs too
     until --retry-failed has mended it.
     """
+    how |= {"crops": int(how["crops"]), "gpus_per_actor": _gpu_share(device, how["engine"], gpus_per_actor)}
     with terminal.exit_codes():
         from vidcls.batch import cluster  # noqa: F401 - without Ray, better said now
         from vidcls.batch import job as jobs
         from vidcls.batch.answers import Summary
         from vidcls.batch.listing import list_source
 
-        options.open_classifier(model, "cpu", views=views, crops=crops)  # a bad model is better named before Ray starts
-        settings = jobs.Settings(
-            views=views,
-            crops=int(crops),
-            region=region,
-            decoder=decoder,
-            top_k=top_k,
-            actors=actors,
-            gpus_per_actor=gpus_per_actor,
-        )
+        # A bad model is better named before Ray starts.
+        options.open_classifier(model, "cpu", engine=how["engine"], views=how["views"], crops=str(how["crops"]))
+        settings = jobs.Settings(**how)
         job = jobs.plan(model, list_source(source), output, settings=settings)
         for line in _notes(job, retry_failed=retry_failed):
             terminal.note(line)
@@ -92,6 +85,20 @@ def batch(
     _print(summary, job, retried=retried, as_json=as_json)
     if summary.failed or job.failed:
         raise SystemExit(1)
+
+
+def _gpu_share(device: str, engine: str, given: float | None) -> float:
+    """The share of a GPU that each classifier takes; 0 on CPUs."""
+    share = given if given is not None else 1.0 if device == "cuda" else 0.0
+    if device not in ("auto", "cpu", "cuda"):
+        raise click.UsageError(f"--device {device} names one card, and Ray chooses them; take --device cuda")
+    if device == "cuda" and share == 0:
+        raise click.UsageError("--device cuda needs a share of a GPU; leave --gpus-per-actor 0 out")
+    if device == "cpu" and share > 0:
+        raise click.UsageError("--gpus-per-actor is for CUDA; leave it out, or take --device cuda")
+    if engine == "openvino" and share > 0:
+        raise click.UsageError("--engine openvino is for CPUs; leave --gpus-per-actor and --device out")
+    return share
 
 
 def _notes(job: Job, *, retry_failed: bool) -> list[str]:

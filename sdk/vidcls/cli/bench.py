@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from vidcls.video.reader import Decoder
 
 
-@click.command()
+@click.command(
+    epilog=options.examples("vidcls bench model.onnx clip.mp4", "vidcls bench fp32.onnx clip.mp4 int8.onnx --compare")
+)
 @options.model
 @options.video
 @click.argument("others", nargs=-1, type=click.Path(path_type=Path))

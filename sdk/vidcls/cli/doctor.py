@@ -12,16 +12,20 @@ from vidcls.printable import printable
 MAX_LINE = 2000  # characters: names of cards, folders of libraries, what a broken package says
 
 
-@click.command()
+@click.command(epilog=options.examples("vidcls doctor", "vidcls doctor --device cuda"))
+@options.device_option(
+    "What has to work; auto: the CPU, and CUDA where an onnxruntime with CUDA is installed. cuda:1 is the second of "
+    "several cards."
+)
 @click.option(
-    "--device",
-    type=click.Choice(["auto", "cpu", "cuda"]),
-    default="auto",
+    "--engine",
+    type=options.ENGINES,
+    default="onnxruntime",
     show_default=True,
-    help="What has to work; auto: the CPU, and CUDA where an onnxruntime with CUDA is installed.",
+    help="What has to work beside onnxruntime, which always has to.",
 )
 @options.as_json
-def doctor(device: str, as_json: bool) -> None:
+def doctor(device: str, engine: str, as_json: bool) -> None:
     """Say what runs here, what does not, and the line that mends it.
 
     Exit code 1 if something that was asked for cannot work.
@@ -29,7 +33,7 @@ def doctor(device: str, as_json: bool) -> None:
     with terminal.ended_by_signals():  # no more: it reports what cannot be imported
         from vidcls.diagnostics.doctor import examine
 
-        report = examine(device=device)
+        report = examine(device=device, engine=engine)
     if as_json:
         terminal.print_json(report)
     else:
@@ -82,9 +86,16 @@ def _runtime_rows(report: dict[str, Any]) -> list[tuple[str, str]]:
     for name, place in of_cuda.items():
         rows.append(("", f"{name} {'missing' if place is None else 'in ' + place if place != 'system' else 'found'}"))
     for name, found in report["devices"].items():
-        rows.append((f"  {name}", f"works, {found['ms']:.2g} ms" if found["ok"] else f"no: {found['problem']['what']}"))
+        rows.append((f"  {name}", _works(found)))
     rows.append(("  auto", f"takes {report['auto']}" if report["auto"] else "finds nothing"))
+    if report["openvino"]:
+        version = report["openvino"].get("provider", "").removeprefix("OpenVINO ")
+        rows.append(("OpenVINO", f"{version + ', ' if version else ''}{_works(report['openvino'])}"))
     return rows
+
+
+def _works(found: dict[str, Any]) -> str:
+    return f"works, {found['ms']:.2g} ms" if found["ok"] else f"no: {found['problem']['what']}"
 
 
 def _video_rows(report: dict[str, Any]) -> list[tuple[str, str]]:

@@ -52,6 +52,7 @@ class _About:
     crops: int
     region: Region | None
     decoder: Decoder
+    engine: str
 
     @property
     def asked(self) -> dict[str, Any]:
@@ -59,12 +60,13 @@ class _About:
         return {"views": self.views, "crops": self.crops, "region": self.region}
 
 
-@click.command()
+@click.command(epilog=options.examples("vidcls evaluate model.onnx data/test --report report"))
 @options.model
 @click.argument("data_dir", metavar="DATA", type=click.Path(path_type=Path))
 @options.views_and_crops
 @options.decoder
 @options.device
+@options.engine
 @click.option(
     "--report",
     type=click.Path(path_type=Path, file_okay=False),
@@ -85,6 +87,7 @@ def evaluate(
     region: Region | None,
     decoder: Decoder,
     device: str,
+    engine: str,
     report: Path | None,
     events: Path | None,
     as_json: bool,
@@ -100,11 +103,11 @@ def evaluate(
     lines; a video in which nothing happens has one line with the label _none. Prints mean average precision, F1, false
     alarms per hour and how late events are found.
     """
-    about = _About(model=model, data=data_dir, views=views, crops=int(crops), region=region, decoder=decoder)
+    how: dict[str, Any] = {"region": region, "decoder": decoder, "engine": engine}
+    about = _About(model=model, data=data_dir, views=views, crops=int(crops), **how)
     if events is not None:
-        evaluate_events(
-            model, data_dir, events, report=report, device=device, decoder=decoder, as_json=as_json, **about.asked
-        )
+        how |= {"views": views, "crops": int(crops), "device": device}
+        evaluate_events(model, data_dir, events, report=report, as_json=as_json, **how)
     else:
         _evaluate_clips(about, device=device, report=report, as_json=as_json)
 
@@ -113,7 +116,9 @@ def _evaluate_clips(about: _About, *, device: str, report: Path | None, as_json:
     with terminal.exit_codes():
         from vidcls.evaluation.apart import score_apart
 
-        classifier = options.open_classifier(about.model, device, views=about.views, crops=str(about.crops))
+        classifier = options.open_classifier(
+            about.model, device, engine=about.engine, views=about.views, crops=str(about.crops)
+        )
         contract = classifier.contract
         found = _answered(classifier, about)
         parts = score_apart(found.answers, found.origins, contract)
@@ -267,7 +272,7 @@ def _write_page(folder: Path, found: _Answered, classifier: VideoClassifier, abo
     from vidcls.pages.evaluation import Evaluation, evaluation_page
     from vidcls.preprocessing import region_text
 
-    options_given = f"--views {about.views} --crops {about.crops} --device {classifier.device}"
+    options_given = f"--views {about.views} --crops {about.crops} --device {classifier.device} --engine {about.engine}"
     if about.region is not None:
         options_given += f" --region {region_text(about.region)}"
     made = Evaluation(
@@ -281,11 +286,7 @@ def _write_page(folder: Path, found: _Answered, classifier: VideoClassifier, abo
         views=about.views,
         crops=about.crops,
         region=about.region,
-        made_with={
-            "vidcls": vidcls.__version__,
-            "Python": platform.python_version(),
-            "device": classifier.device,
-        },
+        made_with={"vidcls": vidcls.__version__, "Python": platform.python_version(), "device": classifier.device},
         command=f"vidcls evaluate {shlex.join([about.model.name, about.data.name])} {options_given} --report DIR",
     )
     page = evaluation_page(

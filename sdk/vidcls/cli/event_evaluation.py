@@ -52,6 +52,7 @@ def evaluate_events(
     region: Region | None,
     decoder: Decoder,
     device: str,
+    engine: str,
     report: Path | None,
     as_json: bool,
 ) -> None:
@@ -62,7 +63,7 @@ def evaluate_events(
     with terminal.exit_codes():
         if views != 1:
             raise click.UsageError("--events takes one window after the other; leave --views out")
-        classifier = options.open_classifier(model, device, crops=str(crops))
+        classifier = options.open_classifier(model, device, engine=engine, crops=str(crops))
         watch = partial(classifier.stream, pace="fastest", crops=crops, region=region, decoder=decoder)
         found = _evaluate(classifier, model, data_dir, labels_csv, watch=watch, decoder=decoder)
         fields = event_fields(found.parts, failed=len(found.failed), labels=found.labels)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MAX_LINE = 20_000  # characters: the labels of any published data set
 
 
-@click.command()
+@click.command(epilog=options.examples("vidcls info model.onnx"))
 @options.model
 @options.as_json
 def info(model: Path, as_json: bool) -> None:

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-
-from vidcls.cli import terminal
+from click.shell_completion import CompletionItem
 
 if TYPE_CHECKING:
     from vidcls import VideoClassifier
@@ -17,26 +16,68 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
+# A line of its own, which click does not wrap.
+_EXAMPLES = "\b\nExamples:\n"
+
+
+def examples(*lines: str) -> str:
+    """The end of a command's help: lines that run as they are. Give it to `click.command` as its epilog."""
+    return _EXAMPLES + "\n".join(f"  {line}" for line in lines)
+
+
+class DeviceName(click.ParamType):  # type: ignore[type-arg]  # older ones have none at run time
+    """auto, cpu, cuda, or of several cards one: cuda:1."""
+
+    name = "device"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The device by its one name, as `VideoClassifier` takes it."""
+        from vidcls.errors import ArgumentError
+        from vidcls.runtime.devices import checked_device
+
+        try:
+            return checked_device(value)
+        except ArgumentError as problem:
+            self.fail(str(problem), param, ctx)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002 - click's names
+        """The names that every machine knows."""
+        return [CompletionItem(name) for name in ("auto", "cpu", "cuda") if name.startswith(incomplete)]
+
+
+ENGINES = click.Choice(["onnxruntime", "openvino"])
+DECODERS = click.Choice(["auto", "opencv", "pyav"])
+
+
+def device_option(what: str, *, default: str | None = "auto") -> Callable[[Command], Command]:
+    """--device, of which `what` says what it decides."""
+    return click.option(
+        "--device",
+        type=DeviceName(),
+        metavar="[auto|cpu|cuda|cuda:N]",
+        default=default,
+        show_default=default is not None,
+        help=what,
+    )
+
+
 model = click.argument("model", type=click.Path(path_type=Path))
 video = click.argument("video", type=click.Path())
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
-device = click.option(
-    "--device",
-    type=click.Choice(["auto", "cpu", "cuda"]),
-    default="auto",
-    show_default=True,
-    help="auto takes CUDA where it works; cuda never falls back to the CPU.",
+device = device_option(
+    "auto takes CUDA where it works; cuda never falls back to the CPU, and neither does cuda:1, the second of several "
+    "cards."
 )
 engine = click.option(
     "--engine",
-    type=click.Choice(["onnxruntime", "openvino"]),
+    type=ENGINES,
     default="onnxruntime",
     show_default=True,
     help="What computes; openvino (vidcls[openvino]) is for CPUs.",
 )
 decoder = click.option(
     "--decoder",
-    type=click.Choice(["auto", "opencv", "pyav"]),
+    type=DECODERS,
     default="auto",
     show_default=True,
     help="auto is PyAV where it is installed (vidcls[av]), else OpenCV; their pixels are the same.",
@@ -95,15 +136,10 @@ def views_and_crops(command: Command) -> Command:
 def open_classifier(
     model: Path, device: str, *, engine: str = "onnxruntime", views: int = 1, crops: str = "1"
 ) -> VideoClassifier:
-    """Open MODEL on a device, with an engine, and refuse views and crops that it cannot take before anything runs.
-
-    On a terminal, "auto" says what it took and why.
-    """
+    """Open MODEL on a device, with an engine, and refuse views and crops that it cannot take before anything runs."""
     from vidcls import VideoClassifier
     from vidcls.clips import check_views
 
     classifier = VideoClassifier(model, device=device, engine=engine)  # type: ignore[arg-type]
     check_views(classifier.contract, views=views, crops=int(crops))
-    if device == "auto" and terminal.is_interactive():
-        terminal.note(f"device {classifier.device}: {classifier.device_reason}")
     return classifier

@@ -27,7 +27,11 @@ MAX_NAME = 5000
 WHOLE_SHARE = 0.9
 
 
-@click.command()
+@click.command(
+    epilog=options.examples(
+        "vidcls predict model.onnx clip.mp4", "vidcls predict model.onnx clips/*.mp4 --views 5 --json > answers.jsonl"
+    )
+)
 @options.model
 @click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=click.Path())
 @click.option("--top-k", type=click.IntRange(min=1), default=5, show_default=True, help="Labels to print per video.")
@@ -131,4 +135,4 @@ def _print_labels(video: str, answer: Prediction | VideoError, *, top_k: int) ->
         return
     click.echo(printable(video, limit=MAX_NAME) + ("" if answer.known else ": none of the labels"))
     for label, score in answer.top(top_k):
-        click.echo(f"  {score:.4f}  {printable(label)}")
+        click.echo(terminal.score_line(label, score))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from vidcls.video.reader import Decoder
 
 
-@click.command()
+@click.command(epilog=options.examples("vidcls preview model.onnx clip.mp4 -o seen.gif"))
 @options.model
 @options.video
 @click.option(

@@ -7,7 +7,6 @@ import io
 import json
 import logging
 import os
-import shutil
 import signal
 import sys
 import threading
@@ -15,18 +14,28 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 import click
 
+from vidcls.cli import columns
 from vidcls.errors import MAX_SENTENCE, ArgumentError, VidclsError
 from vidcls.printable import printable
+
+if TYPE_CHECKING:
+    from click._termui_impl import ProgressBar
 
 T = TypeVar("T")
 
 # Signals that ask a process to end; Windows has no SIGHUP. The exit code is 128 and the signal's number.
 _ENDING = ("SIGTERM", "SIGHUP")
 INTERRUPTED = 130
+# Columns of a score's bar on a terminal of 80 or more, and columns below which there is none; a progress bar's.
+_BAR, _NARROW, _WIDEST = 20, 40, 36
+# Where a terminal does not say how many columns it has.
+_USUAL = 80
+# The labels of the progress bars that are on the terminal.
+_bars: list[str] = []
 
 
 @contextmanager
@@ -111,6 +120,14 @@ def _sentence(error: Exception) -> str:
     return printable(str(error), limit=MAX_SENTENCE)
 
 
+class _LogHandler(logging.StreamHandler):  # type: ignore[type-arg]  # before Python 3.11 it has none at run time
+    """Messages on stderr, each on a line of its own, also while a progress bar is there."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        clear_progress()
+        super().emit(record)
+
+
 class _LogFormat(logging.Formatter):
     """Warnings and errors by name; what is merely said, as it is. A message stays one line, whatever it quotes."""
 
@@ -124,7 +141,7 @@ class _LogFormat(logging.Formatter):
 
 def _show_log() -> None:
     """Put the library's warnings on stderr, and what training and exporting say on the way."""
-    handler = logging.StreamHandler()
+    handler = _LogHandler()
     handler.setFormatter(_LogFormat())
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     # FFmpeg's own messages, which torchvision 0.21 asks PyAV for: our errors say it, and name the file.
@@ -134,53 +151,102 @@ def _show_log() -> None:
 
 
 def is_interactive() -> bool:
-    """Whether somebody is watching: progress belongs on stderr, and only on a terminal."""
-    return sys.stderr.isatty()
+    """Whether somebody is watching: progress belongs on stderr, and only on a terminal that can draw it."""
+    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def width() -> int | None:
     """Columns of the terminal that the result goes to; None where it goes to a file or a pipe."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    return _columns(sys.stdout) if sys.stdout.isatty() else None
+
+
+def _columns(stream: TextIO) -> int:
+    """Of the terminal that a stream goes to; not of another one, as shutil's would be where results are piped."""
+    given = os.environ.get("COLUMNS", "")
+    try:
+        return int(given) if given.isdecimal() else os.get_terminal_size(stream.fileno()).columns or _USUAL
+    except (OSError, ValueError):
+        return _USUAL
+
+
+def is_coloured() -> bool:
+    """Whether results may have colours: on a terminal that has them, and where NO_COLOR does not forbid it."""
+    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("NO_COLOR")
+
+
+def coloured(text: str, colour: str) -> str:
+    """`text` of a result in a colour of click's, where there are any."""
+    return click.style(text, fg=colour) if is_coloured() else text
+
+
+def score_line(label: str, score: float) -> str:
+    """A label and its probability: with a bar on a terminal, and without one where it is piped.
+
+    Bars of all lines begin and end in the same columns, whatever the labels are; there is none below 40 columns.
+    """
+    room = width()
+    length = 0 if room is None or room < _NARROW else _BAR if room >= 2 * _NARROW else _BAR // 2
+    drawn = f"{coloured(columns.bar(score, length, encoding=sys.stdout.encoding), 'cyan')}  " if length else ""
+    return f"  {score:.4f}  {drawn}{printable(label)}"
 
 
 @contextmanager
 def progress(items: Iterable[T], *, label: str, length: int | None = None) -> Iterator[Iterable[T]]:
     """`items` behind a progress bar with the time left, on stderr and only where that is a terminal."""
-    with click.progressbar(
-        items, length=length, label=label, file=sys.stderr, show_pos=True, hidden=not is_interactive()
-    ) as bar:
-        yield bar
+    with _drawn(items, label=label, length=length) as shown:
+        yield shown
 
 
 def track(items: Iterable[T], *, label: str, length: int | None = None) -> Iterator[T]:
     """The `vidcls.progress.Track` of the command lines: a progress bar, as `progress` draws it."""
-    with progress(items, label=label, length=length) as bar:
-        yield from bar
+    with progress(items, label=label, length=length) as shown:
+        yield from shown
 
 
 @contextmanager
 def counter(length: int, *, label: str) -> Iterator[Callable[[int], None]]:
     """A progress bar with rate and time left that is moved by hand: call what this gives with how many are done."""
     started = time.monotonic()
-    with click.progressbar(
-        range(length),
-        label=label,
-        file=sys.stderr,
-        show_pos=True,
-        hidden=not is_interactive(),
-        item_show_func=lambda done: None if done is None else f"{done / (time.monotonic() - started):.1f} a second",
-    ) as bar:
-        yield lambda done: bar.update(done - bar.pos, done)
+
+    def rate(done: int | None) -> str | None:
+        return None if done is None else f"{done / (time.monotonic() - started):.1f} a second"
+
+    with _drawn(range(length), label=label, length=length, item_show_func=rate) as shown:
+        yield lambda done: shown.update(done - shown.pos, done)
+
+
+@contextmanager
+def _drawn(items: Iterable[T], *, label: str, length: int | None, **how: Any) -> Iterator[ProgressBar[T]]:
+    """click's bar, as wide as there is room for; once all is done it is taken away again."""
+    is_drawn = is_interactive()
+    # What stands beside it: the label, brackets, such as 12/345, the time left, and the rate.
+    beside = len(label) + 4 + 2 * len(str(length or "")) + 3 + 10 + (16 if how else 0)
+    room = max(4, min(_WIDEST, _columns(sys.stderr) - 1 - beside))
+    bar = click.progressbar(
+        items, length=length, label=label, file=sys.stderr, show_pos=True, hidden=not is_drawn, width=room, **how
+    )
+    _bars.append(label)
+    try:
+        with bar as shown:
+            yield shown
+    finally:
+        _bars.pop()
+    if is_drawn:
+        click.echo("\033[A\r\033[K", nl=False, err=True)  # click ended the line
 
 
 def clear_progress() -> None:
-    """Take the progress bar off its line, before a result is printed there; it is drawn again below it."""
-    if is_interactive():
+    """Take the progress bar, where there is one, off its line before something is printed there.
+
+    It is drawn again below that.
+    """
+    if _bars and is_interactive():
         click.echo("\r\033[K", nl=False, err=True)
 
 
 def note(message: str) -> None:
     """Print what is not the result, as one line: on stderr, so that results pipe cleanly."""
+    clear_progress()
     click.echo(printable(message, limit=MAX_SENTENCE), err=True)
 
 

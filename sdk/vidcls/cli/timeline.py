@@ -19,7 +19,12 @@ if TYPE_CHECKING:
     from vidcls.video.reader import Decoder
 
 
-@click.command()
+@click.command(
+    epilog=options.examples(
+        "vidcls timeline model.onnx long.mp4 --plot timeline.png",
+        "vidcls timeline model.onnx long.mp4 --srt > long.srt",
+    )
+)
 @options.model
 @options.video
 @click.option("--json", "form", flag_value="json", help="Print JSON, one segment a line.")
@@ -40,6 +45,7 @@ if TYPE_CHECKING:
 @options.region
 @options.decoder
 @options.device
+@options.engine
 def timeline(
     model: Path,
     video: str,
@@ -50,6 +56,7 @@ def timeline(
     region: Region | None,
     decoder: Decoder,
     device: str,
+    engine: str,
 ) -> None:
     """Say what happens when in VIDEO (a path or a URL), of any length.
 
@@ -65,9 +72,7 @@ def timeline(
         check_change_odds(change_odds)
         if plot is not None:
             check_format(plot)
-        classifier = options.open_classifier(model, device, crops=crops)
-        if terminal.is_interactive():
-            terminal.note(f"{model}: {classifier.device}; reading the times of the video's packets")
+        classifier = options.open_classifier(model, device, engine=engine, crops=crops)
         found = []
         with classifier.stream(video, pace="fastest", crops=int(crops), region=region, decoder=decoder) as stream:
             duration = stream.duration or 0.0

@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 _SECONDS = 600.0
 
 
-@click.command()
+@click.command(
+    epilog=options.examples(
+        "vidcls verify model.onnx", "vidcls verify unknown.onnx --max-seconds 60 --max-memory-mb 4000"
+    )
+)
 @options.model
 @options.device
 @options.engine

@@ -29,14 +29,23 @@ MQTT_USER, MQTT_PASSWORD = "VIDCLS_MQTT_USER", "VIDCLS_MQTT_PASSWORD"
 # What ends it; Windows has no SIGHUP.
 _ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
 # Options that say something of every camera.
-_OF_CAMERAS = ("region", "crops", "step_seconds", "enter_score", "leave_score", "least_seconds", "labels", "motion")
+_OF_CAMERAS = (
+    *("region", "crops", "step_seconds", "enter_score", "leave_score", "least_seconds", "labels", "motion"),
+    "decoder",
+)
 
 
 def _file(ending: str) -> click.Path:
     return click.Path(path_type=Path, dir_okay=False) if ending == "file" else click.Path(path_type=Path)
 
 
-@click.command()
+@click.command(
+    epilog=options.examples(
+        "vidcls watch model.onnx 0",
+        "vidcls watch model.onnx rtsp://door.lan/live --mqtt homeassistant.lan",
+        "vidcls watch --config watch.toml",
+    )
+)
 @click.argument("model", type=click.Path(path_type=Path), required=False)
 @click.argument("sources", metavar="[SOURCE]...", nargs=-1)
 @click.option("--config", type=_file("file"), help="Settings, TOML; options given here count more.")
@@ -58,8 +67,9 @@ def _file(ending: str) -> click.Path:
 @click.option("--least-seconds", type=click.FloatRange(min=0), help="How long one lasts at least; default: the same.")
 @click.option("--label", "labels", multiple=True, help="Of which labels events are told; default: all.")
 @click.option("--motion", type=click.FloatRange(0, 1), help="Share of the picture that has to change; default: 0.")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Default: auto, CUDA where it works.")
-@click.option("--engine", type=click.Choice(["onnxruntime", "openvino"]), help="Default: onnxruntime.")
+@click.option("--decoder", type=options.DECODERS, help="Of files; cameras are read by OpenCV. Default: auto.")
+@options.device_option("Default: auto, CUDA where it works; cuda:1 is the second of several cards.", default=None)
+@click.option("--engine", type=options.ENGINES, help="Default: onnxruntime.")
 def watch(model: Path | None, sources: tuple[str, ...], config: Path | None, **given: Any) -> None:
     """Watch cameras for good: a page, and events to a file, a web hook, MQTT and as clips.
 
@@ -73,12 +83,6 @@ def watch(model: Path | None, sources: tuple[str, ...], config: Path | None, **g
 
     Secrets are read from the environment: VIDCLS_MQTT_USER and VIDCLS_MQTT_PASSWORD, VIDCLS_WEBHOOK_TOKEN,
     VIDCLS_PAGE_TOKEN, which a page on another --host needs, and ${NAME} anywhere in a text of the file.
-
-    \b
-    Examples:
-      vidcls watch model.onnx 0
-      vidcls watch model.onnx rtsp://door.lan/live --mqtt homeassistant.lan --events events.jsonl
-      vidcls watch --config watch.toml
     """
     with terminal.exit_codes(), _stopped_by_signals() as is_stopped:
         from vidcls.watch.run import run
@@ -135,7 +139,7 @@ def _settings(
         clips = ClipSettings(folder=given["clips"]) if clips is None else replace(clips, folder=given["clips"])
     return WatchSettings(
         model=model or said.model,  # type: ignore[arg-type]
-        cameras=tuple(replace(camera, **_of_cameras(given)) for camera in cameras),
+        cameras=tuple(replace(camera, **_of_camera(camera, given)) for camera in cameras),
         state=given["state"] or said.state or _default_state(os.environ),
         device=given["device"] or said.device or "auto",
         engine=given["engine"] or said.engine or "onnxruntime",
@@ -165,11 +169,15 @@ def _named(sources: Sequence[str]) -> tuple[CameraSettings, ...]:
     return tuple(cameras)
 
 
-def _of_cameras(given: Mapping[str, Any]) -> dict[str, Any]:
-    """What the options say of every camera."""
+def _of_camera(camera: CameraSettings, given: Mapping[str, Any]) -> dict[str, Any]:
+    """What the options say of every camera; the decoder only of those that are files."""
+    from vidcls.video.source import is_live
+
     found = {name: given[name] for name in _OF_CAMERAS if given[name] not in (None, ())}
     if "crops" in found:
         found["crops"] = int(found["crops"])
+    if is_live(camera.source):
+        found.pop("decoder", None)
     return found
 
 

@@ -6,15 +6,13 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from vidcls.contract import ModelContract
 from vidcls.diagnostics.doctor import usable_devices
 from vidcls.errors import ArgumentError, ModelError, VidclsError
+from vidcls.runtime.devices import Device, is_cuda
 from vidcls.runtime.model import read_contract
 from vidcls.versions import package_version
-
-Device = Literal["cpu", "cuda"]
 
 # Its divided attention needs every token.
 _ALL_TOKENS_ONLY = "TimesformerForVideoClassification"
@@ -81,7 +79,7 @@ def find_placements(*, engine: str | None, device: str) -> list[Placement]:
 
     Args:
         engine: this one alone, whether it works or not; None for all.
-        device: "cpu" or "cuda" alone, whether it works or not; "auto" for all.
+        device: "cpu" or a card such as "cuda" alone, whether it works or not; "auto" for all.
 
     Raises:
         ArgumentError: the engine is not for that device.
@@ -90,8 +88,8 @@ def find_placements(*, engine: str | None, device: str) -> list[Placement]:
     has_openvino = package_version("openvino") is not None or engine == "openvino"
     found = [
         *([Placement(engine="onnxruntime", device="cpu")] if "cpu" in devices else []),
-        *([Placement(engine="onnxruntime", device="cuda")] if "cuda" in devices else []),
-        *([Placement(engine="openvino", device="cpu")] if has_openvino and device != "cuda" else []),
+        *(Placement(engine="onnxruntime", device=card) for card in devices if is_cuda(card)),
+        *([Placement(engine="openvino", device="cpu")] if has_openvino and not is_cuda(device) else []),
     ]
     kept = [placement for placement in found if engine in (None, placement.engine)]
     if not kept:
@@ -117,7 +115,7 @@ def missing_exports(files: Sequence[ModelFile], placements: Sequence[Placement])
     if "openvino" in engines and ("int8", "portable") not in kinds:
         command = f"{_EXPORT} int8-portable.onnx --precision int8 --graph portable {_CHECK}"
         missing.append(MissingExport(what="int8 for OpenVINO", command=command))
-    if any(placement.device == "cuda" for placement in placements) and "fp16" not in {kind for kind, _ in kinds}:
+    if any(is_cuda(placement.device) for placement in placements) and "fp16" not in {kind for kind, _ in kinds}:
         missing.append(MissingExport(what="fp16", command=f"{_EXPORT} fp16.onnx --precision fp16 {_CHECK}"))
     if all(one.tokens.rule == "all" and one.source.architecture != _ALL_TOKENS_ONLY for one in contracts):
         command = f"{_EXPORT} quarter.onnx --tokens lattice:0.25 {_CHECK}"

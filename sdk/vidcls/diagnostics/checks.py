@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vidcls.concurrency import child_process
 from vidcls.errors import DependencyError, VidclsError
+
+if TYPE_CHECKING:
+    from vidcls.runtime.session import Session
 
 SAMPLES = Path(__file__).with_name("samples")
 
@@ -47,14 +51,25 @@ def check_runtime() -> dict[str, Any]:
     }
 
 
+def check_openvino() -> dict[str, Any]:
+    """The tiny model on OpenVINO."""
+    from vidcls.runtime.openvino_session import OpenVinoSession
+
+    return _checked_run(lambda: OpenVinoSession(SAMPLES / "model.onnx"), "on OpenVINO")
+
+
 def check_run(device: str) -> dict[str, Any]:
     """A tiny model on a device: whether it gives what it has to, and in how many ms."""
-    import numpy as np
-
     from vidcls.runtime.onnxruntime_session import OnnxRuntimeSession
 
+    return _checked_run(lambda: OnnxRuntimeSession(SAMPLES / "model.onnx", device=device), f"on device '{device}'")
+
+
+def _checked_run(opened: Callable[[], Session], where: str) -> dict[str, Any]:
+    import numpy as np
+
     try:
-        session = OnnxRuntimeSession(SAMPLES / "model.onnx", device=device)  # type: ignore[arg-type]
+        session = opened()
         values = np.array(MODEL_INPUT, np.float32)
         session.run(values)  # the first also sets up
         started = time.perf_counter()
@@ -64,11 +79,11 @@ def check_run(device: str) -> dict[str, Any]:
     if output != MODEL_OUTPUT:
         return {
             "problem": {
-                "what": f"a tiny model on device '{device}' gives {output}, expected {MODEL_OUTPUT}",
-                "mend": "install onnxruntime again, and on CUDA update the driver",
+                "what": f"a tiny model {where} gives {output}, expected {MODEL_OUTPUT}",
+                "mend": "install what computes there again, and on CUDA update the driver",
             }
         }
-    return {"ms": (time.perf_counter() - started) * 1000}
+    return {"ms": (time.perf_counter() - started) * 1000, "provider": session.provider}
 
 
 def check_video() -> dict[str, Any]:
@@ -112,26 +127,23 @@ def check_video() -> dict[str, Any]:
 
 
 def _problem(sentence: Exception | str) -> dict[str, str]:
-    from vidcls.runtime.session import ASKED_FOR
-
-    what, _, mend = str(sentence).removeprefix(ASKED_FOR).partition("; ")
+    what, _, mend = re.sub(r"^device '[^']*' was asked for, but ", "", str(sentence)).partition("; ")
     return {"what": what, "mend": mend}
 
 
 _CHECKS: dict[str, Callable[[], dict[str, Any]]] = {
     "runtime": check_runtime,
-    "cpu": lambda: check_run("cpu"),
-    "cuda": lambda: check_run("cuda"),
+    "openvino": check_openvino,
     "video": check_video,
 }
 
 
 def main(names: Sequence[str]) -> None:
-    """Send what each check found; without onnxruntime, none of those that need it."""
+    """Send what each check found, a device's name being one; without onnxruntime, none of those that need it."""
     child_process.end_with_owner()
     send = child_process.answers()
     for name in names:
-        found = _CHECKS[name]()
+        found = _CHECKS[name]() if name in _CHECKS else check_run(name)
         send(found)
         if name == "runtime" and "version" not in found:
             return

@@ -18,21 +18,32 @@ from typing import Any
 import vidcls
 from vidcls import cpus
 from vidcls.concurrency.child_process import owned
+from vidcls.runtime.devices import NAMES, checked_device
+from vidcls.versions import package_version
 
 
-def examine(*, device: str = "auto") -> dict[str, Any]:
+def examine(*, device: str = "auto", engine: str = "onnxruntime") -> dict[str, Any]:
     """Try everything that vidcls needs; what `vidcls doctor --json` prints.
 
     Args:
-        device: what has to work: "cpu", "cuda", or "auto": the CPU, and CUDA where an onnxruntime with
-            CUDA was installed.
+        device: what has to work: "cpu", "cuda", another card such as "cuda:1", or "auto": the CPU, and CUDA where an
+            onnxruntime with CUDA was installed.
+        engine: what has to work beside onnxruntime: "openvino", or nothing else. It is tried where it is installed.
     """
-    found = _in_children({"onnxruntime": ("runtime", "cpu", "cuda"), "OpenCV": ("video",)})
+    device = checked_device(device)
+    tried = ("cpu", "cuda", *([device] if device not in NAMES else []))
+    has_openvino = package_version("openvino") is not None
+    others = {"OpenVINO": ("openvino",)} if has_openvino or engine == "openvino" else {}
+    found = _in_children({"onnxruntime": ("runtime", *tried), "OpenCV": ("video",), **others})
     runtime, video = found["runtime"], found["video"]
-    devices: dict[str, Any] = {name: found[name] for name in ("cpu", "cuda") if name in found}
-    asked = {"cpu": ["cpu"], "cuda": ["cpu", "cuda"]}.get(device, ["cpu", *["cuda"] * runtime.get("has_cuda", False)])
+    devices: dict[str, Any] = {name: found[name] for name in tried if name in found}
+    wanted = device if device != "auto" else "cuda" if runtime.get("has_cuda", False) else "cpu"
+    asked = list(dict.fromkeys(["cpu", wanted]))
     decoders = video.get("decoders", [])
     faults = [runtime, video, *decoders, *(devices[name] for name in asked if name in devices)]
+    openvino = found.get("openvino")
+    if openvino is not None and engine == "openvino":
+        faults.append(openvino)
     problems = [fault["problem"] for fault in faults if fault.get("problem")]
     problems = [problem for number, problem in enumerate(problems) if problem not in problems[:number]]
     report = {
@@ -53,6 +64,7 @@ def examine(*, device: str = "auto") -> dict[str, Any]:
         },
         "cuda": runtime.get("cuda"),
         "devices": {name: {"ok": "problem" not in found, **found} for name, found in devices.items()},
+        "openvino": openvino and {"ok": "problem" not in openvino, **openvino},
         "auto": _auto(devices),
         "video": {name: value for name, value in video.items() if name not in ("opencv", "problem")} or None,
         "cameras": _cameras(),
@@ -139,7 +151,7 @@ def _answers(subject: str, names: tuple[str, ...], process: subprocess.Popen[byt
     found = dict(zip(names, answers, strict=False))
     if process.returncode != 0:
         crashed = names[min(len(answers), len(names) - 1)]  # it may crash as it ends
-        what = subject if crashed in ("runtime", "video") else f"a tiny model on device '{crashed}'"
+        what = subject if crashed in ("runtime", "video", "openvino") else f"a tiny model on device '{crashed}'"
         found[crashed] = {"problem": _crash(what, process.returncode, errors.decode("utf-8", "replace"))}
     return found
 

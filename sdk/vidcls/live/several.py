@@ -26,11 +26,12 @@ from vidcls.live.capture import Capture, Reader
 from vidcls.live.pictures import PictureState
 from vidcls.live.readers import growing_pauses, open_when_there, read_live
 from vidcls.live.repeats import Classify, check_motion
-from vidcls.live.stream import checked_step, open_reader
+from vidcls.live.stream import check_live_decoder, checked_step, open_reader
 from vidcls.preprocessing import Region
 from vidcls.temporal.record import Record
+from vidcls.video.reader import Decoder
 from vidcls.video.remote import states_no_length
-from vidcls.video.source import VideoSource, source_name
+from vidcls.video.source import VideoSource, is_live, source_name
 
 # How often the sources are asked for a window while none has one. Waking up with every frame of every source would
 # cost more: 30 cameras send 750 a second, and one answer in a hundred would be due.
@@ -49,6 +50,7 @@ class SourceOptions:
     crops: int = 1
     region: Region | None = None
     motion: float = 0.0
+    decoder: Decoder = "auto"
 
 
 class SeveralStreams(Iterator[tuple[str, Record]]):
@@ -131,6 +133,8 @@ def _capture_of(name: str, options: SourceOptions, contract: Contract) -> Callab
         raise TypeError(f"{name}: source is {options.source!r}, expected a camera's number, a path or a URL")
     try:
         check_motion(options.motion)
+        if is_live(options.source):
+            check_live_decoder(options.decoder)
         crop = source_crop(options.source, contract, crops=options.crops, region=options.region)
         step = checked_step(contract, step_seconds=options.step_seconds, timeout_seconds=options.timeout_seconds)
         return partial(Capture, contract=contract, step_seconds=step, crop=crop)
@@ -174,7 +178,7 @@ def _reader(options: SourceOptions) -> Reader:
     source = options.source
     if isinstance(source, str) and states_no_length(source):
         return read_live(source, timeout_seconds=options.timeout_seconds)
-    return open_reader(source, timeout_seconds=options.timeout_seconds, decoder="auto")
+    return open_reader(source, timeout_seconds=options.timeout_seconds, decoder=options.decoder)
 
 
 def _records(watched: Mapping[str, tuple[Capture, Answers]]) -> Generator[tuple[str, Record], None, None]:

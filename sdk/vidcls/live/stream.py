@@ -151,9 +151,14 @@ def open_reader(source: int | VideoSource, *, timeout_seconds: float, decoder: D
         except EndlessError as endless:
             source = endless.url
     assert isinstance(source, int | str)  # noqa: S101 - a path or an open file ends
+    check_live_decoder(decoder)
+    return read_live(source, timeout_seconds=timeout_seconds)
+
+
+def check_live_decoder(decoder: Decoder) -> None:
+    """Refuse a decoder that was asked for where the source is live."""
     if decoder != "auto":
         raise ArgumentError(f"decoder is {decoder!r}; a live source can have only 'auto', which is OpenCV there")
-    return read_live(source, timeout_seconds=timeout_seconds)
 
 
 def _is_broadcast(source: int | VideoSource, *, timeout_seconds: float) -> bool:

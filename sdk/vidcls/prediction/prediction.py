@@ -40,7 +40,7 @@ class Prediction:
         timestamps: float64 [views, T], seconds of every frame used; [0, T] if frames were given.
         decoded_share: how much of the video could be decoded, 0 to 1: what came out compared with what its packets
             show, after its edit list. Below 1 where it was cut off or is damaged; None of a live source and of frames.
-        device: where the model ran, "cpu" or "cuda".
+        device: where the model ran, "cpu", "cuda" or "cuda:1".
         timing_ms: milliseconds spent on "decode", "preprocess", "inference", and "total".
         video: its path, or its URL without secrets; None if frames were given, or by a stream.
     """

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import ModuleType
 
 from vidcls.runtime import shared_libraries
+from vidcls.runtime.devices import name_of
 from vidcls.runtime.shared_libraries import needed_libraries
 
 PROVIDER = "CUDAExecutionProvider"
@@ -104,6 +105,26 @@ def find_cuda(runtime: ModuleType) -> Cuda:
     return Cuda(version=version, cards=cards, libraries=libraries, problem=problem)
 
 
+def card_problem(found: Cuda, card: int) -> Problem | None:
+    """The problem that there is no card with this number, or None; where the cards are not known, onnxruntime says so.
+
+    Examples:
+        >>> from vidcls.runtime.cuda import Card, Cuda, card_problem
+        >>> h200 = Card(name="NVIDIA H200", memory_mb=143771, capability="9.0")
+        >>> found = Cuda(version=(13, 0), cards=(h200, h200), libraries={}, problem=None)
+        >>> print(card_problem(found, 1), card_problem(found, 2), sep="; ")
+        None; this process may use 2 NVIDIA cards, 'cuda' and 'cuda:1'; name one of these, or check CUDA_VISIBLE_DEVICES
+    """
+    count = len(found.cards)
+    if not found.cards or card < count:
+        return None
+    cards = "1 NVIDIA card, 'cuda'" if count == 1 else f"{count} NVIDIA cards, 'cuda' "
+    if count > 1:
+        cards += f"{'and' if count == 2 else 'to'} '{name_of(count - 1)}'"
+    mend = "take that" if count == 1 else "name one of these"
+    return Problem(what=f"this process may use {cards}", mend=f"{mend}, or check CUDA_VISIBLE_DEVICES")
+
+
 def wheels(runtime: ModuleType) -> dict[str, str]:
     """Version by name of every package that was installed as this very module `onnxruntime`."""
     place = Path(runtime.__file__ or "").parent.resolve()
@@ -135,6 +156,11 @@ def explain(message: str) -> Problem:
         return Problem(
             what=f"the card's memory is too small or taken by others ({_shortened(message)})",
             mend="end what 'nvidia-smi' lists, or export the model with --precision fp16",
+        )
+    if "invalid device ordinal" in message:  # CUDA's error 101
+        return Problem(
+            what=f"there is no card with this number ({_shortened(message)})",
+            mend="run 'nvidia-smi --list-gpus', and check CUDA_VISIBLE_DEVICES",
         )
     if "no kernel image is available" in message:
         return Problem(

@@ -30,7 +30,7 @@ def longest_run(*, file_bytes: int, input_shape: Sequence[object], device: str) 
     values = 1
     for size in input_shape[1:]:
         values *= size if isinstance(size, int) else 1
-    return LEAST_SECONDS[device] + file_bytes * values / _PATCH_VALUES / _SLOWEST
+    return LEAST_SECONDS[device.partition(":")[0]] + file_bytes * values / _PATCH_VALUES / _SLOWEST
 
 
 @contextmanager

@@ -12,11 +12,12 @@ from vidcls.contract import MAX_BYTES, METADATA_KEY, ModelContract, from_json
 from vidcls.errors import DeviceError, ModelError
 from vidcls.files.kinds import file_sha256, mistaken, where_else, why_no_file
 from vidcls.runtime import onnx_file
+from vidcls.runtime.devices import Device, asked_for, checked_device, is_cuda
 from vidcls.runtime.inherited import ProcessSession
 from vidcls.runtime.onnx_file import foreign_part, read_text
 from vidcls.runtime.onnxruntime_session import OnnxRuntimeSession
 from vidcls.runtime.openvino_session import OpenVinoSession
-from vidcls.runtime.session import ASKED_FOR, Device, Engine, Session
+from vidcls.runtime.session import Engine, Session
 from vidcls.schema import check_choice
 
 
@@ -25,10 +26,10 @@ def open_model(path: Path, *, device: Device, engine: Engine) -> tuple[Session, 
 
     Raises:
         ModelError: not a vidcls model, damaged, or its contract does not fit its graph.
-        DeviceError: "cuda" cannot be used on this machine, with this engine or for this model.
+        DeviceError: a card cannot be used on this machine, with this engine or for this model.
         DependencyError: the engine is not installed.
     """
-    check_choice("device", device, get_args(Device))
+    device = checked_device(device)
     check_choice("engine", engine, get_args(Engine))
     contract = read_contract(path)
     session = _open_session(path, contract, device=device, engine=engine)
@@ -111,12 +112,14 @@ def _read(path: Path) -> ModelContract:
 
 def _open_session(path: Path, contract: ModelContract, *, device: Device, engine: Engine) -> Session:
     if engine == "openvino":
-        if device == "cuda":
-            raise DeviceError(f"{ASKED_FOR}engine 'openvino' is for CPUs; use engine 'onnxruntime', or device 'cpu'")
+        if is_cuda(device):
+            raise DeviceError(
+                f"{asked_for(device)}engine 'openvino' is for CPUs; use engine 'onnxruntime', or device 'cpu'"
+            )
         return OpenVinoSession(path)
     if contract.model.precision != "int8" or device == "cpu":
         return OnnxRuntimeSession(path, device=device)
-    if device == "cuda":
+    if is_cuda(device):
         raise DeviceError(
             f"{path}: is an int8 model, which is for CPUs; open it on device 'cpu', or export it with "
             "--precision fp16 for CUDA"

@@ -9,7 +9,7 @@ import threading
 from collections import Counter
 from pathlib import Path
 from types import ModuleType
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,8 +20,7 @@ from vidcls.files.kinds import why_no_file
 from vidcls.printable import printable
 from vidcls.runtime import cuda, lacking
 from vidcls.runtime.deadline import ended_after, longest_run
-from vidcls.runtime.session import ASKED_FOR, Device
-from vidcls.schema import check_choice
+from vidcls.runtime.devices import Device, asked_for, card_of, checked_device, is_cuda, name_of, provider_options
 
 _CPU = "CPUExecutionProvider"
 _QUOTED = 300  # characters of its messages
@@ -41,7 +40,7 @@ class OnnxRuntimeSession:
     def __init__(self, path: Path, *, device: Device) -> None:
         """Open `path` on `device`.
 
-        "cuda" never falls back, and takes no node of the graph on the CPU; "auto" takes CUDA where
+        A card never falls back, and takes no node of the graph on the CPU; "auto" takes CUDA where
         that works, else the CPU, and logs what it took and why: as a warning where a card or an
         onnxruntime with CUDA lies idle.
 
@@ -51,10 +50,10 @@ class OnnxRuntimeSession:
 
         Raises:
             ModelError: not an ONNX file that onnxruntime can load.
-            DeviceError: "cuda" cannot be used here.
+            DeviceError: the card cannot be used here.
             DependencyError: onnxruntime is not installed.
         """
-        check_choice("device", device, get_args(Device))
+        device = checked_device(device)
         problem = why_no_file(path)
         if problem is not None:
             raise ModelError(f"{path}: {problem}; export a model with vidcls-export")
@@ -62,7 +61,7 @@ class OnnxRuntimeSession:
         self.path, self._errors = path, _errors(runtime)
         self.device, self.device_reason, self._session = _open(runtime, path, device=device)
         self.provider: str = self._session.get_providers()[0]
-        self.batch = _CUDA_BATCH if self.device == "cuda" else 1
+        self.batch = _CUDA_BATCH if is_cuda(self.device) else 1
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         if len(inputs) != 1 or len(outputs) != 1:
             raise ModelError(
@@ -82,7 +81,8 @@ class OnnxRuntimeSession:
             file_bytes=path.stat().st_size, input_shape=self.input_shape, device=self.device
         )
         self._options = runtime.RunOptions
-        self._bound = BoundRuns(runtime, self._session, device=self.device) if self.device == "cuda" else None
+        card = card_of(self.device)
+        self._bound = None if card is None else BoundRuns(runtime, self._session, device="cuda", number=card)
 
     def run(self, pixel_values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """What the graph returns for a batch in the contract's input layout.
@@ -119,7 +119,7 @@ class OnnxRuntimeSession:
                     f"{self.path}: onnxruntime cannot run it on device 'cpu' ({_first_line(error)}); the file is "
                     "damaged, or needs another onnxruntime"
                 ) from None
-            raise DeviceError(f"{self.path}: on device 'cuda', {cuda.explain(str(error))}") from None
+            raise DeviceError(f"{self.path}: on device '{self.device}', {cuda.explain(str(error))}") from None
         return logits  # type: ignore[no-any-return]
 
 
@@ -129,8 +129,9 @@ class BoundRuns:
     A run then allocates nothing and copies the input once to the device and the logits once from it.
     """
 
-    def __init__(self, runtime: ModuleType, session: Any, *, device: str) -> None:
-        self._runtime, self._session, self._device = runtime, session, device
+    def __init__(self, runtime: ModuleType, session: Any, *, device: str, number: int = 0) -> None:
+        """Prepare it. device, number: onnxruntime's name for a kind of devices, and which of them the session is on."""
+        self._runtime, self._session, self._device, self._number = runtime, session, device, number
         (self._input,), (self._output,) = session.get_inputs(), session.get_outputs()
         self._buffers: dict[int, tuple[Any, Any, Any]] = {}
         self._lock = threading.Lock()  # the buffers hold one run at a time
@@ -151,8 +152,8 @@ class BoundRuns:
 
     def _bind(self, batch: int) -> tuple[Any, Any, Any]:
         value = self._runtime.OrtValue.ortvalue_from_shape_and_type
-        source = value([batch, *self._input.shape[1:]], _ELEMENTS[self._input.type], self._device, 0)
-        target = value([batch, *self._output.shape[1:]], _ELEMENTS[self._output.type], self._device, 0)
+        source = value([batch, *self._input.shape[1:]], _ELEMENTS[self._input.type], self._device, self._number)
+        target = value([batch, *self._output.shape[1:]], _ELEMENTS[self._output.type], self._device, self._number)
         binding = self._session.io_binding()
         binding.bind_ortvalue_input(self._input.name, source)
         binding.bind_ortvalue_output(self._output.name, target)
@@ -220,20 +221,21 @@ def open_whole(runtime: ModuleType, path: Path, *, provider: str, options: dict[
 
 def _open(runtime: ModuleType, path: Path, *, device: Device) -> tuple[str, str, Any]:
     """(where it is, why there, the session)."""
-    if device == "cpu":
+    card = card_of(device)
+    if card is None:
         return "cpu", "the CPU was asked for", _open_on_cpu(runtime, path)
     found = cuda.find_cuda(runtime)
-    problem = found.problem
+    problem = found.problem or cuda.card_problem(found, card)
     if problem is None:
-        opened = _open_on_cuda(runtime, path)
+        opened = _open_on_cuda(runtime, path, card=card)
         if not isinstance(opened, cuda.Problem):
-            reason = f"CUDA runs all of the graph on {found.cards[0].name if found.cards else 'the card'}"
+            reason = f"CUDA runs all of the graph on {found.cards[card].name if found.cards else 'the card'}"
             _logger.info("running on CUDA: %s", reason)
-            return "cuda", reason, opened
+            return name_of(card), reason, opened
         problem = opened
     on_cpu = _open_on_cpu(runtime, path)  # where this fails too, it is the file and not CUDA
-    if device == "cuda":
-        raise DeviceError(f"{ASKED_FOR}{problem}")
+    if is_cuda(device):
+        raise DeviceError(f"{asked_for(device)}{problem}")
     if cuda.PROVIDER in runtime.get_available_providers() or cuda.card_in_sight():
         _logger.warning("running on the CPU: %s", problem)
         return "cpu", str(problem), on_cpu
@@ -242,10 +244,9 @@ def _open(runtime: ModuleType, path: Path, *, device: Device) -> tuple[str, str,
     return "cpu", reason, on_cpu
 
 
-def _open_on_cuda(runtime: ModuleType, path: Path) -> Any:
+def _open_on_cuda(runtime: ModuleType, path: Path, *, card: int) -> Any:
     try:
-        # TF32, on by default, keeps 10 bits of every number in fp32's matrix products: no longer PyTorch's answer.
-        return open_whole(runtime, path, provider=cuda.PROVIDER, options={"use_tf32": "0"})
+        return open_whole(runtime, path, provider=cuda.PROVIDER, options=provider_options(card))
     except _errors(runtime) as error:
         return cuda.explain(str(error))
 

@@ -9,8 +9,9 @@ from typing import Any
 from vidcls.concurrency.daemons import call_of_the_program
 from vidcls.contract import ModelContract
 from vidcls.errors import ModelError
+from vidcls.runtime.devices import Device
 from vidcls.runtime.model import open_model
-from vidcls.runtime.session import Device, Engine
+from vidcls.runtime.session import Engine
 
 
 class OpenedModel:
@@ -23,12 +24,13 @@ class OpenedModel:
 
         Args:
             model: path of the ONNX file.
-            device: "auto" takes CUDA where it works, else the CPU; "cpu"; "cuda" never falls back.
+            device: "auto" takes CUDA where it works, else the CPU; "cpu"; "cuda" never falls back, and neither does
+                "cuda:1", the second of several cards.
             engine: what computes: "onnxruntime", or "openvino" on the CPU, from the same file.
 
         Raises:
             ModelError: the file is not a vidcls model, or is damaged.
-            DeviceError: "cuda" cannot be used on this machine.
+            DeviceError: the card cannot be used on this machine, or is not there.
             DependencyError: the engine is not installed.
         """
         self._path = Path(model)
@@ -88,7 +90,7 @@ class OpenedModel:
 
     @property
     def device(self) -> str:
-        """Where the model runs: "cpu" or "cuda".
+        """Where the model runs: "cpu", "cuda", or of several cards another one than the first: "cuda:1".
 
         Examples:
             >>> VideoClassifier("model.onnx", device="cpu").device

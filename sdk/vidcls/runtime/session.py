@@ -10,18 +10,14 @@ import numpy.typing as npt
 
 from vidcls.errors import ModelError
 
-Device: TypeAlias = Literal["auto", "cpu", "cuda"]
 Engine: TypeAlias = Literal["onnxruntime", "openvino"]
-
-# How every DeviceError of opening on CUDA begins.
-ASKED_FOR = "device 'cuda' was asked for, but "
 
 
 class Session(Protocol):
     """One open ONNX model with one input and one output.
 
     path: the ONNX file.
-    device: "cpu" or "cuda": where all of the graph runs, not what was asked for.
+    device: "cpu", "cuda" or "cuda:1": where all of the graph runs, not what was asked for.
     device_reason: why there, for people.
     provider: the execution provider that runs it.
     batch: how many inputs to hand over at once, where there are many.

@@ -12,6 +12,7 @@ from typing import Annotated
 from vidcls.errors import ArgumentError
 from vidcls.schema import check_fields, shown
 from vidcls.schema.bounds import Above, Entries, Range, Text
+from vidcls.video.reader import Decoder
 
 # Topics, file names and the page's addresses hold names, so no other character may be in one.
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -35,6 +36,7 @@ class CameraSettings:
     labels: of which events are told; None is all.
     motion: the share of the picture that has to change for a window to be answered anew; 0 answers every one that
         is not bit for bit the same.
+    decoder: of a file; cameras and live streams are read by OpenCV.
     """
 
     name: str
@@ -48,6 +50,7 @@ class CameraSettings:
     least_seconds: Annotated[float, Range(0)] | None = None
     labels: Annotated[tuple[str, ...], Entries(1, 10_000)] | None = None
     motion: Share = 0.0
+    decoder: Decoder = "auto"
 
 
 @dataclass(frozen=True, kw_only=True)

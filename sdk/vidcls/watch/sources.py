@@ -101,4 +101,5 @@ def _options(camera: CameraSettings) -> SourceOptions:
         crops=camera.crops,
         region=camera.region,
         motion=camera.motion,
+        decoder=camera.decoder,
     )

@@ -140,6 +140,44 @@ def test_every_cause_is_named_with_the_line_that_mends_it(fault: str, model: Pat
     assert mend in answer["doctor"]["problem"]["mend"]
 
 
+CARDS = """
+import json, sys
+from pathlib import Path
+from vidcls import DeviceError
+from vidcls.diagnostics import checks
+from vidcls.runtime.onnxruntime_session import OnnxRuntimeSession
+for device in ("cuda:0", "cuda:1", "cuda:2"):
+    try:
+        OnnxRuntimeSession(Path(sys.argv[1]), device=device)
+    except DeviceError as error:
+        print(json.dumps([str(error), checks.check_run(device)["problem"]]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("count", "named"), [(1, "1 NVIDIA card, 'cuda'; take that"), (2, "'cuda' and 'cuda:1'; name")]
+)
+def test_of_several_cards_the_one_with_that_number_is_taken(
+    count: int, named: str, model: Path, tmp_path: Path
+) -> None:
+    result = run(["-c", CARDS, str(model)], build(Machine(cards=count), tmp_path))
+    assert result.returncode == 0, result.stderr
+    answers = [json.loads(line) for line in result.stdout.splitlines()]
+    names = ["cuda", "cuda:1", "cuda:2"]
+    for number, (name, (error, problem)) in enumerate(zip(names, answers, strict=True)):
+        assert error.startswith(f"device '{name}' was asked for, but ")
+        assert error.endswith(f"{problem['what']}; {problem['mend']}")
+        is_there = number < count
+        assert ("CUDA failure 999" in error) == is_there
+        assert (f"this process may use {'' if count == 1 else '2 NVIDIA cards, '}{named}" in error) == (not is_there)
+    # Each that is there was tried twice, by a session and by the doctor's check.
+    tried = [line for line in result.stderr.splitlines() if line.startswith("opening on")]
+    expected = [
+        f"opening on ('CUDAExecutionProvider', {{'device_id': '{number}', 'use_tf32': '0'}})" for number in range(count)
+    ]
+    assert tried == [line for line in expected for _ in range(2)]
+
+
 def packages_of_cuda_12() -> bool:
     """Whether they are installed, as PyTorch 2.6 needs them: a regular package, which hides a pretended one."""
     found = importlib.util.find_spec("nvidia")
@@ -173,6 +211,7 @@ def test_libraries_from_pip_are_found_without_a_search_path(model: Path, tmp_pat
         ("Failed to allocate memory for requested buffer of size 123", "memory is too small"),
         ("Available memory of 5 is smaller than requested bytes of 9", "memory is too small"),
         ("CUBLAS failure 3: CUBLAS_STATUS_ALLOC_FAILED ; GPU=0 ; hostname=here", "memory is too small"),
+        ("/src/x.cc:1 CUDA failure 101: invalid device ordinal ; GPU=0 ; hostname=here", "no card with this number"),
         ("something\nelse", r"cannot use CUDA on this machine \(something\)"),
     ],
 )

@@ -99,9 +99,11 @@ def test_a_graph_that_cannot_be_run_is_a_model_error(tmp_path: Path) -> None:
         session.run(np.zeros((2, 4), np.float32))
 
 
-@pytest.mark.parametrize("device", ["gpu", "CPU", "", "cuda:0", None])
+@pytest.mark.parametrize(
+    "device", ["gpu", "CPU", "", "cuda:", "cuda:-1", "cuda:01", "cuda:x", "cuda:1\n", "cpu:0", None]
+)
 def test_an_unknown_device_is_refused_before_the_file_is_looked_at(device: str, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"device is .*, expected one of 'auto', 'cpu', 'cuda'"):
+    with pytest.raises(ValueError, match=r"device is .*, expected one of 'auto', 'cpu', 'cuda', or .*'cuda:1'"):
         OnnxRuntimeSession(tmp_path / "gone.onnx", device=device)  # type: ignore[arg-type]
 
 
