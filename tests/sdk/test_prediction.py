@@ -11,6 +11,7 @@ import pytest
 from answered import answered_prediction
 from html_page import Page
 from vidcls import Prediction
+from vidcls.contract import NEUTRAL
 from vidcls.decision import softmax
 
 LABELS = tuple("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
