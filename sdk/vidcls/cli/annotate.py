@@ -91,14 +91,13 @@ def _note_without_pyav() -> None:
 def open_copies(folder: Path | None, sources: Sequence[str]) -> Copies | None:
     """Where `predict --save` puts the copies of these sources' videos; None without the option."""
     from vidcls.annotation.copies import Copies
-    from vidcls.errors import VideoError
     from vidcls.inputs.sources import each_video, typed_source
 
     if folder is None:
         return None
     _note_without_pyav()
     videos = each_video([typed_source(source) for source in sources])
-    return Copies(folder, [video for video in videos if not isinstance(video, VideoError)])
+    return Copies(folder, [video for video in videos if isinstance(video, str | Path)])
 
 
 def save_copy(copies: Copies | None, video: str | int, answer: Prediction, *, decoder: Decoder) -> bool:
