@@ -14,6 +14,7 @@ __all__ = [
     "DependencyError",
     "DeviceError",
     "Event",
+    "Explanation",
     "ModelContract",
     "ModelError",
     "Prediction",
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from vidcls.classifier import VideoClassifier
     from vidcls.contract import ModelContract
     from vidcls.errors import DependencyError, DeviceError, ModelError, VidclsError, VideoError
+    from vidcls.explanation.explanation import Explanation
     from vidcls.figures.answer import draw
     from vidcls.prediction import Prediction
     from vidcls.selftest import Verification
@@ -43,6 +45,7 @@ else:
         "DependencyError": "errors",
         "DeviceError": "errors",
         "Event": "temporal.events",
+        "Explanation": "explanation.explanation",
         "ModelContract": "contract",
         "ModelError": "errors",
         "Prediction": "prediction",
