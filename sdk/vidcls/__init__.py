@@ -14,6 +14,7 @@ __all__ = [
     "DependencyError",
     "DeviceError",
     "Event",
+    "Explanation",
     "ModelContract",
     "ModelError",
     "Prediction",
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from vidcls.classifier import VideoClassifier
     from vidcls.contract import ModelContract
     from vidcls.errors import DependencyError, DeviceError, ModelError, VidclsError, VideoError
+    from vidcls.explanation.explanation import Explanation
     from vidcls.figures.answer import draw
     from vidcls.figures.preview import preview
     from vidcls.prediction import Prediction
@@ -48,6 +50,7 @@ else:
         "DependencyError": "errors",
         "DeviceError": "errors",
         "Event": "temporal.events",
+        "Explanation": "explanation.explanation",
         "ModelContract": "contract",
         "ModelError": "errors",
         "Prediction": "prediction",

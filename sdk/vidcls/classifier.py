@@ -13,12 +13,15 @@ from vidcls import pipeline, selftest
 from vidcls.clips import SampledClips, check_views, crop_clip
 from vidcls.concurrency.daemons import call_of_the_program
 from vidcls.errors import VideoError
+from vidcls.explanation.explanation import Explanation
+from vidcls.explanation.occlusion import RUNS, check_request, explain_clip
 from vidcls.inputs.frames import Channels, Frames, Shown, Times, as_frames
 from vidcls.inputs.kinds import VideoInput
 from vidcls.inputs.sources import every_video
 from vidcls.live.stream import Pace, Stream, open_stream
 from vidcls.prediction import Prediction
 from vidcls.preprocessing import Region
+from vidcls.progress import Track, untracked
 from vidcls.runtime.opened import OpenedModel
 from vidcls.selftest import Verification
 from vidcls.temporal.timeline import Segment, check_change_odds, segments
@@ -261,6 +264,37 @@ class VideoClassifier(OpenedModel):
         check_change_odds(change_odds)
         with self.stream(video, pace="fastest", crops=crops, region=region, decoder=decoder) as records:
             return list(segments(records, duration=lambda: records.duration or 0.0, change_odds=change_odds))
+
+    def explain(
+        self,
+        video: int | VideoSource,
+        *,
+        label: str | None = None,
+        runs: int = RUNS,
+        track: Track = untracked,
+        **how: Any,
+    ) -> Explanation:
+        """Say which parts of which frames an answer hangs on, by taking parts away, and how far that can be believed.
+
+        Examples:
+            >>> VideoClassifier("model.onnx").explain("clip.avi", runs=150).importance.shape
+            (4, 32, 32)
+
+        Args:
+            video: as for `predict`; `how`: its `region` and `decoder`.
+            label: what to explain instead of the top-1 label.
+            runs: of the model, at least 150: about a hundred check the map, the others make it.
+            track: follows the runs, as a progress bar does.
+
+        Raises:
+            VideoError, ModelError: as for `predict`.
+            ValueError: the model has no such label; runs or region is out of range; more than one view or crop.
+        """
+        with call_of_the_program():
+            check_request(runs, label, labels=self.labels, **how)
+            clips = pipeline.read_source(video, self._contract, **how)
+            answer = self.predict_clips(clips)
+            return explain_clip(clips, answer, self._session, self._contract, label=label, runs=runs, track=track)
 
     def verify(self) -> Verification:
         """Prove on this device that the answers are still the trained model's.

@@ -9,6 +9,7 @@ from vidcls.cli.batch import batch
 from vidcls.cli.bench import bench
 from vidcls.cli.doctor import doctor
 from vidcls.cli.evaluate import evaluate
+from vidcls.cli.explain import explain
 from vidcls.cli.info import info
 from vidcls.cli.predict import predict
 from vidcls.cli.preview import preview
@@ -26,5 +27,5 @@ def main() -> None:
     """
 
 
-for command in (annotate, batch, bench, doctor, evaluate, info, predict, preview, timeline, verify, watch):
+for command in (annotate, batch, bench, doctor, evaluate, explain, info, predict, preview, timeline, verify, watch):
     main.add_command(command)

@@ -1,0 +1,95 @@
+"""`vidcls explain`."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from vidcls.cli import options, terminal
+from vidcls.printable import printable
+
+if TYPE_CHECKING:
+    from vidcls import Explanation
+    from vidcls.preprocessing import Region
+    from vidcls.video.reader import Decoder
+
+# vidcls.explanation.occlusion's, which --help does not wait for.
+RUNS = 400
+LEAST_RUNS = 150
+
+
+@click.command()
+@options.model
+@options.video
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The picture to write: .mp4, .gif or .webp, frame by frame, or .png, one sheet of all frames.",
+)
+@click.option("--label", help="Explain this label instead of the answer.")
+@click.option(
+    "--runs",
+    type=click.IntRange(min=LEAST_RUNS),
+    default=RUNS,
+    show_default=True,
+    help="Runs of the model, all in all: about a hundred check the map, the others make it.",
+)
+@options.region
+@options.decoder
+@options.device
+@options.engine
+@options.as_json
+def explain(
+    model: Path,
+    video: str,
+    output: Path | None,
+    label: str | None,
+    runs: int,
+    region: Region | None,
+    decoder: Decoder,
+    device: str,
+    engine: str,
+    as_json: bool,
+) -> None:
+    """Show which parts of which frames of VIDEO the answer hangs on, and how far that can be believed.
+
+    Parts of the clip are taken away at random, and the model is asked each time. The map is then checked: what it
+    marks is taken away, and the answer has to fall further than where random maps say what is taken.
+    """
+    with terminal.exit_codes():
+        from vidcls.figures.heat_map import check_ending, write_explanation
+
+        if output is not None:
+            check_ending(output)
+        classifier = options.open_classifier(model, device, engine=engine)
+        started = time.monotonic()
+        explanation = classifier.explain(
+            video, label=label, runs=runs, region=region, decoder=decoder, track=terminal.track
+        )
+        seconds = time.monotonic() - started
+        if output is not None:
+            write_explanation(explanation, output)
+    if as_json:
+        terminal.print_json({"video": video, **explanation.to_dict(), "seconds": seconds})
+    else:
+        _print(video, explanation, output=output, seconds=seconds)
+
+
+def _print(video: str, explanation: Explanation, *, output: Path | None, seconds: float) -> None:
+    from vidcls.explanation.replacements import SAID
+
+    known = "" if explanation.prediction.known else ", not known"
+    answer = explanation.prediction.label
+    asked = "" if explanation.label == answer else f" (the answer is {answer})"
+    click.echo(printable(f"{video}: {explanation.label} {explanation.score:.4f}{known}{asked}"))
+    click.echo(f"  hangs on    {explanation.place}")
+    click.echo(f"  belief      {explanation.belief.sentence()}")
+    click.echo(
+        f"  by          {explanation.runs} runs in {seconds:.1f} s, parts replaced by {SAID[explanation.replacement]}"
+    )
+    if output is not None:
+        click.echo(f"  picture     {printable(str(output))}")

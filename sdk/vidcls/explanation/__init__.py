@@ -1,0 +1,1 @@
+"""Which parts of which frames an answer hangs on."""
