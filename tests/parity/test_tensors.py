@@ -27,9 +27,9 @@ def test_tensors_are_answered_as_the_arrays_they_hold(tmp_path: Path) -> None:
 
 
 def test_tensors_that_are_no_pixels_are_refused() -> None:
-    with pytest.raises(TypeError, match="frames is a float32 tensor, expected a uint8 numpy array"):
+    with pytest.raises(TypeError, match="frames is a tensor of float32, expected a uint8 numpy array"):
         as_frames(torch.zeros(4, 32, 32, 3))
-    with pytest.raises(TypeError, match="frame 0 is a bfloat16 tensor"):
+    with pytest.raises(TypeError, match="frame 0 is a tensor of bfloat16"):
         as_frames([torch.zeros(32, 32, 3, dtype=torch.bfloat16)])
     with pytest.raises(ValueError, match=r"shape \[4, 3, 32, 32\], .*permute\(0, 2, 3, 1\) of a tensor"):
         as_frames(torch.zeros(4, 3, 32, 32, dtype=torch.uint8))

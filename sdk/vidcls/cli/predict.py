@@ -33,7 +33,7 @@ WHOLE_SHARE = 0.9
     )
 )
 @options.model
-@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=click.Path())
+@click.argument("sources", metavar="SOURCE...", nargs=-1, type=click.Path())
 @click.option("--top-k", type=click.IntRange(min=1), default=5, show_default=True, help="Labels to print per video.")
 @click.option(
     "--csv",
@@ -68,6 +68,8 @@ def predict(
     A SOURCE is a file, a folder (every video below it), a pattern in quotes such as 'clips/*.mp4', a URL, or a
     camera's number. A video that fails does not stop the others; the exit code is then 1.
     """
+    if not sources:
+        raise click.UsageError("SOURCE is missing; name the model, and then what to classify: model.onnx clip.mp4")
     if as_json and csv_file is not None:
         raise click.UsageError("--json and --csv are two forms of the same answers; leave one of them out")
     with terminal.exit_codes(), ExitStack() as opened:

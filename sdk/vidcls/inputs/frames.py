@@ -126,7 +126,7 @@ def _pixels(given: Any, *, name: str, axes: str) -> npt.NDArray[np.uint8]:
             "opened first, as by np.asarray(PIL.Image.open(name).convert('RGB'))"
         )
     if dtype is not None and (held := str(dtype).rpartition(".")[2]) != "uint8":
-        raise TypeError(f"{name} is a {held} {_noun(given)}, {expected}, 0 to 255; {_hint_for(held)}")
+        raise TypeError(f"{name} is {_noun(given)} of {held}, {expected}, 0 to 255; {_hint_for(held)}")
     if not hasattr(given, "__array__") and not hasattr(given, "__array_interface__"):
         raise TypeError(f"{name} is a {kind}, {expected}")
     try:
@@ -134,7 +134,7 @@ def _pixels(given: Any, *, name: str, axes: str) -> npt.NDArray[np.uint8]:
     except (TypeError, ValueError, RuntimeError) as error:
         raise TypeError(f"{name} is a {kind}, which cannot be read as an array ({error}); {expected}") from None
     if array.dtype != np.uint8:
-        raise TypeError(f"{name} is a {array.dtype} {kind}, {expected}, 0 to 255; {_hint_for(str(array.dtype))}")
+        raise TypeError(f"{name} is a {kind} of {array.dtype}, {expected}, 0 to 255; {_hint_for(str(array.dtype))}")
     wrong = _wrong_shape(array.shape, leading=axes.count(",") - 2)
     if wrong is not None:
         raise ArgumentError(f"{name} has shape {list(array.shape)}, expected [{axes}]; {wrong}")
@@ -142,14 +142,14 @@ def _pixels(given: Any, *, name: str, axes: str) -> npt.NDArray[np.uint8]:
 
 
 def _noun(given: object) -> str:
-    return "array" if isinstance(given, np.ndarray) else type(given).__name__.lower()
+    return "an array" if isinstance(given, np.ndarray) else f"a {type(given).__name__.lower()}"
 
 
 def _hint_for(dtype: str) -> str:
     if "float" in dtype:
         return "values of 0 to 1 become it by (frames * 255).round().astype('uint8'), normalised ones have to be undone"
     if dtype == "object":
-        return "such an array is made of frames of several sizes, or of none; give a list of frames of one size"
+        return "NumPy makes it of frames of several sizes; give a list of frames of one size"
     return "convert them by frames.astype('uint8') where they are within 0 to 255"
 
 
@@ -178,7 +178,7 @@ def _seconds(times: Times, *, count: int) -> list[float]:
     except (TypeError, ValueError):
         raise TypeError("times holds what is no number, expected the seconds at which each frame is shown") from None
     if seconds.ndim != 1 or len(seconds) != count:
-        held = f"{len(seconds)} times" if seconds.ndim == 1 else f"shape {list(seconds.shape)}"
+        held = f"length {len(seconds)}" if seconds.ndim == 1 else f"shape {list(seconds.shape)}"
         raise ArgumentError(f"times has {held} and there are {count} frames, expected one time in seconds per frame")
     listed: list[float] = seconds.tolist()
     wrong = next((number for number, second in enumerate(listed) if not math.isfinite(second)), None)

@@ -72,7 +72,7 @@ def _called(given: object) -> str:
     if given is None or isinstance(given, bool | float):
         return repr(given)
     kind = type(given)
-    module = "" if kind.__module__ == "builtins" else f"{kind.__module__.partition('.')[0]}."
+    module = "" if kind.__module__ == "builtins" else f"{kind.__module__.partition('.')[0].lstrip('_')}."
     return f"a {module}{kind.__name__}"
 
 

@@ -98,18 +98,13 @@ def videos_of(source: str | os.PathLike[str]) -> Iterator[str | os.PathLike[str]
         VideoError: a folder or a pattern of no video.
     """
     name = _local_name(source)
-    if name is not None and Path(name).is_dir():
-        found, problem = walk_videos(Path(name)), _of_pictures(name) or "is a folder without a video"
-    elif name is not None and _is_pattern(name):
-        found, problem = _matches(name), "no video matches this pattern"
-    else:
+    if name is None or not (Path(name).is_dir() or _is_pattern(name)):
         yield source
         return
+    found = walk_videos(Path(name)) if Path(name).is_dir() else _matches(name)
     first = next(found, None)
     if first is None:
-        hint = where_else(Path(name), VIDEO_EXTENSIONS) if name.startswith("~") else None
-        problem = f"{problem}; {hint or 'videos are known by their endings, such as .mp4 and .avi'}"
-        raise VideoError(source_name(source), problem)
+        raise VideoError(source_name(source), _without_videos(name))
     for video in chain([first], found):
         yield str(video) if isinstance(source, str) else video
 
@@ -137,6 +132,15 @@ def _matches(pattern: str) -> Iterator[Path]:
             yield from [path] if path.suffix.lower() in endings and path.is_file() else []
         elif "**" not in pattern:  # which matches what is in the folder too
             yield from walk_videos(path)
+
+
+def _without_videos(name: str) -> str:
+    is_folder = Path(name).is_dir()
+    if is_folder and (pictures := _of_pictures(name)) is not None:
+        return pictures
+    hint = where_else(Path(name), VIDEO_EXTENSIONS) if name.startswith("~") else None
+    problem = "is a folder without a video" if is_folder else "no video matches this pattern"
+    return f"{problem}; {hint or 'videos are known by their endings, such as .mp4 and .avi'}"
 
 
 def _of_pictures(folder: str) -> str | None:

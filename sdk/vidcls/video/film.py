@@ -22,7 +22,7 @@ def choose_film(container: Any, name: str) -> Any:
     """
     streams = list(container.streams.video)
     if not streams:
-        raise VideoError(name, "there are no pictures in it")
+        raise VideoError(name, "there are no pictures in it, as in a sound; name a video file")
     films = [stream for stream in streams if not int(stream.disposition) & _PICTURES]
     if not films:
         raise VideoError(

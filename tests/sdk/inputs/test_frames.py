@@ -156,9 +156,12 @@ class OnACard:
 @pytest.mark.parametrize(
     ("frames", "problem"),
     [
-        (_full(4, 32, 32, 3, dtype=np.float32), "frames is a float32 array, expected a uint8 .* 255; .*255.*astype"),
-        (_full(4, 32, 32, 3, dtype=np.int64), r"frames is a int64 array, .*astype\('uint8'\)"),
-        (np.array([_full(3, 3, 3), None], dtype=object), "frames is a object array, .*list of frames of one size"),
+        (
+            _full(4, 32, 32, 3, dtype=np.float32),
+            "frames is an array of float32, expected a uint8 .* 255; .*255.*astype",
+        ),
+        (_full(4, 32, 32, 3, dtype=np.int64), r"frames is an array of int64, .*astype\('uint8'\)"),
+        (np.array([_full(3, 3, 3), None], dtype=object), "frames is an array of object, .*list of frames of one size"),
         ([[[[0, 0, 0]]]] * 4, r"frame 0 is a list, expected a uint8 numpy array \[H, W, 3\], RGB"),
         ([_full(32, 32, 3), None], "frame 1 is a NoneType, expected"),
         (None, "frames is a NoneType, expected a uint8 numpy array"),
@@ -213,7 +216,7 @@ def test_another_order_of_colours_is_refused(channels: Any) -> None:
         ({"fps": float("nan")}, "fps is nan"),
         ({"fps": float("inf")}, "fps is inf"),
         ({"fps": 1e-308}, "fps is 1e-308"),
-        ({"times": [0.0, 0.1]}, "times has 2 times and there are 3 frames, expected one time in seconds per frame"),
+        ({"times": [0.0, 0.1]}, "times has length 2 and there are 3 frames, expected one time in seconds per frame"),
         ({"times": [[0.0, 0.1, 0.2]]}, r"times has shape \[1, 3\]"),
         (
             {"times": [0.0, 0.1, 0.1]},

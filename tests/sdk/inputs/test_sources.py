@@ -119,7 +119,8 @@ def test_one_name_is_one_source_and_never_its_letters(classifier: VideoClassifie
     first, second = _clips(tmp_path)
     expected = [classifier.predict(clip).logits for clip in (first, second)]
     assert expected[0].tobytes() != expected[1].tobytes()
-    for given in (str(tmp_path), tmp_path, f"{tmp_path}/**/*.mp4", [str(first), tmp_path / "deep"], {first: 0}.keys()):
+    many: list[Any] = [str(tmp_path), tmp_path, f"{tmp_path}/**/*.mp4", [str(first), tmp_path / "deep"], (first,)]
+    for given in many:
         found = _logits(classifier.predict_many(given))
         np.testing.assert_array_equal(found, expected[: len(found)])
     with first.open("rb") as file:
@@ -166,7 +167,7 @@ def test_numbers_that_are_typed_are_cameras_unless_a_file_is_called_so(folder: P
         ({"path": "a.mp4"}, "videos is a dict, expected a folder, a pattern .*give the list or column"),
         (np.zeros((4, 8, 8, 3), np.uint8), r"videos is an array, .*predict\(frames, fps=25\.0\)"),
         (None, "video is None, expected a path, a URL"),
-        (io.StringIO("a.mp4"), r"video is a _io\.StringIO; a video file is opened as binary"),
+        (io.StringIO("a.mp4"), r"video is a io\.StringIO; a video file is opened as binary"),
     ],
 )
 def test_what_names_no_videos_is_a_type_error_at_once(given: Any, problem: str) -> None:
