@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import shlex
 import shutil
@@ -14,7 +15,8 @@ import pytest
 from click.testing import CliRunner
 
 from documented import COMMANDS, FENCED, unknown_options
-from generated import write_clip, write_model
+from generated import write_clip, write_model, write_scene
+from slow import slow
 from vidcls import VideoError
 
 PAGE = (Path(__file__).parents[2] / "docs" / "guides" / "expectations.md").read_text(encoding="utf-8")
@@ -31,7 +33,7 @@ PENDING = {
     "vidcls explain model.onnx clip.mp4 -o why.mp4",
     "vidcls annotate model.onnx clip.mp4 -o drawn.mp4",
 }
-# These load PyTorch: their options are checked here, and they run in tests/train, tests/export and the demo.
+# These load PyTorch and take minutes: by default only their options are checked.
 WITH_PYTORCH = ("vidcls-train", "vidcls-export")
 
 
@@ -82,6 +84,19 @@ def test_the_line_runs(line: str, files: Path, monkeypatch: pytest.MonkeyPatch) 
         pytest.importorskip("pandas")
     with suppress(VideoError) if ".stream(0)" in line else nullcontext():  # which no machine has to have
         exec(line, namespace(line))  # noqa: S102 - the page's own
+
+
+@slow
+def test_the_lines_with_pytorch_run(files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copy(files / "model.onnx", tmp_path)
+    for number, label in itertools.product(range(10), ("clap", "wave")):
+        write_scene(tmp_path / "data" / label / f"v_{label}_g{number:02}_c01.avi", place=number, take=label == "wave")
+    monkeypatch.chdir(tmp_path)
+    for line in (line for line in LINES if line.startswith(WITH_PYTORCH)):
+        name, *arguments = shlex.split(line)
+        result = CliRunner().invoke(COMMANDS[name], arguments)
+        # A model of three epochs knows nothing, so that int8 may change its answers: then it says so.
+        assert result.exit_code == 0 or "below the minimum agreement" in result.output, result.output
 
 
 def test_every_table_has_lines_of_ours_and_what_is_pending_is_among_them() -> None:

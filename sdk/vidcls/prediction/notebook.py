@@ -13,7 +13,7 @@ LABEL_SHOWN = 60
 
 # Of the bars: against white and against a notebook's black the contrast is above 3 to 1.
 _PRESENT, _ABSENT = "#0b7a75", "#8a8f98"
-_LEFT = "text-align:left"
+_LEFT = "text-align:left;padding:1px 12px 1px 0"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,11 +36,11 @@ def answer_html(bars: Iterable[Bar], *, title: str, note: str) -> str:
     (True, False, True)
     """
     return (
-        f'<table style="border-collapse:collapse">'
-        f'<caption style="caption-side:top;{_LEFT};font-weight:bold">{_text(title)}</caption>'
+        f'<table style="border-collapse:collapse;color:inherit">'
+        f'<caption style="caption-side:top;{_LEFT};font-size:larger;font-weight:bold">{_text(title)}</caption>'
         f'<thead><tr><th scope="col" style="{_LEFT}">label</th><th scope="col" style="{_LEFT}">probability</th>'
         f'<td aria-hidden="true"></td></tr></thead><tbody>{"".join(map(_row, bars))}</tbody></table>'
-        f'<div style="font-size:smaller">{_text(note)}</div>'
+        f'<div style="font-size:smaller;overflow-wrap:anywhere">{_text(note)}</div>'
     )
 
 

@@ -14,8 +14,11 @@ from vidcls.clips import SampledClips
 from vidcls.contract import Decision
 from vidcls.errors import ArgumentError
 from vidcls.prediction.notebook import Bar, answer_html
+from vidcls.printable import printable
 
 TOP = 5
+# Of a video's path in a notebook, in characters.
+NAME_SHOWN = 80
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -199,11 +202,11 @@ class Prediction:
     @property
     def _origin(self) -> str:
         """Of what it is, where and how fast it was computed, for people."""
-        windows = ", ".join(f"{start:.2f} to {end:.2f} s" for start, end in self.windows[:TOP])
-        more = f" and {len(self.windows) - TOP} more" if len(self.windows) > TOP else ""
+        count = len(self.windows)
+        what = "window" if count == 1 else f"{count} windows,"
         facts = [
-            self.video or "",
-            f"window {windows}{more}" if windows else "",
+            printable(self.video or "", limit=NAME_SHOWN),
+            f"{what} {self.windows[0][0]:.2f} to {self.windows[-1][1]:.2f} s" if count else "",
             f"{self.timing_ms['total']:.0f} ms on {self.device}" if "total" in self.timing_ms else self.device,
         ]
         return " · ".join(filter(None, facts))
