@@ -28,7 +28,7 @@ _SHOWN_ERRORS = 5
     )
 )
 @options.model
-@click.argument("source")
+@click.argument("source", type=click.Path())
 @click.option("-o", "--output", required=True, help="The folder of Parquet files to write, or to go on with.")
 @click.option("--address", help="A Ray cluster's address, or auto; without it Ray starts on this machine alone.")
 @click.option(

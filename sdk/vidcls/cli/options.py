@@ -49,14 +49,17 @@ ENGINES = click.Choice(["onnxruntime", "openvino"])
 DECODERS = click.Choice(["auto", "opencv", "pyav"])
 
 
-def device_option(what: str, *, default: str | None = "auto") -> Callable[[Command], Command]:
-    """--device, of which `what` says what it decides."""
+def device_option(
+    what: str, *, default: str | None = "auto", take: Callable[..., Any] | None = None
+) -> Callable[[Command], Command]:
+    """--device, of which `what` says what it decides, and `take`, click's callback, what becomes of it."""
     return click.option(
         "--device",
         type=DeviceName(),
         metavar="[auto|cpu|cuda|cuda:N]",
         default=default,
         show_default=default is not None,
+        callback=take,
         help=what,
     )
 

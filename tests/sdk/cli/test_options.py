@@ -11,7 +11,7 @@ import click
 import pytest
 
 from vidcls.cli import options
-from vidcls.cli.main import main
+from vidcls.cli.main import SECTIONS, main
 
 # They read a contract, and run nothing of a model.
 RUN_NO_MODEL = {"info", "preview"}
@@ -95,3 +95,13 @@ def test_wherever_one_name_is_enough_it_is_the_same_one() -> None:
         usage = main.commands[command].collect_usage_pieces(click.Context(main.commands[command], parent=PARENT))
         for piece in usage:
             assert re.fullmatch(r"\[OPTIONS\]|\[?(MODEL|VIDEO|SOURCE|DATA|OTHERS)\]?(\.\.\.)?", piece), (command, piece)
+
+
+def test_the_menu_has_every_command_in_a_section_and_cuts_none_short() -> None:
+    assert {name for section in SECTIONS.values() for name in section} >= set(COMMANDS)
+    lines = main.get_help(PARENT).splitlines()
+    for command in COMMANDS:
+        (line,) = [line for line in lines if line.split()[:1] == [command]]
+        assert line.endswith(".")
+        assert not line.endswith("...")
+        assert len(line) < 80
