@@ -14,7 +14,7 @@ from vidcls.printable import printable
 
 if TYPE_CHECKING:
     from vidcls import ModelContract
-    from vidcls.contract import FittedOn, OperatingPoint
+    from vidcls.contract import Accuracy, FittedOn, OperatingPoint
 
 MAX_LINE = 20_000  # characters: the labels of any published data set
 
@@ -69,8 +69,8 @@ def _lines(model: Path, contract: ModelContract, *, file_mb: float) -> Iterator[
     yield f"  licence    of the base weights: {licence}"
     if accuracy:
         yield (
-            f"  accuracy   top-1 {accuracy.top1:.3f}, top-5 {accuracy.top5:.3f} on {accuracy.videos} videos "
-            f"({accuracy.split}, {accuracy.views} x {accuracy.crops} views x crops)"
+            f"  accuracy   top-1 {accuracy.top1:.3f}{_interval(accuracy)}, top-5 {accuracy.top5:.3f} on "
+            f"{accuracy.videos} videos ({accuracy.split}, {accuracy.views} x {accuracy.crops} views x crops)"
         )
     else:
         yield "  accuracy   not measured"
@@ -111,6 +111,16 @@ def _decision_lines(contract: ModelContract) -> Iterator[str]:
             f"  events     begin at {events.on:.3f}, end below {events.off:.3f}, last at least {events.min_seconds:g} "
             f"s, a change costs {events.change_cost:g}; false alarms: {alarms}"
         )
+
+
+def _interval(accuracy: Accuracy) -> str:
+    """Between what bounds the share of all such videos lies, with 95 % confidence."""
+    from vidcls.evaluation.intervals import wilson_interval
+
+    if not accuracy.videos:
+        return ""
+    low, high = wilson_interval(round(accuracy.top1 * accuracy.videos), accuracy.videos)
+    return f" ({low:.3f} to {high:.3f})"
 
 
 def _tokens(contract: ModelContract) -> str:

@@ -38,7 +38,7 @@ class DeviceName(click.ParamType):  # type: ignore[type-arg]  # older ones have 
         try:
             return checked_device(value)
         except ArgumentError as problem:
-            self.fail(str(problem), param, ctx)
+            self.fail(str(problem).removeprefix("device is "), param, ctx)
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002 - click's names
         """The names that every machine knows."""
