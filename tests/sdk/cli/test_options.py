@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import click
 import pytest
 
+from commands import run
 from vidcls.cli import options
 from vidcls.cli.main import SECTIONS, main
 
@@ -105,3 +107,11 @@ def test_the_menu_has_every_command_in_a_section_and_cuts_none_short() -> None:
         assert line.endswith(".")
         assert not line.endswith("...")
         assert len(line) < 80
+
+
+@pytest.mark.parametrize("command", ["predict", "evaluate", "timeline", "verify"])
+def test_device_and_engine_reach_the_model(command: str, model: Path, clip: Path) -> None:
+    source = {"evaluate": [clip.parent], "verify": []}.get(command, [clip])
+    options = ["--device", "cuda:1", "--engine", "openvino"]
+    error = run(command, model, *source, *options, code=1).stderr
+    assert error.startswith("Error: device 'cuda:1' was asked for, but engine 'openvino' is for CPUs")
