@@ -56,7 +56,7 @@ def device_option(
     return click.option(
         "--device",
         type=DeviceName(),
-        metavar="[auto|cpu|cuda|cuda:N]",
+        metavar="[auto|cpu|cuda[:N]]",
         default=default,
         show_default=default is not None,
         callback=take,
@@ -106,7 +106,7 @@ def region_option(what: str) -> Callable[[Command], Command]:
 
 region = region_option(
     "The part of the picture that the model is given: left, top, right and bottom as shares of it, such as 0.5,0,1,1 "
-    "for its right half; default: all of it."
+    "for its right half.  [default: all of it]"
 )
 crops = click.option(
     "--crops",
