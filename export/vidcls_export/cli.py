@@ -12,7 +12,7 @@ import click
 from click.core import ParameterSource
 
 from vidcls.cli import terminal
-from vidcls.cli.options import region_option
+from vidcls.cli.options import examples, region_option
 from vidcls.errors import DependencyError, ModelError
 from vidcls.files.run_status import why_incomplete
 from vidcls.huggingface import is_non_commercial
@@ -22,9 +22,15 @@ if TYPE_CHECKING:
     from vidcls_export.report import Report
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=examples(
+        "vidcls-export checkpoint -o model.onnx --check data",
+        "vidcls-export checkpoint -o int8.onnx --precision int8 --check data",
+    ),
+)
 @click.version_option(package_name="vidcls")
-@click.argument("checkpoint")
+@click.argument("checkpoint", type=click.Path())
 @click.option(
     "-o",
     "--output",

@@ -109,7 +109,7 @@ def _divide(resources: dict[str, float], *, nodes: int, settings: Settings) -> C
     if room < 1:
         raise DeviceError(
             f"a classifier takes {share:g} of a GPU, but Ray has {resources.get('GPU', 0):g} of them; lower "
-            "--gpus-per-actor, or leave it out to run on CPUs"
+            "--gpus-per-actor, or leave it and --device out to run on CPUs"
         )
     actors = min(settings.actors or room, room)
     each = max(1, int(resources.get("CPU", 1) / actors)) if share else 1

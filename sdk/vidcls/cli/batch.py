@@ -28,11 +28,11 @@ _SHOWN_ERRORS = 5
     )
 )
 @options.model
-@click.argument("source")
+@click.argument("source", type=click.Path())
 @click.option("-o", "--output", required=True, help="The folder of Parquet files to write, or to go on with.")
-@click.option("--address", help="A Ray cluster's address, or auto; without it Ray starts on this machine alone.")
+@click.option("--address", help="A Ray cluster's address, or auto.  [default: this machine alone]")
 @click.option(
-    "--actors", type=click.IntRange(min=1), help="Classifiers at a time; by default one per CPU or GPU share."
+    "--actors", type=click.IntRange(min=1), help="Classifiers at a time.  [default: one per CPU or GPU share]"
 )
 @click.option(
     "--gpus-per-actor",

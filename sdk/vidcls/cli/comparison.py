@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from vidcls.cli.columns import columns_of, padded
 from vidcls.contract import tokens_fields, tokens_text
 from vidcls.diagnostics.candidates import MissingExport
 from vidcls.diagnostics.comparison import Row
@@ -84,7 +85,7 @@ def lines(result: Judged, *, video: str, width: int | None) -> Iterator[str]:
     runs = 0 if result.base is None else len(result.base.times_ms["total"])
     yield f"{printable(video)}: medians of {runs} runs, turn by turn; time is beside the first's"
     table = _table(cells)
-    yield from table if width is None or max(map(len, table)) <= width else _blocks(cells)
+    yield from table if width is None or max(map(columns_of, table)) <= width else _blocks(cells)
     yield from _notes(result, video=video)
     for one in result.missing:
         yield f"not compared: {one.what}; make it with '{one.command}'"
@@ -202,10 +203,10 @@ def _share(value: float | None) -> str:
 
 def _table(cells: Sequence[Sequence[str]]) -> list[str]:
     shown = [_HEADINGS, *([cell or "-" for cell in row] for row in cells)]
-    widths = [max(len(row[column]) for row in shown) for column in range(len(_HEADINGS))]
+    widths = [max(columns_of(row[column]) for row in shown) for column in range(len(_HEADINGS))]
     return [
         "  ".join(
-            cell.ljust(width) if column < _TEXTS else cell.rjust(width)
+            padded(cell, width) if column < _TEXTS else cell.rjust(width)
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in shown

@@ -9,6 +9,8 @@ import click
 from vidcls.cli import options, terminal
 from vidcls.printable import printable
 
+# Of lines that begin so.
+_COLOURS = {"Problem": "red", "Note": "yellow", "Everything": "green", "Not everything": "red"}
 MAX_LINE = 2000  # characters: names of cards, folders of libraries, what a broken package says
 
 
@@ -38,7 +40,9 @@ def doctor(device: str, engine: str, as_json: bool) -> None:
         terminal.print_json(report)
     else:
         for line in _lines(report):
-            click.echo(printable(line, limit=MAX_LINE))
+            colour = next((colour for start, colour in _COLOURS.items() if line.startswith(start)), None)
+            shown = printable(line, limit=MAX_LINE)
+            click.echo(shown if colour is None else terminal.coloured(shown, colour))
     if not report["ok"]:
         raise SystemExit(1)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from vidcls.cli.columns import columns_of, padded
 from vidcls.printable import printable
 
 if TYPE_CHECKING:
@@ -85,9 +86,10 @@ def _score_lines(scores: EventScores, *, where: str) -> Iterator[str]:
 
 
 def _label_lines(scores: EventScores) -> Iterator[str]:
-    width = max(len(printable(label)) for label in scores.per_label)
+    width = max(columns_of(printable(label)) for label in scores.per_label)
     for label, row in scores.per_label.items():
-        yield f"  {printable(label):<{width}}  F1 {_number(row.f1)}  {row.events:4} events, {row.detected:4} found"
+        name = padded(printable(label), width)
+        yield f"  {name}  F1 {_number(row.f1)}  {row.events:4} events, {row.detected:4} found"
 
 
 def _number(value: float | None, *, digits: int = 3) -> str:

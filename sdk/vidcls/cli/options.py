@@ -38,7 +38,7 @@ class DeviceName(click.ParamType):  # type: ignore[type-arg]  # older ones have 
         try:
             return checked_device(value)
         except ArgumentError as problem:
-            self.fail(str(problem), param, ctx)
+            self.fail(str(problem).removeprefix("device is "), param, ctx)
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002 - click's names
         """The names that every machine knows."""
@@ -49,14 +49,17 @@ ENGINES = click.Choice(["onnxruntime", "openvino"])
 DECODERS = click.Choice(["auto", "opencv", "pyav"])
 
 
-def device_option(what: str, *, default: str | None = "auto") -> Callable[[Command], Command]:
-    """--device, of which `what` says what it decides."""
+def device_option(
+    what: str, *, default: str | None = "auto", take: Callable[..., Any] | None = None
+) -> Callable[[Command], Command]:
+    """--device, of which `what` says what it decides, and `take`, click's callback, what becomes of it."""
     return click.option(
         "--device",
         type=DeviceName(),
-        metavar="[auto|cpu|cuda|cuda:N]",
+        metavar="[auto|cpu|cuda[:N]]",
         default=default,
         show_default=default is not None,
+        callback=take,
         help=what,
     )
 
@@ -110,7 +113,7 @@ def region_option(what: str) -> Callable[[Command], Command]:
 
 region = region_option(
     "The part of the picture that the model is given: left, top, right and bottom as shares of it, such as 0.5,0,1,1 "
-    "for its right half; default: all of it."
+    "for its right half.  [default: all of it]"
 )
 crops = click.option(
     "--crops",

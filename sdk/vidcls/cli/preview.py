@@ -32,8 +32,9 @@ def preview(model: Path, video: str, output: Path, region: Region | None, decode
     with terminal.exit_codes():
         from vidcls.clips import read_clips
         from vidcls.figures.animation import write_animation
+        from vidcls.runtime.model import read_contract
 
-        contract = options.open_classifier(model, "cpu").contract
+        contract = read_contract(model)
         clips = read_clips(video, contract, region=region, decoder=decoder)
         write_animation(clips.frames[0], output, seconds=contract.sampling.clip_seconds)
         start, end = clips.windows[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from vidcls.cli.columns import columns_of, padded
 from vidcls.printable import printable
 
 if TYPE_CHECKING:
@@ -73,14 +74,14 @@ def _negatives(negatives: dict[str, Any]) -> str:
 
 def _label_lines(scores: Scores) -> Iterator[str]:
     names = {label: printable(label) for label in scores.per_class}
-    width = max(map(len, names.values()))
+    width = max(map(columns_of, names.values()))
     measures = ["precision", "recall", "f1"]
     if scores.average_precision is not None:
         measures.append("average_precision")
     for label, row in scores.per_class.items():
         shown = "  ".join("     -" if row[measure] is None else f"{row[measure]:.4f}" for measure in measures)
         top = "-" if row["top1"] is None else _share(row, "top1")
-        yield f"  {names[label]:<{width}}  {top:<{_SHARE_WIDTH}}  {shown}  {row['videos']:4} videos"
+        yield f"  {padded(names[label], width)}  {top:<{_SHARE_WIDTH}}  {shown}  {row['videos']:4} videos"
     average = ", average precision" if scores.average_precision is not None else ""
     yield f"  {'':<{width}}  top-1, precision, recall, F1{average}"
 

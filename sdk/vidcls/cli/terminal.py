@@ -34,8 +34,8 @@ INTERRUPTED = 130
 _BAR, _NARROW, _WIDEST = 20, 40, 36
 # Where a terminal does not say how many columns it has.
 _USUAL = 80
-# The labels of the progress bars that are on the terminal.
-_bars: list[str] = []
+# Of each progress bar that is at work, whether it is drawn.
+_bars: list[bool] = []
 
 
 @contextmanager
@@ -218,14 +218,14 @@ def counter(length: int, *, label: str) -> Iterator[Callable[[int], None]]:
 @contextmanager
 def _drawn(items: Iterable[T], *, label: str, length: int | None, **how: Any) -> Iterator[ProgressBar[T]]:
     """click's bar, as wide as there is room for; once all is done it is taken away again."""
-    is_drawn = is_interactive()
+    is_drawn = is_interactive() and length != 0
     # What stands beside it: the label, brackets, such as 12/345, the time left, and the rate.
     beside = len(label) + 4 + 2 * len(str(length or "")) + 3 + 10 + (16 if how else 0)
     room = max(4, min(_WIDEST, _columns(sys.stderr) - 1 - beside))
     bar = click.progressbar(
         items, length=length, label=label, file=sys.stderr, show_pos=True, hidden=not is_drawn, width=room, **how
     )
-    _bars.append(label)
+    _bars.append(is_drawn)
     try:
         with bar as shown:
             yield shown
@@ -240,7 +240,7 @@ def clear_progress() -> None:
 
     It is drawn again below that.
     """
-    if _bars and is_interactive():
+    if any(_bars) and is_interactive():
         click.echo("\r\033[K", nl=False, err=True)
 
 

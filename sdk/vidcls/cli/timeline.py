@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 @click.option(
     "--change-odds",
     type=click.FloatRange(min=1),
-    help="A change of label counts if it makes all answers together this many times more probable; default: the "
-    "model's, else 7.",
+    help="A change of label counts if it makes all answers together this many times more probable.  [default: the "
+    "model's, else 7]",
 )
 @options.crops
 @options.region

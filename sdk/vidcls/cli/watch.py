@@ -47,7 +47,7 @@ def _file(ending: str) -> click.Path:
     )
 )
 @click.argument("model", type=click.Path(path_type=Path), required=False)
-@click.argument("sources", metavar="[SOURCE]...", nargs=-1)
+@click.argument("sources", metavar="[SOURCE]...", nargs=-1, type=click.Path())
 @click.option("--config", type=_file("file"), help="Settings, TOML; options given here count more.")
 @click.option("--host", help="Where the page listens; default: 127.0.0.1, this machine alone.")
 @click.option("--port", type=click.IntRange(0, 65535), help="The page's port; default: 8000. 0 takes a free one.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from typing import get_args
 from vidcls.contract import MAX_BYTES, METADATA_KEY, ModelContract, from_json
 from vidcls.errors import DeviceError, ModelError
 from vidcls.files.kinds import file_sha256, mistaken, where_else, why_no_file
-from vidcls.runtime import onnx_file
+from vidcls.runtime import cuda, onnx_file
 from vidcls.runtime.devices import Device, asked_for, checked_device, is_cuda
 from vidcls.runtime.inherited import ProcessSession
 from vidcls.runtime.onnx_file import foreign_part, read_text
@@ -19,6 +20,8 @@ from vidcls.runtime.onnxruntime_session import OnnxRuntimeSession
 from vidcls.runtime.openvino_session import OpenVinoSession
 from vidcls.runtime.session import Engine, Session
 from vidcls.schema import check_choice
+
+_logger = logging.getLogger("vidcls")
 
 
 def open_model(path: Path, *, device: Device, engine: Engine) -> tuple[Session, ModelContract]:
@@ -126,6 +129,10 @@ def _open_session(path: Path, contract: ModelContract, *, device: Device, engine
         )
     session = OnnxRuntimeSession(path, device="cpu")
     session.device_reason = "int8 models are for CPUs"
+    if cuda.card_in_sight():  # and lies idle
+        _logger.warning(
+            "running on the CPU: %s; export the model with --precision fp16 for CUDA", session.device_reason
+        )
     return session
 
 

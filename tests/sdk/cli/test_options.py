@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import click
 import pytest
 
+from commands import run
 from vidcls.cli import options
-from vidcls.cli.main import main
+from vidcls.cli.main import SECTIONS, main
 
 # They read a contract, and run nothing of a model.
 RUN_NO_MODEL = {"info", "preview"}
@@ -74,7 +76,7 @@ def test_a_device_is_taken_by_its_name(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["gpu", "cuda:", "cuda:x", "CUDA:1"])
 def test_a_device_that_is_none_is_refused_by_name(name: str) -> None:
-    with pytest.raises(click.BadParameter, match=f"device is '{name}', expected one of 'auto', 'cpu', 'cuda', or"):
+    with pytest.raises(click.BadParameter, match=f"^'{name}', expected one of 'auto', 'cpu', 'cuda', or"):
         main.commands["verify"].make_context("verify", ["model.onnx", "--device", name], parent=PARENT)
 
 
@@ -95,3 +97,21 @@ def test_wherever_one_name_is_enough_it_is_the_same_one() -> None:
         usage = main.commands[command].collect_usage_pieces(click.Context(main.commands[command], parent=PARENT))
         for piece in usage:
             assert re.fullmatch(r"\[OPTIONS\]|\[?(MODEL|VIDEO|SOURCE|DATA|OTHERS)\]?(\.\.\.)?", piece), (command, piece)
+
+
+def test_the_menu_has_every_command_in_a_section_and_cuts_none_short() -> None:
+    assert {name for section in SECTIONS.values() for name in section} >= set(COMMANDS)
+    lines = main.get_help(PARENT).splitlines()
+    for command in COMMANDS:
+        (line,) = [line for line in lines if line.split()[:1] == [command]]
+        assert line.endswith(".")
+        assert not line.endswith("...")
+        assert len(line) < 80
+
+
+@pytest.mark.parametrize("command", ["predict", "evaluate", "timeline", "verify"])
+def test_device_and_engine_reach_the_model(command: str, model: Path, clip: Path) -> None:
+    source = {"evaluate": [clip.parent], "verify": []}.get(command, [clip])
+    options = ["--device", "cuda:1", "--engine", "openvino"]
+    error = run(command, model, *source, *options, code=1).stderr
+    assert error.startswith("Error: device 'cuda:1' was asked for, but engine 'openvino' is for CPUs")

@@ -53,6 +53,7 @@ def test_options_alone(settings_of: Any, tmp_path: Path, clip: Path) -> None:
     found = settings_of(
         "m.onnx", 0, "rtsp://viewer:pw@door.lan:554/live?x=1", "rtsp://door.lan/2", clip, "--mqtt", "[::1]:1884",
         "--region", "0.5,0,1,1", "--crops", "3", "--label", "fall", "--clips", tmp_path / "clips", "--port", 0,
+        "--decoder", "opencv", "--device", "cuda:1",
     )  # fmt: skip
     shared: dict[str, Any] = {"region": (0.5, 0.0, 1.0, 1.0), "crops": 3, "labels": ("fall",)}
     assert found == WatchSettings(
@@ -61,9 +62,10 @@ def test_options_alone(settings_of: Any, tmp_path: Path, clip: Path) -> None:
             CameraSettings(name="camera-0", source=0, **shared),
             CameraSettings(name="door-lan", source="rtsp://viewer:pw@door.lan:554/live?x=1", **shared),
             CameraSettings(name="door-lan-2", source="rtsp://door.lan/2", **shared),
-            CameraSettings(name="clip", source=str(clip), **shared),
+            CameraSettings(name="clip", source=str(clip), decoder="opencv", **shared),  # the others are live
         ),
         state=tmp_path / ".local/state/vidcls",
+        device="cuda:1",
         mqtt=MqttSettings(host="::1", port=1884),
         clips=ClipSettings(folder=tmp_path / "clips"),
         page=PageSettings(port=0),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -52,6 +53,16 @@ def with_module(folder: Path, name: str, content: str) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def here() -> dict[str, Any]:
     return run_json("--device", "cpu", code=0)
+
+
+def test_another_card_and_another_engine_are_tried_where_they_are_asked_for() -> None:
+    report = doctor.examine(device="cuda:1", engine="openvino")
+    assert {"cpu", "cuda", "cuda:1"} == set(report["devices"])
+    works = {name: found["ok"] for name, found in report["devices"].items()}
+    installed = importlib.util.find_spec("openvino") is not None
+    assert report["openvino"]["ok"] == installed
+    assert report["ok"] == (works["cpu"] and works["cuda:1"] and installed)
+    assert all(problem["what"] and problem["mend"] for problem in report["problems"])
 
 
 def test_this_machine_is_described(here: dict[str, Any]) -> None:

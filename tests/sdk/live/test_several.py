@@ -275,6 +275,10 @@ def test_a_playlist_whose_segments_never_come_is_let_go_of_at_once(classifier: V
     [
         ({}, "sources is empty, expected at least one"),
         ({"a": SourceOptions(source=0, step_seconds=0)}, "a: step_seconds is 0, expected more than 0 seconds"),
+        (
+            {"a": SourceOptions(source=0, decoder="pyav")},
+            "a: decoder is 'pyav'; a live source can have only 'auto', which is OpenCV there",
+        ),
         ({"a": SourceOptions(source=0, motion=2)}, "a: motion is 2, expected a share of the picture"),
     ],
 )

@@ -105,6 +105,20 @@ def test_an_int8_model_is_never_opened_on_cuda(opened: list[Any], tmp_path: Path
     assert opened == [["CPUExecutionProvider"]]
 
 
+def test_a_card_that_lies_idle_for_an_int8_model_is_spoken_of(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    fields = contract_fields()
+    fields["model"]["precision"] = "int8"
+    path = write_model(tmp_path / "m.onnx", fields)
+    for is_there in (False, True):
+        monkeypatch.setattr("vidcls.runtime.cuda.card_in_sight", lambda is_there=is_there: is_there)
+        open_model(path, device="auto", engine="onnxruntime")
+        open_model(path, device="cpu", engine="onnxruntime")
+    (record,) = caplog.records
+    assert record.getMessage().startswith("running on the CPU: int8 models are for CPUs; export")
+
+
 def test_what_is_named_in_a_models_place_is_called_what_it_is(tmp_path: Path) -> None:
     write_clip(tmp_path / "clip.mp4", frames=10)
     with pytest.raises(

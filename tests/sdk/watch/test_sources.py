@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from contextlib import closing, suppress
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 import live_server
 from loopback import free_port
@@ -50,12 +52,18 @@ def _filmed_after(sources: Sources, began: float) -> bool:
     return time.monotonic() - live_server.filmed_seconds_ago(found[1].picture) > began
 
 
-def test_a_camera_has_its_own_region_and_crops(model: Path, tmp_path: Path) -> None:
-    """Of a film one window long, both answers are those that predict gives."""
+def test_a_camera_has_its_own_region_crops_and_decoder(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a film one window long, both answers are those that predict gives; PyAV, which is counted, opened but one."""
+    pytest.importorskip("av")
+    from decoder_counts import Decoding
+
     film = write_lossless(tmp_path / "film.mkv", noise_frames(frames=20, width=107, height=60))
-    classifier = VideoClassifier(model, device="cpu")
+    half = Path(shutil.copy(film, tmp_path / "half.mkv"))
+    classifier, opened = VideoClassifier(model, device="cpu"), Decoding(monkeypatch).opened
     cameras = [
-        CameraSettings(name="half", source=str(film), region=(0.5, 0.0, 1.0, 1.0)),
+        CameraSettings(name="half", source=str(half), decoder="opencv", region=(0.5, 0.0, 1.0, 1.0)),
         CameraSettings(name="wide", source=str(film), crops=3),
     ]
     found: dict[str, np.ndarray] = {}
@@ -64,5 +72,6 @@ def test_a_camera_has_its_own_region_and_crops(model: Path, tmp_path: Path) -> N
             named = sources.next(seconds=0.1)
             if named is not None:
                 found[named[0]] = named[1].prediction.logits
+    assert (opened[half], opened[film] > 0) == (0, True)
     np.testing.assert_array_equal(found["half"], classifier.predict(film, region=(0.5, 0.0, 1.0, 1.0)).logits)
     np.testing.assert_array_equal(found["wide"], classifier.predict(film, crops=3).logits)

@@ -39,6 +39,7 @@ source = 0
 [[cameras]]
 name = "film"
 source = "clips/film.mp4"
+decoder = "pyav"
 
 [webhook]
 url = "https://hooks.example/${KEY}?a=$b"
@@ -82,7 +83,7 @@ def test_everything_is_read_and_secrets_come_from_the_environment(tmp_path: Path
                 leave_score=0.5,
             ),
             CameraSettings(name="desk", source=0),
-            CameraSettings(name="film", source=str(tmp_path / "clips/film.mp4")),
+            CameraSettings(name="film", source=str(tmp_path / "clips/film.mp4"), decoder="pyav"),
         ),
         webhook=HookSettings(url="https://hooks.example/k/e?a=$b"),
         mqtt=MqttSettings(

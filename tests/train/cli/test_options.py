@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from click.testing import CliRunner
 
 from vidcls_train.cli import finetune
 from vidcls_train.cli.finetune import main
-from vidcls_train.cli.options import setting
+from vidcls_train.cli.options import setting, visible_cards
 from vidcls_train.config.settings import TrainConfig
 
 
@@ -84,3 +85,39 @@ def test_help_loads_no_torch(command: str) -> None:
     assert done.returncode == 0, done.stderr
     assert "--gradient-accumulation-steps" in done.stdout
     assert "--processes" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("device", "visible", "expected"),
+    [
+        ("cuda:1", None, "1"),
+        ("cuda:1", "2,3", "3"),
+        ("cuda:1", " GPU-a , GPU-b", "GPU-b"),
+        ("cuda", "2,3", "2,3"),
+        ("cuda", None, None),
+        ("cpu", "0", "0"),
+    ],
+)
+def test_one_card_of_several_is_the_only_one_that_pytorch_finds(
+    device: str, visible: str | None, expected: str | None
+) -> None:
+    assert visible_cards(device, visible) == expected
+
+
+def test_a_card_that_is_hidden_cannot_be_taken() -> None:
+    with pytest.raises(
+        ValueError, match="--device cuda:1 was asked for, but CUDA_VISIBLE_DEVICES is '3', which shows 1"
+    ):
+        visible_cards("cuda:1", "3")
+
+
+def test_which_card_it_was_is_no_setting(
+    chosen: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
+    assert chosen("--device", "cuda:1")["device"] == "cuda"
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "7"
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    result = CliRunner().invoke(main, ["clips", "-o", "out", "--device", "cuda:1"])
+    assert result.exit_code == 2
+    assert "cuda:1 is for one process" in result.stderr

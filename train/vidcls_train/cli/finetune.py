@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from vidcls.cli import terminal
-from vidcls.cli.options import region_option
+from vidcls.cli.options import examples, region_option
 from vidcls_train.cli import options
 from vidcls_train.cli.options import setting
 from vidcls_train.cli.summary import print_summary
@@ -18,9 +18,16 @@ from vidcls_train.config.recipes import DEFAULT_BASE
 from vidcls_train.config.settings import TrainConfig, read_settings, train_config
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=examples(
+        "vidcls-train data -o checkpoint",
+        "vidcls-train data -o checkpoint --preset tiny --device cuda:1",
+        "vidcls-train data -o report --check-only",
+    ),
+)
 @click.version_option(package_name="vidcls")
-@click.argument("data")
+@click.argument("data", type=click.Path())
 @click.option(
     "-o",
     "--output",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import types
 import typing
 from collections.abc import Callable, Iterator
@@ -11,7 +12,9 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import click
 
-from vidcls.errors import DependencyError
+from vidcls.cli.options import device_option
+from vidcls.errors import ArgumentError, DependencyError
+from vidcls.runtime.devices import card_of
 from vidcls.schema.bounds import Above
 from vidcls.versions import check_training
 from vidcls_train.config.groups import TEACHER_TEMPERATURE, TEACHER_WEIGHT
@@ -51,7 +54,11 @@ def common(kind: type[Config]) -> Callable[[F], F]:
             "fps).",
         ),
         setting(kind, "seed", what="Default: 0."),
-        setting(kind, "device", what="Default: auto."),
+        device_option(
+            "auto takes a CUDA card where there is one; cuda:1 the second of several. Default: auto.",
+            default=None,
+            take=_take_card,
+        ),
         setting(
             kind,
             "workers",
@@ -183,6 +190,43 @@ def _chained(options: list[Callable[[F], F]]) -> Callable[[F], F]:
         return command
 
     return add
+
+
+def visible_cards(device: str, visible: str | None) -> str | None:
+    """What CUDA_VISIBLE_DEVICES has to be for PyTorch to find one card alone, that of `device`.
+
+    Args:
+        device: as --device takes it.
+        visible: what the variable is; None where it is not set.
+
+    Raises:
+        ArgumentError: the variable does not show so many cards.
+    """
+    number = card_of(device)
+    if number is None or ":" not in device:
+        return visible
+    shown = None if visible is None else [name.strip() for name in visible.split(",") if name.strip()]
+    if shown is None:
+        return str(number)
+    if number >= len(shown):
+        raise ArgumentError(
+            f"--device {device} was asked for, but CUDA_VISIBLE_DEVICES is {visible!r}, which shows {len(shown)}; name "
+            "one of these, or unset it"
+        )
+    return shown[number]
+
+
+def _take_card(_context: click.Context, _option: click.Parameter, device: str | None) -> str | None:
+    """Hide every other card, before PyTorch is loaded; which one it was is nothing that a run depends on."""
+    if device is None or ":" not in device:
+        return device
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise click.BadParameter(f"{device} is for one process; several take a card each of CUDA_VISIBLE_DEVICES")
+    try:
+        os.environ["CUDA_VISIBLE_DEVICES"] = visible_cards(device, os.environ.get("CUDA_VISIBLE_DEVICES")) or ""
+    except ArgumentError as problem:
+        raise click.BadParameter(str(problem)) from None
+    return "cuda"
 
 
 def _removed(name: str, told: str) -> Callable[[F], F]:

@@ -9,15 +9,21 @@ from typing import Any
 import click
 
 from vidcls.cli import terminal
+from vidcls.cli.options import examples
 from vidcls_train.cli import options
 from vidcls_train.cli.options import setting
 from vidcls_train.config.recipes import DEFAULT_BASE
 from vidcls_train.config.settings import PretrainConfig, pretrain_config
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=examples(
+        "vidcls-pretrain videos -o pretrained", "vidcls-pretrain videos -o pretrained --preset tiny --device cuda:1"
+    ),
+)
 @click.version_option(package_name="vidcls")
-@click.argument("data", metavar="VIDEOS_DIR")
+@click.argument("data", metavar="VIDEOS_DIR", type=click.Path())
 @click.option(
     "-o",
     "--output",

@@ -41,9 +41,11 @@ def join_processes(device: str) -> None:
         DeviceError: a CUDA device was asked for and there is none.
     """
     if device == "cuda" and not torch.cuda.is_available():
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+        among = "" if visible is None else f" where CUDA_VISIBLE_DEVICES is {visible!r}"
         raise DeviceError(
-            f"device 'cuda' was asked for, but torch {torch.__version__} finds no CUDA device; check 'nvidia-smi', "
-            "or train with --device cpu"
+            f"device 'cuda' was asked for, but torch {torch.__version__} finds no CUDA device{among}; check "
+            "'nvidia-smi', or train with --device cpu"
         )
     if process_count() == 1 or torch.distributed.is_initialized():
         return
