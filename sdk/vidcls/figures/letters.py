@@ -8,6 +8,7 @@ spelled in Latin letters, and others are drawn as empty boxes.
 from __future__ import annotations
 
 import logging
+import math
 import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
@@ -100,6 +101,11 @@ def font(size: int, *, texts: Sequence[str]) -> ImageFont.FreeTypeFont:
 def line_height(size: int) -> int:
     """Of a line of text of `size` pixels."""
     return sum(_face("", size).font.getmetrics())
+
+
+def line_width(text: str, *, size: int) -> int:
+    """Of a line that is not shortened, in pixels."""
+    return math.ceil(_length(_spelled(printable(text, limit=_LONGEST)), size))
 
 
 @lru_cache(maxsize=64)  # a line on a picture of 4K takes half a megabyte

@@ -138,6 +138,15 @@ def test_labels_of_any_length_and_script_stay_in_their_place(size: tuple[int, in
     np.testing.assert_array_equal(frame, before)
 
 
+def test_a_long_label_is_written_whole_where_there_is_room() -> None:
+    label = "turns left very slowly while waving with both hands"
+    drawn = draw(painted(1920, 1080, "black"), prediction({label: 0.7, "wave": 0.3}))
+    names = np.asarray(line(label, size=round(1.4 * 45), width=1900, colour=(255, 255, 255)))[..., 3] == 255
+    assert (drawn[22 : 22 + names.shape[0], 22 : 22 + names.shape[1]][names] == 255).all()
+    plain = draw(painted(1920, 1080, "white"), prediction({"fall": 0.7, "wave": 0.3}))
+    assert (plain[:, 45 * 18 + 44 :][:500] == 255).all()  # and no wider than usual else
+
+
 def test_what_does_not_fit_gives_way_to_an_ellipsis_between_letters() -> None:
     whole = line(LONG, size=20, width=10_000, colour=(255, 255, 255))
     cut = line(LONG, size=20, width=300, colour=(255, 255, 255))
