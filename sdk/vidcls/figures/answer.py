@@ -10,7 +10,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from vidcls.errors import ArgumentError
-from vidcls.figures.letters import Colour, line, line_height
+from vidcls.figures.letters import Colour, line, line_height, line_width
 from vidcls.prediction import Prediction
 from vidcls.temporal.record import Record
 from vidcls.temporal.timeline import Segment, clock
@@ -21,7 +21,7 @@ TOP = 3
 # Text takes such a share of the picture's shorter side, so that it can be read on a telephone as well.
 _TEXT_SHARE = 1 / 24
 _LEAST_TEXT = 10  # px
-_PANEL_EMS = 18
+_PANEL_EMS = 18  # and wider where a label is longer
 # Below text the picture keeps a quarter of its light (>> 2): at most 63 of 255, on which white has a contrast of 10:1.
 _DARKER_BITS = 2
 _TEXT: Colour = (255, 255, 255)
@@ -150,7 +150,8 @@ def _write_panel(drawn: npt.NDArray[np.uint8], rows: Sequence[_Row], *, size: in
             break
         shown.append((y, row))
         y = end
-    width = min(drawn.shape[1], _PANEL_EMS * size + 2 * pad)
+    widest = max((_row_width(row, pad=pad) for _, row in shown), default=0)
+    width = min(drawn.shape[1], max(_PANEL_EMS * size, widest) + 2 * pad)
     if not shown or width <= 4 * pad:
         return
     region = drawn[: y + pad, :width]
@@ -158,6 +159,11 @@ def _write_panel(drawn: npt.NDArray[np.uint8], rows: Sequence[_Row], *, size: in
     for y, row in shown:
         _write_row(panel, row, y=y, pad=pad, bar=bar)
     region[:] = np.asarray(panel)
+
+
+def _row_width(row: _Row, *, pad: int) -> int:
+    number = 0 if row.score is None else line_width(f"{row.score:.2f}", size=row.size) + pad
+    return line_width(row.text, size=row.size) + number
 
 
 def _write_row(panel: Image.Image, row: _Row, *, y: int, pad: int, bar: int) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from vidcls.figures.fonts import font
+from vidcls.figures.letters import font
 
 _MARGIN = 12
 _INK, _FAINT, _LINES = "black", (110, 110, 110), (205, 205, 205)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
-from vidcls.figures.fonts import font
+from vidcls.figures.letters import font
 
 _MARGIN = 12
 FRAMES_SHOWN = 8

@@ -1,18 +1,22 @@
 """A line of text in any script, as a picture: the system's fonts one after the other, shortened to the room there is.
 
-Pillow's own font has Latin letters. What it lacks is looked for in the fonts that systems usually have; a letter that
-none of them has is drawn as an empty box, and the logger "vidcls" says which font would help.
+Pillow's own font has Latin letters. What it lacks is looked for in the fonts that systems usually have, then in all
+that are installed. Of a letter that none of them has, the logger "vidcls" says which font would help; Hangul is then
+spelled in Latin letters, and others are drawn as empty boxes.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 import unicodedata
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias, cast
 
 from PIL import Image, ImageDraw, ImageFont
 
+from vidcls.figures.fonts import installed_fonts
 from vidcls.printable import printable
 
 Colour: TypeAlias = tuple[int, int, int]
@@ -53,7 +57,19 @@ _JOINED = {"Mn", "Me", "Cf"}
 _JOINER = "\u200d"
 _NOBODYS = "\U0010ffff"  # in no font, so that it is drawn as what a font draws for letters that it lacks
 
+# Unicode's Hangul syllables, whose names end with how they are spelled in Latin letters.
+_HANGUL = ("\uac00", "\ud7a3")
+# Debian's and Ubuntu's packages of fonts, by the first word of the names of a script's letters.
+_PACKAGES = {
+    **dict.fromkeys(("HANGUL", "CJK", "HIRAGANA", "KATAKANA"), "fonts-noto-cjk"),
+    "emoji": "fonts-noto-color-emoji",
+}
+_OTHER_PACKAGE = "fonts-noto-core"
+
 _logger = logging.getLogger("vidcls")
+
+# {script: the installed font that has its letters, where none of `_FONTS` does; None where there is none}.
+_found_elsewhere: dict[str, str | None] = {}
 
 
 class _Face(NamedTuple):
@@ -70,9 +86,26 @@ class _Run(NamedTuple):
     name: str
 
 
+def font(size: int, *, texts: Sequence[str]) -> ImageFont.FreeTypeFont:
+    """One font for texts that are written as they are: the first that has all of their letters, else the most."""
+    letters = sorted(
+        {each for text in texts for each in text if not each.isspace() and unicodedata.category(each) not in _JOINED}
+    )
+    for letter in letters:
+        _find_font(letter)
+    names = [name for name in _candidates() if _face(name, 16).scale == 1]
+    best = max(names, key=lambda name: sum(_has(name, letter) for letter in letters))
+    return _face(best, max(size, 1)).font
+
+
 def line_height(size: int) -> int:
     """Of a line of text of `size` pixels."""
     return sum(_face("", size).font.getmetrics())
+
+
+def line_width(text: str, *, size: int) -> int:
+    """Of a line that is not shortened, in pixels."""
+    return math.ceil(_length(_spelled(printable(text, limit=_LONGEST)), size))
 
 
 @lru_cache(maxsize=64)  # a line on a picture of 4K takes half a megabyte
@@ -81,7 +114,7 @@ def line(text: str, *, size: int, width: int, colour: Colour) -> Image.Image:
 
     It is handed out again where the same is asked for, so it is not to be drawn on.
     """
-    shown = _shortened(printable(text, limit=_LONGEST), size=size, width=width)
+    shown = _shortened(_spelled(printable(text, limit=_LONGEST)), size=size, width=width)
     runs = _runs(shown)
     base, above, below = 0.0, *_face("", size).font.getmetrics()
     canvas = Image.new("RGBA", (max(1, min(width, round(_length(shown, size)))), above + below))
@@ -135,7 +168,7 @@ def _run_length(run: _Run, size: int) -> float:
 def _runs(text: str) -> tuple[_Run, ...]:
     """The text in pieces, each with its font: in one, if one font has all of it."""
     letters = "".join(sorted({letter for letter in text if unicodedata.category(letter) not in _JOINED}))
-    whole = next((name for name in _names() if all(_has(name, letter) for letter in letters)), None)
+    whole = next((name for name in _candidates() if all(_has(name, letter) for letter in letters)), None)
     if whole is not None:
         return (_Run(text, whole),)
     runs: list[_Run] = []
@@ -148,20 +181,50 @@ def _runs(text: str) -> tuple[_Run, ...]:
     return tuple(runs)
 
 
+def _spelled(text: str) -> str:
+    """With Hangul in Latin letters where no font has it: read aloud, that is still the word."""
+    return "".join(
+        unicodedata.name(letter).rpartition(" ")[2].lower()
+        if _HANGUL[0] <= letter <= _HANGUL[1] and _find_font(letter) is None
+        else letter
+        for letter in text
+    )
+
+
 def _font_of(letter: str) -> str:
-    found = next((name for name in _names() if _has(name, letter)), None)
-    if found is None:
-        _say_lacking(letter)
-    return found or ""
+    return _find_font(letter) or ""
 
 
-@lru_cache(maxsize=4096)
-def _say_lacking(letter: str) -> None:
-    """Once a letter."""
+def _find_font(letter: str) -> str | None:
+    """The first font that has a letter; where none does, that is logged once a script."""
+    found = next((name for name in _candidates() if _has(name, letter)), None)
+    script = _script(letter)
+    if found is None and script not in _found_elsewhere:
+        found = next((path for path in installed_fonts() if _opened(path, 16) and _has(path, letter)), None)
+        _found_elsewhere[script] = found
+        if found is None:
+            _say_lacking(letter, script)
+    return found
+
+
+def _candidates() -> tuple[str, ...]:
+    return (*_names(), *(name for name in _found_elsewhere.values() if name is not None))
+
+
+def _script(letter: str) -> str:
+    """The first word of a letter's name, by which those of one script are alike; "emoji" of pictures."""
+    is_picture = unicodedata.category(letter) in ("So", "Sk")
+    return "emoji" if is_picture else unicodedata.name(letter, letter).partition(" ")[0]
+
+
+def _say_lacking(letter: str, script: str) -> None:
     _logger.warning(
-        "no font here has %r (%s), which is drawn as an empty box; install one, such as Noto Sans of its script",
+        "no font here has %r (%s), so letters like it are %s; install one, on Debian and Ubuntu by 'apt install %s', "
+        "or put one into your folder of fonts",
         letter,
         unicodedata.name(letter, "without a name"),
+        "spelled in Latin ones" if script == "HANGUL" else "drawn as empty boxes",
+        _PACKAGES.get(script, _OTHER_PACKAGE),
     )
 
 

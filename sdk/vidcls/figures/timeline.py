@@ -10,7 +10,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from vidcls.errors import ArgumentError
-from vidcls.figures.fonts import font
+from vidcls.figures.letters import font
 from vidcls.temporal.record import Record
 from vidcls.temporal.timeline import Segment, clock
 

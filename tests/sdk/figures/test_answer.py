@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+from collections.abc import Iterator
 from datetime import datetime, timezone
 
 import numpy as np
@@ -13,7 +14,7 @@ import vidcls
 from answered import answered_prediction
 from vidcls import Prediction, Record, draw
 from vidcls.contract import NEUTRAL, Decision
-from vidcls.figures import letters
+from vidcls.figures import fonts, letters
 from vidcls.figures.letters import line
 
 BAR = (86, 180, 233)
@@ -130,6 +131,15 @@ def test_labels_of_any_length_and_script_stay_in_their_place(size: tuple[int, in
     np.testing.assert_array_equal(frame, before)
 
 
+def test_a_long_label_is_written_whole_where_there_is_room() -> None:
+    label = "turns left very slowly while waving with both hands"
+    drawn = draw(painted(1920, 1080, "black"), prediction({label: 0.7, "wave": 0.3}))
+    names = np.asarray(line(label, size=round(1.4 * 45), width=1900, colour=(255, 255, 255)))[..., 3] == 255
+    assert (drawn[22 : 22 + names.shape[0], 22 : 22 + names.shape[1]][names] == 255).all()
+    plain = draw(painted(1920, 1080, "white"), prediction({"fall": 0.7, "wave": 0.3}))
+    assert (plain[:, 45 * 18 + 44 :][:500] == 255).all()  # and no wider than usual else
+
+
 def test_what_does_not_fit_gives_way_to_an_ellipsis_between_letters() -> None:
     whole = line(LONG, size=20, width=10_000, colour=(255, 255, 255))
     cut = line(LONG, size=20, width=300, colour=(255, 255, 255))
@@ -144,22 +154,51 @@ def test_what_does_not_fit_gives_way_to_an_ellipsis_between_letters() -> None:
     assert line(LONG, size=20, width=3, colour=(255, 255, 255)).getbbox() is None  # not even an ellipsis
 
 
-def test_letters_that_no_font_has_are_said_once(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(letters, "_names", lambda: ("",))  # a machine that has no fonts
-    cached = (letters.line, letters._runs, letters._say_lacking)
-    for function in cached:
-        function.cache_clear()
+@pytest.fixture
+def without_fonts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine that has no fonts, as a container has none."""
+    cached = (letters.line.cache_clear, letters._runs.cache_clear, letters._found_elsewhere.clear)
+    monkeypatch.setattr(letters, "_names", lambda: ("",))
+    monkeypatch.setattr(letters, "installed_fonts", tuple)
+    for clear in cached:
+        clear()
+    yield
+    for clear in cached:
+        clear()
+
+
+@pytest.mark.usefixtures("without_fonts")
+def test_letters_that_no_font_has_are_said_once_a_script(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, logger="vidcls"):
         for _ in range(3):
-            shown = draw(painted(640, 360, "black"), prediction({"行": 0.7, "wave": 0.3}))
+            shown = draw(painted(640, 360, "black"), prediction({"行日本": 0.7, "넘어짐": 0.3}))
     assert [each.getMessage().partition(",")[0] for each in caplog.records] == [
-        "no font here has '行' (CJK UNIFIED IDEOGRAPH-884C)"
+        "no font here has '行' (CJK UNIFIED IDEOGRAPH-884C)",
+        "no font here has '넘' (HANGUL SYLLABLE NEOM)",
     ]
+    assert "apt install fonts-noto-cjk" in caplog.text
     assert shown[:30, :100].any()  # an empty box
-    for function in cached:
-        function.cache_clear()
+
+
+@pytest.mark.usefixtures("without_fonts")
+def test_hangul_that_no_font_has_is_spelled_in_latin_letters() -> None:
+    spelled, same = (line(text, size=20, width=400, colour=(9, 9, 9)) for text in ("넘어짐 2", "neomeojim 2"))
+    np.testing.assert_array_equal(np.asarray(spelled), np.asarray(same))
+
+
+@pytest.mark.usefixtures("without_fonts")
+def test_any_font_that_is_installed_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    having = [path for path in fonts.installed_fonts() if letters._opened(path, 16) and letters._has(path, "\u0633")]
+    if not having:
+        pytest.skip("no font here has Arabic letters")
+    boxes = np.asarray(line("\u0633\u0642", size=20, width=400, colour=(9, 9, 9)))
+    letters._found_elsewhere.clear()
+    letters._runs.cache_clear()
+    letters.line.cache_clear()
+    monkeypatch.setattr(letters, "installed_fonts", lambda: (having[0],))
+    drawn = np.asarray(line("\u0633\u0642", size=20, width=400, colour=(9, 9, 9)))
+    assert drawn.shape != boxes.shape or (drawn != boxes).any()
+    assert [run.name for run in letters._runs("\u0633\u0642")] == [having[0]]
 
 
 def test_boxes_are_where_the_model_looks_and_may_leave_the_picture() -> None:
