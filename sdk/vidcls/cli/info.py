@@ -14,7 +14,7 @@ from vidcls.printable import printable
 
 if TYPE_CHECKING:
     from vidcls import ModelContract
-    from vidcls.contract import Accuracy, FittedOn, OperatingPoint
+    from vidcls.contract import FittedOn, OperatingPoint
 
 MAX_LINE = 20_000  # characters: the labels of any published data set
 
@@ -115,16 +115,6 @@ def _decision_lines(contract: ModelContract) -> Iterator[str]:
             f"  events     begin at {events.on:.3f}, end below {events.off:.3f}, last at least {events.min_seconds:g} "
             f"s, a change costs {events.change_cost:g}; false alarms: {alarms}"
         )
-
-
-def _interval(accuracy: Accuracy) -> str:
-    """Between what bounds the share of all such videos lies, with 95 % confidence."""
-    from vidcls.evaluation.intervals import wilson_interval
-
-    if not accuracy.videos:
-        return ""
-    low, high = wilson_interval(round(accuracy.top1 * accuracy.videos), accuracy.videos)
-    return f" ({low:.3f} to {high:.3f})"
 
 
 def _tokens(contract: ModelContract) -> str:
