@@ -45,6 +45,7 @@ def write_region_model(
         "middle": np.float32(MIDDLE),
         "ways": np.array([[sharpness, -sharpness]], np.float32),
     }
+    shape: list[str | int | None]
     if dtype == "float32":
         element, shape = TensorProto.FLOAT, ["batch", 4, 3, 32, 32]
         nodes = [node("Mul", ["pixel_values", "std"], ["scaled"]), node("Add", ["scaled", "mean"], ["light"])]

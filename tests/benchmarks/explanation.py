@@ -6,15 +6,16 @@
 Clips are drawn anew by examples/motion_dataset.py, with numbers that its own clips do not have, and each scene is drawn
 a second time in white on black: that is where the shape truly is, in every frame. The table says of the maps:
 
-    under      share of clips in which the highest twentieth of all pixels of all frames lies on the shape: at least
-               half of it, or of the shape where that is smaller (overlap coefficient)
-    overlap    the mean of that coefficient; a twentieth chosen at random has 0.05
-    peak       share of clips whose highest pixel is on the shape, or beside it (the pointing game of Zhang et al.,
-               "Top-down Neural Attention by Excitation Backprop", arXiv 1608.00507)
+    under      share of clips in which at least half of the heat of the highest twentieth, of all pixels of all
+               frames, lies on the shape where it is in that very frame
+    on         the mean of that share of the heat; a map that knows nothing has the shape's share of the clip
+    near       the same, with the pixels beside the shape
+    peak       share of clips whose highest pixel is on the shape in that frame, or beside it (the pointing game of
+               Zhang et al., "Top-down Neural Attention by Excitation Backprop", arXiv 1608.00507)
     deletion   the mean deletion score; lower is better
 
-beside two that do not ask the model: maps of shuffled scores, and what differs most from its replacement, which in
-these clips is the shape as well. The second says how much of "under" is no merit of the model's
+beside two that do not ask the model: maps of shuffled scores, and what stands out most from its replacement, which
+in these clips is the shape as well. The second says how much of "under" is no merit of the model's
 answers; the deletion scores, taken by blocks, say what is.
 """
 
@@ -28,6 +29,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "examples"))
@@ -35,7 +37,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "examples"))
 from motion_dataset import MOVES, Scene, draw_scene, render, write_clip
 
 from vidcls import Explanation, VideoClassifier
-from vidcls.explanation.replacements import replacements
+from vidcls.explanation.replacements import content
 from vidcls.preprocessing import crop_frame
 
 FRAMES, SIZE, RATE = 16, 64, 15.0
@@ -49,17 +51,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", type=Path)
     parser.add_argument("--clips", type=int, default=100)
+    parser.add_argument("--first", type=int, default=0, help="number of the first clip")
     parser.add_argument("--runs", type=int, default=400, help="of the model, for each clip")
     parser.add_argument("--json", action="store_true", help="print one JSON object a clip instead")
     options = parser.parse_args()
     classifier = VideoClassifier(options.model, device="cpu")
     rows = []
-    for number in range(options.clips):
+    for number in range(options.first, options.first + options.clips):
         rows.append(measured(classifier, number, runs=options.runs))
         if options.json:
             sys.stdout.write(json.dumps(rows[-1]) + "\n")
             sys.stdout.flush()
-        sys.stderr.write(f"\r{number + 1} of {options.clips}")
+        sys.stderr.write(f"\r{len(rows)} of {options.clips}")
     if not options.json:
         print_table(rows)
 
@@ -74,20 +77,14 @@ def measured(classifier: VideoClassifier, number: int, *, runs: int) -> dict[str
         write_clip(path, render(scene, label, frames=FRAMES, size=SIZE), rate=RATE, size=SIZE)
         found = classifier.explain(path, runs=runs)
     shape = true_place(found, scene, label, classifier=classifier)
-    picture = dict(replacements(found.frames))[found.replacement]
-    change = np.abs(found.frames - picture).mean(axis=-1)
-    overlap, peak = placed(found.importance, shape)
-    overlap_of_change, peak_of_change = placed(change, shape)
     return {
         "label": label,
         "answer": found.label,
         "score": found.score,
         "replacement": found.replacement,
-        "shape": float(shape.mean()),
-        "overlap": overlap,
-        "peak": peak,
-        "overlap_of_change": overlap_of_change,
-        "peak_of_change": peak_of_change,
+        "size": float(shape.mean()),
+        **placed(found.importance, shape, name="map"),
+        **placed(content(found.frames, found.replacement), shape, name="content"),
         "believable": found.belief.believable,
         "deletion": found.belief.deletion_score,
         "random_deletion": float(found.belief.random_deletion_scores.mean()),
@@ -105,37 +102,40 @@ def true_place(found: Explanation, scene: Scene, label: str, *, classifier: Vide
     return np.stack([crop_frame(frame, classifier.contract.image, crops=1)[0, ..., 0] for frame in taken]) > 127
 
 
-def placed(heat: np.ndarray, shape: np.ndarray) -> tuple[float, bool]:
-    """(overlap coefficient of the highest twentieth of a map with the shape, whether its peak is on or beside it)."""
+def placed(heat: np.ndarray, shape: np.ndarray, *, name: str) -> dict[str, float]:
+    """How a map lies to the shape: see the table."""
     order = np.argsort(-heat, axis=None, kind="stable")
-    highest = np.zeros(heat.size, bool)
-    highest[order[: round(TWENTIETH * heat.size)]] = True
-    overlap = (highest & shape.ravel()).sum() / min(highest.sum(), shape.sum())
-    frame, y, x = np.unravel_index(order[0], heat.shape)
-    return float(overlap), bool(shape[frame, max(0, y - 1) : y + 2, max(0, x - 1) : x + 2].any())
+    highest = np.zeros(heat.size)
+    highest[order[: round(TWENTIETH * heat.size)]] = heat.ravel()[order[: round(TWENTIETH * heat.size)]]
+    near = np.stack([cv2.dilate(frame.astype(np.uint8), np.ones((3, 3))) for frame in shape]) > 0
+    return {
+        f"{name}_on": float(highest[shape.ravel()].sum() / highest.sum()),
+        f"{name}_near": float(highest[near.ravel()].sum() / highest.sum()),
+        f"{name}_peak": float(near.ravel()[order[0]]),
+    }
 
 
 def print_table(rows: list[dict[str, float | str]]) -> None:
     column = {name: np.array([row[name] for row in rows]) for name in rows[0]}
-    share = column["shape"].mean()
-    sys.stdout.write(
-        f"\n{len(rows)} clips, {column['seconds'].mean():.1f} s each; the shape is {share:.3f} of a clip\n"
-    )
-    sys.stdout.write(f"answers right: {(column['label'] == column['answer']).mean():.2f}; replaced by ")
+    mean = {name: values.mean() for name, values in column.items() if values.dtype.kind in "fb"}
     kinds, counts = np.unique(column["replacement"], return_counts=True)
-    sys.stdout.write(", ".join(f"{kind} {count}" for kind, count in zip(kinds, counts, strict=True)) + "\n\n")
-    sys.stdout.write(f"{'':28}{'under':>8}{'overlap':>9}{'peak':>7}{'deletion':>10}\n")
-    for name, kind in (("map", ""), ("what changes, no model", "_of_change")):
-        overlap, peak = column[f"overlap{kind}"], column[f"peak{kind}"]
-        deletion = f"{column['deletion'].mean():10.3f}" if not kind else ""
-        sys.stdout.write(f"{name:28}{(overlap >= HALF).mean():8.2f}{overlap.mean():9.2f}{peak.mean():7.2f}{deletion}\n")
-    random = column["random_deletion"].mean()
-    sys.stdout.write(f"{'random maps':28}{'':8}{TWENTIETH:9.2f}{share:7.2f}{random:10.3f}\n\n")
-    before, after, chance = (column[key].mean() for key in ("score", "without_tenth", "without_random_tenth"))
-    sys.stdout.write(
-        f"answer {before:.2f}; without the tenth that matters most {after:.2f}, without a random {chance:.2f}\n"
-    )
-    sys.stdout.write(f"can be believed: {column['believable'].mean():.2f}\n")
+    replaced = ", ".join(f"{kind} {count}" for kind, count in zip(kinds, counts, strict=True))
+    right = (column["label"] == column["answer"]).mean()
+    lines = [
+        f"{len(rows)} clips, {mean['seconds']:.1f} s each; answers right {right:.2f}; replaced by: {replaced}",
+        f"{'':26}{'under':>8}{'on':>7}{'near':>7}{'peak':>7}{'deletion':>10}",
+        f"{'map':26}{placed_text(column, 'map')}{mean['deletion']:10.3f}",
+        f"{'what stands out, no model':26}{placed_text(column, 'content')}",
+        f"{'random':26}{'':8}{mean['size']:7.2f}{'':14}{mean['random_deletion']:10.3f}",
+        f"answer {mean['score']:.2f}, without the tenth that matters most {mean['without_tenth']:.2f}, "
+        f"without a random tenth {mean['without_random_tenth']:.2f}; can be believed {mean['believable']:.2f}",
+    ]
+    sys.stdout.write("\n" + "\n".join(lines) + "\n")
+
+
+def placed_text(column: dict[str, np.ndarray], name: str) -> str:
+    on, near, peak = (column[f"{name}_{kind}"] for kind in ("on", "near", "peak"))
+    return f"{(on >= HALF).mean():8.2f}{on.mean():7.2f}{near.mean():7.2f}{peak.mean():7.2f}"
 
 
 if __name__ == "__main__":

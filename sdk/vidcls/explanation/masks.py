@@ -75,7 +75,7 @@ def blended(
 
     >>> from vidcls.explanation.masks import blended
     >>> clip = np.full((1, 2, 2, 3), 200, np.uint8)
-    >>> blended(clip, np.zeros((1, 2, 2, 3), np.float32), np.ones((1, 2, 2), np.float32)).max()
+    >>> blended(clip, np.zeros((1, 2, 2, 3), np.float32), np.ones((1, 2, 2), np.float32)).max().item()
     200
     """
     kept = enlarged(mask, size=clip.shape[1])[..., None]

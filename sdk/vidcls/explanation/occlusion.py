@@ -23,7 +23,7 @@ from vidcls.explanation.belief import CONTROLS, SHARES, Belief, without_highest
 from vidcls.explanation.explanation import Explanation
 from vidcls.explanation.importance import importance, log_odds
 from vidcls.explanation.masks import blended, enlarged, random_masks
-from vidcls.explanation.replacements import SAID, Replacement, replacements
+from vidcls.explanation.replacements import SAID, Replacement, content, replacements
 from vidcls.prediction import Prediction
 from vidcls.preprocessing import normalise
 from vidcls.printable import printable
@@ -103,7 +103,7 @@ def explain_clip(
     return Explanation(
         prediction=prediction,
         label=label,
-        importance=_pixels(blocks, clip, replacement),
+        importance=_pixels(blocks, content(clip, name)),
         frames=clip,
         replacement=name,
         belief=Belief(shares=(0.0, *SHARES, 1.0), highest=curves[0], random=curves[1:]),
@@ -138,17 +138,14 @@ def _replacement(
     return names[best], pictures[best], float(left[best])
 
 
-def _pixels(
-    blocks: npt.NDArray[np.float64], clip: Clip, replacement: npt.NDArray[np.float32]
-) -> npt.NDArray[np.float32]:
+def _pixels(blocks: npt.NDArray[np.float64], content: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """A map of blocks [T, h, w] shared between pixels, float32 [T, H, W], 0 to 1.
 
     What masks show of a place belongs to its pixels by how much of each is taken away, as "gradient x (input -
-    baseline)" has it: where the replacement is as the clip, nothing was taken, and nothing can hang on it.
+    baseline)" has it: where nothing was taken, nothing can hang on it.
     """
-    found = np.maximum(enlarged(blocks.astype(np.float32), size=clip.shape[1]), 0)
-    found *= np.abs(clip - replacement).mean(axis=-1)
-    return found / max(found.max(), np.finfo(np.float32).tiny)
+    found = np.maximum(enlarged(blocks.astype(np.float32), size=content.shape[1]), 0) * content
+    return np.asarray(found / np.float32(found.max() or 1))
 
 
 def _deletions(

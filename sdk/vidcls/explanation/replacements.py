@@ -25,6 +25,7 @@ SAID: dict[Replacement, str] = {
 }
 # Standard deviation of the blur, as a share of the picture's side: the width of a block of the masks, about.
 _BLUR = 1 / 8
+_BLURRED: Replacement = "blurred"
 
 
 def replacements(clip: npt.NDArray[np.uint8]) -> Iterator[tuple[Replacement, npt.NDArray[np.float32]]]:
@@ -42,3 +43,18 @@ def replacements(clip: npt.NDArray[np.uint8]) -> Iterator[tuple[Replacement, npt
     blurred = cv2.GaussianBlur(still, (0, 0), clip.shape[1] * _BLUR, borderType=cv2.BORDER_REFLECT)
     yield "blurred", np.asarray(blurred)[None]
     yield "grey", np.full((1, *clip.shape[1:]), clip.mean(axis=(0, 1, 2)), np.float32)
+
+
+def content(clip: npt.NDArray[np.uint8], replacement: Replacement) -> npt.NDArray[np.float32]:
+    """How much there is of the clip at each pixel that its replacement takes away: float32 [T, H, W], grey levels.
+
+    The distance to the replacement, or to the blurred one where that is less: ground that an object has uncovered is
+    far from a median over time that shows the object, and still is nothing that stands out.
+
+    >>> from vidcls.explanation.replacements import content
+    >>> float(content(np.full((4, 32, 32, 3), 90, np.uint8), "still").max())
+    0.0
+    """
+    pictures = dict(replacements(clip))
+    own, blurred = (np.abs(clip - pictures[name]).mean(axis=-1) for name in (replacement, _BLURRED))
+    return np.asarray(np.minimum(own, blurred))

@@ -109,7 +109,8 @@ def _shown(explanation: Explanation) -> list[npt.NDArray[np.uint8]]:
 
 
 def _scale(explanation: Explanation) -> int:
-    return max(1, math.ceil(_PANEL / explanation.frames.shape[1]))
+    size: int = explanation.frames.shape[1]
+    return max(1, math.ceil(_PANEL / size))
 
 
 def _heated(explanation: Explanation) -> list[npt.NDArray[np.uint8]]:

@@ -9,7 +9,7 @@ from vidcls.explanation.belief import Belief, area, without_highest
 from vidcls.explanation.importance import importance, log_odds
 from vidcls.explanation.masks import BLOCKS, KEPT, TIMES, random_masks
 from vidcls.explanation.places import main_frames, when, where
-from vidcls.explanation.replacements import replacements
+from vidcls.explanation.replacements import content, replacements
 
 # 500 masks of 405 blocks, of which each is kept or not: the mean's standard deviation is 0.0011.
 CHANCE = 0.01
@@ -77,6 +77,18 @@ def test_the_replacements_take_away_more_and_more() -> None:
     assert np.abs(np.diff(blurred[..., 0], axis=0)).max() < 2
     assert blurred[:, -4:].mean() - blurred[:, :4].mean() > 50
     assert np.ptp(grey) == 0
+
+
+def test_content_is_what_stands_out_now_and_not_the_ground_that_was_uncovered() -> None:
+    """A light that rests for five of eight frames, and so is in the median, and then goes on."""
+    clip = np.full((8, 32, 32, 3), 60, np.uint8)
+    clip[:5, 8:16, 8:16] = 255
+    clip[5:, 8:16, 20:28] = 255
+    found = content(clip, "still")
+    assert found[5:, 8:16, 20:28].min() > 150
+    assert found[5:, 12, 12].max() < 0.6 * (255 - 60)  # its distance to the median alone is all of that
+    assert found[:5, 8:16, 20:28].max() == 0
+    np.testing.assert_array_equal(content(clip, "blurred"), np.abs(clip - dict(replacements(clip))["blurred"]).mean(-1))
 
 
 def belief(highest: list[float], random: list[list[float]]) -> Belief:
