@@ -150,6 +150,18 @@ PREDICTED: list[tuple[str, Callable[[Any], Any], type[Exception], str]] = [
     ("a sound", lambda c: c.predict("sound.m4a"), NAMED, r"sound\.m4a: there are no pictures in it.*name a video file"),
     ("nothing in it", lambda c: c.predict("empty.mp4"), NAMED, r"empty\.mp4: the file is empty"),
     ("an archive", lambda c: c.predict("clips.zip"), NAMED, "is a zip archive, not a video; unpack it first"),
+    (
+        "an archive's bytes",
+        lambda c: c.predict(Path("clips.zip").read_bytes()),
+        NAMED,
+        "<video in memory>: is a zip archive, not a video; unpack it first",
+    ),
+    (
+        "arrays",
+        lambda c: list(c.predict_many([_pictures(4, 8, 8, 3)])),
+        WRONG_TYPE,
+        r"predict\(frames, fps=25\.0\) takes",
+    ),
     ("a text", lambda c: c.predict("notes.mp4"), NAMED, r"notes\.mp4: is a text, not a video; name a video file"),
     ("an array's file", lambda c: c.predict("frames.npy"), NAMED, "is an array of NumPy, not a video"),
     ("a list", lambda c: c.predict("list.m3u"), NAMED, r"list\.m3u: a playlist, not a video; name the video that"),

@@ -12,7 +12,7 @@ from vidcls.concurrency.cancellation import CancelledError
 from vidcls.errors import VideoError
 from vidcls.video.http import Patience, opener, request
 from vidcls.video.protocols import FETCHED_PROTOCOLS, is_page, is_url, protocol_of
-from vidcls.video.source import READ_SECONDS, cannot_be_opened
+from vidcls.video.source import READ_SECONDS, cannot_be_opened, check_is_no_archive
 
 # What lies so shortly ahead is read and thrown away, which takes less time than another request.
 _SKIPPED_BYTES = 1 << 18
@@ -61,10 +61,11 @@ class HttpFile(io.BufferedIOBase):
         """Whether it names other URLs."""
         return self._beginning == _PLAYLIST or self.kind.endswith("mpegurl")
 
-    @property
-    def is_page(self) -> bool:
-        """Whether it is HTML."""
-        return self.kind in ("text/html", "application/xhtml+xml") and self._beginning.lstrip()[:1] == b"<"
+    def check_is_video(self, name: str) -> None:
+        """Raise VideoError, of the video `name`, where what begins here is a web page or an archive."""
+        if self.kind in ("text/html", "application/xhtml+xml") and self._beginning.lstrip()[:1] == b"<":
+            raise VideoError(name, is_page("(HTML)"))
+        check_is_no_archive(self._beginning, name=name)
 
     def readable(self) -> bool:
         """It is."""
@@ -172,9 +173,11 @@ def opened_for_reading(source: str | io.BufferedIOBase, *, name: str, open_secon
         raise VideoError(name, cannot_be_opened(source)) from None
     except (OSError, HTTPException, ValueError):  # whose text may hold a password
         raise VideoError(name, cannot_be_opened(source)) from None
-    if opened.is_page:
+    try:
+        opened.check_is_video(name)
+    except VideoError:
         opened.close()
-        raise VideoError(name, is_page("(HTML)"))
+        raise
     if opened.is_playlist or not opened.seekable():
         opened.close()
         return source

@@ -86,6 +86,7 @@ def openable(source: VideoSource) -> str | io.BufferedIOBase:
         if not source.seekable():
             raise VideoError(source_name(source), "cannot be read twice; write it to a file first, or to an io.BytesIO")
         check_is_no_playlist(cast(BinaryIO, source), name=source_name(source))
+        check_is_no_archive(look_inside(source, lambda file: file.read(4)) or b"", name=source_name(source))
         return source
     if isinstance(source, bytes | bytearray):
         raise TypeError("a video in memory is given as io.BytesIO(...), a path as a str or a pathlib.Path")
@@ -146,6 +147,12 @@ def look_inside(opened: str | io.BufferedIOBase, read: Callable[[BinaryIO], Foun
     return found
 
 
+def check_is_no_archive(beginning: bytes, *, name: str) -> None:
+    """Raise VideoError of a zip archive: FFmpeg would find the first video that is stored in it, and no other."""
+    if beginning.startswith(_ZIP):
+        raise VideoError(name, "is a zip archive, not a video; unpack it first")
+
+
 def check_size(name: str, width: int, height: int, *, limit: int = MAX_PIXELS) -> None:
     """Raise VideoError if the pictures of the video `name` have more than `limit` pixels."""
     if 0 < MAX_PROPORTION * min(width, height) < max(width, height):
@@ -178,8 +185,7 @@ def _check_file(path: Path, name: str) -> None:
         raise VideoError(name, f"cannot be read ({error.strerror})") from None
     if not beginning:
         raise VideoError(name, "the file is empty")
-    if beginning == _ZIP:  # FFmpeg would find the first video that is stored in it, and none of those after it
-        raise VideoError(name, "is a zip archive, not a video; unpack it first")
+    check_is_no_archive(beginning, name=name)
     if beginning.startswith(_PICTURES):
         _check_picture_size(path, name)
     check_leads_nowhere(path.absolute(), name=name)
