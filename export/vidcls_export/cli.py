@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -130,7 +128,7 @@ def main(checkpoint: str, output: Path, triton: Path | None, incomplete: bool, a
     # on a machine with other work. It is read when PyTorch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # see vidcls.runtime.onnxruntime_session
-    with terminal.exit_codes(), _busy(f"exporting {checkpoint} ..."):
+    with terminal.exit_codes(), terminal.busy(f"exporting {checkpoint} ..."):
         if not incomplete:
             _check_complete(checkpoint)
         report = _export(checkpoint, output, **options)
@@ -176,19 +174,6 @@ def _export(checkpoint: str, output: Path, **options: Any) -> Report:
             "'pip install \"vidcls[cpu]\"' for onnxruntime where there is none"
         ) from error
     return export(checkpoint, output, track=terminal.track, **options)
-
-
-@contextmanager
-def _busy(message: str) -> Iterator[None]:
-    """Show `message` while something without steps runs, on stderr and only where that is a terminal."""
-    if not terminal.is_interactive():
-        yield
-        return
-    click.echo(message, err=True, nl=False)
-    try:
-        yield
-    finally:
-        click.echo("\r\033[K", err=True, nl=False)  # back to the start of the line, and clear it
 
 
 def _print_json(report: Report) -> None:
