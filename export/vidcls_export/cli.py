@@ -144,7 +144,7 @@ def main(
     # on a machine with other work. It is read when PyTorch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # see vidcls.runtime.onnxruntime_session
-    with terminal.exit_codes(), _busy(f"exporting {checkpoint} ..."):
+    with terminal.exit_codes(), terminal.busy(f"exporting {checkpoint} ..."):
         _check_location(checkpoint)
         if not incomplete:
             _check_complete(checkpoint)
@@ -221,19 +221,6 @@ def _named_missing_packages() -> Iterator[None]:
             f"exporting needs packages that are not installed ({error}); run 'pip install \"vidcls[export]\"', and "
             "'pip install \"vidcls[cpu]\"' for onnxruntime where there is none"
         ) from error
-
-
-@contextmanager
-def _busy(message: str) -> Iterator[None]:
-    """Show `message` while something without steps runs, on stderr and only where that is a terminal."""
-    if not terminal.is_interactive():
-        yield
-        return
-    click.echo(message, err=True, nl=False)
-    try:
-        yield
-    finally:
-        click.echo("\r\033[K", err=True, nl=False)  # back to the start of the line, and clear it
 
 
 def _print_json(report: Report) -> None:

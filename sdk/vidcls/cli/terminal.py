@@ -34,7 +34,7 @@ INTERRUPTED = 130
 _BAR, _NARROW, _WIDEST = 20, 40, 36
 # Where a terminal does not say how many columns it has.
 _USUAL = 80
-# Of each progress bar that is at work, whether it is drawn.
+# Of each progress bar and message that may stand on the terminal's last line, whether it is drawn.
 _bars: list[bool] = []
 
 
@@ -233,6 +233,21 @@ def _drawn(items: Iterable[T], *, label: str, length: int | None, **how: Any) ->
         _bars.pop()
     if is_drawn:
         click.echo("\033[A\r\033[K", nl=False, err=True)  # click ended the line
+
+
+@contextmanager
+def busy(message: str) -> Iterator[None]:
+    """Show `message` while something without steps runs, on stderr and only where that is a terminal."""
+    if not is_interactive():
+        yield
+        return
+    click.echo(message, err=True, nl=False)
+    _bars.append(True)
+    try:
+        yield
+    finally:
+        clear_progress()
+        _bars.pop()
 
 
 def clear_progress() -> None:

@@ -148,3 +148,17 @@ def test_columns_are_those_of_the_characters() -> None:
         *(3, 4, 2, 1, 2, 2, 1)
     ]
     assert padded("뛰기", 6) == "뛰기  "
+
+
+def test_a_message_of_something_that_goes_on_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    with on_a_terminal(monkeypatch) as text:
+        with terminal.busy("exporting a checkpoint with a long name ..."):
+            terminal.note("a note")
+            for _ in terminal.track(range(2), label="checking"):
+                pass
+            for _ in terminal.track([], label="nothing to do", length=0):
+                pass
+        came = text()
+    assert "exporting" in came
+    assert "nothing to do" not in came
+    assert [line.rstrip() for line in Screen(came).lines if line.strip()] == ["a note"]
