@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import shutil
 from collections import defaultdict
@@ -55,6 +56,12 @@ def rooms_of(contributing: str) -> dict[str, dict[str, set[str]]]:
     }
 
 
+@functools.cache
+def nodes(text: str) -> tuple[ast.AST, ...]:
+    """Of a module's syntax tree. Kept, as nearly every test here goes through all modules, copies of them too."""
+    return tuple(ast.walk(ast.parse(text)))
+
+
 def modules(root: Path) -> dict[str, Path]:
     """{dotted name: file} of every module of the three packages."""
     found = {}
@@ -67,7 +74,7 @@ def modules(root: Path) -> dict[str, Path]:
 
 def imported(path: Path, known: dict[str, Path]) -> Iterator[str]:
     """The modules of ours that a file imports, anywhere in it."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes(path.read_text(encoding="utf-8")):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name in known)
         elif isinstance(node, ast.ImportFrom):
@@ -185,7 +192,7 @@ def test_a_planted_circle_inside_a_room_is_found(copy: Path, rooms: dict[str, di
 def packages_used(path: Path) -> set[str]:
     """Top-level packages that a file imports."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes(path.read_text(encoding="utf-8")):
         if isinstance(node, ast.Import):
             found |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -204,7 +211,7 @@ def test_click_and_printing_are_in_the_cli_rooms_alone() -> None:
         if room_of(module)[1] == "cli":
             continue
         assert "click" not in packages_used(path), module
-        calls = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
+        calls = [node for node in nodes(path.read_text(encoding="utf-8")) if isinstance(node, ast.Call)]
         assert not any(isinstance(call.func, ast.Name) and call.func.id == "print" for call in calls), module
         assert "sys.stdout" not in path.read_text(encoding="utf-8"), module
 
@@ -221,14 +228,14 @@ def test_what_is_read_in_one_go_is_short_enough_to_be() -> None:
     for name, path in modules(ROOT).items():
         text = path.read_text(encoding="utf-8")
         assert text.count("\n") <= 300, name
-        for node in ast.walk(ast.parse(text)):
+        for node in nodes(text):
             if isinstance(node, ast.FunctionDef):
                 assert (node.end_lineno or 0) - node.lineno < 50, f"{name}.{node.name}"
 
 
 def test_no_parameter_is_a_flag_with_a_default() -> None:
     for name, path in modules(ROOT).items():
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in nodes(path.read_text(encoding="utf-8")):
             if isinstance(node, ast.FunctionDef):
                 defaults = [*node.args.defaults, *node.args.kw_defaults]
                 flags = [value for value in defaults if isinstance(value, ast.Constant) and type(value.value) is bool]

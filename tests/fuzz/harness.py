@@ -72,6 +72,8 @@ class Worker:
             if float(str(answer["seconds"])) > LIMIT_SECONDS:
                 answer["outcome"] = "too slow"
             return answer
+        if not ready:
+            process.kill()
         self.stop()
         code = process.returncode
         if not ready:

@@ -18,6 +18,9 @@ from vidcls_train.data.frame_cache import FrameCache
 from vidcls_train.data.preparation import PreparedClips, prepare
 from vidcls_train.data.sources import find_clips
 
+# Hundreds of frames of 1280 x 720 with nothing odd about them: more than half of the time that all such files take.
+SOUND_AND_LARGE = "imageio_cockatoo.mp4"
+
 
 @pytest.fixture
 def contract(checkpoint: Path) -> Contract:
@@ -91,7 +94,8 @@ def test_what_cannot_be_read_is_known_before_with_the_sentence_of_prediction(
     cache = FrameCache(tmp_path / "cache", short_side=60, limit_bytes=10**10)
     for folder in ("cases", "odd"):
         for path in sorted((real_data / folder).iterdir()):
-            if path.suffix in (".md", ".json", ".txt") or (path.stem.endswith("_long") and not IS_SLOW):
+            takes_long = path.stem.endswith("_long") or path.name == SOUND_AND_LARGE
+            if path.suffix in (".md", ".json", ".txt") or (takes_long and not IS_SLOW):
                 continue
             said = {}
             for door, read in (
