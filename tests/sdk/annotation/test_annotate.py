@@ -64,7 +64,8 @@ def test_a_browser_can_begin_to_play_it_before_it_has_all_of_it(clip: Path, tmp_
     write_drawn(clip, tmp_path / "out.mp4", as_it_is)
     content = (tmp_path / "out.mp4").read_bytes()
     assert 0 < content.index(b"moov") < content.index(b"mdat")
-    assert b"elst" not in content or content.index(b"elst")  # no frame is cut off by an edit
+    with av.open(str(tmp_path / "out.mp4")) as container:  # no frame is reordered, so none has to be cut off by an edit
+        assert all(packet.pts == packet.dts for packet in container.demux(video=0) if packet.size)
 
 
 @pytest.mark.parametrize(("decoder", "rotation"), [("pyav", 90), ("pyav", 180), ("opencv", 270)])
