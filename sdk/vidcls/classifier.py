@@ -6,9 +6,6 @@ from collections.abc import Generator, Iterable
 from functools import partial
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from vidcls import pipeline, selftest
 from vidcls.clips import SampledClips, check_views, crop_clip
 from vidcls.concurrency.daemons import call_of_the_program
@@ -39,8 +36,7 @@ class VideoClassifier(OpenedModel):
 
     Examples:
         >>> classifier = VideoClassifier("model.onnx", device="cpu")
-        >>> prediction = classifier.predict("clip.avi")
-        >>> prediction.label in classifier.labels
+        >>> classifier.predict("clip.avi").label in classifier.labels
         True
     """
 
@@ -59,9 +55,8 @@ class VideoClassifier(OpenedModel):
         """Classify a video.
 
         Examples:
-            >>> prediction = VideoClassifier("model.onnx").predict("clip.avi", views=5, region=(0.5, 0.0, 1.0, 1.0))
-            >>> len(prediction.windows), prediction.timestamps.shape
-            (5, (5, 4))
+            >>> VideoClassifier("model.onnx").predict("clip.avi", views=5, region=(0.5, 0.0, 1.0, 1.0)).timestamps.shape
+            (5, 4)
             >>> VideoClassifier("model.onnx").predict([np.zeros((120, 160, 3), np.uint8)] * 50, fps=25.0).windows
             [(0.6, 1.4)]
 
@@ -95,9 +90,8 @@ class VideoClassifier(OpenedModel):
         """As `predict`, with its options.
 
         Examples:
-            >>> classifier = VideoClassifier("model.onnx")
-            >>> classifier("clip.avi", views=2).windows == classifier.predict("clip.avi", views=2).windows
-            True
+            >>> len(VideoClassifier("model.onnx")("clip.avi", views=2).windows)
+            2
         """
         return self.predict(video, **options)
 
@@ -159,16 +153,14 @@ class VideoClassifier(OpenedModel):
             2
 
         Args:
-            videos: a folder, for every video below it, sorted; a pattern such as "clips/*.mp4"; or an iterable of
-                these and of whatever `predict` takes by name or as bytes. They are taken as they are needed, so there
-                may be endlessly many. Memory does not depend on how many there are.
+            videos: a folder, for every video below it, sorted; a pattern such as "clips/*.mp4"; or an iterable of these
+                and of what `predict` takes by name or as bytes, which is taken as it is needed and may be endless.
             views, crops, region, decoder: as for `predict`.
 
         Returns:
-            One answer per video, in their order: its Prediction, the same as `predict` gives, or the VideoError that
-            it failed with, which is handed out and not raised, so that one bad file does not stop the rest. Inference
-            runs in the thread that iterates. Closing the iterator ends the others, in 0.1 s and as long as decoding
-            one frame takes; so does the end of the program, by whatever way.
+            One answer per video, in their order: its Prediction, as `predict` gives it, or the VideoError that it
+            failed with, handed out and not raised, so that one bad file does not stop the rest. Inference runs in the
+            thread that iterates; closing the iterator ends the others, as does the end of the program.
 
         Raises:
             VideoError: `videos` is one name, and of no file, or of a folder or a pattern without a video.
@@ -200,9 +192,9 @@ class VideoClassifier(OpenedModel):
             4
 
         A thread reads the source, a live one by a process of its own, so that no call that hangs holds up anybody.
-        Windows last as long as the model's clips, whatever the camera's rate, and hold the frames that `predict` would
-        take. Where the model is slower than the camera, windows are dropped and counted, and answers stay as fresh. A
-        live source that is lost is opened again, with pauses that grow to 30 s: gap_seconds says for how long it was.
+        Windows hold the frames that `predict` would take. Where the model is slower than the camera, windows are
+        dropped and counted, and answers stay as fresh. A live source that is lost is opened again, with pauses that
+        grow to 30 s: gap_seconds says for how long it was.
 
         Args:
             source: a camera's number, an RTSP or HTTP URL, or a file.
@@ -218,18 +210,9 @@ class VideoClassifier(OpenedModel):
             ValueError: an argument is out of its range.
         """
         with call_of_the_program():
-            return open_stream(
-                source,
-                self._contract,
-                self.predict_clips,
-                pace=pace,
-                step_seconds=step_seconds,
-                timeout_seconds=timeout_seconds,
-                crops=crops,
-                region=region,
-                decoder=decoder,
-                motion=motion,
-            )
+            shown = partial(open_stream, crops=crops, region=region, decoder=decoder, motion=motion)
+            paced = partial(shown, pace=pace, step_seconds=step_seconds, timeout_seconds=timeout_seconds)
+            return paced(source, self._contract, self.predict_clips)
 
     def timeline(
         self,
@@ -247,9 +230,8 @@ class VideoClassifier(OpenedModel):
         has segments of its own, in the order of their ends; they may overlap.
 
         Examples:
-            >>> segments = VideoClassifier("model.onnx").timeline("long.mp4")
-            >>> segments[0].start, segments[-1].end
-            (0.0, 6.0)
+            >>> VideoClassifier("model.onnx").timeline("long.mp4")[-1].end
+            6.0
 
         Args:
             video: path or URL, of any length.
@@ -271,8 +253,9 @@ class VideoClassifier(OpenedModel):
         *,
         label: str | None = None,
         runs: int = RUNS,
+        region: Region | None = None,
+        decoder: Decoder = "auto",
         track: Track = untracked,
-        **how: Any,
     ) -> Explanation:
         """Say which parts of which frames an answer hangs on, by taking parts away, and how far that can be believed.
 
@@ -281,27 +264,27 @@ class VideoClassifier(OpenedModel):
             (4, 32, 32)
 
         Args:
-            video: as for `predict`; `how`: its `region` and `decoder`.
+            video, region, decoder: as for `predict`; one clip is explained, of one view and one crop.
             label: what to explain instead of the top-1 label.
             runs: of the model, at least 150: about a hundred check the map, the others make it.
             track: follows the runs, as a progress bar does.
 
         Raises:
             VideoError, ModelError: as for `predict`.
-            ValueError: the model has no such label; runs or region is out of range; more than one view or crop.
+            ValueError: the model has no such label; runs or region is out of range.
         """
+        check_request(runs, label, labels=self.labels)
         with call_of_the_program():
-            check_request(runs, label, labels=self.labels, **how)
-            clips = pipeline.read_source(video, self._contract, **how)
+            clips = pipeline.read_source(video, self._contract, region=region, decoder=decoder)
             answer = self.predict_clips(clips)
             return explain_clip(clips, answer, self._session, self._contract, label=label, runs=runs, track=track)
 
     def verify(self) -> Verification:
         """Prove on this device that the answers are still the trained model's.
 
-        The file must hash to what its contract records, and the logits of a generated clip must be
-        PyTorch's, within the tolerance that the contract states. Small reference clips must come out of every
-        decoder that is installed as the frames that are stored beside them, on x86-64 bit for bit.
+        The file must hash to what its contract records, and a generated clip's logits must be PyTorch's, within the
+        contract's tolerance. Every decoder that is installed must give the frames of small reference clips as they are
+        stored, on x86-64 bit for bit.
 
         Examples:
             >>> VideoClassifier("model.onnx").verify().ok
@@ -309,8 +292,9 @@ class VideoClassifier(OpenedModel):
         """
         with call_of_the_program():
             return selftest.verify(
-                self._path, self._contract, self._frame_logits, device=self.device, decoders=check_decoders()
+                self._path,
+                self._contract,
+                lambda frames: self.predict_frames(frames).logits,
+                device=self.device,
+                decoders=check_decoders(),
             )
-
-    def _frame_logits(self, frames: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        return self.predict_frames(frames).logits

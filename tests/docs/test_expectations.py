@@ -21,18 +21,6 @@ from vidcls import VideoError
 
 PAGE = (Path(__file__).parents[2] / "docs" / "guides" / "expectations.md").read_text(encoding="utf-8")
 
-# Lines of what is being built elsewhere: empty this once it is there.
-PENDING = {
-    'list(clf.predict_many("clips"))',
-    'list(clf.predict_many("clips/*.mp4"))',
-    'clf.predict_frames(frames, channels="bgr")',
-    "clf.predict_frames(frames).logits",
-    "vidcls predict model.onnx clips",
-    "vidcls predict model.onnx clip.mp4 --save drawn",
-    "vidcls predict model.onnx clip.mp4 --csv out.csv",
-    "vidcls explain model.onnx clip.mp4 -o why.mp4",
-    "vidcls annotate model.onnx clip.mp4 -o drawn.mp4",
-}
 # These load PyTorch and take minutes: by default only their options are checked.
 WITH_PYTORCH = ("vidcls-train", "vidcls-export")
 
@@ -68,8 +56,6 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("line", LINES)
 def test_the_line_runs(line: str, files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    if line in PENDING:
-        pytest.skip("not there yet")
     monkeypatch.chdir(files)
     name, *arguments = shlex.split(line) if line.startswith("vidcls") else ("",)
     if name:
@@ -100,7 +86,6 @@ def test_the_lines_with_pytorch_run(files: Path, tmp_path: Path, monkeypatch: py
 
 
 def test_every_table_has_lines_of_ours_and_what_is_pending_is_among_them() -> None:
-    assert set(LINES) >= PENDING
     assert len(LINES) > 50
     rows = [row for row in re.findall(r"^\|(?!--)(.+)\|$", PAGE, re.MULTILINE) if "there | here" not in row]
     assert not [row for row in rows if "`" not in row.split(" | ")[-1]]

@@ -22,8 +22,6 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 TOUR = EXAMPLES / "tour.ipynb"
 CELLS = code_cells(TOUR)
 
-# Commands that are being built elsewhere: empty this once they are there.
-PENDING = ("vidcls annotate", "vidcls explain")
 # What makes the run short; the whole one is the notebook's own.
 SHORT = {
     "--clips-per-class 500": "--clips-per-class 24 --val-per-class 8",
@@ -31,10 +29,6 @@ SHORT = {
     "--epochs 5": "--epochs 1",
     "--runs 5": "--runs 1",
 }
-
-
-def is_pending(cell: str) -> bool:
-    return any(command.startswith(PENDING) for command in commands(cell))
 
 
 def test_it_is_a_notebook_and_kept_without_what_a_run_leaves() -> None:
@@ -60,8 +54,6 @@ def test_it_is_valid_for_jupyter() -> None:
 
 @pytest.mark.parametrize("command", [command for cell in CELLS for command in commands(cell)])
 def test_its_commands_exist_with_their_options(command: str) -> None:
-    if command.startswith(PENDING):
-        pytest.skip("not there yet")
     if command.startswith("python "):
         script, text = command.split()[1], (EXAMPLES / command.split()[1]).read_text(encoding="utf-8")
         assert not [option for option in re.findall(r"--[\w-]+", command) if f'"{option}"' not in text], script
@@ -85,7 +77,7 @@ def test_it_runs_from_top_to_bottom(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     shutil.copy(EXAMPLES / "motion_dataset.py", tmp_path)
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
-    outputs = [run_cell(cell, names, folder=tmp_path) for cell in map(shortened, CELLS) if not is_pending(cell)]
+    outputs = [run_cell(cell, names, folder=tmp_path) for cell in map(shortened, CELLS)]
     assert_shown(outputs)
     written = {path.name for path in (tmp_path / "tour-files").iterdir()}
     assert written >= {"data", "checkpoint", "model.onnx", "film.avi", "timeline.png", "report"}

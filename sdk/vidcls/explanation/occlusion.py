@@ -46,14 +46,10 @@ _NAMED = 10
 Clip: TypeAlias = npt.NDArray[np.uint8]
 
 
-def check_request(
-    runs: int, label: str | None, *, labels: Sequence[str], views: int = 1, crops: int = 1, **_others: object
-) -> None:
+def check_request(runs: int, label: str | None, *, labels: Sequence[str]) -> None:
     """Raise ValueError unless an answer can be explained so."""
     if runs < LEAST_RUNS:
         raise ArgumentError(f"runs is {runs}, expected at least {LEAST_RUNS}; {RUNS} make a fair map")
-    if (views, crops) != (1, 1):
-        raise ArgumentError(f"views is {views} and crops {crops}; one clip is explained, so both have to be 1")
     if label is not None and label not in labels:
         known = ", ".join(printable(known) for known in labels[:_NAMED])
         more = f" and {len(labels) - _NAMED} more" if len(labels) > _NAMED else ""
