@@ -216,7 +216,7 @@ def cut_off(path: Path) -> Path:
         (lambda path: path, "no such file"),
         (folder, "is a folder, expected a file"),
         (empty_file, "empty"),
-        (text_file, "cannot be opened as a video"),
+        (text_file, "is a text, not a video"),
         (write_audio, "cannot be opened as a video|no pictures"),
         (cut_off, "cannot be opened as a video"),
     ],
