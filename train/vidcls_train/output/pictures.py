@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 
 from vidcls.figures.animation import write_animation
+from vidcls.figures.letters import font
 from vidcls_train.trainer.selection import best_row
 
 mpl.use("agg")
@@ -114,9 +115,9 @@ def _sheet(tiles: Sequence[tuple[str, npt.NDArray[np.uint8]]]) -> npt.NDArray[np
     rows = -(-len(tiles) // columns)
     sheet = Image.new("RGB", (columns * _TILE, rows * (_TILE + _CAPTION)), "white")
     draw = ImageDraw.Draw(sheet)
-    font = ImageFont.load_default(13)
+    letters = font(13, texts=[label for label, _ in tiles])
     for number, (label, frame) in enumerate(tiles):
         left, top = number % columns * _TILE, number // columns * (_TILE + _CAPTION)
         sheet.paste(Image.fromarray(frame).resize((_TILE, _TILE), Image.Resampling.NEAREST), (left, top + _CAPTION))
-        draw.text((left + 4, top + 2), label, fill="black", font=font)
+        draw.text((left + 4, top + 2), label, fill="black", font=letters)
     return np.asarray(sheet)
