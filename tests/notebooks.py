@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+# Behind a command, what keeps progress bars out of a notebook, whose commands have a terminal of their own.
+PIPED = " 2>&1 | cat"
 _COMMAND = re.compile(r"^!((?:.*\\\n)*.*)$", re.MULTILINE)
 
 
@@ -34,7 +36,7 @@ def code_cells(path: Path) -> list[str]:
 
 def commands(cell: str) -> list[str]:
     """The lines behind "!", each in one piece."""
-    return [line.replace("\\\n", " ") for line in _COMMAND.findall(cell)]
+    return [line.replace("\\\n", " ").removesuffix(PIPED) for line in _COMMAND.findall(cell)]
 
 
 def run_cell(cell: str, names: dict[str, Any], *, folder: Path) -> Output:
@@ -60,7 +62,7 @@ def _pieces(cell: str) -> Iterator[tuple[str, bool]]:
 
 def _run_command(command: str, folder: Path) -> str:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    line = command.replace("\\\n", " ")
+    line = command.replace("\\\n", " ").removesuffix(PIPED)
     result = subprocess.run(
         shlex.split(line), cwd=folder, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False
     )
