@@ -86,7 +86,10 @@ def _print(video: str, explanation: Explanation, *, output: Path | None, seconds
     answer = explanation.prediction.label
     asked = "" if explanation.label == answer else f" (the answer is {answer})"
     click.echo(printable(f"{video}: {explanation.label} {explanation.score:.4f}{known}{asked}"))
-    click.echo(f"  hangs on    {explanation.place}")
+    place = explanation.place
+    if not explanation.belief.believable:
+        place = f"cannot be said; the map is highest {place}"
+    click.echo(f"  hangs on    {place}")
     click.echo(f"  belief      {explanation.belief.sentence()}")
     click.echo(
         f"  by          {explanation.runs} runs in {seconds:.1f} s, parts replaced by {SAID[explanation.replacement]}"

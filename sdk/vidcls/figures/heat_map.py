@@ -141,7 +141,7 @@ def _captioned(picture: npt.NDArray[np.uint8], explanation: Explanation, *, belo
     width = picture.shape[1] + 2 * _MARGIN
     row = line_height(_TEXT) + 4
     letters = max(20, round(picture.shape[1] / (_TEXT * 0.55)))
-    sentences = [explanation.place, explanation.belief.sentence(), *([below] if below else [])]
+    sentences = [f"highest {explanation.place}", explanation.belief.sentence(), *([below] if below else [])]
     texts = [text for sentence in sentences for text in textwrap.wrap(sentence, letters)]
     top = 2 * row + _MARGIN
     canvas = np.full((top + picture.shape[0] + (len(texts) + 1) * row + 2 * _MARGIN, width, 3), 255, np.uint8)
