@@ -29,6 +29,8 @@ CLOCK = $(shell grep -rlF mark.clock --include='test_*.py' tests)
 # Environments of other versions, beside .venv, each with PyTorch's CUDA libraries: remove them when they have served.
 LOWEST := .venv-lowest
 NEWEST := .venv-newest
+# What `dist` needs, a hundredth of .venv: whoever wants a wheel for a device or a container needs no PyTorch.
+PACKAGING := .venv-packaging
 # Any number of interpreters for test-pythons: make test-pythons PYTHONS="/opt/python3.10/bin/python python3.13"
 PYTHONS ?= python3.10 python3.11 python3.12 python3.13
 # Where test-arm64 keeps its Debian, between runs too.
@@ -100,10 +102,10 @@ coverage: $(INSTALLED) ## Run the tests and print how much of each room they run
 	@$(BIN)/python .ci/coverage_by_room.py
 
 # The wheel is built from the unpacked source distribution. Both hold no times but SOURCE_DATE_EPOCH's, or 2020's.
-dist: $(INSTALLED) ## Build the source distribution and from it the wheel, into dist, and check both
+dist: $(PACKAGING)/.installed ## Build the source distribution and from it the wheel, into dist, and check both
 	@rm -rf dist
-	@$(BIN)/python -m build --no-isolation
-	@$(BIN)/python -m twine check --strict dist/*
+	@$(PACKAGING)/bin/python -m build --no-isolation
+	@$(PACKAGING)/bin/python -m twine check --strict dist/*
 
 bench: $(INSTALLED) ## Time an exported model beside PyTorch, pixels and decoding beside other libraries
 	@$(BIN)/python tests/benchmarks/run.py
@@ -134,6 +136,12 @@ $(LOWEST)/.installed: pyproject.toml .ci/constraints-lowest.txt
 	@$(LOWEST)/bin/python -m pip --disable-pip-version-check install -qq -c .ci/constraints-lowest.txt \
 		-e '.[cpu,av,live,openvino,train,export,ray,test]'
 	@.ci/headless.sh $(LOWEST) -c .ci/constraints-lowest.txt
+	@touch $@
+
+$(PACKAGING)/.installed: pyproject.toml .ci/constraints.txt
+	@$(PYTHON) -m venv --clear $(PACKAGING)
+	@$(PACKAGING)/bin/python -m pip --disable-pip-version-check install -qq -c .ci/constraints.txt \
+		build hatchling twine 'readme-renderer[md]'
 	@touch $@
 
 # opencv-python needs libGL and X libraries, which servers lack and a user cannot install; its headless twin does not.

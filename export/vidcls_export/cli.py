@@ -200,7 +200,8 @@ def _exported(checkpoint: str, output: Path, *, triton: Path | None, bundle: Pat
     if bundle is not None:
         from vidcls_export.bundle.folder import write_bundle
 
-        write_bundle(report.path, report.contract, bundle, name=output.stem, region=report.region)
+        name = Path(checkpoint).resolve().name  # of a run's folder, or of an id on the hub
+        write_bundle(report.path, report.contract, bundle, name=name, region=report.region)
     return report
 
 

@@ -106,6 +106,7 @@ def test_text_says_that_nothing_was_proven(checkpoint: Path, tmp_path: Path) -> 
     result = run(checkpoint, "-o", tmp_path / "model.onnx", "--graph", "portable", *folders)
     assert result.stdout.endswith(f"  bundle: {tmp_path / 'bundle'}\n")
     assert (tmp_path / "bundle/model.onnx").read_bytes() == (tmp_path / "model.onnx").read_bytes()
+    assert f"\n# {checkpoint.name}\n" in (tmp_path / "bundle/README.md").read_text(encoding="utf-8")
     served = tmp_path / "repository" / "model" / "1" / "model.onnx"
     assert served.read_bytes() == (tmp_path / "model.onnx").read_bytes()
     assert "unproven" in result.stdout

@@ -57,6 +57,7 @@ def test_a_folder_is_there_with_all_its_files_or_not_at_all(is_there: bool, tmp_
         assert is_unfinished(scratch.name)
         assert not target.exists() or not list(target.iterdir())
     assert recording.problems == []
+    assert 0 < recording.synced(target / "a") < recording.renamed[target] > recording.synced(target / "b") > 0
     assert {path.name: path.read_bytes() for path in target.iterdir()} == {"a": b"1", "b": b"2"}
     assert list(target.parent.iterdir()) == [target]
 
