@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from transformers import TrainerCallback, VideoMAEForVideoClassification, pipeli
 
 from generated import write_clip
 from html_page import Page, check_self_contained
+from loopback import free_port
 from power_cut import Recording, recorded
 from slow import slow
 from vidcls import VideoClassifier
@@ -374,7 +376,9 @@ def losses(output: Path) -> list[float]:
     return [row["loss"] for row in metrics["train"]["history"] if "loss" in row]
 
 
-def start(clips: Path, output: Path, *launcher: str, **changes: object) -> subprocess.Popen[str]:
+def start(
+    clips: Path, output: Path, *launcher: str, environment: Mapping[str, str] | None = None, **changes: object
+) -> subprocess.Popen[str]:
     """The command line in a process group of its own, with the settings of `run`."""
     fields = output.with_suffix(".json")
     fields.write_text(json.dumps({**RUN, **changes}), encoding="utf-8")
@@ -385,6 +389,7 @@ def start(clips: Path, output: Path, *launcher: str, **changes: object) -> subpr
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
+        env={**os.environ, **(environment or {})},
     )
 
 
@@ -431,24 +436,38 @@ def test_a_run_that_began_with_pretraining_goes_on_if_it_got_past_that(
             train(settings(clips, output, resume=True))
 
 
+def test_two_processes_train_as_one_does(run: Path, clips: Path, tmp_path: Path) -> None:
+    # What torchrun and accelerate say in the environment; a third process that starts them proves no more.
+    shared = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
+    shared |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+    output = tmp_path / "two"
+    processes = [start(clips, output, environment={**shared, "RANK": rank, "LOCAL_RANK": rank}) for rank in ("0", "1")]
+    told, of_the_other = (process.communicate()[0] for process in processes)
+    assert [process.returncode for process in processes] == [1, 0], told  # clips could not be read
+    assert of_the_other == ""
+    check_shared_run(output, run, told)
+
+
+@slow
 @pytest.mark.parametrize(
     "launcher",
     [
         ["torch.distributed.run", "--standalone", "--nproc-per-node", "2"],  # torchrun
         # --multi_gpu: where there are none it starts the same processes, and with --cpu it would need MPI.
-        pytest.param(
-            ["accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", *ACCELERATE_DEFAULTS],
-            marks=slow,
-        ),
+        ["accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", *ACCELERATE_DEFAULTS],
     ],
     ids=["torchrun", "accelerate"],
 )
-def test_two_processes_train_as_one_does(launcher: list[str], run: Path, clips: Path, tmp_path: Path) -> None:
+def test_launchers_train_as_one_process_does(launcher: list[str], run: Path, clips: Path, tmp_path: Path) -> None:
     process = start(clips, tmp_path / "two", sys.executable, "-m", *launcher)
     told = process.communicate()[0]
-    assert process.returncode == 1, told  # clips could not be read
-    np.testing.assert_allclose(losses(tmp_path / "two"), losses(run), atol=LOSS_LIMIT, rtol=0)
-    # Only the first one talks.
+    assert process.returncode == 1, told
+    check_shared_run(tmp_path / "two", run, told)
+
+
+def check_shared_run(output: Path, run: Path, told: str) -> None:
+    """Two processes trained as the one of `run`, and only the first one talked."""
+    np.testing.assert_allclose(losses(output), losses(run), atol=LOSS_LIMIT, rtol=0)
     for line in ("2 unreadable videos were left out", "\nepoch   1.0/3", "wrote "):
         assert told.count(line) == 1, told
 
