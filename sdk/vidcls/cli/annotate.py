@@ -27,7 +27,7 @@ WITHOUT_PYAV = (
 _SOUND = {"copied": "its sound copied", "encoded": "its sound encoded anew", "none": "no sound", "left out": "no sound"}
 
 
-@click.command()
+@click.command(epilog=options.examples("vidcls annotate model.onnx clip.mp4 -o annotated.mp4"))
 @options.model
 @options.video
 @click.option(

@@ -21,7 +21,7 @@ RUNS = 400
 LEAST_RUNS = 150
 
 
-@click.command()
+@click.command(epilog=options.examples("vidcls explain model.onnx clip.mp4 -o why.mp4"))
 @options.model
 @options.video
 @click.option(

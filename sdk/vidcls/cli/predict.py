@@ -28,9 +28,7 @@ WHOLE_SHARE = 0.9
 
 
 @click.command(
-    epilog=options.examples(
-        "vidcls predict model.onnx clip.mp4", "vidcls predict model.onnx clips/*.mp4 --views 5 --json > answers.jsonl"
-    )
+    epilog=options.examples("vidcls predict model.onnx clip.mp4", "vidcls predict model.onnx clips --csv answers.csv")
 )
 @options.model
 @click.argument("sources", metavar="SOURCE...", nargs=-1, type=click.Path())
