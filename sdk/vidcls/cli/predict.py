@@ -127,7 +127,7 @@ def _print_json(video: str, answer: Prediction | VideoError, *, top_k: int) -> N
     if isinstance(answer, Exception):
         terminal.print_json({"video": video, "error": {"type": type(answer).__name__, "message": str(answer)}})
     else:
-        terminal.print_json({"video": video, **answer.to_dict(top_k=top_k)})
+        terminal.print_json({**answer.to_dict(top_k=top_k), "video": video})
 
 
 def _print_labels(video: str, answer: Prediction | VideoError, *, top_k: int) -> None:
