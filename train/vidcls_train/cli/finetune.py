@@ -122,6 +122,8 @@ def main(*, check_only: bool, **chosen: Any) -> None:
     Exit code 0: done. 1: something failed, or clips could not be read and the model was trained without them. 2: wrong
     usage.
     """
+    # Pictures are files here; a notebook hands on the name of a backend that may not be installed where this runs.
+    os.environ["MPLBACKEND"] = "agg"
     if check_only:
         _check(**chosen)
         return

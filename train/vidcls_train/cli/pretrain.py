@@ -50,6 +50,7 @@ def main(**named: Any) -> None:
     Exit code 0: done. 1: something failed. 2: wrong usage.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as in vidcls-train
+    os.environ["MPLBACKEND"] = "agg"  # likewise
     output = named["output"]
     with terminal.exit_codes():
         config = pretrain_config(named)
