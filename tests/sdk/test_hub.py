@@ -92,7 +92,9 @@ def test_without_a_network_one_sentence_says_what_to_do(monkeypatch: pytest.Monk
 def test_a_hub_that_refuses_or_breaks_is_no_network_either(monkeypatch: pytest.MonkeyPatch) -> None:
     with serving(hub(status(200))) as address:
         pass
-    assert says_how_to_fetch_it(refusal(monkeypatch, address))
+    told = refusal(monkeypatch, address)
+    assert "cannot be fetched (the hub refuses the connection); run" in told
+    assert says_how_to_fetch_it(told)
 
 
 def test_a_hub_that_is_silent_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -161,6 +161,8 @@ def _reason(error: Exception) -> str:
     text = str(error).lower()
     if any(phrase in text for phrase in _NO_NETWORK):
         return "there is no network, or it does not know the hub's name"
+    if "connection refused" in text:
+        return "the hub refuses the connection"
     return hub_problem(error)
 
 
