@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 # vidcls.explanation.occlusion's, which --help does not wait for.
 RUNS = 400
 LEAST_RUNS = 150
+WITHOUT_PYAV = (
+    "Without PyAV the video is in a codec that browsers do not play; write a .webp, or run 'pip install \"vidcls[av]\"' "
+    "first."
+)
 
 
 @click.command(epilog=options.examples("vidcls explain model.onnx clip.mp4 -o why.mp4"))
@@ -28,7 +32,8 @@ LEAST_RUNS = 150
     "-o",
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="The picture to write: .mp4, .gif or .webp, frame by frame, or .png, one sheet of all frames.",
+    help="What to write: a video (.mp4, .m4v, .mov, .mkv or .webm) or an animation (.gif or .webp), frame by frame, or "
+    "one sheet of all frames (.png).",
 )
 @click.option("--label", help="Explain this label instead of the answer.")
 @click.option(
@@ -61,10 +66,10 @@ def explain(
     marks is taken away, and the answer has to fall further than where random maps say what is taken.
     """
     with terminal.exit_codes():
-        from vidcls.figures.heat_map import check_ending, write_explanation
+        from vidcls.annotation.explained import check_explained, write_explanation
 
         if output is not None:
-            check_ending(output)
+            check_explained(output, [video])
         classifier = options.open_classifier(model, device, engine=engine)
         started = time.monotonic()
         explanation = classifier.explain(
@@ -72,6 +77,7 @@ def explain(
         )
         seconds = time.monotonic() - started
         if output is not None:
+            _note_without_pyav(output)
             write_explanation(explanation, output)
     if as_json:
         terminal.print_json({"video": video, **explanation.to_dict(), "seconds": seconds})
@@ -96,3 +102,11 @@ def _print(video: str, explanation: Explanation, *, output: Path | None, seconds
     )
     if output is not None:
         click.echo(f"  picture     {printable(str(output))}")
+
+
+def _note_without_pyav(output: Path) -> None:
+    from vidcls.annotation.formats import CONTAINERS
+    from vidcls.video.optional import find_pyav
+
+    if output.suffix.lower() in CONTAINERS and find_pyav() is None:
+        terminal.note(WITHOUT_PYAV)
