@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 RUNS = 400
 LEAST_RUNS = 150
 WITHOUT_PYAV = (
-    "Without PyAV the video is in a codec that browsers do not play; write a .webp, or run 'pip install \"vidcls[av]\"' "
-    "first."
+    "Without PyAV the video is in a codec that browsers do not play; write a .webp, or first run "
+    "'pip install \"vidcls[av]\"'."
 )
 
 
