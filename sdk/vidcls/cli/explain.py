@@ -13,6 +13,7 @@ from vidcls.printable import printable
 
 if TYPE_CHECKING:
     from vidcls import Explanation
+    from vidcls.contract import Image
     from vidcls.preprocessing import Region
     from vidcls.video.reader import Decoder
 
@@ -82,10 +83,22 @@ def explain(
     if as_json:
         terminal.print_json({"video": video, **explanation.to_dict(), "seconds": seconds})
     else:
-        _print(video, explanation, output=output, seconds=seconds)
+        given = given_text(classifier.contract.image, region)
+        _print(video, explanation, given=given, output=output, seconds=seconds)
 
 
-def _print(video: str, explanation: Explanation, *, output: Path | None, seconds: float) -> None:
+def given_text(image: Image, region: Region | None) -> str:
+    """How much the model is given of a picture, of whatever size; of the rest there is no map."""
+    from vidcls.preprocessing import region_text
+
+    whole = "the picture" if region is None else f"the region {region_text(region)}"
+    if image.resize == "stretch":
+        return f"all of {whole}"
+    share = image.crop_size / image.resize_size
+    return f"the square in the middle of {whole} ({share:.2f} of its short side); the model is given no more"
+
+
+def _print(video: str, explanation: Explanation, *, given: str, output: Path | None, seconds: float) -> None:
     from vidcls.explanation.replacements import SAID
 
     known = "" if explanation.prediction.known else ", not known"
@@ -96,6 +109,7 @@ def _print(video: str, explanation: Explanation, *, output: Path | None, seconds
     if not explanation.belief.believable:
         place = f"cannot be said; the map is highest {place}"
     click.echo(f"  hangs on    {place}")
+    click.echo(f"  of          {given}")
     click.echo(f"  belief      {explanation.belief.sentence()}")
     click.echo(
         f"  by          {explanation.runs} runs in {seconds:.1f} s, parts replaced by {SAID[explanation.replacement]}"
