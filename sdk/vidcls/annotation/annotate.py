@@ -7,17 +7,15 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from vidcls.annotation.film import Film, Shape, Sound, fitted
+from vidcls.annotation.film import Shape, Sound, fitted
 from vidcls.annotation.formats import check_output
-from vidcls.annotation.opencv_film import OpenCVFilm
-from vidcls.annotation.pyav_film import PyAVFilm
 from vidcls.annotation.recognised import recognise
+from vidcls.annotation.writers import open_film
 from vidcls.classifier import VideoClassifier
 from vidcls.figures.answer import draw
 from vidcls.files.atomic import whole_files
 from vidcls.preprocessing import Region
 from vidcls.progress import Track, untracked
-from vidcls.video.optional import find_pyav
 from vidcls.video.protocol import Frame
 from vidcls.video.reader import Decoder, VideoReader, open_video
 from vidcls.video.source import VideoSource
@@ -95,7 +93,7 @@ def _write(reader: VideoReader, video: VideoSource, path: Path, drawn: Draw, *, 
             if current is not frame_index:  # all begins anew, by other times, where the video is damaged
                 opened.close()
                 frame_index, shape = current, Shape(width=frame.shape[1], height=frame.shape[0], index=current)
-                film = opened.enter_context(closing(_open_film(path, shape, video)))
+                film = opened.enter_context(closing(open_film(path, shape, video)))
             assert film is not None and shape is not None  # noqa: S101, PT018
             film.add(drawn(fitted(frame, shape), current.times[number]), number)
         assert film is not None and shape is not None  # noqa: S101, PT018 - a video that is open has a frame
@@ -108,7 +106,3 @@ def _write(reader: VideoReader, video: VideoSource, path: Path, drawn: Draw, *, 
         sound=film.sound,
         decoded_share=reader.decoded_share,
     )
-
-
-def _open_film(path: Path, shape: Shape, video: VideoSource) -> Film:
-    return OpenCVFilm(path, shape) if find_pyav() is None else PyAVFilm(path, shape, video)

@@ -1,10 +1,10 @@
-"""Which files annotated videos are written to, and what never is one."""
+"""Which files videos are written to, and what never is one."""
 
 from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from vidcls.errors import ArgumentError, DependencyError
@@ -25,26 +25,31 @@ def container_of(output: Path) -> str:
     """
     container = CONTAINERS.get(output.suffix.lower())
     if container is None:
-        raise ArgumentError(
-            f"{output}: an annotated video is written as {', '.join(CONTAINERS)}, not as '{output.suffix}'"
-        )
+        raise _unknown_ending(output, CONTAINERS)
     return container
 
 
-def check_output(output: Path, videos: Iterable[int | VideoSource]) -> None:
+def check_output(output: Path, videos: Iterable[int | VideoSource], *, pictures: Collection[str] = ()) -> None:
     """Raise unless a video can be written there without any of `videos` being lost.
 
     A file with another name that is the same one, by a link for example, counts as the same.
 
+    Args:
+        output: the file.
+        videos: that are read.
+        pictures: endings that are taken beside a video's, for what is written as a picture instead.
+
     Raises:
-        ValueError: a video is not written to such a file, or it is one of the videos.
+        ValueError: the file has another ending, or it is one of the videos.
         DependencyError: only PyAV writes it, and that is not installed.
         FileNotFoundError: there is no such folder.
     """
-    container_of(output)
+    ending = output.suffix.lower()
+    if ending not in (*CONTAINERS, *pictures):
+        raise _unknown_ending(output, (*CONTAINERS, *pictures))
     if not output.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, "there is no such folder to write it to", str(output))
-    if find_pyav() is None and output.suffix.lower() not in OPENCV_ENDINGS:
+    if find_pyav() is None and ending not in (*OPENCV_ENDINGS, *pictures):
         raise DependencyError(
             f"{output}: without PyAV a video is written as {', '.join(OPENCV_ENDINGS)}; name it so, or run "
             "'pip install \"vidcls[av]\"'"
@@ -52,6 +57,10 @@ def check_output(output: Path, videos: Iterable[int | VideoSource]) -> None:
     for video in videos:
         if is_same_file(output, video):
             raise ArgumentError(f"{output}: is the video {source_name(video)} itself; name another file to write")
+
+
+def _unknown_ending(output: Path, endings: Iterable[str]) -> ArgumentError:
+    return ArgumentError(f"{output}: it is written as {', '.join(endings)}, not as '{output.suffix}'")
 
 
 def is_same_file(path: Path, video: int | VideoSource) -> bool:

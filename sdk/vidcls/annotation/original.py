@@ -17,6 +17,22 @@ from vidcls.video.source import OPEN_SECONDS, READ_SECONDS, VideoSource, openabl
 _CONVERTED = (6, 6, 6)
 
 
+class NoOriginal:
+    """Stands for an `Original` where a film's pictures were painted: no sound, square pixels, RGB's own colours."""
+
+    container: Any = None
+    sound: Any = None
+    first_pts = 0.0
+    colour_tags = _CONVERTED
+
+    def pixel_aspect(self, width: int, height: int) -> Fraction:  # noqa: ARG002 - they are square in every size
+        """How much wider than high each pixel is to be shown."""
+        return Fraction(1)
+
+    def close(self) -> None:
+        """There is nothing to let go of."""
+
+
 class Original:
     """An open container at its beginning.
 

@@ -1,4 +1,4 @@
-"""A film as PyAV writes it: every frame at its own time, with the sound of the video that it was made from."""
+"""A film as PyAV writes it: every frame at its own time, with the sound of the video that it may be made from."""
 
 from __future__ import annotations
 
@@ -12,13 +12,12 @@ from typing import Any
 
 from vidcls.annotation.film import Shape, even, rounded_rate
 from vidcls.annotation.formats import container_of
-from vidcls.annotation.original import Original
+from vidcls.annotation.original import NoOriginal, Original
 from vidcls.annotation.sound import SoundCopy
 from vidcls.cpus import usable_cpus
 from vidcls.errors import DependencyError
 from vidcls.video.optional import require_pyav
 from vidcls.video.protocol import Frame
-from vidcls.video.source import VideoSource
 
 # Ticks of a film's clock in a second; MP4 keeps them, Matroska and WebM count milliseconds.
 CLOCK = 90_000
@@ -49,10 +48,10 @@ class PyAVFilm:
     Its pixels are yuv420p, which everything plays; so of an odd width or height, one row or column is added.
     """
 
-    def __init__(self, path: Path, shape: Shape, source: VideoSource) -> None:
+    def __init__(self, path: Path, shape: Shape, original: Original | NoOriginal) -> None:
         self._av, self._path = require_pyav().av, path
         kind = container_of(path)
-        self._original = Original(source)
+        self._original = original
         options = _CONTAINER_OPTIONS.get(kind, {})
         self._container: Any = self._av.open(str(path), "w", format=kind, options=options)
         self._stream = self._add_stream(kind, shape)

@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from vidcls.annotation.film import Sound
-from vidcls.annotation.original import Original
+from vidcls.annotation.original import NoOriginal, Original
 
 # Codecs, by FFmpeg's names, that are copied packet by packet, since what plays the container plays them.
 _COPIED = {
@@ -36,7 +36,7 @@ class SoundCopy:
 
     kind: Sound
 
-    def __init__(self, original: Original, film: Any, *, container: str, av: ModuleType) -> None:
+    def __init__(self, original: Original | NoOriginal, film: Any, *, container: str, av: ModuleType) -> None:
         self._av, self._original, self._film, self._stream = av, original, film, original.sound
         self._waiting: Any = None  # the packet that was read last and comes later than what was asked for
         self._packets = iter(())

@@ -13,12 +13,17 @@ from vidcls.printable import printable
 
 if TYPE_CHECKING:
     from vidcls import Explanation
+    from vidcls.contract import Image
     from vidcls.preprocessing import Region
     from vidcls.video.reader import Decoder
 
 # vidcls.explanation.occlusion's, which --help does not wait for.
 RUNS = 400
 LEAST_RUNS = 150
+WITHOUT_PYAV = (
+    "Without PyAV the video is in a codec that browsers do not play; write a .webp, or first run "
+    "'pip install \"vidcls[av]\"'."
+)
 
 
 @click.command(epilog=options.examples("vidcls explain model.onnx clip.mp4 -o why.mp4"))
@@ -28,7 +33,8 @@ LEAST_RUNS = 150
     "-o",
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="The picture to write: .mp4, .gif or .webp, frame by frame, or .png, one sheet of all frames.",
+    help="What to write: a video (.mp4, .m4v, .mov, .mkv or .webm) or an animation (.gif or .webp), frame by frame, or "
+    "one sheet of all frames (.png).",
 )
 @click.option("--label", help="Explain this label instead of the answer.")
 @click.option(
@@ -61,10 +67,10 @@ def explain(
     marks is taken away, and the answer has to fall further than where random maps say what is taken.
     """
     with terminal.exit_codes():
-        from vidcls.figures.heat_map import check_ending, write_explanation
+        from vidcls.annotation.explained import check_explained, write_explanation
 
         if output is not None:
-            check_ending(output)
+            check_explained(output, [video])
         classifier = options.open_classifier(model, device, engine=engine)
         started = time.monotonic()
         explanation = classifier.explain(
@@ -72,14 +78,27 @@ def explain(
         )
         seconds = time.monotonic() - started
         if output is not None:
+            _note_without_pyav(output)
             write_explanation(explanation, output)
     if as_json:
         terminal.print_json({"video": video, **explanation.to_dict(), "seconds": seconds})
     else:
-        _print(video, explanation, output=output, seconds=seconds)
+        given = given_text(classifier.contract.image, region)
+        _print(video, explanation, given=given, output=output, seconds=seconds)
 
 
-def _print(video: str, explanation: Explanation, *, output: Path | None, seconds: float) -> None:
+def given_text(image: Image, region: Region | None) -> str:
+    """How much the model is given of a picture, of whatever size; of the rest there is no map."""
+    from vidcls.preprocessing import region_text
+
+    whole = "the picture" if region is None else f"the region {region_text(region)}"
+    if image.resize == "stretch":
+        return f"all of {whole}"
+    share = image.crop_size / image.resize_size
+    return f"the square in the middle of {whole} ({share:.2f} of its short side); the model is given no more"
+
+
+def _print(video: str, explanation: Explanation, *, given: str, output: Path | None, seconds: float) -> None:
     from vidcls.explanation.replacements import SAID
 
     known = "" if explanation.prediction.known else ", not known"
@@ -90,9 +109,18 @@ def _print(video: str, explanation: Explanation, *, output: Path | None, seconds
     if not explanation.belief.believable:
         place = f"cannot be said; the map is highest {place}"
     click.echo(f"  hangs on    {place}")
+    click.echo(f"  of          {given}")
     click.echo(f"  belief      {explanation.belief.sentence()}")
     click.echo(
         f"  by          {explanation.runs} runs in {seconds:.1f} s, parts replaced by {SAID[explanation.replacement]}"
     )
     if output is not None:
         click.echo(f"  picture     {printable(str(output))}")
+
+
+def _note_without_pyav(output: Path) -> None:
+    from vidcls.annotation.formats import CONTAINERS
+    from vidcls.video.optional import find_pyav
+
+    if output.suffix.lower() in CONTAINERS and find_pyav() is None:
+        terminal.note(WITHOUT_PYAV)

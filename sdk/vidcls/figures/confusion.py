@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from vidcls.figures.letters import font
+from vidcls.figures.letters import font, spelled
 
 _MARGIN = 12
 _INK, _FAINT, _LINES = "black", (110, 110, 110), (205, 205, 205)
@@ -30,7 +30,7 @@ def write_confusion(confusion: Sequence[Sequence[int]], labels: Sequence[str], p
     >>> write_confusion([[9, 1], [0, 10]], ["clap", "wave"], Path("confusion.png"), title="20 videos")
     """
     cell = next((pixels for most, pixels in _CELLS if len(labels) <= most), _SMALLEST_CELL)
-    names = [_shortened(label) for label in labels]
+    names = [_shortened(spelled(label)) for label in labels]
     text, heading = font(min(14, cell - 1), texts=names), font(16, texts=[title])
     beside = max(round(text.getlength(name)) for name in names)
     left, top = _MARGIN + 20 + beside + 8, _MARGIN + 30

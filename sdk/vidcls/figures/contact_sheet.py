@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
-from vidcls.figures.letters import font
+from vidcls.figures.letters import font, spelled
 
 _MARGIN = 12
 FRAMES_SHOWN = 8
@@ -40,18 +40,19 @@ def write_contact_sheet(strips: Sequence[Strip], path: Path, *, title: str) -> N
 
 def contact_sheet(strips: Sequence[Strip], *, title: str) -> Image.Image:
     """As `write_contact_sheet`, not yet written."""
-    captions, heading = font(14, texts=[strip.caption for strip in strips]), font(16, texts=[title])
+    names = [spelled(strip.caption) for strip in strips]
+    captions, heading = font(14, texts=names), font(16, texts=[title])
     rows = [[_scaled(frame) for frame in _spread(strip.frames)] for strip in strips]
     widths = [sum(frame.width for frame in row) + 2 * (len(row) - 1) for row in rows]
-    texts = [captions.getlength(strip.caption) for strip in strips]
+    texts = [captions.getlength(name) for name in names]
     width = round(max([heading.getlength(title), *widths, *texts])) + 2 * _MARGIN
     heights = [26 + max(frame.height for frame in row) for row in rows]
     sheet = Image.new("RGB", (width, 2 * _MARGIN + 26 + sum(heights)), "white")
     draw = ImageDraw.Draw(sheet)
     draw.text((_MARGIN, _MARGIN), title, fill="black", font=heading)
     y = _MARGIN + 30
-    for strip, row, height in zip(strips, rows, heights, strict=True):
-        draw.text((_MARGIN, y), strip.caption, fill="black", font=captions)
+    for name, row, height in zip(names, rows, heights, strict=True):
+        draw.text((_MARGIN, y), name, fill="black", font=captions)
         x = _MARGIN
         for frame in row:
             sheet.paste(frame, (x, y + 20))

@@ -11,12 +11,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from vidcls.errors import ArgumentError
 from vidcls.explanation.explanation import Explanation
 from vidcls.figures.animation import write_animation
 from vidcls.figures.letters import Colour, line, line_height
 
-ENDINGS = (".gif", ".mp4", ".png", ".webp")
+PICTURE_ENDINGS = (".gif", ".webp", ".png")
 # Long enough to be looked at, however many frames a second the model is given.
 FRAME_SECONDS = 0.5
 
@@ -34,44 +33,30 @@ _DIMMED = 0.6
 _OPAQUE = 0.9
 
 
-def check_ending(path: Path) -> None:
-    """Raise ValueError unless an explanation can be written under this name."""
-    if path.suffix.lower() not in ENDINGS:
-        raise ArgumentError(
-            f"{path}: an explanation is written as {', '.join(ENDINGS)}, not as '{path.suffix}'; .png is one sheet of "
-            "all frames"
-        )
-
-
-def write_explanation(explanation: Explanation, path: Path) -> None:
-    """Write an explanation as a video (.mp4), an animation (.gif, .webp), or one sheet of all frames (.png).
+def write_picture(explanation: Explanation, path: Path) -> None:
+    """Write an explanation as an animation (.gif, .webp), or as one sheet of all frames (.png).
 
     On the left what the model is given; on the right the same in grey, with the map in orange, the lighter the more.
-    Frames stand for half a second each.
+    Frames stand for half a second each. A video is written by `vidcls.annotation.explained`.
 
     Raises:
         ValueError: the path has another ending.
         OSError: the file cannot be written.
 
     >>> from pathlib import Path
-    >>> from vidcls.figures.heat_map import write_explanation
+    >>> from vidcls.figures.heat_map import write_picture
     >>> explanation = VideoClassifier("model.onnx").explain("clip.avi", runs=150)
-    >>> write_explanation(explanation, Path("why.gif"))
+    >>> write_picture(explanation, Path("why.gif"))
     """
-    check_ending(path)
-    ending = path.suffix.lower()
-    if ending == ".png":
+    if path.suffix.lower() == ".png":
         Image.fromarray(sheet(explanation)).save(path)
-        return
-    pictures = explained_frames(explanation)
-    if ending == ".mp4":
-        _write_mp4(pictures, path)
     else:
+        pictures = explained_frames(explanation)
         write_animation(pictures, path, seconds=FRAME_SECONDS * len(pictures))
 
 
 def explained_frames(explanation: Explanation) -> npt.NDArray[np.uint8]:
-    """What `write_explanation` shows, frame by frame: uint8 RGB [T, height, width, 3].
+    """What a video or an animation shows, frame by frame: uint8 RGB [T, height, width, 3].
 
     >>> from vidcls.figures.heat_map import explained_frames
     >>> explained_frames(VideoClassifier("model.onnx").explain("clip.avi", runs=150)).shape[0]
@@ -173,18 +158,3 @@ def _write(
     below = Image.fromarray(np.ascontiguousarray(region))
     below.paste(written, (0, 0), written)
     region[:] = np.asarray(below)
-
-
-def _write_mp4(pictures: npt.NDArray[np.uint8], path: Path) -> None:
-    """As MPEG-4 Part 2, which every OpenCV can write. To be replaced by the writer of annotated videos."""
-    rate = 10.0
-    height, width = pictures.shape[1:3]
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), rate, (width, height))
-    if not writer.isOpened():
-        raise OSError(f"{path}: OpenCV cannot write it; check that the folder is there and may be written to")
-    try:
-        for picture in pictures:
-            for _ in range(round(FRAME_SECONDS * rate)):
-                writer.write(np.ascontiguousarray(picture[..., ::-1]))
-    finally:
-        writer.release()

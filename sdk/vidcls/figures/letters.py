@@ -98,6 +98,23 @@ def font(size: int, *, texts: Sequence[str]) -> ImageFont.FreeTypeFont:
     return _face(best, max(size, 1)).font
 
 
+def spelled(text: str) -> str:
+    """A text with Hangul in Latin letters where no font has it: read aloud, that is still the word."""
+    return "".join(
+        unicodedata.name(letter).rpartition(" ")[2].lower()
+        if _HANGUL[0] <= letter <= _HANGUL[1] and _find_font(letter) is None
+        else letter
+        for letter in text
+    )
+
+
+def file_of(letter: str) -> str | None:
+    """The file of a font that has a letter as outlines, beside Pillow's own; None where none that is installed does."""
+    name = _find_font(letter)
+    face = _opened(name, 16) if name else None
+    return None if face is None or face.scale != 1 else str(face.font.path)
+
+
 def line_height(size: int) -> int:
     """Of a line of text of `size` pixels."""
     return sum(_face("", size).font.getmetrics())
@@ -105,7 +122,7 @@ def line_height(size: int) -> int:
 
 def line_width(text: str, *, size: int) -> int:
     """Of a line that is not shortened, in pixels."""
-    return math.ceil(_length(_spelled(printable(text, limit=_LONGEST)), size))
+    return math.ceil(_length(spelled(printable(text, limit=_LONGEST)), size))
 
 
 @lru_cache(maxsize=64)  # a line on a picture of 4K takes half a megabyte
@@ -114,7 +131,7 @@ def line(text: str, *, size: int, width: int, colour: Colour) -> Image.Image:
 
     It is handed out again where the same is asked for, so it is not to be drawn on.
     """
-    shown = _shortened(_spelled(printable(text, limit=_LONGEST)), size=size, width=width)
+    shown = _shortened(spelled(printable(text, limit=_LONGEST)), size=size, width=width)
     runs = _runs(shown)
     base, above, below = 0.0, *_face("", size).font.getmetrics()
     canvas = Image.new("RGBA", (max(1, min(width, round(_length(shown, size)))), above + below))
@@ -179,16 +196,6 @@ def _runs(text: str) -> tuple[_Run, ...]:
         else:
             runs.append(_Run(letter, _font_of(letter)))
     return tuple(runs)
-
-
-def _spelled(text: str) -> str:
-    """With Hangul in Latin letters where no font has it: read aloud, that is still the word."""
-    return "".join(
-        unicodedata.name(letter).rpartition(" ")[2].lower()
-        if _HANGUL[0] <= letter <= _HANGUL[1] and _find_font(letter) is None
-        else letter
-        for letter in text
-    )
 
 
 def _font_of(letter: str) -> str:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from vidcls.errors import ArgumentError
-from vidcls.figures.letters import font
+from vidcls.figures.letters import font, spelled
 from vidcls.temporal.record import Record
 from vidcls.temporal.timeline import Segment, clock
 
@@ -85,8 +85,9 @@ def write_timeline(
     >>> write_timeline(Path("timeline.png"), found, labels=["clap"], duration=4.0, thumbnails=thumbnails)
     """
     shown = [label for label in labels if any(segment.label == label for segment in found)]
-    text = font(TEXT, texts=shown)
-    left = MARGIN + round(max((text.getlength(label) for label in shown), default=0)) + MARGIN
+    names = [spelled(label) for label in shown]
+    text = font(TEXT, texts=names)
+    left = MARGIN + round(max((text.getlength(name) for name in names), default=0)) + MARGIN
     scale = (WIDTH - MARGIN - left) / duration if duration > 0 else 0.0
     top = MARGIN + max(picture.height for picture in thumbnails) + MARGIN
     bottom = top + ROW * max(1, len(shown))
@@ -99,10 +100,10 @@ def write_timeline(
         if not segment.known:
             draw.rectangle((left + segment.start * scale, top, left + segment.end * scale, bottom), NOTHING_KNOWN)
     _draw_ticks(draw, text, duration=duration, left=left, scale=scale, top=top, bottom=bottom)
-    for row, label in enumerate(shown):
+    for row, (label, name) in enumerate(zip(shown, names, strict=True)):
         middle = top + ROW * row + ROW // 2
         draw.line((left, middle, WIDTH - MARGIN, middle), FAINT)
-        draw.text((left - MARGIN // 2, middle), label, INK, text, anchor="rm")
+        draw.text((left - MARGIN // 2, middle), name, INK, text, anchor="rm")
         for segment in found:
             if segment.label == label:
                 _draw_segment(draw, segment, left + segment.start * scale, left + segment.end * scale, middle, row)

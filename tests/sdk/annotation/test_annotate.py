@@ -16,8 +16,7 @@ from commands import run
 from generated import write_clip
 from sounding import RATE, beeps, flashes, rgb, write_flashing
 from vidcls import VideoClassifier, VideoError, draw
-from vidcls.annotation import annotate as annotating
-from vidcls.annotation import formats
+from vidcls.annotation import formats, writers
 from vidcls.annotation.annotate import annotate, write_drawn
 from vidcls.annotation.recognised import Recognised, recognise
 from vidcls.temporal.timeline import Segment
@@ -43,7 +42,7 @@ def frames_of(path: Path) -> list[tuple[float, np.ndarray]]:
 
 @pytest.fixture
 def _without_pyav(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (annotating, formats):
+    for module in (formats, writers):
         monkeypatch.setattr(module, "find_pyav", lambda: None)
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from commands import run
 from region_model import write_region_model
+from vidcls import VideoClassifier
 from vidcls.cli import explain as command
 from vidcls.explanation import occlusion
 
@@ -22,10 +24,20 @@ def test_it_says_where_when_and_how_far_to_believe_it(region_model: Path, clip: 
     output = tmp_path / "why.png"
     lines = run("explain", region_model, clip, "--runs", 150, "-o", output).stdout.splitlines()
     assert lines[0].startswith(f"{clip}: ")
-    assert [line.split()[0] for line in lines[1:]] == ["hangs", "belief", "by", "picture"]
-    assert "150 runs in" in lines[3]
-    assert lines[4].endswith(str(output))
+    assert [line.split()[0] for line in lines[1:]] == ["hangs", "of", "belief", "by", "picture"]
+    assert lines[2].endswith(
+        "the square in the middle of the picture (1.00 of its short side); the model is given no more"
+    )
+    assert "150 runs in" in lines[4]
+    assert lines[5].endswith(str(output))
     assert output.stat().st_size > 0
+
+
+def test_it_says_how_much_of_the_picture_the_map_is_of(region_model: Path) -> None:
+    image = VideoClassifier(region_model).contract.image
+    given = command.given_text(replace(image, resize_size=128, crop_size=96), (0.5, 0.0, 1.0, 1.0))
+    assert given.startswith("the square in the middle of the region 0.5,0,1,1 (0.75 of its short side);")
+    assert command.given_text(replace(image, resize="stretch"), None) == "all of the picture"
 
 
 def test_json_is_one_line(region_model: Path, clip: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import av
 import cv2
 import numpy as np
 import pytest
@@ -12,7 +11,7 @@ from PIL import Image, ImageSequence
 
 from region_model import REGION, write_region_model
 from vidcls import Explanation, VideoClassifier
-from vidcls.figures.heat_map import FRAME_SECONDS, explained_frames, sheet, write_explanation
+from vidcls.figures.heat_map import explained_frames, sheet, write_picture
 
 
 @pytest.fixture(scope="module")
@@ -50,33 +49,13 @@ def test_the_sheet_has_every_frame(explanation: Explanation) -> None:
 
 @pytest.mark.parametrize("ending", [".gif", ".webp"])
 def test_an_animation_has_every_frame(ending: str, explanation: Explanation, tmp_path: Path) -> None:
-    write_explanation(explanation, tmp_path / f"why{ending}")
+    write_picture(explanation, tmp_path / f"why{ending}")
     with Image.open(tmp_path / f"why{ending}") as picture:
         assert len(list(ImageSequence.Iterator(picture))) == 4
         assert picture.size[0] == 2 * 320 + 24
 
 
-def test_a_video_shows_every_frame_for_half_a_second(explanation: Explanation, tmp_path: Path) -> None:
-    write_explanation(explanation, tmp_path / "why.mp4")
-    with av.open(str(tmp_path / "why.mp4")) as container:
-        shown = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
-    expected = explained_frames(explanation)
-    assert len(shown) == 4 * FRAME_SECONDS * 10
-    for number, picture in enumerate(expected):
-        found = shown[5 * number + 2].astype(int)
-        assert found.shape == picture.shape
-        assert np.abs(found - picture).mean() < 8  # of 255, by a lossy codec with sharp letters
-
-
 def test_a_sheet_is_a_picture(explanation: Explanation, tmp_path: Path) -> None:
-    write_explanation(explanation, tmp_path / "why.png")
+    write_picture(explanation, tmp_path / "why.png")
     with Image.open(tmp_path / "why.png") as picture:
         np.testing.assert_array_equal(np.asarray(picture), sheet(explanation))
-
-
-def test_what_cannot_be_written_is_said(explanation: Explanation, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"written as \.gif, \.mp4, \.png, \.webp, not as '\.jpg'"):
-        write_explanation(explanation, tmp_path / "why.jpg")
-    for name in ("why.mp4", "why.gif", "why.png"):
-        with pytest.raises(OSError, match="why"):
-            write_explanation(explanation, tmp_path / "gone" / name)

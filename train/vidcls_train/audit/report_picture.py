@@ -20,6 +20,7 @@ from vidcls.video.frame_index import FrameIndex
 from vidcls.video.protocol import Frame
 from vidcls.video.reader import open_video
 from vidcls_train.audit.data_report import ClipPair, DataReport, worst_first
+from vidcls_train.audit.letters import families, writable
 from vidcls_train.data.clip_list import SPLITS, Footage
 from vidcls_train.data.stored_frames import fit
 
@@ -64,7 +65,8 @@ def _draw_counts(report: DataReport, labels: Sequence[str], axes: Axes) -> None:
     for row, label in enumerate(labels):
         if not report.counts[label]["train"]:
             axes.text(start[row], row, " none in train", va="center", color="tab:red")
-    axes.set_yticks(range(len(labels)), [_shortened(label) for label in labels], parse_math=False)
+    names = [_shortened(writable(label)) for label in labels]
+    axes.set_yticks(range(len(labels)), names, parse_math=False, fontfamily=families("".join(names)))
     axes.invert_yaxis()
     axes.set(xlabel="readable clips", title="clips per label and split")
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=len(SPLITS))  # else it covers bars
@@ -80,7 +82,7 @@ def _draw_encodings(report: DataReport, labels: Sequence[str], axes: Axes) -> No
             s=14,
             alpha=0.7,
             color=colours(number % colours.N),
-            label=_shortened(label),
+            label=_shortened(writable(label)),
         )
     axes.set(xlabel="seconds", ylabel="kbit/s", title=_encoding_title(report))
     if not any(row.seconds > 0 for row in report.clips):  # then there is nothing that a log scale could show
@@ -97,6 +99,7 @@ def _draw_encodings(report: DataReport, labels: Sequence[str], axes: Axes) -> No
         legend = axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8)
         for text in legend.get_texts():
             text.set_parse_math(False)
+            text.set_fontfamily(families(text.get_text()))
 
 
 def _encoding_title(report: DataReport) -> str:

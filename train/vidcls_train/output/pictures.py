@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 
 from vidcls.figures.animation import write_animation
-from vidcls.figures.letters import font
+from vidcls.figures.letters import font, spelled
 from vidcls_train.trainer.selection import best_row
 
 mpl.use("agg")
@@ -115,9 +115,10 @@ def _sheet(tiles: Sequence[tuple[str, npt.NDArray[np.uint8]]]) -> npt.NDArray[np
     rows = -(-len(tiles) // columns)
     sheet = Image.new("RGB", (columns * _TILE, rows * (_TILE + _CAPTION)), "white")
     draw = ImageDraw.Draw(sheet)
-    letters = font(13, texts=[label for label, _ in tiles])
-    for number, (label, frame) in enumerate(tiles):
+    names = [spelled(label) for label, _ in tiles]
+    letters = font(13, texts=names)
+    for number, (name, (_, frame)) in enumerate(zip(names, tiles, strict=True)):
         left, top = number % columns * _TILE, number // columns * (_TILE + _CAPTION)
         sheet.paste(Image.fromarray(frame).resize((_TILE, _TILE), Image.Resampling.NEAREST), (left, top + _CAPTION))
-        draw.text((left + 4, top + 2), label, fill="black", font=letters)
+        draw.text((left + 4, top + 2), name, fill="black", font=letters)
     return np.asarray(sheet)
