@@ -11,8 +11,8 @@ INSTALLED := .venv/.installed-$(RUNTIME)
 export VIDCLS_REQUIRE_CUDA
 
 # `quick` leaves these out: they load PyTorch, wait for clocks, start processes or go through many real videos.
-SLOW := exits export fuzz parity \
-	sdk/batch sdk/cli/test_evaluate.py sdk/cli/test_event_evaluation.py sdk/cli/test_region.py \
+SLOW := docs/test_expectations.py exits export fuzz parity \
+	sdk/annotation sdk/batch sdk/cli/test_evaluate.py sdk/cli/test_event_evaluation.py sdk/cli/test_region.py \
 	sdk/cli/test_watch.py sdk/cli/test_verify.py sdk/concurrency/test_forks.py sdk/diagnostics sdk/evaluation sdk/figures \
 	sdk/fitting sdk/live sdk/runtime/test_cuda.py sdk/temporal/test_timeline.py sdk/test_examples.py sdk/test_huggingface.py \
 	sdk/test_hub.py sdk/test_imports.py sdk/test_pickling.py sdk/test_portability.py sdk/test_region.py sdk/watch sdk/web \

@@ -145,6 +145,7 @@ def main(
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # see vidcls.runtime.onnxruntime_session
     with terminal.exit_codes(), terminal.busy(f"exporting {checkpoint} ..."):
+        _check_bundle(bundle, output, triton, options["report"])
         _check_location(checkpoint)
         if not incomplete:
             _check_complete(checkpoint)
@@ -169,6 +170,14 @@ def _is_given(option: str) -> bool:
     return click.get_current_context().get_parameter_source(option) is not ParameterSource.DEFAULT
 
 
+def _check_bundle(bundle: Path | None, *others: Path | None) -> None:
+    """Refuse a folder that cannot be the bundle's before anything is opened: an export may take hours."""
+    if bundle is not None:
+        from vidcls_export.bundle.folder import check_free
+
+        check_free(bundle, others=others)
+
+
 def _check_location(checkpoint: str) -> None:
     """Refuse what is not there before PyTorch is loaded."""
     with _named_missing_packages():
@@ -188,10 +197,6 @@ def _check_complete(checkpoint: str) -> None:
 
 def _exported(checkpoint: str, output: Path, *, triton: Path | None, bundle: Path | None, **options: Any) -> Report:
     """The export, and the folders that were asked for beside it."""
-    if bundle is not None:
-        from vidcls_export.bundle.folder import check_free
-
-        check_free(bundle, others=(output, triton, options["report"]))
     report = _export(checkpoint, output, **options)
     if triton is not None:
         from vidcls_export.triton import write_repository

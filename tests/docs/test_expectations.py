@@ -34,14 +34,6 @@ def our_lines() -> Iterator[str]:
 LINES = list(dict.fromkeys(our_lines()))
 
 
-def namespace(line: str) -> dict[str, Any]:
-    """What the page takes for granted; pandas, which takes seconds, only where the line needs it."""
-    (setup,) = (block for language, block in FENCED.findall(PAGE) if language == "python")
-    names: dict[str, Any] = {}
-    exec(setup if "pandas" in line else setup.replace("import pandas\n", ""), names)  # noqa: S102 - the page's own
-    return names
-
-
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("files")
@@ -54,8 +46,20 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def names(files: Path) -> dict[str, Any]:
+    """What the page takes for granted, but for pandas, which takes seconds: the lines that need it import it."""
+    (setup,) = (block for language, block in FENCED.findall(PAGE) if language == "python")
+    assert "import pandas\n" in setup
+    made: dict[str, Any] = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(files)
+        exec(setup.replace("import pandas\n", ""), made)  # noqa: S102 - the page's own
+    return made
+
+
 @pytest.mark.parametrize("line", LINES)
-def test_the_line_runs(line: str, files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_line_runs(line: str, files: Path, names: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(files)
     name, *arguments = shlex.split(line) if line.startswith("vidcls") else ("",)
     if name:
@@ -66,10 +70,9 @@ def test_the_line_runs(line: str, files: Path, monkeypatch: pytest.MonkeyPatch) 
         result = CliRunner().invoke(COMMANDS[name], arguments)
         assert result.exit_code == 0 or line == "vidcls doctor", result.output
         return
-    if "pandas" in line:
-        pytest.importorskip("pandas")
+    given = {"pandas": pytest.importorskip("pandas")} if "pandas" in line else {}
     with suppress(VideoError) if ".stream(0)" in line else nullcontext():  # which no machine has to have
-        exec(line, namespace(line))  # noqa: S102 - the page's own
+        exec(line, {**names, **given})  # noqa: S102 - the page's own
 
 
 @slow

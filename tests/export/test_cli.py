@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
+import logging
 import re
 import shutil
 import subprocess
@@ -16,6 +16,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from generated import LABELS
+from slow import slow
 from vidcls import VideoClassifier
 from vidcls.files.run_status import mark_complete, mark_unfinished
 from vidcls_export.cli import main
@@ -28,16 +29,39 @@ def run(*arguments: object, code: int = 0) -> Result:
     return result
 
 
-def test_json_is_one_line_and_stderr_names_only_what_was_not_counted(
-    checkpoint: Path, clips: Path, tmp_path: Path
-) -> None:
-    shutil.copytree(clips, tmp_path / "clips")
-    broken = tmp_path / "clips" / LABELS[0] / "broken.mp4"
+def json_command(checkpoint: Path, clips: Path, folder: Path) -> tuple[Path, list[object]]:
+    """(a clip that cannot be read, arguments of an export that is checked on it too)."""
+    shutil.copytree(clips, folder / "clips")
+    broken = folder / "clips" / LABELS[0] / "broken.mp4"
     broken.write_bytes(b"not a video")
-    command = [Path(sys.executable).with_name("vidcls-export"), checkpoint, "-o", tmp_path / "model.onnx"]
-    command += ["--precision", "fp16", "--check", tmp_path / "clips", "--json"]
-    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
+    options = ["--precision", "fp16", "--check", folder / "clips", "--json"]
+    return broken, [checkpoint, "-o", folder / "model.onnx", *options]
+
+
+@slow  # its own process, whose imports say nothing either
+def test_the_program_says_in_json_what_the_function_does(checkpoint: Path, clips: Path, tmp_path: Path) -> None:
+    broken, arguments = json_command(checkpoint, clips, tmp_path)
+    command = [str(part) for part in (Path(sys.executable).with_name("vidcls-export"), *arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
+    (warning,) = done.stderr.splitlines()
+    assert str(broken) in warning
+    (line,) = done.stdout.splitlines()
+    assert json.loads(line)["path"] == str(tmp_path / "model.onnx")
+
+
+def test_json_is_one_line_and_stderr_names_only_what_was_not_counted(
+    checkpoint: Path,
+    clips: Path,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    broken, arguments = json_command(checkpoint, clips, tmp_path)
+    with monkeypatch.context() as as_in_its_own_process:
+        as_in_its_own_process.setattr(logging.getLogger(), "handlers", [])  # pytest's, in place of stderr
+        done = run(*arguments, code=1)
+    assert tuple(capfd.readouterr()) == ("", "")  # of what libraries write past Python
     (warning,) = done.stderr.splitlines()
     assert str(broken) in warning
     (line,) = done.stdout.splitlines()
@@ -188,12 +212,15 @@ def test_non_commercial_licence_is_mentioned(plain: Path, tmp_path: Path) -> Non
     assert json.loads(result.stdout)["videos"] == 0
 
 
-def test_missing_packages_are_named_with_the_line_that_mends_it(checkpoint: Path, tmp_path: Path) -> None:
-    script = "import sys; sys.modules['onnxruntime'] = None; from vidcls_export.cli import main; main(sys.argv[1:])"
-    command = [sys.executable, "-c", script, os.fspath(checkpoint), "-o", os.fspath(tmp_path / "model.onnx")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    assert "packages that are not installed" in done.stderr
-    assert "onnxruntime" in done.stderr
-    assert 'pip install "vidcls[export]"' in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+def test_missing_packages_are_named_with_the_line_that_mends_it(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "vidcls_export.exporter", raising=False)  # it is imported anew
+    monkeypatch.delattr("vidcls_export.exporter", raising=False)
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    result = run(checkpoint, "-o", tmp_path / "model.onnx", code=1)
+    assert result.stdout == ""
+    assert "packages that are not installed" in result.stderr
+    assert "onnxruntime" in result.stderr
+    assert 'pip install "vidcls[export]"' in result.stderr
+    assert len(result.stderr.splitlines()) == 1

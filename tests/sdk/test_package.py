@@ -36,10 +36,24 @@ BESIDE = {
 }
 FOLDERS = (".ci", "docker", "docs", "examples", "export", "sdk", "tests", "train")
 # What others may hold is footage, models and caches: data of tests, of `make demo`, and of whoever works here.
-ENDINGS = {"", ".css", ".md", ".py", ".sh", ".toml", ".txt", ".typed", ".service", ".Dockerfile", ".yaml", ".yml"}
+ENDINGS = {
+    "",
+    ".css",
+    ".ipynb",
+    ".md",
+    ".py",
+    ".sh",
+    ".toml",
+    ".txt",
+    ".typed",
+    ".service",
+    ".Dockerfile",
+    ".yaml",
+    ".yml",
+}
 # Pictures of the docs, and what the SDK itself runs on: reference clips, the model and the clip of `vidcls doctor`.
 DATA = re.compile(
-    r"docs/images/\w+\.(gif|png)|sdk/vidcls/(diagnostics/samples|video/reference_clips)/\w+\.(avi|json|mp4|onnx|webm)"
+    r"docs/images/\w+\.(gif|jpg|png)|sdk/vidcls/(diagnostics/samples|video/reference_clips)/\w+\.(avi|json|mp4|onnx|webm)"
     r"|sdk/vidcls/watch/page/\w+\.(html|js|svg)|sdk/vidcls/pages/page\.js"
 )
 

@@ -33,6 +33,19 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
+def without_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trainings of this test, which looks at weights and figures, draw no pictures: a third of what each takes."""
+    for writer in (
+        "finetune.write_training_samples",
+        "audit.report.write_data_picture",
+        "output.checkpoint.write_curves",
+        "output.checkpoint._write_pictures",
+        "output.checkpoint.write_page",
+    ):
+        monkeypatch.setattr(f"vidcls_train.{writer}", lambda *_, **__: None)
+
+
+@pytest.fixture
 def model() -> Any:
     """A random VideoMAE of three layers and three labels, whose logits spread."""
     import torch

@@ -91,6 +91,7 @@ def check_files(checkpoint: Path, clips: Path, folder: Path, *precisions: str) -
         assert classifier.contract.source.base_license == "apache-2.0"
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_v_jepa_2_is_trained_on_a_lattice_and_its_file_answers_alike(saved: Saved, clips: Path, tmp_path: Path) -> None:
     output = tmp_path / "checkpoint"
     metrics = train(settings(clips, output, saved("vjepa2"), epochs=1, tokens="lattice:0.5"))

@@ -14,7 +14,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ from PIL import Image
 from safetensors.torch import load_file
 from transformers import TrainerCallback, VideoMAEForVideoClassification, pipeline
 
+from forked import start_forked
 from generated import write_clip
 from html_page import Page, check_self_contained
 from loopback import free_port
@@ -201,6 +201,7 @@ def test_the_model_knows_the_clips_that_made_it(run: Path, clips: Path) -> None:
 
 
 @pytest.mark.parametrize("keep_steps", [True, False], ids=["steps kept", "steps removed"])
+@pytest.mark.usefixtures("without_pictures")
 def test_a_finished_run_is_decided_anew_without_training(
     keep_steps: bool, run: Path, clips: Path, tmp_path: Path
 ) -> None:
@@ -235,6 +236,7 @@ def test_a_finished_run_is_decided_anew_without_training(
     assert (output / "predictions.csv").read_text(encoding="utf-8").count("\nnegatives,") == 1
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_what_fails_after_the_training_leaves_its_weights(
     run: Path, clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -284,6 +286,7 @@ def test_labels_that_may_hold_together_leave_average_precisions(clips: Path, tmp
         assert np.asarray(curves.convert("RGB")).std() > 5
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_a_class_for_none_of_the_labels_goes_with_the_model(clips: Path, tmp_path: Path) -> None:
     output = tmp_path / "checkpoint"
     data = table(clips, tmp_path / "clips.csv", "label", jump="jump", wave="_none")
@@ -333,6 +336,7 @@ def test_clips_of_rare_labels_count_for_more_if_balanced(tmp_path: Path) -> None
     assert balanced == pytest.approx([2 / 3, 2.0, 1.0])
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_a_run_without_progress_ends_early(clips: Path, tmp_path: Path) -> None:
     metrics = train(settings(clips, tmp_path / "checkpoint", epochs=9, learning_rate=1e-9, early_stopping=2))
     assert metrics is not None
@@ -376,34 +380,36 @@ def losses(output: Path) -> list[float]:
     return [row["loss"] for row in metrics["train"]["history"] if "loss" in row]
 
 
-def start(
-    clips: Path, output: Path, *launcher: str, environment: Mapping[str, str] | None = None, **changes: object
-) -> subprocess.Popen[str]:
-    """The command line in a process group of its own, with the settings of `run`."""
+def command_line(clips: Path, output: Path, **changes: object) -> list[str]:
+    """Arguments of a run with the settings of `run`."""
     fields = output.with_suffix(".json")
     fields.write_text(json.dumps({**RUN, **changes}), encoding="utf-8")
-    arguments = ["-m", "vidcls_train.cli", str(clips), "-o", str(output), "--settings", str(fields)]
+    return [str(clips), "-o", str(output), "--settings", str(fields)]
+
+
+def start(clips: Path, output: Path, *launcher: str, **changes: object) -> subprocess.Popen[str]:
+    """The command line in a process group of its own."""
     return subprocess.Popen(
-        [*(launcher or [sys.executable]), *arguments],
+        [*(launcher or [sys.executable]), "-m", "vidcls_train.cli", *command_line(clips, output, **changes)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
-        env={**os.environ, **(environment or {})},
     )
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_a_run_killed_in_an_epoch_and_resumed_gives_what_an_unbroken_one_gives(
     run: Path, clips: Path, tmp_path: Path
 ) -> None:
     output = tmp_path / "checkpoint"
-    process = start(clips, output)
+    process = start_forked(command_line(clips, output), tmp_path / "told.txt", environment={})
     steps = output / "checkpoints"
-    while process.poll() is None and not list(steps.glob("checkpoint-*/average.safetensors")):
+    while process.is_alive() and not list(steps.glob("checkpoint-*/average.safetensors")):
         time.sleep(0.001)
     process.kill()
-    told = process.communicate()[0]  # closes the pipe too
-    assert process.returncode == -signal.SIGKILL, told
+    process.join()
+    assert process.exitcode == -signal.SIGKILL, (tmp_path / "told.txt").read_text(encoding="utf-8")
     assert not (output / "metrics.json").exists()
     # And one that was killed while it wrote a step, after which it was moved.
     first = min(steps.glob("checkpoint-*"))
@@ -416,7 +422,26 @@ def test_a_run_killed_in_an_epoch_and_resumed_gives_what_an_unbroken_one_gives(
     assert all(torch.equal(resumed[name], weight) for name, weight in unbroken.items())
 
 
+def test_two_processes_train_as_one_does(run: Path, clips: Path, tmp_path: Path) -> None:
+    # What torchrun and accelerate say in the environment; a third process that starts them proves no more.
+    shared = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
+    shared |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+    output = tmp_path / "two"
+    arguments, files = command_line(clips, output), [tmp_path / f"told-{rank}.txt" for rank in range(2)]
+    processes = [
+        start_forked(arguments, file, environment={**shared, "RANK": str(rank), "LOCAL_RANK": str(rank)})
+        for rank, file in enumerate(files)
+    ]
+    for process in processes:
+        process.join()
+    told, of_the_other = (file.read_text(encoding="utf-8") for file in files)
+    assert [process.exitcode for process in processes] == [1, 0], told  # clips could not be read
+    assert of_the_other == ""
+    check_shared_run(output, run, told)
+
+
 @pytest.mark.parametrize("epochs", [1, 0], ids=["stopped in training", "stopped before it"])
+@pytest.mark.usefixtures("without_pictures")
 def test_a_run_that_began_with_pretraining_goes_on_if_it_got_past_that(
     epochs: int, run: Path, clips: Path, tmp_path: Path
 ) -> None:
@@ -434,18 +459,6 @@ def test_a_run_that_began_with_pretraining_goes_on_if_it_got_past_that(
     else:
         with pytest.raises(ValueError, match="begin anew, with 'vidcls-pretrain' and its folder as --base"):
             train(settings(clips, output, resume=True))
-
-
-def test_two_processes_train_as_one_does(run: Path, clips: Path, tmp_path: Path) -> None:
-    # What torchrun and accelerate say in the environment; a third process that starts them proves no more.
-    shared = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
-    shared |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
-    output = tmp_path / "two"
-    processes = [start(clips, output, environment={**shared, "RANK": rank, "LOCAL_RANK": rank}) for rank in ("0", "1")]
-    told, of_the_other = (process.communicate()[0] for process in processes)
-    assert [process.returncode for process in processes] == [1, 0], told  # clips could not be read
-    assert of_the_other == ""
-    check_shared_run(output, run, told)
 
 
 @slow
@@ -472,6 +485,7 @@ def check_shared_run(output: Path, run: Path, told: str) -> None:
         assert told.count(line) == 1, told
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_a_loss_that_is_not_finite_ends_the_run(clips: Path, tmp_path: Path) -> None:
     with pytest.raises(DivergedError, match="lower --learning-rate"):
         train(settings(clips, tmp_path / "steep", learning_rate=1e30))
@@ -516,6 +530,7 @@ def test_two_processes_end_with_one_sentence(clips: Path, tmp_path: Path) -> Non
     assert told.count("exists and is not empty") == 1, told
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_batches_in_parts_train_as_whole_ones_do(run: Path, clips: Path, tmp_path: Path) -> None:
     train(settings(clips, tmp_path / "parts", gradient_accumulation_steps=2, gradient_checkpointing=True))
     np.testing.assert_allclose(losses(tmp_path / "parts"), losses(run), atol=LOSS_LIMIT, rtol=0)
@@ -598,6 +613,7 @@ def test_a_flipped_bit_of_the_optimizers_state_is_found(run: Path, tmp_path: Pat
 
 
 @pytest.mark.parametrize("name", ["settings.json", "checkpoints/best.safetensors", f"{LAST}/optimizer.pt"])
+@pytest.mark.usefixtures("without_pictures")
 def test_resuming_from_a_damaged_file_exits_with_1_and_one_sentence(
     name: str, run: Path, clips: Path, tmp_path: Path
 ) -> None:
@@ -623,6 +639,7 @@ def test_a_folder_in_use_is_left_alone(run: Path, clips: Path) -> None:
     assert (run / "model.safetensors").read_bytes() == before
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_a_run_that_cannot_start_leaves_its_folder_free(clips: Path, tmp_path: Path) -> None:
     archive = Path(shutil.make_archive(str(tmp_path / "clips"), "zip", clips))
     output = tmp_path / "checkpoint"
@@ -633,6 +650,7 @@ def test_a_run_that_cannot_start_leaves_its_folder_free(clips: Path, tmp_path: P
     assert (output / "data" / "train").is_dir()
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_a_run_stopped_in_its_first_epoch_starts_again(run: Path, clips: Path, tmp_path: Path) -> None:
     output = tmp_path / "checkpoint"
     (output / "checkpoints").mkdir(parents=True)
@@ -641,6 +659,7 @@ def test_a_run_stopped_in_its_first_epoch_starts_again(run: Path, clips: Path, t
     assert losses(output) == losses(run)
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_fine_tuning_a_base_replaces_its_head(run: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, logger="vidcls.train")
     data = tmp_path / "data"

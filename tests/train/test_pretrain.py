@@ -46,6 +46,7 @@ def run(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return output
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_a_run_writes_what_fine_tuning_takes(run: Path, clips: Path, tmp_path: Path) -> None:
     assert {file.name for file in run.iterdir() if file.is_file()} == {
         "README.md",

@@ -132,6 +132,7 @@ def stopped(run: Path, folder: Path) -> Path:
     return output
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_a_resumed_run_gives_what_an_unbroken_one_gives(run: Path, teacher: Path, clips: Path, tmp_path: Path) -> None:
     moved = Path(shutil.copytree(teacher, tmp_path / "moved"))
     output = stopped(run, tmp_path)

@@ -61,9 +61,9 @@ def painted(width: int, height: int, kind: str) -> np.ndarray:
 
 def luminance(colours: np.ndarray) -> np.ndarray:
     """WCAG 2's relative luminance of uint8 RGB [..., 3]."""
-    shares = colours / 255
+    shares = np.arange(256) / 255
     linear = np.where(shares <= 0.03928, shares / 12.92, ((shares + 0.055) / 1.055) ** 2.4)
-    return linear @ [0.2126, 0.7152, 0.0722]
+    return linear[colours] @ [0.2126, 0.7152, 0.0722]
 
 
 def contrast(lighter: np.ndarray, darker: np.ndarray) -> float:

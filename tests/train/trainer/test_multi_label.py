@@ -113,6 +113,7 @@ def test_known_logits_give_known_probabilities(run: tuple[Path, Path, Any]) -> N
     assert prediction.labels_present == ("a", "b", "c")
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_a_base_follows_the_data_and_says_so(
     run: tuple[Path, Path, Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -130,6 +131,7 @@ def test_a_base_follows_the_data_and_says_so(
     assert "eval_accuracy" in history[-2]
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_one_label_is_trained_from_stretches_of_long_videos(tmp_path: Path) -> None:
     rows = []
     for split in ("train", "val"):
