@@ -45,10 +45,15 @@ class SampledClips:
     video: str | None = None
 
 
+# More windows than this hold gigabytes of pixels at once.
+MAX_VIEWS = 1000
+
+
 def check_views(contract: Contract, *, views: int, crops: int, region: Region | None = None) -> None:
     """Raise ValueError unless `views`, `crops` and `region` can be taken with this contract."""
-    if views < 1:
-        raise ArgumentError(f"views is {views}, expected at least 1")
+    if not 1 <= views <= MAX_VIEWS:
+        hint = "; timeline answers for every moment of a long video" if views > MAX_VIEWS else ""
+        raise ArgumentError(f"views is {views}, expected 1 to {MAX_VIEWS}{hint}")
     check_region(region)
     if crops not in (1, 3):
         raise ArgumentError(f"crops is {crops}, expected 1 or 3")

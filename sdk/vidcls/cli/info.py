@@ -102,12 +102,12 @@ def _decision_lines(contract: ModelContract) -> Iterator[str]:
         accepted = "not measured" if reject.false_accepted is None else f"{reject.false_accepted:.3f}"
         yield (
             f"  reject     {reject.score.replace('_', ' ')} below {reject.threshold:.4g} is none of the labels; keeps "
-            f"{reject.accepted:.3f} of right answers, takes of videos with none of the labels for one: {accepted}"
+            f"{reject.accepted:.3f} of right answers; share of videos without a label that pass as one: {accepted}"
         )
     elif decision.none_label is None:
         yield "  reject     no rule: every answer counts, also for videos that show none of the labels"
     for label, point in (decision.operating_points or {}).items():
-        yield f"  operating  {label}: {_point(point)}"
+        yield f"  threshold  {label}: {_point(point)}"
     events = decision.events
     if events is not None:
         alarms = "not measured" if events.false_alarms_per_hour is None else f"{events.false_alarms_per_hour:g} an hour"
@@ -139,4 +139,4 @@ def _known_clips(contract: ModelContract) -> str:
     from vidcls.fingerprint import decode
 
     train, val = len(decode(clips.train)), len(decode(clips.val))
-    return f"knows {train} again that it was trained on, and {val} that it was chosen by"
+    return f"recognises the {train} it was trained on and the {val} it was chosen by"

@@ -128,7 +128,7 @@ def views_and_crops(command: Command) -> Command:
     """--views, --crops and --region."""
     views = click.option(
         "--views",
-        type=click.IntRange(min=1),
+        type=click.IntRange(min=1, max=1000),
         default=1,
         show_default=True,
         help="Windows of the model's clip length, spread evenly over the video; one lies in the middle.",

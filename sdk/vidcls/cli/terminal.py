@@ -30,6 +30,8 @@ T = TypeVar("T")
 # Signals that ask a process to end; Windows has no SIGHUP. The exit code is 128 and the signal's number.
 _ENDING = ("SIGTERM", "SIGHUP")
 INTERRUPTED = 130
+# What a run that was told to end may take to close what it opened; a signal after that ends it at once.
+UNWINDING_SECONDS = 5.0
 # Columns of a score's bar on a terminal of 80 or more, and columns below which there is none; a progress bar's.
 _BAR, _NARROW, _WIDEST = 20, 40, 36
 # Where a terminal does not say how many columns it has.
@@ -65,7 +67,11 @@ def ended_by_signals() -> Iterator[None]:
 
 @contextmanager
 def _raising_signals() -> Iterator[None]:
-    """Let the first signal that asks the process to end raise SystemExit, in the main thread; others do nothing."""
+    """Let the first signal that asks the process to end raise SystemExit, in the main thread.
+
+    Others do nothing, since one request often comes as several signals, until `UNWINDING_SECONDS` are over: then the
+    block hangs, and the next one ends the process as if nobody had asked for more.
+    """
     process = os.getpid()
     kinds = [getattr(signal, name) for name in _ENDING if hasattr(signal, name)]
 
@@ -74,8 +80,15 @@ def _raising_signals() -> Iterator[None]:
             signal.signal(kind, signal.SIG_DFL)
             os.kill(os.getpid(), kind)
             return
+        first = time.monotonic()
+
+        def end_at_once(later: int, _: FrameType | None) -> None:
+            if time.monotonic() - first > UNWINDING_SECONDS:
+                signal.signal(later, signal.SIG_DFL)
+                os.kill(os.getpid(), later)
+
         for other in ours:
-            signal.signal(other, signal.SIG_IGN)
+            signal.signal(other, end_at_once)
         raise SystemExit(128 + kind)
 
     # One that is ignored, as by nohup, or that another library handles, stays so.

@@ -21,6 +21,10 @@ _TAKEN = (
 )
 
 
+# OpenCV takes the hundreds of a camera's number for the interface to reach it by.
+_CAMERAS = 100
+
+
 def one_video(given: object) -> int | VideoSource:
     """What names or holds one video, in the form in which readers take it: bytes become a file in memory.
 
@@ -49,8 +53,10 @@ def one_video(given: object) -> int | VideoSource:
 
 
 def _camera(number: int) -> int:
-    if number < 0:
-        raise ArgumentError(f"the camera's number is {number}, expected 0 for the first one, 1 for the next, and so on")
+    if not 0 <= number < _CAMERAS:
+        raise ArgumentError(
+            f"the camera's number is {number}, expected 0 for the first one, 1 for the next, up to {_CAMERAS - 1}"
+        )
     return number
 
 

@@ -78,6 +78,10 @@ class OpenedModel:
         """The model itself, which keeps nothing between calls."""
         return self
 
+    def __repr__(self) -> str:
+        name = type(self).__name__
+        return f"{name}({os.fspath(self._path)!r}, device={self.device!r}) of {len(self.labels)} labels"
+
     @property
     def labels(self) -> tuple[str, ...]:
         """Class names in class-id order.

@@ -66,12 +66,12 @@ def test_info_tells_people_what_follows_from_logits_and_which_clips_are_known(tm
     for line in (
         "  decision   softmax, temperature 1.370, fitted on 31 videos (val, 1 x 1 views x crops, fp32)",
         "  none       the class 'wave' means that a video shows none of the labels",
-        "  reject     max probability below 0.41 is none of the labels; keeps 0.950 of right answers, takes of videos "
-        "with none of the labels for one: 0.110",
-        "  operating  clap: from 0.710 on, precision 0.930, recall 0.810",
-        "  operating  jump: none, too few videos to choose one",
+        "  reject     max probability below 0.41 is none of the labels; keeps 0.950 of right answers; share of videos "
+        "without a label that pass as one: 0.110",
+        "  threshold  clap: from 0.710 on, precision 0.930, recall 0.810",
+        "  threshold  jump: none, too few videos to choose one",
         "  events     begin at 0.600, end below 0.400, last at least 1 s, a change costs 5; false alarms: not measured",
-        "  clips      knows 3 again that it was trained on, and 1 that it was chosen by",
+        "  clips      recognises the 3 it was trained on and the 1 it was chosen by",
     ):
         assert line in text.splitlines(), line
     text = run("info", write_model(tmp_path / "neutral.onnx")).stdout

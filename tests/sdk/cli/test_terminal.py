@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+
 import pytest
 from click import ClickException
 
@@ -34,3 +38,25 @@ def test_a_message_is_one_bounded_line_whatever_it_quotes(kind: type[Exception])
     assert caught.value.message.startswith(r"a\x1b[2J\nError: forged\u202exxx")
     assert caught.value.message.endswith("xxx; the end")
     assert len(caught.value.message) <= 1000
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends processes without signals")
+def test_a_block_that_hangs_when_it_is_told_to_end_is_ended_by_the_next_signal() -> None:
+    program = """
+import os, signal, time
+from vidcls.cli import terminal
+terminal.UNWINDING_SECONDS = 0.2
+with terminal.ended_by_signals():
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(10)
+    except SystemExit as end:
+        os.kill(os.getpid(), signal.SIGTERM)  # one request often comes as several signals
+        print("unwinding after", end.code, flush=True)
+        time.sleep(0.3)
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(10)
+        print("not ended")
+"""
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (run.stdout, run.returncode) == ("unwinding after 143\n", -signal.SIGTERM), run.stderr
