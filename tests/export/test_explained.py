@@ -11,9 +11,9 @@ import pytest
 from generated import LABELS
 from vidcls import Explanation, VideoClassifier
 
-# Correlation with the fp32 file's map, at least. The map is a sum of log-odds, whose error is the precision's own: a
-# few 1e-6 of another graph in fp32, 1e-3 in fp16; int8's is as large as what a block does to this untrained model.
-LEAST = {"fp32": 0.9999, "fp16": 0.999, "int8": 0.9}
+# Correlation with the fp32 file's map, at least. Measured on this untrained model: 1 - 3e-13 by another graph, 1 - 2e-7
+# in fp16, 1 - 5e-4 in int8; another label's map has 0.15.
+LEAST = {"fp32": 0.9999, "fp16": 0.999, "int8": 0.99}
 KINDS = [("fp32", "portable"), ("fp16", "onnxruntime"), ("int8", "onnxruntime"), ("int8", "portable")]
 
 
