@@ -146,6 +146,7 @@ def main(
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # see vidcls.runtime.onnxruntime_session
     with terminal.exit_codes(), terminal.busy(f"exporting {checkpoint} ..."):
         _check_bundle(bundle, output, triton, options["report"])
+        check_exporting()
         _check_location(checkpoint)
         if not incomplete:
             _check_complete(checkpoint)
@@ -211,7 +212,6 @@ def _exported(checkpoint: str, output: Path, *, triton: Path | None, bundle: Pat
 
 
 def _export(checkpoint: str, output: Path, **options: Any) -> Report:
-    check_exporting()
     with _named_missing_packages():
         from vidcls_export.exporter import export
     return export(checkpoint, output, track=terminal.track, **options)

@@ -11,6 +11,7 @@ import subprocess
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import click
 import pytest
 
 from vidcls.cli.main import main
@@ -120,7 +121,9 @@ def test_what_it_starts_are_commands_of_ours(path: Path) -> None:
     }
     entry, arguments = started["watch"]
     assert entry == ["vidcls", "watch"]
-    assert watch.make_context("watch", arguments).params["state"] == Path("/state")
+    # click remembers of a command's first context which options ask for help.
+    parent = click.Context(main, info_name="vidcls", **main.context_settings)
+    assert watch.make_context("watch", arguments, parent=parent).params["state"] == Path("/state")
     assert of(path, "VOLUME") == ["/state"]
     assert started["last"] == (["vidcls"], ["--help"])
     (health,) = of(path, "HEALTHCHECK")

@@ -7,8 +7,10 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import click
 import pytest
 
+from vidcls.cli.main import main
 from vidcls.cli.watch import watch
 from vidcls.watch.settings import WatchSettings, check_settings
 from vidcls.watch.toml_file import read_file
@@ -69,7 +71,9 @@ def test_systemd_takes_the_unit(tmp_path: Path) -> None:
     unit = (EXAMPLES / "vidcls-watch.service").read_text(encoding="utf-8")
     start = re.search(r"^ExecStart=\S+/vidcls watch (.*)$", unit, flags=re.MULTILINE)
     assert start is not None
-    watch.make_context("watch", start[1].split())
+    # click remembers of a command's first context which options ask for help.
+    parent = click.Context(main, info_name="vidcls", **main.context_settings)
+    watch.make_context("watch", start[1].split(), parent=parent)
     copy = tmp_path / "vidcls-watch.service"
     copy.write_text(re.sub(r"^ExecStart=.*$", "ExecStart=/bin/true", unit, flags=re.MULTILINE), encoding="utf-8")
     verified = subprocess.run(["systemd-analyze", "verify", copy], capture_output=True, text=True, check=False)
