@@ -93,7 +93,7 @@ def read_input(
     return read_one(given, contract, views=views, crops=crops, region=region, decoder=decoder)
 
 
-def read_one(given: VideoInput, contract: Contract, **options: Any) -> SampledClips:
+def read_one(given: VideoInput | Frames, contract: Contract, **options: Any) -> SampledClips:
     """As `read_source`, of one video by name or as its content; `options` are its own.
 
     Raises:

@@ -22,12 +22,17 @@ _ENTRIES = 1000
 _LISTED = "a folder, a pattern such as 'clips/*.mp4', or paths and URLs"
 
 
-def check_is_one(source: int | VideoSource) -> None:
-    """Raise VideoError where a source is a folder or a pattern: of many videos, and one is asked for."""
+def check_is_one(source: int | VideoSource, *, instead: str | None = None) -> None:
+    """Raise VideoError where a source is a folder or a pattern: of many videos, and one is asked for.
+
+    Args:
+        source: what is given.
+        instead: what takes many, as a sentence without its end; None: predict_many.
+    """
     name = _local_name(source)
     if name is None:
         return
-    many = f"predict_many({name!r}) answers for each of its videos"
+    many = instead or f"predict_many({name!r}) answers for each of its videos"
     if _is_folder(name):
         raise VideoError(source_name(source), _of_pictures(name) or f"is a folder; {many}")
     if _is_pattern(name):

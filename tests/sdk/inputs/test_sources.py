@@ -135,7 +135,12 @@ def test_one_name_is_one_source_and_never_its_letters(classifier: VideoClassifie
 
 def test_items_have_one_answer_each_whatever_they_are_called(classifier: VideoClassifier, tmp_path: Path) -> None:
     first = write_clip(tmp_path / "clip 1.mp4", frames=8)
-    items = [tmp_path / "clip [12].mp4", first, tmp_path, "gone/*.mp4"]  # the first is missing, and matches the second
+    items: list[Any] = [
+        tmp_path / "clip [12].mp4",
+        first,
+        tmp_path,
+        "gone/*.mp4",
+    ]  # the first is missing, and matches the second
     answers = list(classifier.predict_many(items))
     assert [isinstance(answer, Prediction) for answer in answers] == [False, True, False, False]
     assert re.search(r"clip \[12\]\.mp4: is a pattern, and no file is called so; predict_many\(", str(answers[0]))
@@ -156,6 +161,18 @@ def test_names_that_cannot_be_looked_for_are_video_errors(classifier: VideoClass
         first, second = classifier.predict_many([name, clip])
         assert isinstance(first, VideoError)
         assert isinstance(second, Prediction)
+
+
+def test_a_number_of_numpy_is_no_picture() -> None:
+    with pytest.raises(TypeError, match=r"video is a numpy\.float32, expected a path, a URL"):
+        one_video(np.float32(3))
+
+
+def test_explain_takes_one_video_as_predict_does(classifier: VideoClassifier, clip: Path) -> None:
+    expected = classifier.explain(clip, runs=150)
+    assert classifier.explain(clip.read_bytes(), runs=150).importance.tobytes() == expected.importance.tobytes()
+    with pytest.raises(VideoError, match="is a folder; predict_many"):
+        classifier.explain(clip.parent)
 
 
 def test_a_link_that_leads_back_is_not_followed(folder: Path) -> None:
