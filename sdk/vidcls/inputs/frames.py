@@ -123,8 +123,8 @@ def _pixels(given: Any, *, name: str, axes: str) -> npt.NDArray[np.uint8]:
     name_held = _name_held(given)
     if name_held is not None or getattr(dtype, "kind", "") in ("U", "S"):
         raise TypeError(
-            f"frames holds names instead of pixels ({shown(name_held or given)}); predict_many takes many videos, and pictures are "
-            "opened first, as by np.asarray(PIL.Image.open(name).convert('RGB'))"
+            f"frames holds names instead of pixels ({shown(name_held or given)}); predict_many takes many videos, and "
+            "pictures are opened first, as by np.asarray(PIL.Image.open(name).convert('RGB'))"
         )
     if dtype is not None and (held := str(dtype).rpartition(".")[2]) != "uint8":
         raise TypeError(f"{name} is {_noun(given)} of {held}, {expected}, 0 to 255; {_hint_for(held)}")

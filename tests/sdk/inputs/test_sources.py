@@ -176,8 +176,7 @@ def test_explain_takes_one_video_as_predict_does(classifier: VideoClassifier, cl
 
 
 def test_a_link_that_leads_back_is_not_followed(folder: Path) -> None:
-    for name in ("loop", "again"):
-        (folder / "clips" / name).symlink_to(".")
+    (folder / "clips" / "loop").symlink_to(".")
     assert list(videos_of("clips/**/*.webm")) == ["clips/c/d/e.webm"]
     assert list(videos_of("clips/**/d/**/*.webm")) == ["clips/c/d/e.webm"]
     assert list(videos_of("**/b.mp4")) == ["clips/b.mp4"]
