@@ -153,14 +153,14 @@ class VideoClassifier(OpenedModel):
             2
 
         Args:
-            videos: a folder, for every video below it, sorted; a pattern such as "clips/*.mp4"; or an iterable of these
-                and of what `predict` takes by name or as bytes, which is taken as it is needed and may be endless.
+            videos: a folder, for every video below it, sorted; a pattern such as "clips/*.mp4"; or an iterable of what
+                `predict` takes by name or as bytes, one video an item, taken as it is needed; it may be endless.
             views, crops, region, decoder: as for `predict`.
 
         Returns:
-            One answer per video, in their order: its Prediction, as `predict` gives it, or the VideoError that it
+            One answer per video and item, in order: its Prediction, as `predict` gives it, or the VideoError that it
             failed with, handed out and not raised, so that one bad file does not stop the rest. Inference runs in the
-            thread that iterates; closing the iterator ends the others, as does the end of the program.
+            thread that iterates; closing the iterator ends the others.
 
         Raises:
             VideoError: `videos` is one name, and of no file, or of a folder or a pattern without a video.
@@ -249,7 +249,7 @@ class VideoClassifier(OpenedModel):
 
     def explain(
         self,
-        video: int | VideoSource,
+        video: VideoInput,
         *,
         label: str | None = None,
         runs: int = RUNS,
@@ -264,18 +264,18 @@ class VideoClassifier(OpenedModel):
             (4, 32, 32)
 
         Args:
-            video, region, decoder: as for `predict`; one clip is explained, of one view and one crop.
+            video, region, decoder: as for `predict`, but no frames; one clip is explained, of one view and one crop.
             label: what to explain instead of the top-1 label.
             runs: of the model, at least 150: about a hundred check the map, the others make it.
             track: follows the runs, as a progress bar does.
 
         Raises:
-            VideoError, ModelError: as for `predict`.
+            VideoError, ModelError, TypeError: as for `predict`.
             ValueError: the model has no such label; runs or region is out of range.
         """
         check_request(runs, label, labels=self.labels)
         with call_of_the_program():
-            clips = pipeline.read_source(video, self._contract, region=region, decoder=decoder)
+            clips = pipeline.read_one(video, self._contract, region=region, decoder=decoder)
             answer = self.predict_clips(clips)
             return explain_clip(clips, answer, self._session, self._contract, label=label, runs=runs, track=track)
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Generator, Iterable
 from contextlib import AbstractContextManager, closing, nullcontext
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -22,10 +23,14 @@ from vidcls.prediction import Prediction
 from vidcls.preprocessing import Region, normalise
 from vidcls.runtime.session import Session, run_checked
 from vidcls.video.reader import Decoder, EndlessError
-from vidcls.video.source import VideoSource, is_live
+from vidcls.video.source import VideoSource, is_live, source_name
 
 # Of 19: threads that decode ahead give way to inference.
 NICENESS = 10
+
+
+class LiveOptionError(ArgumentError):
+    """A live source was given an option that only a file can have."""
 
 
 def read_source(
@@ -52,7 +57,7 @@ def read_source(
             source = error.url
     check_views(contract, views=views, crops=crops, region=region)
     if (views, decoder) != (1, "auto"):
-        raise ArgumentError(f"views is {views} and decoder {decoder!r}; a live source can have only 1 and 'auto'")
+        raise LiveOptionError(f"views is {views} and decoder {decoder!r}; a live source can have only 1 and 'auto'")
     return capture_clip(source, contract, crop=source_crop(source, contract, crops=crops, region=region))
 
 
@@ -80,13 +85,24 @@ def read_input(
         frames = as_frames(given, channels=shown.channels)
         seconds = frame_times(len(frames), fps=shown.fps, times=shown.times)
         return sample_clips(frames, seconds, contract, views=views, crops=crops, region=region)
-    source = one_video(given)
     if shown != Shown():
+        one_video(given)  # what is no video at all is said first
         raise ArgumentError(
             "fps, times and channels are those of frames in memory; a video has its own: leave them out"
         )
+    return read_one(given, contract, views=views, crops=crops, region=region, decoder=decoder)
+
+
+def read_one(given: VideoInput | Frames, contract: Contract, **options: Any) -> SampledClips:
+    """As `read_source`, of one video by name or as its content; `options` are its own.
+
+    Raises:
+        VideoError: as for `read_source`; a folder or a pattern is many videos.
+        TypeError: it is no video.
+    """
+    source = one_video(given)
     check_is_one(source)
-    return read_source(source, contract, views=views, crops=crops, region=region, decoder=decoder)
+    return read_source(source, contract, **options)
 
 
 def predict_clips(session: Session, contract: ModelContract, clips: SampledClips) -> Prediction:
@@ -148,5 +164,7 @@ def _read_or_error(
     try:
         with fetch(one_video(video)) as source:
             return read(source)
+    except LiveOptionError as error:
+        return VideoError(source_name(one_video(video)), str(error))
     except VideoError as error:
         return error

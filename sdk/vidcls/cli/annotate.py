@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,7 +61,9 @@ def annotate(
     with terminal.exit_codes():
         from vidcls.annotation.annotate import annotate as write
         from vidcls.annotation.formats import check_output
+        from vidcls.inputs.sources import check_is_one
 
+        check_is_one(video, instead="'vidcls predict MODEL SOURCE --save DIR' writes a copy of each of its videos")
         check_output(output, [video])
         classifier = options.open_classifier(model, device, engine=engine, crops=crops)
         _note_without_pyav()
@@ -88,15 +90,13 @@ def _note_without_pyav() -> None:
         terminal.note(WITHOUT_PYAV)
 
 
-def open_copies(folder: Path | None, sources: Sequence[str]) -> Copies | None:
-    """Where `predict --save` puts the copies of these sources' videos; None without the option."""
+def open_copies(folder: Path | None, videos: Iterable[object]) -> Copies | None:
+    """Where `predict --save` puts the copies of these videos; None without the option, and then none is taken."""
     from vidcls.annotation.copies import Copies
-    from vidcls.inputs.sources import each_video, typed_source
 
     if folder is None:
         return None
     _note_without_pyav()
-    videos = each_video([typed_source(source) for source in sources])
     return Copies(folder, [video for video in videos if isinstance(video, str | Path)])
 
 

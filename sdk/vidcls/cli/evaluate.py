@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -144,12 +145,14 @@ def _answered(classifier: VideoClassifier, about: _About) -> _Answered:
     from vidcls.evaluation.answers import Answers
     from vidcls.evaluation.labelled import read_labelled, targets_of
     from vidcls.evaluation.origins import origins_of
+    from vidcls.pipeline import predict_each, read_source
 
-    labelled = read_labelled(about.data, classifier.contract)
+    contract = classifier.contract
+    labelled = read_labelled(about.data, contract)
     paths = [video.path for video in labelled]
-    predictions = classifier.predict_many(paths, decoder=about.decoder, **about.asked)
-    tracked = terminal.track(predictions, label="evaluating", length=len(paths))
-    every = list(zip(labelled, tracked, strict=True))
+    read_one = partial(read_source, contract=contract, decoder=about.decoder, **about.asked)
+    predictions = predict_each(paths, read_one, classifier.predict_clips)
+    every = list(zip(labelled, terminal.track(predictions, label="evaluating", length=len(paths)), strict=True))
     for _, answer in every:
         if isinstance(answer, VideoError):
             terminal.note(f"Error: {answer}")
@@ -165,10 +168,7 @@ def _answered(classifier: VideoClassifier, about: _About) -> _Answered:
             targets=targets_of(videos, classifier.labels),
         ),
         origins=origins_of(
-            [video.path for video in videos],
-            classifier.contract.source.clips,
-            decoder=about.decoder,
-            track=terminal.track,
+            [video.path for video in videos], contract.source.clips, decoder=about.decoder, track=terminal.track
         ),
     )
 

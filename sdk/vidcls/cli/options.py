@@ -64,8 +64,19 @@ def device_option(
     )
 
 
+def _as_file(_context: click.Context, _parameter: click.Parameter, text: str | None) -> str | None:
+    """VIDEO, which has an end: no camera's number."""
+    from vidcls.inputs.sources import typed_source
+
+    if text is not None and isinstance(typed_source(text), int):
+        raise click.BadParameter(
+            f"there is no file '{text}', and a camera has no end; cameras are for 'vidcls predict' and 'vidcls watch'"
+        )
+    return text
+
+
 model = click.argument("model", type=click.Path(path_type=Path))
-video = click.argument("video", type=click.Path())
+video = click.argument("video", type=click.Path(), callback=_as_file)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
 device = device_option(
     "auto takes CUDA where it works; cuda never falls back to the CPU, and neither does cuda:1, the second of several "

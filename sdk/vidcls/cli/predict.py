@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -13,11 +13,13 @@ import click
 
 from vidcls.cli import options, predictions_csv, terminal
 from vidcls.cli.annotate import open_copies, save_copy
+from vidcls.cli.sources import check_live, check_spared, videos_of_sources
 from vidcls.printable import printable
 
 if TYPE_CHECKING:
     from vidcls import Prediction, VideoClassifier, VideoError
     from vidcls.cli.predictions_csv import Show
+    from vidcls.cli.sources import Source
     from vidcls.preprocessing import Region
     from vidcls.video.reader import Decoder
 
@@ -71,14 +73,23 @@ def predict(
     if as_json and csv_file is not None:
         raise click.UsageError("--json and --csv are two forms of the same answers; leave one of them out")
     with terminal.exit_codes(), ExitStack() as opened:
+        from vidcls.inputs.sources import typed_source
+
+        given = [typed_source(source) for source in sources]
+        asked = {"views": views, "crops": int(crops), "region": region, "decoder": decoder}
+        check_live(given, asked)
+        if csv_file is not None:
+            check_spared(csv_file, given)
         classifier = options.open_classifier(model, device, engine=engine, views=views, crops=crops)
         shows: Show = partial(_print_json, top_k=top_k) if as_json else partial(_print_labels, top_k=top_k)
         if csv_file is not None:
             shows = opened.enter_context(predictions_csv.predictions_csv(csv_file, classifier.labels))
-        asked = {"views": views, "crops": int(crops), "region": region, "decoder": decoder}
-        copies = open_copies(save, sources)
+        found = videos_of_sources(given, save=save)
+        copies = open_copies(save, found)
         videos, failed = 0, 0
-        for source, video, answer in _answers(classifier, sources, asked):
+        # To say how much is left, folders are gone through beforehand; their videos are then taken as they are needed.
+        length = sum(1 for _ in videos_of_sources(given, save=save)) if terminal.is_interactive() else None
+        for source, video, answer in _answers(classifier, found, asked, length=length):
             terminal.clear_progress()
             _warn(video, answer, as_json=as_json)
             shows(video, answer)
@@ -91,25 +102,22 @@ def predict(
 
 
 def _answers(
-    classifier: VideoClassifier, sources: Sequence[str], asked: dict[str, Any]
+    classifier: VideoClassifier, videos: Iterable[Source], asked: dict[str, Any], *, length: int | None
 ) -> Iterator[tuple[Any, str, Prediction | VideoError]]:
-    """(a video, its name, what is said of it) of every video of the sources, behind a progress bar."""
+    """(a video, its name, what is said of it) of every video, behind a progress bar."""
     from vidcls.errors import VideoError
     from vidcls.inputs.kinds import one_video
-    from vidcls.inputs.sources import each_video, typed_source
     from vidcls.video.source import source_name
 
-    given, names = [typed_source(source) for source in sources], deque[tuple[Any, str]]()
+    names = deque[tuple[Any, str]]()
 
     def named() -> Iterator[Any]:
-        for video in each_video(given):
+        for video in videos:
             name = video.path if isinstance(video, VideoError) else source_name(one_video(video))
             names.append((video, name))
             yield video
 
-    # To say how much is left, folders are gone through beforehand; their videos are then taken as they are needed.
-    total = sum(1 for _ in each_video(given)) if terminal.is_interactive() else None
-    for answer in terminal.track(classifier.predict_many(named(), **asked), label="classifying", length=total):
+    for answer in terminal.track(classifier.predict_many(named(), **asked), label="classifying", length=length):
         yield *names.popleft(), answer
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 import click
 
@@ -14,8 +14,6 @@ from vidcls.printable import csv_cell
 
 if TYPE_CHECKING:
     from vidcls import Prediction, VideoError
-
-COLUMNS = ("video", "label", "score", "known", "error")
 
 
 class Show(Protocol):
@@ -38,27 +36,27 @@ def checked_path(_context: click.Context, _parameter: click.Parameter, path: Pat
 
 @contextmanager
 def predictions_csv(path: Path, labels: Sequence[str]) -> Iterator[Show]:
-    """A file of rows, in UTF-8: `COLUMNS`, and the probability of each label, as p(LABEL).
+    """A file of rows, in UTF-8: the columns of `vidcls.to_csv`, and the probability of each label, as p(LABEL).
 
-    A row is written, and handed to the system, before the next video is waited for: what was answered stays, whatever
-    ends the program. What a spreadsheet would run as a formula gets an apostrophe before it.
+    It is opened with the first answer, so that one of an earlier run stays for as long as there is none. A row is
+    written, and handed to the system, before the next video is waited for: what was answered stays, whatever ends the
+    program. What a spreadsheet would run as a formula gets an apostrophe before it.
     """
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
+    from vidcls.tables import PREDICTION_COLUMNS, to_rows
 
-        def write(cells: Sequence[Any]) -> None:
-            writer.writerow([csv_cell(cell) for cell in cells])
-            file.flush()
+    with ExitStack() as opened:
+        files: list[TextIO] = []
+
+        def write(cells: Iterable[Any]) -> None:
+            csv.writer(files[0], lineterminator="\n").writerow([csv_cell(cell) for cell in cells])
+            files[0].flush()
 
         def write_answer(video: str, answer: Prediction | VideoError) -> None:
-            cells = _cells(video, answer)
-            write([*cells, *[""] * (len(COLUMNS) + len(labels) - len(cells))])
+            if not files:
+                files.append(opened.enter_context(path.open("w", encoding="utf-8", newline="")))
+                write([*PREDICTION_COLUMNS, *(f"p({label})" for label in labels)])
+            (row,) = to_rows([answer])
+            scores = [""] * len(labels) if isinstance(answer, Exception) else answer.probabilities.tolist()
+            write([*(row | {"video": video}).values(), *scores])
 
-        write([*COLUMNS, *(f"p({label})" for label in labels)])
         yield write_answer
-
-
-def _cells(video: str, answer: Prediction | VideoError) -> list[Any]:
-    if isinstance(answer, Exception):
-        return [video, "", "", "", str(answer)]
-    return [video, answer.label, answer.score, answer.known, "", *answer.probabilities.tolist()]

@@ -154,19 +154,23 @@ def _settings(
 
 def _named(sources: Sequence[str]) -> tuple[CameraSettings, ...]:
     """The sources of the command line, by the names of their hosts and files."""
+    from vidcls.inputs.sources import typed_source
     from vidcls.watch.settings import CameraSettings
 
     counted: Counter[str] = Counter()
     cameras = []
-    for source in sources:
-        is_number = source.isdecimal() and not Path(source).is_file()
-        host = None if is_number or "://" not in source else urlsplit(source).hostname
-        name = f"camera-{source}" if is_number else re.sub(r"[^A-Za-z0-9_-]+", "-", host or Path(source).stem)
+    for source in map(typed_source, sources):
+        name = f"camera-{source}" if isinstance(source, int) else _plain_name(source)
         name = name.strip("-")[:50] or "camera"
         counted[name] += 1
         name = name if counted[name] == 1 else f"{name}-{counted[name]}"
-        cameras.append(CameraSettings(name=name, source=int(source) if is_number else source))
+        cameras.append(CameraSettings(name=name, source=source))
     return tuple(cameras)
+
+
+def _plain_name(source: str) -> str:
+    host = urlsplit(source).hostname if "://" in source else None
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", host or Path(source).stem)
 
 
 def _of_camera(camera: CameraSettings, given: Mapping[str, Any]) -> dict[str, Any]:

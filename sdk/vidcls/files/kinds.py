@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from difflib import SequenceMatcher
 from itertools import islice
 from pathlib import Path
@@ -88,17 +88,34 @@ def where_else(path: Path, endings: Collection[str]) -> str | None:
     cut_off = next((name for name in sorted(names) if name.startswith(f"{path.name} ")), None)
     if cut_off is not None:
         return f"did you mean '{path.with_name(cut_off)}'? put quotes around a name with spaces"
-    near = max(names, key=lambda name: _likeness(name, path.name), default="")
-    return f"did you mean '{path.with_name(near)}'?" if _likeness(near, path.name) >= _NEAR else None
+    near = _nearest(names, path.name)
+    return None if near is None else f"did you mean '{path.with_name(near)}'?"
 
 
-def _likeness(name: str, typed: str) -> float:
-    """Of two names, 0 to 1; 0 where they differ in nothing but their numbers, as one video from the next."""
-    if name != typed and re.sub(r"\d+", "", name) == re.sub(r"\d+", "", typed):
+def _nearest(names: Iterable[str], typed: str) -> str | None:
+    """The first of the names that are most like what was typed; None where none of them is like it.
+
+    Names that differ from it in nothing but their numbers, as one video does from the next, are none of them.
+    """
+    unnumbered = re.sub(r"\d+", "", typed)
+    stems, wholes = (SequenceMatcher(b=text.casefold()) for text in (Path(typed).stem, typed))
+    nearest, most = None, 0.0
+    for name in names:
+        if name != typed and re.sub(r"\d+", "", name) == unnumbered:
+            continue
+        # Endings count for something: of two names with one stem, the one with the other ending.
+        like = max(_ratio(stems, Path(name).stem, least=_NEAR), _ratio(wholes, name, least=_NEAR + 0.1) - 0.1)
+        if like >= _NEAR and like > most:
+            nearest, most = name, like
+    return nearest
+
+
+def _ratio(typed: SequenceMatcher[str], name: str, *, least: float) -> float:
+    """How like a name is, 0 to 1; 0 below `least`, which is mostly found out without comparing it letter by letter."""
+    typed.set_seq1(name.casefold())
+    if typed.real_quick_ratio() < least or typed.quick_ratio() < least:
         return 0.0
-    stems = SequenceMatcher(None, Path(name).stem.casefold(), Path(typed).stem.casefold()).ratio()
-    # Endings count for something: of two names with one stem, the one with the other ending.
-    return max(stems, SequenceMatcher(None, name.casefold(), typed.casefold()).ratio() - 0.1)
+    return typed.ratio()
 
 
 def mistaken(path: Path) -> Mistaken | None:

@@ -120,10 +120,11 @@ def _pixels(given: Any, *, name: str, axes: str) -> npt.NDArray[np.uint8]:
     dtype, kind = getattr(given, "dtype", None), type(given).__name__
     if getattr(getattr(given, "device", None), "type", "cpu") != "cpu":
         raise TypeError(f"{name} is a tensor on {given.device}, {expected}; bring it to the CPU first, by its cpu()")
-    if isinstance(given, str | bytes | os.PathLike) or getattr(dtype, "kind", "") in ("U", "S"):
+    name_held = _name_held(given)
+    if name_held is not None or getattr(dtype, "kind", "") in ("U", "S"):
         raise TypeError(
-            f"frames holds names instead of pixels ({shown(given)}); predict_many takes many videos, and pictures are "
-            "opened first, as by np.asarray(PIL.Image.open(name).convert('RGB'))"
+            f"frames holds names instead of pixels ({shown(name_held or given)}); predict_many takes many videos, and "
+            "pictures are opened first, as by np.asarray(PIL.Image.open(name).convert('RGB'))"
         )
     if dtype is not None and (held := str(dtype).rpartition(".")[2]) != "uint8":
         raise TypeError(f"{name} is {_noun(given)} of {held}, {expected}, 0 to 255; {_hint_for(held)}")
@@ -139,6 +140,13 @@ def _pixels(given: Any, *, name: str, axes: str) -> npt.NDArray[np.uint8]:
     if wrong is not None:
         raise ArgumentError(f"{name} has shape {list(array.shape)}, expected [{axes}]; {wrong}")
     return array
+
+
+def _name_held(given: Any) -> object:
+    """What is given, or the first thing in an array or a column of objects, where that is a name; else None."""
+    if getattr(getattr(given, "dtype", None), "kind", "") == "O" and getattr(given, "shape", ()):
+        given = next(iter(given), None)  # columns of pandas hold texts so
+    return given if isinstance(given, str | bytes | os.PathLike) else None
 
 
 def _noun(given: object) -> str:

@@ -95,7 +95,8 @@ def _instead(given: Any) -> str | None:
         return "give io.BytesIO(file.read()), or what open(path, 'rb') gives"
     if len(getattr(given, "shape", ())) > 3:
         return "predict(frames, fps=25.0) takes the frames of one video"
-    if hasattr(given, "__array_interface__") or hasattr(given, "__array__"):
+    # NumPy's numbers are arrays too, of no axis.
+    if getattr(given, "shape", ("?",)) != () and (hasattr(given, "__array_interface__") or hasattr(given, "__array__")):
         return "one picture is no video; predict_frames([picture, ...]) takes the pictures of a clip"
     if isinstance(given, Mapping):
         return "give the one of its values that names the video, or holds it"

@@ -7,11 +7,12 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, islice
 from pathlib import Path, PurePath
+from typing import Any
 
 from vidcls.errors import VideoError
 from vidcls.files.kinds import where_else
 from vidcls.inputs.kinds import VideoInput, one_video
-from vidcls.video.folders import VIDEO_EXTENSIONS, walk_videos
+from vidcls.video.folders import VIDEO_EXTENSIONS, may_be_file, walk_videos
 from vidcls.video.source import VideoSource, is_url, source_name
 
 # Of pictures that somebody may have made of a video, frame by frame.
@@ -21,22 +22,29 @@ _ENTRIES = 1000
 _LISTED = "a folder, a pattern such as 'clips/*.mp4', or paths and URLs"
 
 
-def check_is_one(source: int | VideoSource) -> None:
-    """Raise VideoError where a source is a folder or a pattern: of many videos, and one is asked for."""
+def check_is_one(source: int | VideoSource, *, instead: str | None = None) -> None:
+    """Raise VideoError where a source is a folder or a pattern: of many videos, and one is asked for.
+
+    Args:
+        source: what is given.
+        instead: what takes many, as a sentence without its end; None: predict_many.
+    """
     name = _local_name(source)
     if name is None:
         return
-    many = f"predict_many({name!r}) answers for each of its videos"
-    if Path(name).is_dir():
+    many = instead or f"predict_many({name!r}) answers for each of its videos"
+    if _is_folder(name):
         raise VideoError(source_name(source), _of_pictures(name) or f"is a folder; {many}")
     if _is_pattern(name):
         raise VideoError(source_name(source), f"is a pattern, and no file is called so; {many}")
 
 
 def every_video(videos: object) -> Iterable[VideoInput | VideoError]:
-    """What `predict_many` was given, video by video; in the place of a folder or pattern of no video, why.
+    """What `predict_many` was given, video by video.
 
-    Items are taken one by one, so there may be endlessly many: only the names in one folder are held at a time.
+    One name alone may be a folder's or a pattern. Items are one video each, so that as many answers come as there are
+    items; in the place of one that is a folder or a pattern: why it has no answer. They are taken one by one, so there
+    may be endlessly many: only the names in one folder are held at a time.
 
     Args:
         videos: one source, which is never taken apart, or an iterable of such.
@@ -47,7 +55,7 @@ def every_video(videos: object) -> Iterable[VideoInput | VideoError]:
     """
     if isinstance(videos, str | os.PathLike):
         name = _local_name(videos)
-        if name is not None and not _is_pattern(name) and not os.path.lexists(name):
+        if name is not None and not _is_pattern(name) and _is_missing(name):
             hint = where_else(Path(name), VIDEO_EXTENSIONS) or "check its name"
             raise VideoError(source_name(videos), f"there is no such file or folder; {hint}")
         found = videos_of(videos)
@@ -61,12 +69,28 @@ def every_video(videos: object) -> Iterable[VideoInput | VideoError]:
     if getattr(getattr(videos, "dtype", None), "kind", "O") not in "OUS":
         raise TypeError(f"videos is an array, expected {_LISTED}; predict(frames, fps=25.0) takes one video's frames")
     if isinstance(videos, Iterable) and not hasattr(videos, "read"):
-        return each_video(videos)
+        return _each_alone(videos)
     return [one_video(videos)]
 
 
+def _each_alone(videos: Iterable[VideoInput | VideoError]) -> Iterator[VideoInput | VideoError]:
+    for video in videos:
+        yield _why_many(video) or video
+
+
+def _why_many(video: Any) -> VideoError | None:
+    try:
+        check_is_one(video)
+    except VideoError as error:
+        return error
+    return None
+
+
 def each_video(sources: Iterable[VideoInput | VideoError]) -> Iterator[VideoInput | VideoError]:
-    """The videos that sources name, one after the other; in the place of a folder or pattern of no video, why."""
+    """The videos that sources name, one after the other; in the place of a folder or pattern of no video, why.
+
+    A source may be many videos, as on a command line; `every_video` is for what a program lists.
+    """
     for source in sources:
         if not isinstance(source, str | os.PathLike):
             yield source
@@ -98,10 +122,10 @@ def videos_of(source: str | os.PathLike[str]) -> Iterator[str | os.PathLike[str]
         VideoError: a folder or a pattern of no video.
     """
     name = _local_name(source)
-    if name is None or not (Path(name).is_dir() or _is_pattern(name)):
+    if name is None or not (_is_folder(name) or _is_pattern(name)):
         yield source
         return
-    found = walk_videos(Path(name)) if Path(name).is_dir() else _matches(name)
+    found = walk_videos(Path(name)) if _is_folder(name) else _matches(name)
     first = next(found, None)
     if first is None:
         raise VideoError(source_name(source), _without_videos(name))
@@ -119,23 +143,54 @@ def _local_name(source: object) -> str | None:
     return name
 
 
+def _is_folder(name: str | os.PathLike[str]) -> bool:
+    return os.path.isdir(name)  # noqa: PTH112 - pathlib's own raises where a name cannot be looked for
+
+
 def _is_pattern(name: str) -> bool:
     return glob.has_magic(name) and not os.path.lexists(name)
+
+
+def _is_missing(name: str) -> bool:
+    """Whether nothing is called so; of what cannot be looked for, opening it says why."""
+    try:
+        os.lstat(name)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except (OSError, ValueError):
+        return False
+    return False
 
 
 def _matches(pattern: str) -> Iterator[Path]:
     ending = PurePath(pattern).suffix
     endings = VIDEO_EXTENSIONS if not ending or glob.has_magic(ending) else {*VIDEO_EXTENSIONS, ending.lower()}
-    # pathlib's own takes relative patterns only.
-    for path in sorted(map(Path, glob.iglob(pattern, recursive=True))):  # noqa: PTH207
-        if not path.is_dir():
-            yield from [path] if path.suffix.lower() in endings and path.is_file() else []
+    for path in sorted(set(map(Path, _paths(pattern)))):
+        if not _is_folder(path):
+            yield from [path] if path.suffix.lower() in endings and may_be_file(path) else []
         elif "**" not in pattern:  # which matches what is in the folder too
             yield from walk_videos(path)
 
 
+def _paths(pattern: str) -> Iterator[str]:
+    """What a pattern matches, in no order. `**` follows no link to a folder: one that leads back has no end."""
+    parts = PurePath(pattern).parts
+    if "**" not in parts:
+        yield from glob.iglob(pattern)  # noqa: PTH207 - pathlib's own takes relative patterns only
+        return
+    place = parts.index("**")
+    before, after = parts[:place], parts[place + 1 :]
+    for start in _paths(os.path.join(*before)) if before else [os.curdir]:  # noqa: PTH118 - a pattern
+        for folder, folders, files in os.walk(start):
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            if after:
+                yield from _paths(os.path.join(glob.escape(folder), *after))  # noqa: PTH118
+            else:
+                yield from (os.path.join(folder, name) for name in files if not name.startswith("."))  # noqa: PTH118
+
+
 def _without_videos(name: str) -> str:
-    is_folder = Path(name).is_dir()
+    is_folder = _is_folder(name)
     if is_folder and (pictures := _of_pictures(name)) is not None:
         return pictures
     hint = where_else(Path(name), VIDEO_EXTENSIONS) if name.startswith("~") else None

@@ -39,8 +39,8 @@ class Prediction:
         labels: class names in class-id order, a class for "none of them" among them if the model has one.
         logits: float32 [labels], the model's own, the mean over views and crops.
         decision: what follows from them, as the contract states it.
-        windows: (start, end) in seconds of each view; empty if frames were given instead of a video.
-        timestamps: float64 [views, T], seconds of every frame used; [0, T] if frames were given.
+        windows: (start, end) in seconds of each view; empty if frames were given to `predict_frames`.
+        timestamps: float64 [views, T], seconds of every frame used; [0, T] if frames were given to `predict_frames`.
         decoded_share: how much of the video could be decoded, 0 to 1: what came out compared with what its packets
             show, after its edit list. Below 1 where it was cut off or is damaged; None of a live source and of frames.
         device: where the model ran, "cpu", "cuda" or "cuda:1".

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -53,15 +54,30 @@ def list_videos(folder: Path) -> list[Path]:
 
 def walk_videos(folder: Path) -> Iterator[Path]:
     """What `list_videos` gives, one after the other: only the names in the folders on the way are held."""
-    with suppress(PermissionError, FileNotFoundError, NotADirectoryError):
-        for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
-            path = folder / entry.name
-            if entry.name.startswith("."):
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                yield from walk_videos(path)
-            elif path.suffix.lower() in VIDEO_EXTENSIONS and path.is_file():
-                yield path
+    for entry in _entries(folder):
+        path = folder / entry.name
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            yield from walk_videos(path)
+        elif path.suffix.lower() in VIDEO_EXTENSIONS and may_be_file(path):
+            yield path
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    with suppress(PermissionError, FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
+        return sorted(entries, key=lambda entry: entry.name)
+    return []
+
+
+def may_be_file(path: Path) -> bool:
+    """Whether a file is there, or, where a link may not be followed, whether opening it will say why it has none."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
 
 
 def label_folders(folder: Path) -> dict[str, list[Path]]:

@@ -241,3 +241,16 @@ def test_what_is_missing_without_pyav_is_said_once(
     assert result.stderr.count("vidcls[av]") == 1
     refused = run("annotate", model, clip, "-o", tmp_path / "out.webm", "--decoder", "opencv", code=1)
     assert "without PyAV a video is written as .mp4, .mov, .mkv" in refused.stderr
+
+
+def test_what_is_no_one_file_is_refused_with_the_command_that_takes_it(model: Path, clip: Path, tmp_path: Path) -> None:
+    for many in (clip.parent, f"{clip.parent}/*.mp4"):
+        result = run("annotate", model, many, "-o", tmp_path / "out.mp4", code=1)
+        assert "'vidcls predict MODEL SOURCE --save DIR' writes a copy of each of its videos" in result.stderr
+    for command in (
+        ["annotate", model, 97, "-o", tmp_path / "out.mp4"],
+        ["timeline", model, 97],
+        ["explain", model, 97],
+    ):
+        said = " ".join(run(*command, code=2).stderr.split())
+        assert "a camera has no end; cameras are for 'vidcls predict' and 'vidcls watch'" in said

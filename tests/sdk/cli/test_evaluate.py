@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from commands import json_lines, run
-from generated import contract_fields, write_clip, write_model, write_scene
+from generated import LABELS, contract_fields, write_clip, write_model, write_scene
 from vidcls import VideoClassifier
 from vidcls.evaluation.metrics import wilson_interval
 from vidcls.fingerprint import encode, fingerprint_of
@@ -114,6 +114,19 @@ def test_evaluate_counts_what_failed_and_scores_the_rest(model: Path, tmp_path: 
     assert sum(map(sum, answer["confusion"])) == 3
     assert result.stderr.startswith(f"Error: {broken}: ")
     assert str(broken) in (tmp_path / "report" / "predictions.csv").read_text(encoding="utf-8")
+
+
+def test_a_row_is_one_video_and_never_a_pattern(model: Path, tmp_path: Path) -> None:
+    data = write_labelled(tmp_path, {LABELS[0]: 2})
+    (tmp_path / "rows.csv").write_text(
+        f"path,label\n{LABELS[0]}/[01].mp4,{LABELS[0]}\n{LABELS[0]},{LABELS[0]}\n{LABELS[0]}/0.mp4,{LABELS[0]}\n",
+        encoding="utf-8",
+    )
+    result = run("evaluate", model, data / "rows.csv", "--json", code=1)
+    (answer,) = json_lines(result.stdout)
+    assert (answer["videos"], answer["failed"]) == (1, 2)
+    assert "[01].mp4: there is no such file" in result.stderr
+    assert "is a folder, expected a file" in result.stderr
 
 
 def test_evaluate_reports_a_name_that_is_not_utf8(model: Path, tmp_path: Path) -> None:

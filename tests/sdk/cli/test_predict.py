@@ -13,6 +13,7 @@ from commands import json_lines, run, run_process
 from generated import LABELS, write_clip, write_model
 from vidcls import VideoClassifier
 from vidcls.cli.predictions_csv import predictions_csv
+from vidcls.tables import PREDICTION_COLUMNS
 
 MANY_LABELS = ("a", "b", "c", "d", "e", "f", "g")
 
@@ -155,7 +156,9 @@ def test_pandas_reads_the_csv_as_it_was_meant(model: Path, clip: Path, tmp_path:
     pandas = pytest.importorskip("pandas")
     run("predict", model, clip, tmp_path / "gone.mp4", "--csv", tmp_path / "out.csv", code=1)
     table = pandas.read_csv(tmp_path / "out.csv")
-    assert list(table.columns) == ["video", "label", "score", "known", "error", *(f"p({label})" for label in LABELS)]
+    assert list(table.columns) == [*PREDICTION_COLUMNS, *(f"p({label})" for label in LABELS)]
+    assert {"video", "label", "score", "known", "labels_present", "start", "end", "error"} < set(PREDICTION_COLUMNS)
+    assert b"\r" not in (tmp_path / "out.csv").read_bytes()  # as `to_csv` has it
     np.testing.assert_array_equal(
         table.loc[0, [f"p({label})" for label in LABELS]].astype(float),
         VideoClassifier(model).predict(clip).probabilities,
@@ -187,3 +190,42 @@ def test_a_video_in_the_place_of_the_csv_is_left_alone(model: Path, clip: Path, 
     assert video.read_bytes() == clip.read_bytes()
     result = run("predict", model, clip, "--csv", tmp_path / "gone" / "out.csv", code=2)
     assert "there is no folder" in result.stderr
+
+
+def test_a_csv_among_the_sources_and_one_without_an_answer_are_left_alone(
+    model: Path, clip: Path, tmp_path: Path
+) -> None:
+    old = tmp_path / "old.csv"
+    old.write_text("answers of before\n", encoding="utf-8")
+    for source in (old, f"{tmp_path}/*.csv"):
+        result = run("predict", model, clip, source, "--csv", old, code=2)
+        assert "is one of the sources, and would be overwritten" in " ".join(result.stderr.split())
+
+    def without_answer() -> None:
+        with predictions_csv(old, LABELS):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        without_answer()
+    assert old.read_text(encoding="utf-8") == "answers of before\n"
+
+
+def test_copies_saved_below_a_source_are_not_classified(model: Path, tmp_path: Path) -> None:
+    folder = _folder(tmp_path)
+    for source in (folder, f"{folder}/**/*.mp4"):  # the second time, copies of the first are there
+        answers = json_lines(run("predict", model, source, "--save", folder / "out", "--json").stdout)
+        assert [Path(answer["video"]).name for answer in answers] == ["a.mp4", "b.mp4", "c.mp4"]
+    assert len(list((folder / "out").iterdir())) == 3
+    (answer,) = json_lines(run("predict", model, folder / "deep", "--save", folder / "deep", "--json").stdout)
+    assert Path(answer["video"]).name == "c.mp4"
+    (named,) = json_lines(
+        run("predict", model, folder / "out" / "a-annotated.mp4", "--save", folder / "out", "--json").stdout
+    )
+    assert named["label"] in LABELS
+
+
+def test_options_of_files_beside_a_camera_are_refused_before_anything_runs(model: Path, clip: Path) -> None:
+    for option in (("--views", 2), ("--decoder", "opencv")):
+        result = run("predict", model, clip, 97, clip, *option, "--json", code=2)
+        assert result.stdout == ""
+        assert f"{option[0]} cannot be had of camera 97, which is live; leave it out" in result.stderr

@@ -157,3 +157,10 @@ def test_without_its_packages_it_says_how_to_install_them(
     result = run("watch", model, clip, "--state", tmp_path, code=1)
     assert 'pip install "vidcls[live]"' in result.output
     assert len(result.output.splitlines()) == 1
+
+
+def test_a_number_is_a_camera_by_the_rule_of_predict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "7").symlink_to("gone.mp4")  # something is called so, though nothing can be read from it
+    result = run("watch", "m.onnx", "7", "--no-page", code=2)
+    assert "camera 7: 7: there is no such file" in " ".join(result.stderr.split())

@@ -10,6 +10,7 @@ import sys
 import threading
 import zipfile
 from collections.abc import Iterator
+from difflib import SequenceMatcher
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ import pytest
 from commands import run
 from generated import write_model
 from vidcls import ModelError, VideoClassifier, VideoError
-from vidcls.files.kinds import mistaken, why_no_file
+from vidcls.files.kinds import mistaken, where_else, why_no_file
 from vidcls.video.reader import read_times
 
 ENDS_SECONDS = 20.0
@@ -112,3 +113,21 @@ def test_what_is_easily_named_in_anothers_place(tmp_path: Path) -> None:
         if content is not None:
             (tmp_path / name).write_bytes(content)
         assert mistaken(tmp_path / name) is None, name
+
+
+def test_what_was_meant_is_found_without_comparing_every_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(300):
+        (tmp_path / f"v_{number:03}_juggling.avi").touch()
+    (tmp_path / "holiday.mp4").touch()
+    compared: list[float] = []
+    ratio = SequenceMatcher.ratio
+
+    def counted(matcher: SequenceMatcher[str]) -> float:
+        compared.append(ratio(matcher))
+        return compared[-1]
+
+    monkeypatch.setattr(SequenceMatcher, "ratio", counted)
+    assert where_else(tmp_path / "hoilday.mp4", {".mp4", ".avi"}) == f"did you mean '{tmp_path / 'holiday.mp4'}'?"
+    assert len(compared) < 10
+    assert where_else(tmp_path / "v_999_juggling.avi", {".avi"}) is None  # one video is not the next
+    assert where_else(tmp_path / "holiday.avi", {".mp4"}) == f"did you mean '{tmp_path / 'holiday.mp4'}'?"

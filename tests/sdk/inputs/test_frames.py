@@ -167,6 +167,7 @@ class OnACard:
         (None, "frames is a NoneType, expected a uint8 numpy array"),
         (["a.jpg", "b.jpg"], r"holds names instead of pixels \('a.jpg'\); predict_many .*PIL.Image.open"),
         (np.array(["a.jpg", "b.jpg"]), "holds names instead of pixels"),
+        (np.array(["a.jpg", Path("b.jpg")], dtype=object), "holds names instead of pixels"),  # as pandas has them
         (OnACard(), "is a tensor on .*bring it to the CPU first, by its cpu"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -119,7 +120,7 @@ def test_one_name_is_one_source_and_never_its_letters(classifier: VideoClassifie
     first, second = _clips(tmp_path)
     expected = [classifier.predict(clip).logits for clip in (first, second)]
     assert expected[0].tobytes() != expected[1].tobytes()
-    many: list[Any] = [str(tmp_path), tmp_path, f"{tmp_path}/**/*.mp4", [str(first), tmp_path / "deep"], (first,)]
+    many: list[Any] = [str(tmp_path), tmp_path, f"{tmp_path}/**/*.mp4", [str(first), second], (first,)]
     for given in many:
         found = _logits(classifier.predict_many(given))
         np.testing.assert_array_equal(found, expected[: len(found)])
@@ -129,7 +130,57 @@ def test_one_name_is_one_source_and_never_its_letters(classifier: VideoClassifie
     names = np.array([str(first), str(second)])
     np.testing.assert_array_equal(_logits(classifier.predict_many(names)), expected)
     answers = list(classifier.predict_many([first, tmp_path / "gone.mp4", b"no video", tmp_path]))
-    assert [isinstance(answer, VideoError) for answer in answers] == [False, True, True, False, False]
+    assert [isinstance(answer, VideoError) for answer in answers] == [False, True, True, True]
+
+
+def test_items_have_one_answer_each_whatever_they_are_called(classifier: VideoClassifier, tmp_path: Path) -> None:
+    first = write_clip(tmp_path / "clip 1.mp4", frames=8)
+    items: list[Any] = [
+        tmp_path / "clip [12].mp4",
+        first,
+        tmp_path,
+        "gone/*.mp4",
+    ]  # the first is missing, and matches the second
+    answers = list(classifier.predict_many(items))
+    assert [isinstance(answer, Prediction) for answer in answers] == [False, True, False, False]
+    assert re.search(r"clip \[12\]\.mp4: is a pattern, and no file is called so; predict_many\(", str(answers[0]))
+    assert re.search(r"is a folder; predict_many\('.*'\) answers for each", str(answers[2]))
+
+
+def test_a_live_item_with_options_of_files_fails_in_its_place(classifier: VideoClassifier, clip: Path) -> None:
+    answers = list(classifier.predict_many([clip, 97, clip], views=2))
+    assert [isinstance(answer, Prediction) for answer in answers] == [True, False, True]
+    assert str(answers[1]).startswith("camera 97: views is 2 and decoder 'auto'; a live source can have only 1")
+
+
+def test_names_that_cannot_be_looked_for_are_video_errors(classifier: VideoClassifier, clip: Path) -> None:
+    long = "a" * 300 + ".mp4"
+    for name in (long, f"{long}/**/*.mp4", "data:video/mp4;base64," + "A" * 300):
+        with pytest.raises(VideoError, match=r"cannot be looked for|is a pattern|'data:"):
+            classifier.predict(name)
+        first, second = classifier.predict_many([name, clip])
+        assert isinstance(first, VideoError)
+        assert isinstance(second, Prediction)
+
+
+def test_a_number_of_numpy_is_no_picture() -> None:
+    with pytest.raises(TypeError, match=r"video is a numpy\.float32, expected a path, a URL"):
+        one_video(np.float32(3))
+
+
+def test_explain_takes_one_video_as_predict_does(classifier: VideoClassifier, clip: Path) -> None:
+    expected = classifier.explain(clip, runs=150)
+    assert classifier.explain(clip.read_bytes(), runs=150).importance.tobytes() == expected.importance.tobytes()
+    with pytest.raises(VideoError, match="is a folder; predict_many"):
+        classifier.explain(clip.parent)
+
+
+def test_a_link_that_leads_back_is_not_followed(folder: Path) -> None:
+    (folder / "clips" / "loop").symlink_to(".")
+    assert list(videos_of("clips/**/*.webm")) == ["clips/c/d/e.webm"]
+    assert list(videos_of("clips/**/d/**/*.webm")) == ["clips/c/d/e.webm"]
+    assert list(videos_of("**/b.mp4")) == ["clips/b.mp4"]
+    assert len(list(videos_of("clips/**"))) == 4
 
 
 def test_a_videos_bytes_give_the_answer_of_the_file(classifier: VideoClassifier, clip: Path) -> None:

@@ -35,6 +35,13 @@ def test_hidden_files_and_folders_are_left_out(tmp_path: Path) -> None:
     assert set(label_folders(tmp_path)) == {"a"}
 
 
+def test_a_link_that_cannot_be_followed_ends_no_listing(tmp_path: Path) -> None:
+    make(tmp_path, "a.mp4", "c.mp4")
+    (tmp_path / "b.mp4").symlink_to("n" * 300)  # no name that a file can have: opening it says so
+    (tmp_path / "b2.mp4").symlink_to("gone.mp4")
+    assert [path.name for path in list_videos(tmp_path)] == ["a.mp4", "b.mp4", "c.mp4"]
+
+
 def test_a_hidden_parent_hides_nothing(tmp_path: Path) -> None:
     root = make(tmp_path / ".data", "a/clip.mp4")
     assert len(list_videos(root)) == 1
