@@ -61,6 +61,7 @@ def annotate(
     with terminal.exit_codes():
         from vidcls.annotation.annotate import annotate as write
         from vidcls.annotation.formats import check_output
+        from vidcls.video.source import source_name
 
         check_output(output, [video])
         classifier = options.open_classifier(model, device, engine=engine, crops=crops)
@@ -70,7 +71,7 @@ def annotate(
         )
         if written.decoded_share < WHOLE_SHARE:
             share = f"only {written.decoded_share:.0%} of it could be decoded"
-            terminal.note(f"Warning: {video}: {share}; check that the file is complete")
+            terminal.note(f"Warning: {source_name(video)}: {share}; check that the file is complete")
     click.echo(_summary(output, written))
 
 
