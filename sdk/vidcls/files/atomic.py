@@ -82,8 +82,10 @@ def whole_files(folder: Path) -> Iterator[Path]:
 def whole_folder(target: Path) -> Iterator[Path]:
     """The name of a folder to fill, beside `target`, whose place it takes at the end of the context.
 
-    `target` is not there, or empty. If the context raises, the folder is removed and `target` stays as it is.
+    `target` is not there, or empty, or a link to such a folder, and nothing is mounted at it. If the context raises,
+    the folder is removed and `target` stays as it is.
     """
+    target = target.resolve()
     make_folder(target.parent)
     scratch = _unfinished_name(target.parent)
     scratch.mkdir()
