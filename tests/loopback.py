@@ -48,3 +48,15 @@ def answering(answer: Callable[[BaseHTTPRequestHandler], None]) -> type[BaseHTTP
             pass
 
     return Handler
+
+
+def sending(content: bytes) -> type[BaseHTTPRequestHandler]:
+    """A handler that answers every GET with the whole of a file, whatever part is asked for."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(content)))
+        handler.end_headers()
+        handler.wfile.write(content)
+
+    return answering(answer)

@@ -24,6 +24,7 @@ def write_flashing(
     sound_starts: Fraction = Fraction(0),
     codec: str = "libx264",
     sound: str = "aac",
+    layout: str = "mono",
 ) -> Path:
     """Frames that are white at FLASHES and black else, and a tone of 1 kHz that is heard at the same times.
 
@@ -34,7 +35,7 @@ def write_flashing(
         film = container.add_stream(codec, rate=RATE)
         assert isinstance(film, av.VideoStream)
         film.width, film.height, film.pix_fmt = *SIDE, "yuv420p"
-        heard = container.add_stream(sound, rate=SOUND_RATE, layout="mono")
+        heard = container.add_stream(sound, rate=SOUND_RATE, layout=layout)
         assert isinstance(heard, av.AudioStream)
         for number in range(round(seconds * RATE)):
             value = 255 if is_flashing(number / RATE) else 0

@@ -172,6 +172,7 @@ def test_a_bundle_s_folder_is_refused_before_anything_is_opened(tmp_path: Path) 
     cases = {
         tmp_path / "full": "is not empty; name a new folder for the bundle",
         tmp_path / "full" / "thesis.txt": "is no folder; name a new folder for the bundle",
+        Path(tmp_path.anchor): "a disk is mounted there; name a new folder inside it for the bundle",
         tmp_path / "new": f"{output} would be written into it; name a folder for the bundle alone",
     }
     for folder, problem in cases.items():

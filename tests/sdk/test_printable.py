@@ -12,7 +12,8 @@ import pytest
 from vidcls import ModelError, VideoError
 from vidcls.errors import MAX_SENTENCE, ArgumentError
 from vidcls.printable import csv_cell, has_control_characters, markdown, printable
-from vidcls.temporal.timeline import Segment, csv_line, subtitles
+from vidcls.temporal.subtitles import subtitles
+from vidcls.temporal.timeline import Segment, csv_line
 
 NAMES = [
     "clap",

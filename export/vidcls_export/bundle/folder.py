@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -25,8 +26,10 @@ def check_free(folder: Path, *, others: Iterable[Path | None] = ()) -> None:
         folder: for the bundle. others: what else will be written; None is nothing.
 
     Raises:
-        ArgumentError: it does, or is a file.
+        ArgumentError: it does, or is a file, or the place at which a disk is mounted, which no other folder can take.
     """
+    if os.path.ismount(folder.resolve()):
+        raise ArgumentError(f"{folder}: a disk is mounted there; name a new folder inside it for the bundle")
     for other in others:
         if other is not None and folder.resolve() in (other.resolve(), *other.resolve().parents):
             raise ArgumentError(f"{folder}: {other} would be written into it; name a folder for the bundle alone")
@@ -43,7 +46,7 @@ def write_bundle(model: Path, contract: ModelContract, folder: Path, *, name: st
     Args:
         model: the exported ONNX file; it is copied.
         contract: what it carries.
-        folder: a new or an empty one.
+        folder: a new or an empty one, or a link to an empty one.
         name: what the card calls the model.
         region: that the clips were cut to which the model was checked on; as for `predict`. None for all of a picture.
 

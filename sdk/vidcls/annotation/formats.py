@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
-from vidcls.errors import ArgumentError, DependencyError
+from vidcls.errors import ArgumentError, DependencyError, VideoError
 from vidcls.video.optional import find_pyav
+from vidcls.video.protocols import file_url_path, is_url, protocol_of
 from vidcls.video.source import VideoSource, source_name
 
 # FFmpeg's names for what the endings stand for.
@@ -32,7 +34,7 @@ def container_of(output: Path) -> str:
 def check_output(output: Path, videos: Iterable[int | VideoSource], *, pictures: Collection[str] = ()) -> None:
     """Raise unless a video can be written there without any of `videos` being lost.
 
-    A file with another name that is the same one, by a link for example, counts as the same.
+    A file with another name that is the same one, by a link or a file:// URL for example, counts as the same.
 
     Args:
         output: the file.
@@ -65,9 +67,17 @@ def _unknown_ending(output: Path, endings: Iterable[str]) -> ArgumentError:
 
 def is_same_file(path: Path, video: int | VideoSource) -> bool:
     """Whether a video is read from that file."""
-    if not isinstance(video, str | os.PathLike):
-        return False
     try:
-        return path.samefile(video)
-    except (OSError, ValueError):  # there is no such file, or it is a URL
-        return False
+        if isinstance(video, io.BufferedIOBase):
+            return os.path.samestat(path.stat(), os.fstat(video.fileno()))
+        if isinstance(video, str | os.PathLike):
+            return path.samefile(_path_of(video))
+    except (OSError, ValueError, VideoError):  # there is no such file, it is a URL of something else, or in memory
+        pass
+    return False
+
+
+def _path_of(video: str | os.PathLike[str]) -> str | os.PathLike[str]:
+    """The path that is opened for a video, where it is a file."""
+    is_file_url = isinstance(video, str) and is_url(video) and protocol_of(video) == "file"
+    return file_url_path(os.fspath(video)) if is_file_url else video

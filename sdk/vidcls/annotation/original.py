@@ -24,6 +24,7 @@ class NoOriginal:
     sound: Any = None
     first_pts = 0.0
     colour_tags = _CONVERTED
+    name = ""
 
     def pixel_aspect(self, width: int, height: int) -> Fraction:  # noqa: ARG002 - they are square in every size
         """How much wider than high each pixel is to be shown."""
@@ -36,8 +37,9 @@ class NoOriginal:
 class Original:
     """An open container at its beginning.
 
-    container: PyAV's. film, sound: its streams; `sound` is the one that FFmpeg holds for the best, None where there is
-    none. first_pts: seconds of the container's clock at which the first frame is shown.
+    name: the video's, for messages: without a URL's password. container: PyAV's. film, sound: its streams; `sound` is
+    the one that FFmpeg holds for the best, None where there is none. first_pts: seconds of the container's clock at
+    which the first frame is shown.
     colour_tags: (colorspace, color_primaries, color_trc), which say how players are to show a film's pixels. Frames
     became RGB by one and the same formula, whatever the tags said, and become a film's pixels by its inverse; so these
     are the video's own again, and its own tags are right for them.
@@ -45,6 +47,7 @@ class Original:
 
     def __init__(self, source: VideoSource) -> None:
         self._source, self._pyav = source, require_pyav()
+        self.name = source_name(source)
         video = self._pyav.PyAVVideo(source)
         self.first_pts = video.first_pts if math.isfinite(video.first_pts) else 0.0
         video.close()
@@ -55,15 +58,14 @@ class Original:
 
     def _open(self) -> None:
         opened = openable(self._source)
-        name = source_name(self._source)
-        self._opened = opened_for_reading(opened, name=name, open_seconds=OPEN_SECONDS)
+        self._opened = opened_for_reading(opened, name=self.name, open_seconds=OPEN_SECONDS)
         self.container: Any = self._pyav.av.open(
             self._opened,
             timeout=(OPEN_SECONDS, READ_SECONDS),
             metadata_errors="replace",
             options={"protocol_whitelist": protocol_whitelist(opened)},
         )
-        self.film: Any = choose_film(self.container, name)
+        self.film: Any = choose_film(self.container, self.name)
         self.sound: Any = self.container.streams.best("audio")
 
     def _colour_tags(self) -> tuple[int, int, int]:

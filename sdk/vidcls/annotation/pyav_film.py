@@ -72,6 +72,7 @@ class PyAVFilm:
             self._write(None)
             self._sound.finish(until=math.inf if decoded_share == 1 else self._ticks[-1] / CLOCK)
             self._container.close()
+        self.sound = self._sound.kind
 
     def close(self) -> None:
         """Let go of the files."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from fractions import Fraction
-from itertools import pairwise
 from types import ModuleType
 from typing import Any
 
 from vidcls.annotation.film import Sound
 from vidcls.annotation.original import NoOriginal, Original
+from vidcls.annotation.resampler import Resampler
 
 # Codecs, by FFmpeg's names, that are copied packet by packet, since what plays the container plays them.
 _COPIED = {
@@ -31,7 +31,7 @@ _logger = logging.getLogger("vidcls")
 class SoundCopy:
     """The best sound of a video -> a stream of a film's container.
 
-    kind: what becomes of it.
+    kind: what becomes of it; sound that cannot be written is "left out", which may show only on the way.
     """
 
     kind: Sound
@@ -40,6 +40,7 @@ class SoundCopy:
         self._av, self._original, self._film, self._stream = av, original, film, original.sound
         self._waiting: Any = None  # the packet that was read last and comes later than what was asked for
         self._packets = iter(())
+        self._has_written, self._has_failed = False, False
         self.kind = "none"
         if self._stream is None:
             return
@@ -47,13 +48,13 @@ class SoundCopy:
         self._packets = original.container.demux(self._stream)
         codec = self._stream.codec_context
         if codec is None:
-            _logger.warning("%s: nothing that is installed reads its sound, which is left out", original.container.name)
+            _logger.warning("%s: nothing that is installed reads its sound, which is left out", original.name)
             self.kind, self._packets = "left out", iter(())
         elif codec.name in _COPIED[container] or codec.codec.canonical_name in _COPIED[container]:
             self.kind, self._written = "copied", film.add_stream_from_template(self._stream)
         else:
             self.kind, self._written = "encoded", _encoder(film, codec, container=container)
-            self._graph = _resampler(av, self._stream, self._written)
+            self._resampler = Resampler(av, self._written.codec_context)
 
     def write(self, *, until: float) -> None:
         """What is heard up to so many seconds after the first frame, and was not written yet."""
@@ -61,15 +62,28 @@ class SoundCopy:
             if float(packet.pts * packet.time_base - self._offset) > until:
                 self._waiting = packet
                 return
-            for made in self._made(packet):
-                self._film.mux(made)
+            self._mux(self._made(packet))
 
     def finish(self, *, until: float) -> None:
         """The rest, up to so many seconds after the first frame."""
         self.write(until=until)
-        if self.kind == "encoded":
-            for made in (*self._encoded(None), *self._written.encode(None)):
-                self._film.mux(made)
+        if self.kind == "encoded" and not self._has_failed:
+            self._mux(self._rest())
+            if not self._has_written:
+                _logger.warning("%s: nothing of its sound could be decoded, so it is left out", self._original.name)
+                self.kind = "left out"
+
+    def _mux(self, packets: Iterator[Any]) -> None:
+        """Write them; where these, and not the disk, are at fault, the film goes on without sound."""
+        try:
+            for packet in packets:
+                self._film.mux(packet)
+                self._has_written = True
+        except (self._av.error.InvalidDataError, ValueError) as error:  # which PyAV's for EINVAL is too
+            what = "and kept up to there" if self._has_written else "and left out"
+            _logger.warning("%s: its sound cannot be written (%s), %s", self._original.name, error, what)
+            self._packets, self._waiting, self._has_failed = iter(()), None, True
+            self.kind = self.kind if self._has_written else "left out"
 
     def _next(self) -> Any:
         """The next packet that is not over before the first frame; None at the end, and where it is damaged."""
@@ -82,7 +96,7 @@ class SoundCopy:
                 if packet.size and packet.pts is not None and self._is_heard(packet):
                     return packet
         except self._av.FFmpegError:
-            _logger.warning("%s: its sound is damaged, and kept up to there", self._original.container.name)
+            _logger.warning("%s: its sound is damaged, and kept up to there", self._original.name)
         return None
 
     def _is_heard(self, packet: Any) -> bool:
@@ -107,17 +121,13 @@ class SoundCopy:
         for frame in frames:
             if frame.pts is not None:
                 frame.pts -= round(self._offset / frame.time_base)
-            yield from self._encoded(frame)
+            for resampled in self._resampler.add(frame):
+                yield from self._written.encode(resampled)
 
-    def _encoded(self, frame: Any) -> Iterator[Any]:
-        """A decoded frame, or what is left at the end, resampled and encoded."""
-        self._graph.push(frame)
-        while True:
-            try:
-                resampled = self._graph.pull()
-            except (self._av.BlockingIOError, self._av.EOFError):
-                return
+    def _rest(self) -> Iterator[Any]:
+        for resampled in self._resampler.finish():
             yield from self._written.encode(resampled)
+        yield from self._written.encode(None)
 
 
 def _encoder(film: Any, codec: Any, *, container: str) -> Any:
@@ -127,19 +137,3 @@ def _encoder(film: Any, codec: Any, *, container: str) -> Any:
     stream.codec_context.layout = "mono" if codec.layout.nb_channels == 1 else "stereo"
     stream.codec_context.bit_rate = bit_rate
     return stream
-
-
-def _resampler(av: ModuleType, stream: Any, written: Any) -> Any:
-    """As the encoder takes it; a gap becomes silence, and what would be heard before the first frame is cut off."""
-    to = written.codec_context
-    graph = av.filter.Graph()
-    nodes = [
-        graph.add_abuffer(template=stream),
-        graph.add("aresample", f"{to.sample_rate}:async=1:first_pts=0"),
-        graph.add("aformat", f"sample_fmts={to.format.name}:channel_layouts={to.layout.name}"),
-        graph.add("abuffersink"),
-    ]
-    for node, following in pairwise(nodes):
-        node.link_to(following)
-    graph.configure()
-    return graph

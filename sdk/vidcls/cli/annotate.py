@@ -62,6 +62,7 @@ def annotate(
         from vidcls.annotation.annotate import annotate as write
         from vidcls.annotation.formats import check_output
         from vidcls.inputs.sources import check_is_one
+        from vidcls.video.source import source_name
 
         check_is_one(video, instead="'vidcls predict MODEL SOURCE --save DIR' writes a copy of each of its videos")
         check_output(output, [video])
@@ -72,7 +73,7 @@ def annotate(
         )
         if written.decoded_share < WHOLE_SHARE:
             share = f"only {written.decoded_share:.0%} of it could be decoded"
-            terminal.note(f"Warning: {video}: {share}; check that the file is complete")
+            terminal.note(f"Warning: {source_name(video)}: {share}; check that the file is complete")
     click.echo(_summary(output, written))
 
 

@@ -68,6 +68,7 @@ def explain(
     """
     with terminal.exit_codes():
         from vidcls.annotation.explained import check_explained, write_explanation
+        from vidcls.video.source import source_name
 
         if output is not None:
             check_explained(output, [video])
@@ -80,11 +81,12 @@ def explain(
         if output is not None:
             _note_without_pyav(output)
             write_explanation(explanation, output)
+    name = source_name(video)
     if as_json:
-        terminal.print_json({"video": video, **explanation.to_dict(), "seconds": seconds})
+        terminal.print_json({"video": name, **explanation.to_dict(), "seconds": seconds})
     else:
         given = given_text(classifier.contract.image, region)
-        _print(video, explanation, given=given, output=output, seconds=seconds)
+        _print(name, explanation, given=given, output=output, seconds=seconds)
 
 
 def given_text(image: Image, region: Region | None) -> str:

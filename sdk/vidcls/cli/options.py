@@ -101,7 +101,8 @@ save = click.option(
     "--save",
     metavar="DIR",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Write an annotated copy of every video into this folder: the video with its answer drawn on each frame.",
+    help="Write an annotated copy of every video into this folder: the video with its answer drawn on each frame, as "
+    "NAME-annotated.mp4, in place of a file of that name.",
 )
 
 

@@ -67,13 +67,12 @@ def timeline(
     """
     with terminal.exit_codes():
         from vidcls.figures.timeline import Thumbnails, check_format, write_timeline
-        from vidcls.temporal.timeline import CSV_HEADER, check_change_odds, csv_line, segments, subtitles
+        from vidcls.temporal.timeline import CSV_HEADER, check_change_odds, csv_line, settled_segments
 
         check_change_odds(change_odds)
         if plot is not None:
             check_format(plot)
         classifier = options.open_classifier(model, device, engine=engine, crops=crops)
-        found = []
         with classifier.stream(video, pace="fastest", crops=int(crops), region=region, decoder=decoder) as stream:
             duration = stream.duration or 0.0
             thumbnails = Thumbnails(duration=duration)
@@ -81,17 +80,28 @@ def timeline(
                 click.echo(csv_line(CSV_HEADER))
             with terminal.progress(stream, label="windows", length=stream.total) as bar:
                 records = _collected(bar, thumbnails) if plot is not None else bar
-                found_so_far = segments(records, duration=lambda: stream.duration or 0.0, change_odds=change_odds)
-                for segment in found_so_far:
-                    found.append(segment)
-                    if form != "srt":
-                        terminal.clear_progress()
-                        click.echo(_printed(segment, form=form))
-        if form == "srt":
-            for entry in subtitles(found):
-                click.echo(entry)
+                parts = settled_segments(records, duration=lambda: stream.duration or 0.0, change_odds=change_odds)
+                found = _print_all(parts, form=form)
         if plot is not None:
             write_timeline(plot, found, labels=classifier.labels, duration=duration, thumbnails=thumbnails.pictures)
+
+
+def _print_all(parts: Iterable[tuple[list[Segment], float]], *, form: str | None) -> list[Segment]:
+    """Print the segments, each as soon as it is sure; all of them."""
+    from vidcls.temporal.subtitles import settled_subtitles
+
+    found: list[Segment] = []
+
+    def kept() -> Iterator[tuple[list[Segment], float]]:
+        for ended, settled in parts:
+            found.extend(ended)
+            yield ended, settled
+
+    each = (_printed(segment, form=form) for ended, _ in kept() for segment in ended)
+    for text in settled_subtitles(kept()) if form == "srt" else each:
+        terminal.clear_progress()
+        click.echo(text)
+    return found
 
 
 def _printed(segment: Segment, *, form: str | None) -> str:

@@ -59,7 +59,10 @@ def whole_file(target: Path) -> Iterator[Path]:
 
 @contextmanager
 def whole_files(folder: Path) -> Iterator[Path]:
-    """A folder for writers that choose their files' names; at the end each of them takes its place in `folder`."""
+    """A folder for writers that choose their files' names; at the end each of them takes its place in `folder`.
+
+    An OSError about one of these files names the place that it was to take.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     scratch = _unfinished_name(folder)
     scratch.mkdir()
@@ -67,6 +70,10 @@ def whole_files(folder: Path) -> Iterator[Path]:
         yield scratch
         for file in sorted(scratch.iterdir()):
             publish(file, folder / file.name)
+    except OSError as error:
+        if isinstance(error.filename, str) and Path(error.filename).parent == scratch:
+            raise OSError(error.errno, error.strerror, str(folder / Path(error.filename).name)) from error
+        raise
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
@@ -75,8 +82,10 @@ def whole_files(folder: Path) -> Iterator[Path]:
 def whole_folder(target: Path) -> Iterator[Path]:
     """The name of a folder to fill, beside `target`, whose place it takes at the end of the context.
 
-    `target` is not there, or empty. If the context raises, the folder is removed and `target` stays as it is.
+    `target` is not there, or empty, or a link to such a folder, and nothing is mounted at it. If the context raises,
+    the folder is removed and `target` stays as it is.
     """
+    target = target.resolve()
     make_folder(target.parent)
     scratch = _unfinished_name(target.parent)
     scratch.mkdir()

@@ -26,7 +26,7 @@ from vidcls.live.capture import Capture, Reader
 from vidcls.live.pictures import PictureState
 from vidcls.live.readers import growing_pauses, open_when_there, read_live
 from vidcls.live.repeats import Classify, check_motion
-from vidcls.live.stream import check_live_decoder, checked_step, open_reader
+from vidcls.live.stream import check_live_decoder, checked_step, open_file_or_find
 from vidcls.preprocessing import Region
 from vidcls.temporal.record import Record
 from vidcls.video.reader import Decoder
@@ -173,12 +173,13 @@ def _reader(options: SourceOptions) -> Reader:
     """What reads it; where a server does not say how long it goes on, as a camera that may break off at any time.
 
     A stream would read it for seconds first, to find out whether it is a short film; a camera that breaks off just then
-    would be one, and over.
+    would be one, and over. A decoder is for files, and whether a URL is one shows only here.
     """
     source = options.source
     if isinstance(source, str) and states_no_length(source):
         return read_live(source, timeout_seconds=options.timeout_seconds)
-    return open_reader(source, timeout_seconds=options.timeout_seconds, decoder=options.decoder)
+    found = open_file_or_find(source, timeout_seconds=options.timeout_seconds, decoder=options.decoder)
+    return read_live(found, timeout_seconds=options.timeout_seconds) if isinstance(found, int | str) else found
 
 
 def _records(watched: Mapping[str, tuple[Capture, Answers]]) -> Generator[tuple[str, Record], None, None]:

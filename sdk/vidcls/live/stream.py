@@ -140,7 +140,21 @@ def checked_step(contract: Contract, *, step_seconds: float | None, timeout_seco
 def open_reader(source: int | VideoSource, *, timeout_seconds: float, decoder: Decoder) -> Reader:
     """Open a camera, a network stream, or a file that stands in for one.
 
-    What goes on is opened by a process of its own alone, never here, where a server could hold everything up.
+    Raises:
+        VideoError: it cannot be opened.
+        ArgumentError: it is live, and not to be read by the decoder.
+    """
+    found = open_file_or_find(source, timeout_seconds=timeout_seconds, decoder=decoder)
+    if isinstance(found, int | str):
+        check_live_decoder(decoder)
+        return read_live(found, timeout_seconds=timeout_seconds)
+    return found
+
+
+def open_file_or_find(source: int | VideoSource, *, timeout_seconds: float, decoder: Decoder) -> Reader | int | str:
+    """Open a file that stands in for a camera; of what goes on, give what it is to be read by.
+
+    That is opened by a process of its own alone, never here, where a server could hold everything up.
 
     Raises:
         VideoError: it cannot be opened.
@@ -151,8 +165,7 @@ def open_reader(source: int | VideoSource, *, timeout_seconds: float, decoder: D
         except EndlessError as endless:
             source = endless.url
     assert isinstance(source, int | str)  # noqa: S101 - a path or an open file ends
-    check_live_decoder(decoder)
-    return read_live(source, timeout_seconds=timeout_seconds)
+    return source
 
 
 def check_live_decoder(decoder: Decoder) -> None:

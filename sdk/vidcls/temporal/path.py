@@ -107,9 +107,14 @@ def border_seconds(window: Belief, *, before: Belief | None, after: Belief | Non
     times = np.unique(np.concatenate([starts, starts + lengths]))
     parts_at = np.clip((times[:, None] - starts) / lengths, 0, 1).sum(axis=1)
     border = float(np.interp(parts, parts_at, times))
-    earliest = window.middle - _REACH * (window.middle - (window.start if before is None else before.middle))
+    earliest = earliest_border(window, before=before)
     latest = window.middle + _REACH * ((window.end if after is None else after.middle) - window.middle)
     return min(max(border, earliest), latest)
+
+
+def earliest_border(window: Belief, *, before: Belief | None) -> float:
+    """The second before which a window has no border; nor has any that comes after it."""
+    return window.middle - _REACH * (window.middle - (window.start if before is None else before.middle))
 
 
 def _share(probabilities: npt.NDArray[np.float64], first: int, second: int) -> float:

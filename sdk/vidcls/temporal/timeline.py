@@ -8,7 +8,6 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from vidcls.contract import Decision
 from vidcls.decision import label_columns
 from vidcls.errors import ArgumentError
 from vidcls.printable import csv_cell
-from vidcls.temporal.path import Belief, Path, border_seconds
+from vidcls.temporal.path import Belief, Path, border_seconds, earliest_border
 from vidcls.temporal.states import present_probabilities, state_probabilities, states
 
 if TYPE_CHECKING:
@@ -26,9 +25,6 @@ if TYPE_CHECKING:
 
 # What a change of label costs where the model's contract does not say.
 CHANGE_ODDS = 7.0
-
-# Of a subtitle, in seconds; nobody reads a shorter one.
-SHORTEST_SUBTITLE = 0.05
 
 CSV_HEADER = ("start", "end", "label", "score")
 
@@ -102,15 +98,26 @@ def segments(
         change_odds: how many times more probable a change of label has to make all answers together; None: what the
             model's rule says, else 7.
     """
+    for ended, _ in settled_segments(records, duration=duration, change_odds=change_odds):
+        yield from ended
+
+
+def settled_segments(
+    records: Iterable[Record], *, duration: Callable[[], float], change_odds: float | None = None
+) -> Iterator[tuple[list[Segment], float]]:
+    """With each window, the segments that are sure by now, and the second before which no other with a label begins.
+
+    Args: as for `segments`.
+    """
     tracks: list[_Track] = []
     for record in records:
         prediction = record.prediction
         tracks = tracks or _tracks(prediction, change_odds=change_odds)
         start, end = record.window[0], min(record.window[1], duration())
-        for track, belief in zip(tracks, _beliefs(prediction, start=start, end=end), strict=True):
-            yield from track.add(belief)
-    for track in tracks:
-        yield from track.finish(duration())
+        beliefs = zip(tracks, _beliefs(prediction, start=start, end=end), strict=True)
+        ended = [segment for track, belief in beliefs for segment in track.add(belief)]
+        yield ended, min(track.settled for track in tracks)
+    yield [segment for track in tracks for segment in track.finish(duration())], math.inf
 
 
 def _tracks(prediction: Prediction, *, change_odds: float | None) -> list[_Track]:
@@ -153,6 +160,14 @@ class _Track:
         self._inside: list[float] = []
         self._border: list[float] = []
 
+    @property
+    def settled(self) -> float:
+        """Seconds before which no other segment with a label begins."""
+        if self._current is None:
+            return 0.0
+        window, first, _ = self._current
+        return self._start if self._names[first] is not None else earliest_border(window, before=self._before)
+
     def add(self, window: Belief) -> Iterator[Segment]:
         """Take the next window; give the segments that have surely ended."""
         self._undecided.append(window)
@@ -194,36 +209,6 @@ def csv_line(values: Iterable[object]) -> str:
     text = io.StringIO()
     csv.writer(text).writerow(map(csv_cell, values))
     return text.getvalue().removesuffix("\r\n")
-
-
-def subtitles(found: Iterable[Segment]) -> Iterator[str]:
-    """The entries of an .srt file, in order, of the segments that have a label.
-
-    Where labels hold together they share an entry, a line each: of entries that overlap, players show one or none.
-    """
-    waiting = deque(sorted((segment for segment in found if segment.known), key=lambda segment: segment.start))
-    borders = sorted({at for segment in waiting for at in (segment.start, segment.end)})
-    shown: list[Segment] = []
-    number = 0
-    for start, end in pairwise(borders):
-        shown = [segment for segment in shown if segment.end > start]
-        while waiting and waiting[0].start <= start:
-            shown.append(waiting.popleft())
-        if shown and end - start >= SHORTEST_SUBTITLE:
-            number += 1
-            lines = "\n".join(map(_srt_line, shown))
-            yield f"{number}\n{_srt_time(start)} --> {_srt_time(end)}\n{lines}\n"
-
-
-def _srt_line(segment: Segment) -> str:
-    text = " ".join((segment.label or "").split()).replace("-->", "->")  # which would begin another subtitle
-    return f"{text} ({segment.score:.2f})"
-
-
-def _srt_time(seconds: float) -> str:
-    milliseconds = round(seconds * 1000)
-    minutes, milliseconds = divmod(milliseconds, 60_000)
-    return f"{minutes // 60:02}:{minutes % 60:02}:{milliseconds // 1000:02},{milliseconds % 1000:03}"
 
 
 def clock(seconds: float, *, digits: int = 0) -> str:

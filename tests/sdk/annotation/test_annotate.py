@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -14,11 +15,13 @@ import pytest
 
 from commands import run
 from generated import write_clip
+from loopback import sending, serving
 from sounding import RATE, beeps, flashes, rgb, write_flashing
 from vidcls import VideoClassifier, VideoError, draw
 from vidcls.annotation import formats, writers
 from vidcls.annotation.annotate import annotate, write_drawn
 from vidcls.annotation.recognised import Recognised, recognise
+from vidcls.annotation.resampler import Resampler
 from vidcls.temporal.timeline import Segment
 from vidcls.video.protocol import Frame
 from videos import H264, painted, write_video
@@ -101,6 +104,7 @@ def test_an_odd_side_is_given_one_row_more_and_colours_stay(tmp_path: Path) -> N
         ("in.mkv", {"sound": "pcm_s16le", "film_starts": Fraction(2, 5)}, "out.mp4", "encoded"),
         ("in.mkv", {"sound": "flac", "sound_starts": Fraction(3, 10)}, "out.webm", "encoded"),
         ("in.avi", {"sound": "libmp3lame", "codec": "mpeg4"}, "out.mov", "copied"),
+        ("in.ts", {"sound": "mp2", "codec": "mpeg2video"}, "out.mp4", "encoded"),  # its samples' format shows late
     ],
     ids=str,
 )
@@ -116,6 +120,43 @@ def test_sound_is_kept_and_in_sync(
     # Copied, to a tick; encoded, to what an encoder smears.
     shifts = np.subtract(after[1], after[0]) - np.subtract(before[1], before[0])
     assert np.abs(shifts).max() < (2 * MILLISECOND if what == "copied" else 1 / RATE / 2)
+
+
+def test_sound_may_go_from_stereo_to_mono(tmp_path: Path) -> None:
+    parts = [tmp_path / "one.ts", tmp_path / "other.ts"]
+    for part, layout, starts in zip(parts, ("stereo", "mono"), (Fraction(0), Fraction(9, 5)), strict=True):
+        settings: dict[str, Any] = {"sound": "mp2", "codec": "mpeg2video", "layout": layout}
+        write_flashing(part, film_starts=starts, sound_starts=starts, **settings)
+    both = tmp_path / "both.ts"
+    both.write_bytes(b"".join(part.read_bytes() for part in parts))
+    assert write_drawn(both, tmp_path / "out.mp4", as_it_is).sound == "encoded"
+    heard = beeps(tmp_path / "out.mp4")
+    assert len(heard) == 4
+    np.testing.assert_allclose(heard, flashes(tmp_path / "out.mp4"), rtol=0, atol=1 / RATE)
+
+
+def test_sound_that_cannot_be_written_is_left_out_and_named_without_a_password(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    content = write_flashing(tmp_path / "in.ts", sound="mp2", codec="mpeg2video").read_bytes()
+    # FFmpeg refuses it, as it would a form of sound that it cannot resample.
+    monkeypatch.setattr(Resampler, "_built", lambda *_: av.filter.Graph().add("aformat", "sample_fmts=none at all"))
+    with serving(sending(content)) as address:
+        url = f"{address.replace('//', '//user:geheim@')}/in.ts?token=geheim"
+        written = write_drawn(url, tmp_path / "out.mp4", as_it_is)
+    assert (written.frames, written.sound) == (45, "left out")
+    assert [frame.shape for _, frame in frames_of(tmp_path / "out.mp4")] == [(120, 160, 3)] * 45
+    (record,) = caplog.records
+    assert re.search(r"/in\.ts\?token=\.\.\.: its sound cannot be written \(.+\), and left out", record.getMessage())
+    assert "geheim" not in caplog.text
+
+
+def test_an_error_names_the_file_that_was_to_be_written(clip: Path, tmp_path: Path) -> None:
+    (tmp_path / "out.mp4").mkdir()
+    with pytest.raises(OSError) as caught:  # noqa: PT011 - which it is differs by system
+        write_drawn(clip, tmp_path / "out.mp4", as_it_is)
+    assert str(caught.value.filename) == str(tmp_path / "out.mp4")
+    assert ".part" not in str(caught.value)
 
 
 def test_a_frame_shows_its_segment_and_the_nearest_window(model: Path, tmp_path: Path) -> None:
@@ -171,8 +212,11 @@ def test_a_video_that_was_cut_off_is_written_as_far_as_it_goes(model: Path, tmp_
     write_drawn(write_flashing(tmp_path / "whole.mp4"), tmp_path / "fast.mp4", as_it_is)
     content = (tmp_path / "fast.mp4").read_bytes()
     (tmp_path / "in.mp4").write_bytes(content[: len(content) * 2 // 3])
-    result = run("annotate", model, tmp_path / "in.mp4", "-o", tmp_path / "out.mp4")
+    address = f"{(tmp_path / 'in.mp4').as_uri()}?token=geheim"
+    (tmp_path / "in.mp4?token=geheim").write_bytes((tmp_path / "in.mp4").read_bytes())
+    result = run("annotate", model, address, "-o", tmp_path / "out.mp4")
     assert result.stderr.count("Warning: ") == 1
+    assert "geheim" not in result.stderr
     assert "of it could be decoded" in result.stderr
     found = frames_of(tmp_path / "out.mp4")
     assert 10 < len(found) < 40
@@ -222,6 +266,9 @@ def test_the_input_is_never_written_over(model: Path, clip: Path, tmp_path: Path
     (tmp_path / "soft.mp4").symlink_to(video)
     for output in (video, tmp_path / "link.mp4", tmp_path / "soft.mp4", tmp_path / "." / "in.mp4"):
         assert "is the video" in run("annotate", model, video, "-o", output, code=2).stderr
+    assert "is the video" in run("annotate", model, video.as_uri(), "-o", video, code=2).stderr
+    with video.open("rb") as opened, pytest.raises(ValueError, match="is the video"):
+        annotate(VideoClassifier(model), opened, video)
     assert "not as '.gif'" in run("annotate", model, video, "-o", tmp_path / "out.gif", code=2).stderr
     gone = run("annotate", model, video, "-o", tmp_path / "gone" / "out.mp4", code=1).stderr
     assert gone.count("\n") == 1

@@ -52,6 +52,15 @@ def test_a_copy_takes_no_inputs_place(model: Path, clip: Path, tmp_path: Path) -
     assert second.read_bytes() != clip.read_bytes()
 
 
+def test_a_copy_takes_no_inputs_place_that_is_named_by_a_url(model: Path, clip: Path, tmp_path: Path) -> None:
+    videos = [tmp_path / "q u.mp4", tmp_path / "q u-annotated.mp4"]
+    for video in videos:
+        video.write_bytes(clip.read_bytes())
+    run("predict", model, *[video.as_uri() for video in videos], "--save", tmp_path)
+    assert [video.read_bytes() == clip.read_bytes() for video in videos] == [True, True]
+    assert (tmp_path / "q u-annotated-2.mp4").exists()
+
+
 @pytest.mark.parametrize(
     ("video", "name"),
     [

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from commands import run
+from loopback import sending, serving
 from region_model import write_region_model
 from vidcls import VideoClassifier
 from vidcls.cli import explain as command
@@ -49,6 +50,15 @@ def test_json_is_one_line(region_model: Path, clip: Path) -> None:
     assert len(found["timestamps"]) == len(found["importance_by_frame"]) == 4
     assert len(found["random_deletion_scores"]) == 19
     assert found["believable"] in (True, False)
+
+
+def test_a_url_is_named_without_its_password(region_model: Path, clip: Path) -> None:
+    with serving(sending(clip.read_bytes())) as address:
+        url = f"{address.replace('//', '//user:geheim@')}/clip.mp4?token=geheim"
+        for form in ([], ["--json"]):
+            said = run("explain", region_model, url, "--runs", 150, *form)
+            assert f"{address}/clip.mp4?token=..." in said.stdout
+            assert "geheim" not in said.stdout + said.stderr
 
 
 def test_wrong_usage_is_one_sentence_before_anything_runs(region_model: Path, clip: Path, tmp_path: Path) -> None:

@@ -62,6 +62,17 @@ def test_a_folder_is_there_with_all_its_files_or_not_at_all(is_there: bool, tmp_
     assert list(target.parent.iterdir()) == [target]
 
 
+def test_a_link_to_an_empty_folder_stays_one(tmp_path: Path) -> None:
+    (tmp_path / "disk" / "folder").mkdir(parents=True)
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "disk" / "folder")
+    with whole_folder(link) as scratch:
+        (scratch / "a").write_bytes(b"1")
+    assert link.is_symlink()
+    assert (tmp_path / "disk" / "folder" / "a").read_bytes() == b"1"
+    assert [path.name for path in (tmp_path / "disk").iterdir()] == ["folder"]
+
+
 def test_the_recording_finds_what_a_power_cut_would_destroy(tmp_path: Path) -> None:
     with recorded() as recording:
         (tmp_path / "part").write_bytes(b"never forced")

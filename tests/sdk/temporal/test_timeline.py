@@ -9,6 +9,7 @@ import json
 import math
 import os
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,12 @@ from generated import write_clip
 from motion import DIRECTIONS, film, write_motion_model
 from paths import most_probable_halves
 from vidcls import Record, Segment, VideoClassifier, VideoError
+from vidcls.cli import timeline as command
 from vidcls.cli.main import main
+from vidcls.contract import NEUTRAL
 from vidcls.temporal.path import LEAST_PROBABILITY
-from vidcls.temporal.timeline import clock, subtitles
+from vidcls.temporal.subtitles import settled_subtitles, subtitles
+from vidcls.temporal.timeline import clock, settled_segments
 from vidcls.temporal.timeline import segments as segments_of
 
 SCRIPT = [("right", 4.0), ("up", 2.5), ("left", 3.3), ("down", 2.2), ("right", 2.0), ("left", 5.0)]
@@ -191,6 +195,37 @@ def test_labels_that_hold_together_share_a_subtitle_and_none_overlap() -> None:
         "3\n00:00:03,000 --> 00:00:04,000\njump (0.90)\n",
         "4\n00:00:06,000 --> 00:00:07,000\nclap (0.80)\nwave (0.60)\n",
     ]
+
+
+def test_subtitles_are_the_same_one_by_one_and_come_before_the_end(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = np.repeat(np.random.default_rng(0).uniform(0.02, 0.98, (20, 3)), 3, axis=0)
+    for decision in (NEUTRAL, replace(NEUTRAL, activation="sigmoid")):
+        shares = rows / rows.sum(axis=1, keepdims=True) if decision is NEUTRAL else rows
+        records = answered(shares, labels=("a", "b", "c"), decision=decision)
+        found = list(segments_of(records, duration=lambda: 30.5, change_odds=2))
+        parts = list(settled_segments(records, duration=lambda: 30.5, change_odds=2))
+        assert [segment for ended, _ in parts for segment in ended] == found
+        expected = list(subtitles(found))
+        assert len(expected) > 8
+        assert list(settled_subtitles(parts)) == expected
+        # Broken off after two thirds: a label that is on may hold up what others do meanwhile.
+        assert command._print_all(parts[:40], form="srt") == [segment for ended, _ in parts[:40] for segment in ended]
+        printed = capsys.readouterr().out
+        assert "\n".join(expected).startswith(printed.rstrip("\n"))
+        assert printed.count("-->") >= len(expected) // 4
+
+
+def test_a_label_that_is_on_holds_up_the_subtitles_that_it_shares() -> None:
+    off, on, held = (("b", 1.0, 2.0), 3.0), (("b", 4.0, 5.0), 4.5), (("a", 0.5, 6.0), math.inf)
+    parts = [
+        ([Segment(start=start, end=end, label=label, score=0.5)], until) for (label, start, end), until in (off, on)
+    ]
+    assert [entry.splitlines()[1] for entry in settled_subtitles(parts)] == ["00:00:01,000 --> 00:00:02,000"]
+    parts = [(ended, 0.5) for ended, _ in parts]  # "a" may have begun there
+    assert list(settled_subtitles(parts)) == []
+    (label, start, end), until = held
+    parts.append(([Segment(start=start, end=end, label=label, score=0.5)], until))
+    assert len(list(settled_subtitles(parts))) == 5
 
 
 def test_people_get_clock_times(motion_model: Path, video: Path, segments: list[Segment]) -> None:
