@@ -59,7 +59,8 @@ def to_rows(results: Iterable[Result]) -> list[Row]:
 def to_csv(results: Iterable[Result]) -> str:
     r"""The same as the text of a CSV file: a line with the columns, then a line for each answer; None is empty.
 
-    A text that a spreadsheet would run as a formula gets an apostrophe before it.
+    A text that a spreadsheet would run as a formula gets an apostrophe before it. Of no answers the text is empty: they
+    are of no kind yet, and so have no columns.
 
     Examples:
         >>> print(to_csv([Segment(start=0.0, end=2.5, label="jump, twice", score=0.93)]))
