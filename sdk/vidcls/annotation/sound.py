@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterator
 from fractions import Fraction
 from types import ModuleType
@@ -41,6 +42,8 @@ class SoundCopy:
         self._waiting: Any = None  # the packet that was read last and comes later than what was asked for
         self._packets = iter(())
         self._has_written, self._has_failed = False, False
+        self._adts: tuple[int, int] | None = None
+        self._last = -math.inf  # when, in ticks, the packet that was copied last is decoded
         self.kind = "none"
         if self._stream is None:
             return
@@ -81,7 +84,8 @@ class SoundCopy:
                 self._has_written = True
         except (self._av.error.InvalidDataError, ValueError) as error:  # which PyAV's for EINVAL is too
             what = "and kept up to there" if self._has_written else "and left out"
-            _logger.warning("%s: its sound cannot be written (%s), %s", self._original.name, error, what)
+            reason = getattr(error, "strerror", None) or error  # without the file's name, which is not yet its own
+            _logger.warning("%s: its sound cannot be written (%s), %s", self._original.name, reason, what)
             self._packets, self._waiting, self._has_failed = iter(()), None, True
             self.kind = self.kind if self._has_written else "left out"
 
@@ -110,6 +114,12 @@ class SoundCopy:
         ticks = round(self._offset / packet.time_base)
         packet.pts -= ticks
         packet.dts = packet.pts if packet.dts is None else packet.dts - ticks
+        if packet.dts <= self._last:  # it overlaps what is written, as where recordings were joined
+            return
+        self._last = packet.dts
+        if (form := _adts_form(packet)) != (self._adts or form):
+            raise ValueError("its rate or channels change midway")  # which a container says once, at its beginning
+        self._adts = form
         packet.stream = self._written
         yield packet
 
@@ -128,6 +138,13 @@ class SoundCopy:
         for resampled in self._resampler.finish():
             yield from self._written.encode(resampled)
         yield from self._written.encode(None)
+
+
+def _adts_form(packet: Any) -> tuple[int, int] | None:
+    """What AAC of a broadcast says before each packet: profile, rate and channels; None of all other sound."""
+    head = bytes(packet)[:4] if packet.stream.codec_context.name == "aac" else b""
+    is_adts = len(head) == 4 and head[0] == 0xFF and head[1] & 0xF6 == 0xF0
+    return (head[2] & 0b1111_1101, head[3] >> 6) if is_adts else None
 
 
 def _encoder(film: Any, codec: Any, *, container: str) -> Any:

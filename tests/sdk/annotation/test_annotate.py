@@ -122,17 +122,38 @@ def test_sound_is_kept_and_in_sync(
     assert np.abs(shifts).max() < (2 * MILLISECOND if what == "copied" else 1 / RATE / 2)
 
 
-def test_sound_may_go_from_stereo_to_mono(tmp_path: Path) -> None:
-    parts = [tmp_path / "one.ts", tmp_path / "other.ts"]
+def stereo_then_mono(folder: Path, *, sound: str) -> Path:
+    """Two broadcasts of 1.8 s, one after the other."""
+    parts = [folder / "one.ts", folder / "other.ts"]
     for part, layout, starts in zip(parts, ("stereo", "mono"), (Fraction(0), Fraction(9, 5)), strict=True):
-        settings: dict[str, Any] = {"sound": "mp2", "codec": "mpeg2video", "layout": layout}
+        settings: dict[str, Any] = {"sound": sound, "codec": "mpeg2video", "layout": layout}
         write_flashing(part, film_starts=starts, sound_starts=starts, **settings)
-    both = tmp_path / "both.ts"
+    both = folder / "both.ts"
     both.write_bytes(b"".join(part.read_bytes() for part in parts))
-    assert write_drawn(both, tmp_path / "out.mp4", as_it_is).sound == "encoded"
-    heard = beeps(tmp_path / "out.mp4")
+    return both
+
+
+@pytest.mark.parametrize(("ending", "what"), [(".mp4", "encoded"), (".mkv", "copied")])
+def test_sound_may_go_from_stereo_to_mono(
+    ending: str, what: str, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    both = stereo_then_mono(tmp_path, sound="mp2")
+    output = tmp_path / f"out{ending}"
+    assert write_drawn(both, output, as_it_is).sound == what
+    heard = beeps(output)
     assert len(heard) == 4
-    np.testing.assert_allclose(heard, flashes(tmp_path / "out.mp4"), rtol=0, atol=1 / RATE)
+    assert caplog.text == ""
+    np.testing.assert_allclose(heard, flashes(output), rtol=0, atol=1 / RATE)
+
+
+def test_copied_aac_that_changes_is_kept_up_to_there(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+    """MP4 says how many channels there are once, for all of it; of what came after, players would make noise."""
+    both = stereo_then_mono(tmp_path, sound="aac")
+    assert write_drawn(both, tmp_path / "out.mp4", as_it_is).sound == "copied"
+    np.testing.assert_allclose(beeps(tmp_path / "out.mp4"), [0.4, 1.2], rtol=0, atol=1 / RATE)
+    assert caplog.messages == [
+        f"{both}: its sound cannot be written (its rate or channels change midway), and kept up to there"
+    ]
 
 
 def test_sound_that_cannot_be_written_is_left_out_and_named_without_a_password(
