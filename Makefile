@@ -37,7 +37,7 @@ PYTHONS ?= python3.10 python3.11 python3.12 python3.13
 export ARM64_ROOT ?= .arm64
 
 .PHONY: help demo check quick format lint types docs test test-lowest test-newest test-pythons test-arm64 lean coverage \
-	dist bench hooks clean
+	dist bench tour hooks clean
 
 help: ## Print the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -100,6 +100,9 @@ coverage: $(INSTALLED) ## Run the tests and print how much of each room they run
 	@$(BIN)/python -m pytest -m clock $(CLOCK) --cov --cov-report=
 	@$(BIN)/python -m pytest -m 'not clock' -n auto --dist worksteal --cov --cov-append --cov-report=
 	@$(BIN)/python .ci/coverage_by_room.py
+
+tour: $(INSTALLED) ## Run the notebook from top to bottom in short form
+	@VIDCLS_SLOW_TESTS=1 $(BIN)/python -m pytest tests/docs/test_tour.py -k top_to_bottom
 
 # The wheel is built from the unpacked source distribution. Both hold no times but SOURCE_DATE_EPOCH's, or 2020's.
 dist: $(PACKAGING)/.installed ## Build the source distribution and from it the wheel, into dist, and check both
