@@ -15,7 +15,7 @@ from __future__ import annotations
 from vidcls.printable import printable
 
 # Longer than any sentence of ours. What was quoted from elsewhere is cut in its middle.
-MAX_SENTENCE = 1000
+MAX_SENTENCE = 2000
 
 
 class VidclsError(Exception):

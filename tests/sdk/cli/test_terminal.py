@@ -10,7 +10,7 @@ import pytest
 from click import ClickException
 
 from vidcls.cli.terminal import exit_codes
-from vidcls.errors import ArgumentError, ModelError
+from vidcls.errors import MAX_SENTENCE, ArgumentError, ModelError
 from vidcls.schema import FieldError
 
 
@@ -37,7 +37,7 @@ def test_a_message_is_one_bounded_line_whatever_it_quotes(kind: type[Exception])
         raise kind("a\x1b[2J\nError: forged\u202e" + "x" * 10_000_000 + "; the end")
     assert caught.value.message.startswith(r"a\x1b[2J\nError: forged\u202exxx")
     assert caught.value.message.endswith("xxx; the end")
-    assert len(caught.value.message) <= 1000
+    assert len(caught.value.message) <= MAX_SENTENCE
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows ends processes without signals")
