@@ -1,8 +1,8 @@
 """Make the pictures of README and docs: python docs/images/make.py
 
-Takes what `make demo` leaves in .demo: joins test clips of its dataset, each played so slowly that it lasts about as
-long as the model's window, and lets the command line draw them. Writes timeline.png, preview.gif and annotated.jpg
-beside this file, and the joined video as .demo/joined.avi.
+Takes what `make demo` leaves in .demo: joins test clips of its dataset, several of each label one after the other, and
+lets the command line draw them. Writes timeline.png, preview.gif and annotated.jpg beside this file, and the joined
+video as .demo/joined.avi.
 """
 
 from __future__ import annotations
@@ -13,21 +13,16 @@ from pathlib import Path
 
 import cv2
 
-from vidcls import VideoClassifier
-
 IMAGES = Path(__file__).parent
 DEMO = IMAGES.parents[1] / ".demo"
-LABELS = ("left", "grow", "up", "right", "shrink", "down")
-CLIPS_PER_LABEL = 2
+LABELS = ("left", "up", "right", "down")
+CLIPS_PER_LABEL = 8
 LARGE = 480  # px, of the clip that is annotated
 STILL = 0.5  # which frame of it is shown, as a share of its length
 
 
-def join(clips: list[Path], output: Path, *, clip_seconds: float) -> None:
-    """Write the clips one after the other into an AVI of Motion JPEG, each about `clip_seconds` long.
-
-    About, because OpenCV's own writer rounds the rate to whole frames a second.
-    """
+def join(clips: list[Path], output: Path) -> None:
+    """Write the clips one after the other into an AVI of Motion JPEG, at their own rate."""
     writer = None
     for clip in clips:
         capture = cv2.VideoCapture(str(clip))
@@ -37,7 +32,7 @@ def join(clips: list[Path], output: Path, *, clip_seconds: float) -> None:
         if writer is None:
             height, width = frames[0].shape[:2]
             motion_jpeg = cv2.VideoWriter.fourcc(*"MJPG")
-            rate = len(frames) / clip_seconds
+            rate = capture.get(cv2.CAP_PROP_FPS)
             writer = cv2.VideoWriter(str(output), cv2.CAP_OPENCV_MJPEG, motion_jpeg, rate, (width, height))
         for frame in frames:
             writer.write(frame)
@@ -76,7 +71,7 @@ def main() -> None:
         for label in LABELS
         for number in range(CLIPS_PER_LABEL)
     ]
-    join(clips, joined, clip_seconds=VideoClassifier(model).contract.sampling.clip_seconds)
+    join(clips, joined)
     run("timeline", model, joined, "--plot", IMAGES / "timeline.png")
     run("preview", model, clips[0], "-o", IMAGES / "preview.gif")
     enlarge(clips[0], DEMO / "large.avi")
