@@ -39,7 +39,7 @@ def test_a_name_in_an_error_is_one_line(hostile: Path, model: Path) -> None:
     for command in ("info", "verify"):
         assert run(command, hostile, code=1).stderr.count("\n") == 1
     long = run("predict", model, "x" * 100_000, code=1).stderr
-    assert len(long) < 1100
+    assert len(long) < MAX_SENTENCE + 100
 
 
 def test_a_report_for_spreadsheets_runs_nothing(tmp_path: Path) -> None:
