@@ -10,6 +10,7 @@ import pytest
 
 from commands import json_lines, run
 from generated import write_clip, write_model
+from vidcls.errors import MAX_SENTENCE
 
 LABELS = ("=1+1", "@SUM(A1)", "-2", "left\u200f")
 
