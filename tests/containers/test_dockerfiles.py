@@ -18,7 +18,7 @@ from vidcls.cli.main import main
 from vidcls.cli.watch import watch
 
 ROOT = Path(__file__).parents[2]
-FILES = [ROOT / "docker" / name for name in ("cpu.Dockerfile", "cuda.Dockerfile")]
+FILES = [ROOT / "examples/docker" / name for name in ("cpu.Dockerfile", "cuda.Dockerfile")]
 # What `make dist` leaves is not there before it has run.
 DIST = "dist/vidcls-*.whl"
 
@@ -138,7 +138,7 @@ def test_the_lines_that_it_says_to_run_name_its_own_file_stages_and_commands(pat
     builds = [words for words in said if words[:2] == ["docker", "build"]]
     assert len(builds) == 2
     for words in builds:
-        assert words[words.index("-f") + 1] == f"docker/{path.name}"
+        assert words[words.index("-f") + 1] == f"examples/docker/{path.name}"
         assert words[-1] == "."
         assert "--target" not in words or words[words.index("--target") + 1] == "watch"
     (run,) = (words for words in said if words[:2] == ["docker", "run"])
@@ -149,9 +149,9 @@ def test_the_lines_that_it_says_to_run_name_its_own_file_stages_and_commands(pat
 
 def test_the_service_is_built_from_a_dockerfile_of_ours_and_may_do_little() -> None:
     yaml = pytest.importorskip("yaml")
-    settings: dict[str, Any] = yaml.safe_load((ROOT / "docker/compose.yaml").read_text(encoding="utf-8"))
+    settings: dict[str, Any] = yaml.safe_load((ROOT / "examples/docker/compose.yaml").read_text(encoding="utf-8"))
     (service,) = settings["services"].values()
-    built = ROOT / "docker" / service["build"]["context"] / service["build"]["dockerfile"]
+    built = ROOT / "examples/docker" / service["build"]["context"] / service["build"]["dockerfile"]
     assert built.resolve() in FILES
     assert service["build"]["target"] in {line.stage for line in lines(built.resolve())}
     assert service["read_only"] is True

@@ -34,7 +34,7 @@ BESIDE = {
     "mkdocs.yml",
     "pyproject.toml",
 }
-FOLDERS = (".ci", "docker", "docs", "examples", "export", "sdk", "tests", "train")
+FOLDERS = (".ci", "docs", "examples", "export", "sdk", "tests", "train")
 # What others may hold is footage, models and caches: data of tests, of `make demo`, and of whoever works here.
 ENDINGS = {
     "",

@@ -1,24 +1,23 @@
-# vidcls for NVIDIA cards, without a display and without PyTorch, from the wheel that `make dist` leaves. In the
-# repository's folder, on a machine with NVIDIA's driver and its container toolkit:
+# vidcls for CPUs, without a display and without PyTorch, from the wheel that `make dist` leaves. In the repository's
+# folder:
 #
 #   make dist
-#   docker build -f docker/cuda.Dockerfile -t vidcls-cuda .
-#   docker run --rm --gpus all -v "$PWD:/data:ro" vidcls-cuda predict model.onnx clip.mp4
+#   docker build -f examples/docker/cpu.Dockerfile -t vidcls .
+#   docker run --rm -v "$PWD:/data:ro" vidcls predict model.onnx clip.mp4
 #
-# `vidcls watch` as a service of its own:
+# `vidcls watch` as a service of its own, which examples/docker/compose.yaml starts:
 #
-#   docker build -f docker/cuda.Dockerfile --target watch -t vidcls-watch-cuda .
+#   docker build -f examples/docker/cpu.Dockerfile --target watch -t vidcls-watch .
 
 ARG PYTHON=3.12-slim-bookworm
 
 FROM python:${PYTHON} AS install
 COPY .ci/constraints.txt dist/vidcls-*.whl /wheels/
 # Tested versions, and wheels alone: there is no compiler here. Without a display OpenCV's headless wheel does, which
-# needs no graphics libraries; both are the module cv2. onnxruntime-gpu brings CUDA and cuDNN as wheels (3 GB), so that
-# the base needs neither; the driver is the machine's.
+# needs no graphics libraries; both are the module cv2.
 RUN python -m venv --without-pip /opt/vidcls \
  && pip --python /opt/vidcls/bin/python install --no-cache-dir --only-binary :all: -c /wheels/constraints.txt \
-      "$(ls /wheels/vidcls-*.whl)[gpu,av,live]" \
+      "$(ls /wheels/vidcls-*.whl)[cpu,av,live]" \
  && pip --python /opt/vidcls/bin/python uninstall --yes opencv-python \
  && pip --python /opt/vidcls/bin/python install --no-cache-dir --only-binary :all: -c /wheels/constraints.txt \
       --no-deps opencv-python-headless \
@@ -36,8 +35,6 @@ RUN apt-get update \
  && install -d -o vidcls -g vidcls /state /data
 COPY --from=install /opt/vidcls /opt/vidcls
 ENV PATH=/opt/vidcls/bin:$PATH PYTHONUNBUFFERED=1 HOME=/state
-# What the container toolkit hands in where `docker run` does not say it.
-ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility
 USER 10001:10001
 
 FROM lean AS watch
