@@ -10,7 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from generated import MEAN, STD, contract_fields
+from generated import MEAN, STD, contract_fields, write_graph
 from vidcls.contract import ClipFingerprints
 
 DIRECTIONS = {"down": (0, 1), "left": (-1, 0), "right": (1, 0), "up": (0, -1)}
@@ -59,10 +59,7 @@ def write_motion_model(
 
     The logit of a direction is `sharpness` times how far the centre went that way, in px of the model's 32.
     """
-    import hashlib
-    import json
 
-    import onnx
     from onnx import TensorProto, helper, numpy_helper
 
     size, labels = 32, tuple(sorted(DIRECTIONS))
@@ -115,9 +112,4 @@ def write_motion_model(
         [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", len(labels)])],
         [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
     )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
-    helper.set_model_props(model, {"vidcls": json.dumps(fields)})
-    content = model.SerializeToString()
-    path.write_bytes(content.replace(b"0" * 64, hashlib.sha256(content).hexdigest().encode()))
-    onnx.checker.check_model(str(path))
-    return path
+    return write_graph(path, graph, fields)

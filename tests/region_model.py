@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from generated import MEAN, STD, contract_fields
+from generated import MEAN, STD, contract_fields, write_graph
 
 LABELS = ("bright", "dark")
 # Frame, rows and columns whose light the model adds up.
@@ -24,10 +24,7 @@ def write_region_model(
 
     light is the mean over `REGION` and all channels, 0 to 1. decision: fields of the contract's section to replace.
     """
-    import hashlib
-    import json
 
-    import onnx
     from onnx import TensorProto, helper, numpy_helper
 
     fields = contract_fields(labels=LABELS, dtype=dtype)
@@ -69,9 +66,4 @@ def write_region_model(
         [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", 2])],
         [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
     )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
-    helper.set_model_props(model, {"vidcls": json.dumps(fields)})
-    content = model.SerializeToString()
-    path.write_bytes(content.replace(b"0" * 64, hashlib.sha256(content).hexdigest().encode()))
-    onnx.checker.check_model(str(path))
-    return path
+    return write_graph(path, graph, fields)
