@@ -1,4 +1,4 @@
-"""The video classifiers of transformers that can be exported, and where they differ."""
+"""The video classifiers that can be exported, and where they differ."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from transformers import PretrainedConfig, PreTrainedModel
 
 from vidcls.errors import ModelError
 from vidcls.schema import check_choice
+from vidcls_train.hybrid import videomae_hybrid
 
 
 @dataclass(frozen=True, kw_only=True)
 class Architecture:
     """What one kind of model calls its parts.
 
-    name: the class in transformers.
+    name: the class in `library`, which is transformers for all but our own.
     frames, image_size, channels: the configuration's names for them.
     patch_embedding: path of the module that turns frames into patches.
     input_name: what its forward calls the frames.
@@ -28,6 +29,7 @@ class Architecture:
     """
 
     name: str
+    library: Any = transformers
     frames: str = "num_frames"
     image_size: str = "image_size"
     channels: str = "num_channels"
@@ -40,13 +42,19 @@ class Architecture:
 
     def load(self, *arguments: Any, **options: Any) -> Any:
         """The class's from_pretrained."""
-        return getattr(transformers, self.name).from_pretrained(*arguments, **options)
+        return getattr(self.library, self.name).from_pretrained(*arguments, **options)
 
 
 # By the model_type of config.json.
 ARCHITECTURES: dict[str, Architecture] = {
     "videomae": Architecture(
         name="VideoMAEForVideoClassification",
+        patch_embedding="videomae.embeddings.patch_embeddings",
+        embeddings="videomae.embeddings",
+    ),
+    videomae_hybrid.MODEL_TYPE: Architecture(
+        name="VideoMAEHybridForVideoClassification",
+        library=videomae_hybrid,
         patch_embedding="videomae.embeddings.patch_embeddings",
         embeddings="videomae.embeddings",
     ),

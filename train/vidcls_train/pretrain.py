@@ -15,6 +15,7 @@ from vidcls.contract import Image
 from vidcls.files.run_status import mark_unfinished
 from vidcls.progress import Track, untracked
 from vidcls.versions import check_training
+from vidcls_train.bases import located
 from vidcls_train.config.recipes import PRESETS
 from vidcls_train.config.settings import PretrainConfig, pretrain_config, save_settings
 from vidcls_train.data.clip_list import Clip, DataError
@@ -129,7 +130,7 @@ def _opened(paths: Sequence[Path], image: Image, *, cache_gb: float, track: Trac
 def _starting_point(config: PretrainConfig) -> PretrainingPoint:
     model = config.model
     if model.base is not None:
-        return masked_from_base(model.base, frames=model.frames, image_size=model.image_size)
+        return masked_from_base(located(model.base), frames=model.frames, image_size=model.image_size)
     return masked_from_preset(
         PRESETS[str(model.preset)],
         frames=model.frames,

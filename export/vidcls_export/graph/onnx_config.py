@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from optimum.exporters.onnx.model_configs import ViTOnnxConfig
 from optimum.utils import DEFAULT_DUMMY_SHAPES, DummyInputGenerator, NormalizedVisionConfig
+from transformers import PreTrainedModel
 
 from vidcls_export.architectures import ARCHITECTURES, architecture_of
 
 TASK = "image-classification"  # Optimum's name for "pixel_values in, logits out"
 BATCH = "batch"
+
+
+@contextmanager
+def of_transformers(model: PreTrainedModel) -> Iterator[None]:
+    """Within, a model of a class of our own has the class of transformers that it was made from.
+
+    Optimum asks where a model's class is defined, and knows what to do with transformers' alone.
+    """
+    before = type(model)
+    model.__class__ = next(kind for kind in before.mro() if kind.__module__.startswith("transformers."))
+    try:
+        yield
+    finally:
+        model.__class__ = before
 
 
 class _DummyClips(DummyInputGenerator):  # type: ignore[misc]

@@ -1,7 +1,9 @@
 """Raw pixels in: the patch embedding takes uint8 RGB frames, their normalisation folded into its weights.
 
 The model then gets a quarter of the bytes, and nothing is computed per pixel before the matrix product.
-A patch embedding is a convolution whose kernels do not overlap, so it is one linear map of each patch.
+A patch embedding is a convolution whose kernels do not overlap, so it is one linear map of each patch. Where a picture
+network comes before the patches, its kernels overlap, and what lies beyond the border is no pixel: there pixels are
+normalised in the graph, as they are in training.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from transformers import PreTrainedModel
 from vidcls.contract import Image
 from vidcls.errors import ModelError
 from vidcls_export.architectures import Architecture
+from vidcls_train.hybrid.videomae_hybrid import HybridPatches
 
 # A grey level x reaches the matrix product as (x - 128) / 64: exact in fp16 and in uint8 with a zero point, near zero
 # in the mean so that nothing cancels, and about as large as a normalised pixel so that folded weights fit fp16 as well
@@ -35,8 +38,12 @@ def raw_pixels(
     path, _, name = architecture.patch_embedding.rpartition(".")
     parent = model.get_submodule(path)
     before = getattr(parent, name)
-    (projection,) = (m for m in before.modules() if isinstance(m, torch.nn.Conv2d | torch.nn.Conv3d))
-    setattr(parent, name, RawPatches(projection, image, per_frame=architecture.tokens_per_frame, kept=kept))
+    if isinstance(before, HybridPatches):
+        raw: torch.nn.Module = RawPictures(before, image, kept=kept)
+    else:
+        (projection,) = (m for m in before.modules() if isinstance(m, torch.nn.Conv2d | torch.nn.Conv3d))
+        raw = RawPatches(projection, image, per_frame=architecture.tokens_per_frame, kept=kept)
+    setattr(parent, name, raw)
     try:
         yield
     finally:
@@ -91,13 +98,33 @@ class RawPatches(torch.nn.Module):
         return (embedded.reshape(batch * t, h * w, -1), t, w) if self.per_frame else embedded
 
 
+class RawPictures(torch.nn.Module):
+    """The patch embedding of a hybrid, from frames that are not normalised."""
+
+    def __init__(self, patches: HybridPatches, image: Image, *, kept: list[int] | None) -> None:
+        super().__init__()
+        self.patches = patches
+        self.kept = None if kept is None else torch.tensor(kept)
+        self.mean, self.std = (255 * torch.tensor(values) for values in (image.mean, image.std))
+
+    def forward(self, frames: torch.Tensor, **_options: object) -> torch.Tensor:
+        """uint8 [B, T, H, W, 3] -> [B, patches, width], row by row and frame by frame."""
+        pixels = (frames.float() - self.mean) * (1 / self.std)
+        embedded: torch.Tensor = self.patches(pixels.permute(0, 1, 4, 2, 3))
+        return embedded if self.kept is None else embedded.index_select(1, self.kept)
+
+
 def patch_chain(graph: onnx.GraphProto) -> list[NodeProto]:
     """What `RawPatches` is in the graph: Cast, Sub, Mul and the MatMul with the patch embedding.
+
+    Nothing where a picture network comes first, which has no product with bytes.
 
     Raises:
         ModelError: there are other operators between the input's bytes and that product.
     """
     nodes = list(graph.node)
+    if any(node.op_type == "Conv" for node in nodes):
+        return []
     chain = [node for node in nodes if node.op_type == "Cast" and _casts_bytes(node, nodes, graph)][:1]
     for kind in ("Sub", "Mul", "MatMul"):
         users = [node for node in nodes if chain and chain[-1].output[0] in node.input]

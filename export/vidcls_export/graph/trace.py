@@ -16,7 +16,7 @@ from vidcls.contract import Image
 from vidcls.errors import ModelError
 from vidcls_export.architectures import architecture_of
 from vidcls_export.graph.attention import DOMAIN, constant_positions, fused_attention
-from vidcls_export.graph.onnx_config import TASK, VideoClassifierOnnxConfig
+from vidcls_export.graph.onnx_config import TASK, VideoClassifierOnnxConfig, of_transformers
 from vidcls_export.graph.pixels import raw_pixels
 from vidcls_export.graph.reshapes import fix_reshapes
 from vidcls_export.graph.tokens import kept_position_embeddings
@@ -57,6 +57,7 @@ def trace(
             raw_pixels(model, architecture, image, kept=kept),
             kept_position_embeddings(model, kept),
             constant_positions(model),
+            of_transformers(model),
         ):
             onnx_export_from_model(
                 model,

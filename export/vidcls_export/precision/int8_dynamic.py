@@ -57,6 +57,8 @@ def to_int8_dynamic(proto: onnx.ModelProto, *, scratch: Path) -> onnx.ModelProto
 def _quantize_patches(graph: onnx.GraphProto) -> None:
     """Multiply the patches as the bytes they are, so that only the weights are rounded."""
     chain = patch_chain(graph)
+    if not chain:
+        return
     cast, product = chain[0], chain[-1]
     weights = next(tensor for tensor in graph.initializer if tensor.name == product.input[1])
     values = numpy_helper.to_array(weights)

@@ -55,15 +55,19 @@ def to_int8_static(proto: onnx.ModelProto, clips: Iterable[npt.NDArray[np.uint8]
     }
     smoothed = smooth(graph, linear_maps, ranges, matrices)
     weights = {name: round_weights(matrix) for name, matrix in smoothed.matrices.items()}
-    weights[patches.name] = patch_weights(_matrix(graph, patches).astype(np.float64))
+    if patches is not None:
+        weights[patches.name] = patch_weights(_matrix(graph, patches).astype(np.float64))
     _quantize(graph, weights, smoothed.ranges, patches=patches)
     drop_unused_constants(graph)
     store_tables_in_fp16(graph)
 
 
-def _dequantize_patches(graph: onnx.GraphProto) -> NodeProto:
-    """Put one DequantizeLinear in place of what makes numbers of the patches' bytes; returns their product."""
-    cast, *between, product = patch_chain(graph)
+def _dequantize_patches(graph: onnx.GraphProto) -> NodeProto | None:
+    """Put one DequantizeLinear in place of what makes numbers of the patches' bytes; returns their product, if any."""
+    chain = patch_chain(graph)
+    if not chain:
+        return None
+    cast, *between, product = chain
     constants = {"scale": np.float32(1 / SCALE), "zero": np.uint8(GREY)}
     names = [f"{product.name}_{part}" for part in constants]
     graph.initializer.extend(
@@ -77,12 +81,12 @@ def _dequantize_patches(graph: onnx.GraphProto) -> NodeProto:
     return product
 
 
-def _linear_maps(graph: onnx.GraphProto, *, without: NodeProto) -> dict[str, list[NodeProto]]:
+def _linear_maps(graph: onnx.GraphProto, *, without: NodeProto | None) -> dict[str, list[NodeProto]]:
     """{computed tensor: the products that multiply it with a constant matrix}, but for the product `without`."""
     constants = {tensor.name for tensor in graph.initializer}
     found: dict[str, list[NodeProto]] = {}
     for node in graph.node:
-        if node.op_type == "MatMul" and node.input[1] in constants and node.name != without.name:
+        if node.op_type == "MatMul" and node.input[1] in constants and node != without:
             found.setdefault(node.input[0], []).append(node)
     return found
 
@@ -93,7 +97,11 @@ def _matrix(graph: onnx.GraphProto, product: NodeProto) -> npt.NDArray[np.float3
 
 
 def _quantize(
-    graph: onnx.GraphProto, weights: Mapping[str, _Int8], ranges: Mapping[str, ChannelRanges], *, patches: NodeProto
+    graph: onnx.GraphProto,
+    weights: Mapping[str, _Int8],
+    ranges: Mapping[str, ChannelRanges],
+    *,
+    patches: NodeProto | None,
 ) -> None:
     """Quantize and dequantize both sides of the products named in `weights`, in place; `patches` reads bytes."""
     nodes = []
@@ -101,12 +109,12 @@ def _quantize(
     for node in graph.node:
         if node.name in weights:
             name = node.input[0]
-            if node.name != patches.name and name not in quantized:
+            if node != patches and name not in quantized:
                 nodes += _quantize_activation(graph, name, ranges[name])
                 quantized.add(name)
             matrix, dequantize = _dequantize_weights(graph, node, *weights[node.name])
             nodes.append(dequantize)
-            node.input[:] = [name if node.name == patches.name else f"{name}_dequantized", matrix]
+            node.input[:] = [name if node == patches else f"{name}_dequantized", matrix]
         nodes.append(node)
     kept = list(nodes)
     del graph.node[:], graph.value_info[:]

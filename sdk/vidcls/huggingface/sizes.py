@@ -17,9 +17,10 @@ class SizeNames(NamedTuple):
     image_size: tuple[str, ...] = ("image_size",)
 
 
-# By the model_type of config.json: the video classifiers of transformers that are trained and exported.
+# By the model_type of config.json: the video classifiers that are trained and exported.
 SIZE_NAMES = {
     "videomae": SizeNames(),
+    "videomae_hybrid": SizeNames(),
     "timesformer": SizeNames(),
     "vivit": SizeNames(),
     "vjepa2": SizeNames(frames=("frames_per_clip",), image_size=("crop_size", "image_size")),

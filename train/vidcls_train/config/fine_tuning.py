@@ -53,6 +53,13 @@ _LARGE_VIDEOMAE = replace(
 _PROBE_AUGMENTATION = AugmentationConfig(
     crop_scale_min=0.3, crop_aspect_ratio_max=4 / 3, rand_augment=7, random_erasing_prob=0.25
 )
+_HYBRID = Recipe(
+    optimization=OptimizationConfig(batch_size=16, learning_rate=5e-4, layer_decay=0.5),
+    schedule=ScheduleConfig(epochs=20, ema=EMA),
+    augmentation=AugmentationConfig(crop_scale_min=0.4, color_jitter=0.4, hue_jitter=0.1, grayscale_prob=0.2),
+    regularization=RegularizationConfig(label_smoothing=0.1, mixup=0.8, patch_dropout=0.5),
+)
+
 _VJEPA2 = Recipe(
     optimization=OptimizationConfig(batch_size=8, learning_rate=1e-4, layer_decay=0.8),
     schedule=ScheduleConfig(epochs=20, ema=EMA),
@@ -74,7 +81,13 @@ _VIVIT = Recipe(
     regularization=RegularizationConfig(label_smoothing=0.3, drop_path=0.3, mixup=0.3),
 )
 
-_RECIPES = {"videomae": _VIDEOMAE, "vjepa2": _VJEPA2, "timesformer": _TIMESFORMER, "vivit": _VIVIT}
+_RECIPES = {
+    "videomae": _VIDEOMAE,
+    "videomae_hybrid": _HYBRID,
+    "vjepa2": _VJEPA2,
+    "timesformer": _TIMESFORMER,
+    "vivit": _VIVIT,
+}
 
 # A head alone is a linear classifier on fixed features: it can take large steps, and cannot learn from mixtures.
 _HEAD_ONLY = Recipe(
@@ -106,7 +119,7 @@ def fine_tuning_recipe(kind: str = "videomae", *, layers: int, head_only: bool) 
     """
     if head_only:
         return _PROBE if kind == "vjepa2" else _HEAD_ONLY
-    if layers <= PRESETS["tiny"].layers:
+    if layers <= PRESETS["tiny"].layers and kind != "videomae_hybrid":
         return _tiny(kind)
     if kind == "videomae" and layers >= _LARGE_LAYERS:
         return _LARGE_VIDEOMAE

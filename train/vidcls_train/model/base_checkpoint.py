@@ -16,6 +16,7 @@ from vidcls.contract import CHECKPOINT_FILE, Image, read_checkpoint
 from vidcls.errors import ArgumentError, ModelError
 from vidcls.huggingface import CONFIG_FILE, PREPROCESSOR_FILE, Preprocessor, Weights, find_preprocessor, find_weights
 from vidcls.huggingface.hub import CARD_FILE, hub_problem, read_card
+from vidcls_train.bases import shipped_name
 from vidcls_train.model.families import Family, family_of
 from vidcls_train.model.image_section import IMAGENET_MEAN, IMAGENET_STD, image_section
 
@@ -163,7 +164,7 @@ def origin(base: str) -> tuple[str, str | None]:
         source = read_checkpoint(folder).source
         return source.base or folder.resolve().name, source.base_license
     if folder.is_dir():
-        return folder.resolve().name, read_card(folder / CARD_FILE).licence
+        return shipped_name(folder) or folder.resolve().name, read_card(folder / CARD_FILE).licence
     return base, read_card(base).licence
 
 

@@ -1,4 +1,4 @@
-"""The video classifiers of transformers that can be trained, by their checkpoints' own `model_type`: what differs."""
+"""The video classifiers that can be trained, by their checkpoints' own `model_type`: what differs."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ from vidcls.huggingface import (
     read_clip_sizes,
     read_sizes,
 )
+from vidcls_train.hybrid import videomae_hybrid
 
 
 @dataclass(frozen=True, kw_only=True)
 class Family:
     """What one kind of video classifier calls its parts.
 
-    title: as people write it. classifier: the class in transformers.
+    title: as people write it. classifier: the class in `library`, which is transformers for all but our own.
     preprocessor: the file that transformers writes of how frames become its input.
     channels: the configuration's name for them.
     new_parts: prefixes of the weights that a checkpoint may lack: those of a head, or of no use to a classifier.
@@ -41,6 +42,7 @@ class Family:
 
     title: str
     classifier: str
+    library: Any = transformers
     preprocessor: str = PREPROCESSOR_FILE
     channels: str = "num_channels"
     new_parts: tuple[str, ...] = ("classifier.",)
@@ -53,8 +55,8 @@ class Family:
     learned_positions: bool = False
 
     def class_of(self) -> Any:
-        """The class in transformers."""
-        return getattr(transformers, self.classifier)
+        """The classifier's class."""
+        return getattr(self.library, self.classifier)
 
     def resize_size(self, image: Image) -> int:
         """What its own processor resizes the short side of a frame to, in pixels, for crops of this size."""
@@ -71,6 +73,13 @@ FAMILIES: dict[str, Family] = {
         classifier="VideoMAEForVideoClassification",
         # The norm's place differs between pretraining and classification.
         new_parts=("classifier.", "fc_norm.", "videomae.layernorm."),
+        tokens="videomae.embeddings",
+    ),
+    videomae_hybrid.MODEL_TYPE: Family(
+        title="VideoMAE hybrid",
+        classifier="VideoMAEHybridForVideoClassification",
+        library=videomae_hybrid,
+        new_parts=("classifier.", "fc_norm."),
         tokens="videomae.embeddings",
     ),
     "vjepa2": Family(

@@ -9,6 +9,7 @@ from transformers import PreTrainedModel
 
 from vidcls.contract import TOKEN_CHOICES, configured_tokens
 from vidcls.errors import ArgumentError
+from vidcls_train.bases import located
 from vidcls_train.config.recipes import PRESETS
 from vidcls_train.config.settings import TrainConfig, train_config
 from vidcls_train.data.clip_list import ProblemType
@@ -58,7 +59,7 @@ def _loaded(config: TrainConfig, labels: tuple[str, ...], problem_type: ProblemT
     model, resize = config.model, config.classification.resize
     if model.base is not None:
         return from_base(
-            model.base,
+            located(model.base),
             labels,
             frames=model.frames,
             image_size=model.image_size,

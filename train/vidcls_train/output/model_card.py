@@ -10,6 +10,8 @@ from vidcls.contract import Contract
 from vidcls.huggingface import is_non_commercial
 from vidcls.preprocessing import region_text
 from vidcls.printable import markdown
+from vidcls_train.bases import SHIPPED
+from vidcls_train.hybrid.videomae_hybrid import MODEL_TYPE
 from vidcls_train.model.families import FAMILIES
 from vidcls_train.output.card_decision import decision_section
 from vidcls_train.output.card_teacher import teacher_section
@@ -69,10 +71,10 @@ def _metadata(contract: Contract) -> list[str]:
     """The card's head, which the hub reads."""
     source = contract.source
     metadata = ModelCardData(
-        library_name="transformers",
+        library_name="vidcls" if _kind(contract) == MODEL_TYPE else "transformers",
         pipeline_tag="video-classification",
         license=source.base_license,
-        base_model=source.base if source.base and "/" in source.base else None,
+        base_model=source.base if source.base and "/" in source.base and source.base not in SHIPPED else None,
         tags=["video-classification", _kind(contract), "vidcls"],
     )
     return ["---", metadata.to_yaml(), "---", ""]

@@ -11,6 +11,7 @@ from typing import Any
 from vidcls.errors import ArgumentError
 from vidcls.files.run_status import why_incomplete
 from vidcls.huggingface import CONFIG_FILE
+from vidcls_train.bases import located
 from vidcls_train.config.batches import check_parts
 from vidcls_train.config.settings import Config, TrainConfig, train_config
 from vidcls_train.data.archives import is_archive
@@ -115,8 +116,8 @@ def _check_start(config: Config) -> None:
     base = config.model.base
     if base is None:
         return
-    check_base(base)
-    problem = why_incomplete(Path(base))
+    check_base(located(base))
+    problem = why_incomplete(Path(located(base)))
     if problem is not None:
         _LOG.warning("--base %s: %s; the weights that it has now are taken", base, problem)
 

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 from vidcls.errors import ArgumentError
+from vidcls_train.bases import located
 from vidcls_train.config.groups import ModelConfig
 from vidcls_train.preflight.shapes import Shape
 
@@ -41,6 +42,6 @@ def check_room(output: Path, model: ModelConfig, shape: Shape) -> None:
 def _weights_bytes(model: ModelConfig, shape: Shape) -> int:
     """About how large the weights are; 0 where nothing is known of them."""
     if model.base is not None:
-        return sum(file.stat().st_size for file in Path(model.base).glob("*.safetensors"))
+        return sum(file.stat().st_size for file in Path(located(model.base)).glob("*.safetensors"))
     width, layers = shape.width or 0, shape.layers or 0
     return _BYTES_PER_WEIGHT * layers * (4 + 2 * _MLP) * width**2

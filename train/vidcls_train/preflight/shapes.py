@@ -10,6 +10,7 @@ from typing import Any
 from vidcls.contract import CONFIG_FIELD, TOKEN_CHOICES, kept_tokens
 from vidcls.errors import ArgumentError, ModelError
 from vidcls.huggingface import CONFIG_FILE, read_sizes
+from vidcls_train.bases import located
 from vidcls_train.config.groups import ModelConfig
 from vidcls_train.config.recipes import PRESETS
 
@@ -52,7 +53,7 @@ def shape_of(model: ModelConfig) -> Shape:
             heads=preset.heads,
             layers=preset.layers,
         )
-    file = Path(str(model.base)) / CONFIG_FILE
+    file = Path(located(str(model.base))) / CONFIG_FILE
     return _read(file) if file.is_file() else Shape()
 
 

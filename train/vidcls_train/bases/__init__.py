@@ -1,0 +1,32 @@
+"""The pretrained models that come with the project: their names, and the folders that they lie in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_FOLDER = Path(__file__).parent
+
+# By the name that --base takes; a card in each folder says what it was made from.
+SHIPPED = {f"vidcls/{folder.name}": folder for folder in sorted(_FOLDER.iterdir()) if (folder / "config.json").exists()}
+
+
+def located(base: str) -> str:
+    """The folder of a base that comes with the project; of any other what was given: a folder, or an id on the hub.
+
+    Example:
+        >>> located("MCG-NJU/videomae-base")
+        'MCG-NJU/videomae-base'
+        >>> Path(located("vidcls/tiny")).name
+        'tiny'
+    """
+    return str(SHIPPED.get(base, base))
+
+
+def shipped_name(folder: Path) -> str | None:
+    """The name of the base in a folder; None of a folder that did not come with the project.
+
+    Example:
+        >>> shipped_name(SHIPPED["vidcls/tiny"])
+        'vidcls/tiny'
+    """
+    return next((name for name, own in SHIPPED.items() if folder.resolve() == own.resolve()), None)

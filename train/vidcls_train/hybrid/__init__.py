@@ -1,0 +1,1 @@
+"""VideoMAE whose patches are what a picture network makes of each frame."""

@@ -1,0 +1,82 @@
+"""VideoMAE, its patch embedding on top of a picture network: a hybrid, as the ViT paper calls it.
+
+Dosovitskiy et al., "An Image is Worth 16x16 Words" (arXiv 2010.11929), section 3.1: the patches of a hybrid are cut
+from a convolutional network's feature maps. Here a patch is as large as one step of the coarsest map, and its token is
+made of all that the network's maps hold there, in the frames of a tubelet. All that follows is VideoMAE.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.functional import pixel_unshuffle
+from transformers import AutoConfig, AutoModelForVideoClassification, VideoMAEConfig, VideoMAEForVideoClassification
+
+from vidcls_train.hybrid.picture_network import LITE0, STEM_CHANNELS, PictureNetwork, Stage
+
+MODEL_TYPE = "videomae_hybrid"
+
+
+class VideoMAEHybridConfig(VideoMAEConfig):  # type: ignore[misc]
+    """As VideoMAE's; patch_size is the stride of the coarsest feature maps.
+
+    stem_stages: of the picture network, each (expansion, channels, blocks, kernel, stride). stem_channels: before them.
+    finest_stride: of the maps that tokens are made of.
+    """
+
+    model_type = MODEL_TYPE
+
+    def __init__(
+        self,
+        stem_stages: Sequence[Sequence[int]] = LITE0,
+        stem_channels: int = STEM_CHANNELS,
+        finest_stride: int = 16,
+        **options: Any,
+    ) -> None:
+        super().__init__(**{"patch_size": 32, "image_size": 128, "num_frames": 8, **options})
+        self.stem_stages = [list(stage) for stage in stem_stages]
+        self.stem_channels = stem_channels
+        self.finest_stride = finest_stride
+
+
+class VideoMAEHybridForVideoClassification(VideoMAEForVideoClassification):  # type: ignore[misc]
+    """Clips float32 [B, T, 3, H, W] -> logits [B, labels]; H and W are multiples of the picture network's stride."""
+
+    config_class = VideoMAEHybridConfig
+
+    def __init__(self, config: VideoMAEHybridConfig) -> None:
+        super().__init__(config)
+        self.videomae.embeddings.patch_embeddings = HybridPatches(config)
+        self.post_init()
+
+
+class HybridPatches(nn.Module):
+    """Clips float32 [B, T, 3, H, W] -> tokens [B, tokens, width], by time, row and column."""
+
+    def __init__(self, config: VideoMAEHybridConfig) -> None:
+        super().__init__()
+        stages = [Stage(*stage) for stage in config.stem_stages]
+        self.network = PictureNetwork(stages, stem_channels=config.stem_channels, finest_stride=config.finest_stride)
+        self.steps = [config.patch_size // stride for stride in self.network.strides]
+        channels = sum(count * step**2 for count, step in zip(self.network.channels, self.steps, strict=True))
+        self.tubelet = config.tubelet_size
+        self.projection = nn.Linear(self.tubelet * channels, config.hidden_size)
+        side = config.image_size // config.patch_size
+        self.num_patches = config.num_frames // self.tubelet * side * side
+
+    def forward(self, pixel_values: torch.Tensor, **_options: Any) -> torch.Tensor:
+        """float32 [B, T, 3, H, W], normalised -> [B, tokens, width]."""
+        batch, frames = pixel_values.shape[:2]
+        maps = self.network(pixel_values.flatten(0, 1))
+        patches = torch.cat([pixel_unshuffle(map_, step) for map_, step in zip(maps, self.steps, strict=True)], dim=1)
+        channels, rows, columns = patches.shape[1:]
+        tubelets = patches.reshape(batch, frames // self.tubelet, self.tubelet * channels, rows, columns)
+        embedded: torch.Tensor = self.projection(tubelets.permute(0, 1, 3, 4, 2).flatten(1, 3))
+        return embedded
+
+
+AutoConfig.register(MODEL_TYPE, VideoMAEHybridConfig)
+AutoModelForVideoClassification.register(VideoMAEHybridConfig, VideoMAEHybridForVideoClassification)
