@@ -1,4 +1,4 @@
-"""Small models of every video classifier that can be exported, with random weights, as transformers saves them."""
+"""Small models of every video classifier that can be exported, with random weights, as they are saved."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import torch
 import transformers
 
 from generated import LABELS
+from vidcls_train.hybrid.videomae_hybrid import VideoMAEHybridConfig, VideoMAEHybridForVideoClassification
 
 SHAPE: dict[str, Any] = {
     **{"hidden_size": 48, "num_hidden_layers": 2, "num_attention_heads": 3, "initializer_range": 0.2, "patch_size": 8},
@@ -29,6 +30,13 @@ def videomae() -> tuple[Any, Any]:
     config = transformers.VideoMAEConfig(**SHAPE, **FRAMES)
     processor = transformers.VideoMAEImageProcessor(**VIDEOMAE_PROCESSOR)
     return transformers.VideoMAEForVideoClassification(config), processor
+
+
+def videomae_hybrid() -> tuple[Any, Any]:
+    stages = [[1, 8, 1, 3, 1], [2, 8, 2, 3, 2], [2, 12, 1, 5, 2]]  # of strides 2, 4 and 8
+    config = VideoMAEHybridConfig(**SHAPE, **FRAMES, stem_stages=stages, stem_channels=8, finest_stride=4)
+    processor = transformers.VideoMAEImageProcessor(**VIDEOMAE_PROCESSOR)
+    return VideoMAEHybridForVideoClassification(config), processor
 
 
 def timesformer(**settings: Any) -> tuple[Any, Any]:
@@ -52,6 +60,7 @@ def vjepa2() -> tuple[Any, Any]:
 
 MAKERS: dict[str, Callable[[], tuple[Any, Any]]] = {
     "videomae": videomae,
+    "videomae_hybrid": videomae_hybrid,
     "vjepa2": vjepa2,
     "timesformer": timesformer,
     "vivit": vivit,
@@ -77,7 +86,7 @@ def with_some_tokens(model: Any, pixels: torch.Tensor, kept: np.ndarray) -> Any:
     A mask, encoder parts one by one, and a position mask.
     """
     kind = model.config.model_type
-    if kind == "videomae":
+    if kind in ("videomae", "videomae_hybrid"):
         hidden = torch.from_numpy(~kept)[None].expand(len(pixels), -1)
         sequence = model.videomae(pixel_values=pixels, bool_masked_pos=hidden)[0]
         return model.classifier(model.fc_norm(sequence.mean(1)))

@@ -1,4 +1,4 @@
-"""The other video classifiers of transformers: from their own folder through the command to their own answers."""
+"""The other video classifiers: from their own folder through the command to their own answers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from generated import LABELS
-from random_models import save, timesformer, vivit, vjepa2
+from random_models import save, timesformer, videomae_hybrid, vivit, vjepa2
 from vidcls import ModelError, VideoClassifier
 from vidcls.runtime.onnxruntime_session import OnnxRuntimeSession
 from vidcls_export.checkpoint.opening import open_checkpoint
@@ -25,6 +25,7 @@ TOLERANCE = {"fp32": 2e-5, "fp16": 2e-2, "int8": 0.5}
 
 # (how to make one, how many attentions it computes)
 MODELS: dict[str, tuple[Callable[[], tuple[Any, Any]], int]] = {
+    "hybrid": (videomae_hybrid, 2),
     "timesformer": (timesformer, 4),
     "timesformer, joint": (lambda: timesformer(attention_type="joint_space_time"), 2),
     "vivit": (vivit, 2),

@@ -54,7 +54,7 @@ _PROBE_AUGMENTATION = AugmentationConfig(
     crop_scale_min=0.3, crop_aspect_ratio_max=4 / 3, rand_augment=7, random_erasing_prob=0.25
 )
 _HYBRID = Recipe(
-    optimization=OptimizationConfig(batch_size=16, learning_rate=5e-4, layer_decay=0.5),
+    optimization=OptimizationConfig(batch_size=16, learning_rate=5e-4, layer_decay=0.1),
     schedule=ScheduleConfig(epochs=20, ema=EMA),
     augmentation=AugmentationConfig(crop_scale_min=0.4, color_jitter=0.4, hue_jitter=0.1, grayscale_prob=0.2),
     regularization=RegularizationConfig(label_smoothing=0.1, mixup=0.8, patch_dropout=0.5),

@@ -8,12 +8,16 @@ from typing import Any, Literal
 import torch
 from transformers import PreTrainedModel
 
+from vidcls_train.hybrid.videomae_hybrid import MODEL_TYPE
 from vidcls_train.trainer.muon import Muon
 
 _OPTIMIZERS: dict[str, type[torch.optim.AdamW]] = {"adamw": torch.optim.AdamW, "muon": Muon}
 
 # Tokens and positions that are weights, as the authors' own code leaves them without decay.
 _TABLES = ("cls_token", "position_embeddings", "time_embeddings", "query_tokens")
+
+# Of a hybrid: its picture network.
+_NETWORK = "videomae.embeddings.patch_embeddings.network."
 
 _LAYER = re.compile(r"encoder\.layer\.(\d+)\.")
 _INNER = re.compile(r"(encoder\.layer|decoder_layers)\.\d+\.")
@@ -35,13 +39,19 @@ def parameter_groups(
     fast as the one above it, patch embedding, class token and learned positions as if they were one layer more. Biases
     and norms, which are vectors, do not decay, nor do tokens and positions, which are no maps. "orthogonal" are the
     matrices of encoder and decoder layers: what maps tokens to tokens, and not pixels to tokens or tokens to labels.
+
+    Of a hybrid only the picture network has learnt something before: it alone learns `layer_decay` times as fast.
     """
+    is_hybrid = model.config.model_type == MODEL_TYPE
     layers = model.config.num_hidden_layers
     groups: dict[tuple[int, bool, bool], dict[str, Any]] = {}
     for name, weight in model.named_parameters():
         if not weight.requires_grad:
             continue
-        below_head = _layers_below_head(name, prefix=model.base_model_prefix, layers=layers)
+        if is_hybrid:
+            below_head = int(name.startswith(_NETWORK))
+        else:
+            below_head = _layers_below_head(name, prefix=model.base_model_prefix, layers=layers)
         decays = weight.ndim > 1 and not name.endswith(_TABLES)
         inner = weight.ndim == 2 and _INNER.search(name) is not None
         group = groups.setdefault(
