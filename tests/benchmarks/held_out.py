@@ -23,7 +23,7 @@ from typing import Any
 
 import click
 from sklearn.model_selection import StratifiedGroupKFold
-from transformers import VideoMAEForVideoClassification
+from transformers import AutoModelForVideoClassification
 
 from vidcls.contract import read_checkpoint
 from vidcls_train.audit.check import check_clips
@@ -124,7 +124,7 @@ def split_settings(split: Split, folder: Path, given: Mapping[str, Any]) -> dict
 
 def _answers(split: Split, folder: Path, *, run: str) -> Iterator[dict[str, object]]:
     contract = read_checkpoint(folder)
-    model = VideoMAEForVideoClassification.from_pretrained(folder)
+    model = AutoModelForVideoClassification.from_pretrained(folder)
     use_tokens(model, contract.tokens)
     for name in ("val", "test"):
         clips = split[name]
