@@ -154,16 +154,19 @@ tags:
 
 # vidcls/{weights.parent.name}
 
-A VideoMAE hybrid to fine-tune: {FRAMES} frames of {IMAGE_SIZE} x {IMAGE_SIZE} pixels go through EfficientNet-Lite0, and what it
-gives of each 32 x 32 pixels of two frames is a token of an encoder with {LAYERS} layers.
+A VideoMAE hybrid to fine-tune: {FRAMES} frames of {IMAGE_SIZE} x {IMAGE_SIZE} pixels go through EfficientNet-Lite0,
+and what it gives of each 32 x 32 pixels of two frames is a token of an encoder with {LAYERS} layers.
 
 - The picture network was trained on ImageNet's 1.28 million pictures and their 1,000 classes, by the authors of
-  EfficientNet. Its weights are those of the package {PACKAGE} {version(PACKAGE)} (Apache-2.0), batch norms folded in, its
-  classifier left out. No video, and no clip that this project measures itself by, was part of it.
-- The encoder has learnt nothing: its layers add nothing at first. What moves, and which way, it has to learn from your clips.
+  EfficientNet. Its weights are those of the package {PACKAGE} {version(PACKAGE)}
+  (Apache-2.0), batch norms folded in, its classifier left out. No video, and no clip that this project measures
+  itself by, was part of it.
+- The encoder has learnt nothing: its layers add nothing at first. What moves, and which way, it has to learn from your
+  clips.
 - What ImageNet knows little of (pictures from above, infrared, drawings, medical ones), this base knows little of too.
 
-Made by `tests/benchmarks/hybrid_base.py`, seed {SEED}, PyTorch {torch.__version__.partition("+")[0]}, in seconds; no further training.
+Made by `tests/benchmarks/hybrid_base.py`, seed {SEED}, PyTorch {torch.__version__.partition("+")[0]}, in seconds; no
+further training.
 
 | file | SHA-256 |
 |---|---|

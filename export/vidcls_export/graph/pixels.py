@@ -110,7 +110,8 @@ class RawPictures(torch.nn.Module):
     def forward(self, frames: torch.Tensor, **_options: object) -> torch.Tensor:
         """uint8 [B, T, H, W, 3] -> [B, patches, width], row by row and frame by frame."""
         pixels = (frames.float() - self.mean) * (1 / self.std)
-        embedded: torch.Tensor = self.patches(pixels.permute(0, 1, 4, 2, 3))
+        patches = self.patches.patches(pixels.permute(0, 1, 4, 2, 3).flatten(0, 1))
+        embedded = self.patches.tokens(patches, frames=frames.shape[1])
         return embedded if self.kept is None else embedded.index_select(1, self.kept)
 
 

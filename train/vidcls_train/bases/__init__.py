@@ -6,8 +6,11 @@ from pathlib import Path
 
 _FOLDER = Path(__file__).parent
 
+# What their names begin with.
+OWN = "vidcls/"
+
 # By the name that --base takes; a card in each folder says what it was made from.
-SHIPPED = {f"vidcls/{folder.name}": folder for folder in sorted(_FOLDER.iterdir()) if (folder / "config.json").exists()}
+SHIPPED = {f"{OWN}{folder.name}": folder for folder in sorted(_FOLDER.iterdir()) if (folder / "config.json").exists()}
 
 
 def located(base: str) -> str:

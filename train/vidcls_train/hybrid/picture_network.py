@@ -70,6 +70,7 @@ class PictureNetwork(nn.Module):
         self.given = [index for index in last if found[index] >= finest_stride]
         self.channels = [stages[index].channels for index in self.given]
         self.strides = [found[index] for index in self.given]
+        self.every_stride = found
 
     def forward(self, pictures: torch.Tensor) -> list[torch.Tensor]:
         """The maps, the finest first."""

@@ -19,6 +19,9 @@ from vidcls_train.hybrid.picture_network import LITE0, STEM_CHANNELS, PictureNet
 
 MODEL_TYPE = "videomae_hybrid"
 
+# On a CPU what the network makes of more of them at a time does not fit its caches: twice as slow for 128.
+_PICTURES_AT_ONCE = 32
+
 
 class VideoMAEHybridConfig(VideoMAEConfig):  # type: ignore[misc]
     """As VideoMAE's; patch_size is the stride of the coarsest feature maps.
@@ -69,13 +72,30 @@ class HybridPatches(nn.Module):
 
     def forward(self, pixel_values: torch.Tensor, **_options: Any) -> torch.Tensor:
         """float32 [B, T, 3, H, W], normalised -> [B, tokens, width]."""
-        batch, frames = pixel_values.shape[:2]
-        maps = self.network(pixel_values.flatten(0, 1))
-        patches = torch.cat([pixel_unshuffle(map_, step) for map_, step in zip(maps, self.steps, strict=True)], dim=1)
-        channels, rows, columns = patches.shape[1:]
-        tubelets = patches.reshape(batch, frames // self.tubelet, self.tubelet * channels, rows, columns)
+        pictures = pixel_values.flatten(0, 1).contiguous(memory_format=torch.channels_last)
+        patches = torch.cat([self.patches(part) for part in pictures.split(_PICTURES_AT_ONCE)])
+        return self.tokens(patches, frames=pixel_values.shape[1])
+
+    def patches(self, pictures: torch.Tensor) -> torch.Tensor:
+        """Pictures float32 [B, 3, H, W] -> what the network gives at each patch, [B, numbers, rows, columns]."""
+        maps = self.network(pictures)
+        return torch.cat([pixel_unshuffle(found, step) for found, step in zip(maps, self.steps, strict=True)], dim=1)
+
+    def tokens(self, patches: torch.Tensor, *, frames: int) -> torch.Tensor:
+        """Patches of the frames of clips, [B * frames, numbers, rows, columns] -> tokens [B, tokens, width]."""
+        numbers, rows, columns = patches.shape[1:]
+        tubelets = patches.reshape(-1, frames // self.tubelet, self.tubelet * numbers, rows, columns)
         embedded: torch.Tensor = self.projection(tubelets.permute(0, 1, 3, 4, 2).flatten(1, 3))
         return embedded
+
+    def fix_finer_stages(self) -> None:
+        """Leave only the network's stages of the coarsest stride to be trained.
+
+        Edges and textures, which the finer ones know, are alike everywhere, and training those takes the most time.
+        """
+        self.network.stem.requires_grad_(False)
+        for stage, stride in zip(self.network.stages, self.network.every_stride, strict=True):
+            stage.requires_grad_(stride == self.network.every_stride[-1])
 
 
 AutoConfig.register(MODEL_TYPE, VideoMAEHybridConfig)

@@ -11,6 +11,7 @@ from transformers import PretrainedConfig, PreTrainedModel, VideoMAEForPreTraini
 from vidcls.errors import ModelError
 from vidcls.huggingface import is_non_commercial
 from vidcls_train.data.clip_list import MULTI_LABEL, SINGLE_LABEL, ProblemType
+from vidcls_train.hybrid.videomae_hybrid import VideoMAEHybridForVideoClassification
 from vidcls_train.model.base_checkpoint import (
     base_image,
     base_weights,
@@ -176,6 +177,8 @@ def _load_classifier(
     left_out = _left_out(base, model, family, loading["unexpected_keys"])
     # transformers 5 keeps the checkpoint's type, and half precision does not train
     model = resized(model.float(), config)
+    if isinstance(model, VideoMAEHybridForVideoClassification):
+        model.videomae.embeddings.patch_embeddings.fix_finer_stages()
     if family.unused is not None:
         model.get_submodule(family.unused).requires_grad_(False)
     return model, had_head, left_out

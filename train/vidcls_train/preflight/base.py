@@ -7,6 +7,7 @@ from pathlib import Path
 from vidcls.errors import ModelError
 from vidcls.huggingface import CONFIG_FILE
 from vidcls.huggingface.hub import check_on_hub
+from vidcls_train.bases import OWN, SHIPPED
 
 # What else makes a folder a checkpoint: those who load it say what to do with it.
 _OTHER_KINDS = ("adapter_config.json", "checkpoint-*")
@@ -22,6 +23,8 @@ def check_base(base: str) -> None:
         ModelError: there is no such folder, it holds no checkpoint, or neither cache nor hub have a model of that name.
     """
     folder = Path(base)
+    if base.startswith(OWN):
+        raise ModelError(f"{base}: is no base that comes with vidcls; it has {', '.join(SHIPPED)}")
     if folder.is_dir():
         if not (folder / CONFIG_FILE).is_file() and not any(next(folder.glob(kind), None) for kind in _OTHER_KINDS):
             raise ModelError(

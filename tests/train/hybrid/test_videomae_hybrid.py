@@ -1,0 +1,40 @@
+"""The hybrid's tokens, beside the picture network's own maps cut up by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from random_models import videomae_hybrid
+
+ROUNDING = 1e-4  # float32, summed in another order
+
+
+def test_a_token_is_made_of_all_that_the_maps_hold_at_its_place_in_its_frames() -> None:
+    torch.manual_seed(0)
+    model, _ = videomae_hybrid()
+    patches = model.videomae.embeddings.patch_embeddings
+    clip = torch.randn(1, 4, 3, 32, 32)
+    with torch.inference_mode():
+        fine, coarse = (found.double().numpy() for found in patches.network(clip[0]))  # of strides 4 and 8
+        tokens = patches(clip)[0].numpy()
+    weight, bias = (part.detach().double().numpy() for part in (patches.projection.weight, patches.projection.bias))
+    assert tokens.shape == (2 * 4 * 4, 48)
+    for time, row, column in np.ndindex(2, 4, 4):
+        numbers = []
+        for frame in (2 * time, 2 * time + 1):
+            numbers += [
+                fine[frame, channel, 2 * row + y, 2 * column + x]
+                for channel in range(8)
+                for y in range(2)
+                for x in range(2)
+            ]
+            numbers += list(coarse[frame, :, row, column])
+        expected = weight @ np.array(numbers) + bias
+        assert np.abs(tokens[(time * 4 + row) * 4 + column] - expected).max() < ROUNDING
+
+
+def test_what_is_trained_is_saved_and_loaded_under_its_own_name() -> None:
+    model, _ = videomae_hybrid()
+    assert model.config.to_dict()["model_type"] == "videomae_hybrid"
+    assert model.config.to_dict()["stem_stages"][1] == [2, 8, 2, 3, 2]
