@@ -120,8 +120,8 @@ def _statistics(trained: Weights, *, steps: list[int], tubelet: int) -> tuple[to
     for number, stage in enumerate(LITE0):
         norms = [f"_blocks.{block + index}._bn2" for index in range(stage.blocks)]
         last[number] = (
-            sum(trained[f"{norm}.bias"] for norm in norms),
-            sum(trained[f"{norm}.weight"] ** 2 for norm in norms),
+            torch.stack([trained[f"{norm}.bias"] for norm in norms]).sum(0),
+            torch.stack([trained[f"{norm}.weight"] for norm in norms]).square().sum(0),
         )
         block += stage.blocks
     maps = [last[4], last[6]]

@@ -39,9 +39,8 @@ def test_a_convolution_is_padded_as_tensorflow_pads(kernel: int, stride: int, gr
     torch.manual_seed(0)
     layer = Convolution(4, 8 if groups == 1 else 4, kernel=kernel, stride=stride, groups=groups)
     pictures = torch.randn(2, 4, 8, 6)
-    expected = same_convolution(
-        pictures.numpy(), layer.weight.detach().numpy(), layer.bias.detach().numpy(), stride=stride, groups=groups
-    )
+    weight, bias = (found.numpy() for found in layer.state_dict().values())
+    expected = same_convolution(pictures.numpy(), weight, bias, stride=stride, groups=groups)
     assert np.abs(layer(pictures).detach().numpy() - expected).max() < ROUNDING
 
 
@@ -51,8 +50,7 @@ def test_a_block_widens_filters_narrows_and_is_added_where_both_are_alike() -> N
     pictures = torch.randn(1, 3, 8, 8)
 
     def layer(name: str, hidden: np.ndarray, *, stride: int = 1, groups: int = 1) -> np.ndarray:
-        found = network.get_submodule(name)
-        weight, bias = found.weight.detach().numpy(), found.bias.detach().numpy()
+        weight, bias = (found.numpy() for found in network.get_submodule(name).state_dict().values())
         return same_convolution(hidden, weight, bias, stride=stride, groups=groups)
 
     hidden = layer("stem", pictures.numpy(), stride=2).clip(0, 6)

@@ -17,6 +17,6 @@ def test_other_kinds_of_checkpoints_are_left_to_those_who_load_them(tmp_path: Pa
 
 def test_a_base_on_the_hub_without_a_network_is_told_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    told = r"vidcls-tests/none: .*copy FOLDER here and give --base FOLDER, or train a fresh model with --preset tiny$"
+    told = r"vidcls-tests/none: .*give --base FOLDER, or train what needs no hub: --base vidcls/tiny or --preset tiny$"
     with pytest.raises(ModelError, match=told):
         check_base("vidcls-tests/none")

@@ -11,6 +11,7 @@ import click
 
 from vidcls.cli import terminal
 from vidcls.cli.options import examples, region_option
+from vidcls_train.bases import SHIPPED
 from vidcls_train.cli import options
 from vidcls_train.cli.options import setting
 from vidcls_train.cli.summary import print_summary
@@ -22,6 +23,7 @@ from vidcls_train.config.settings import TrainConfig, read_settings, train_confi
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=examples(
         "vidcls-train data -o checkpoint",
+        "vidcls-train data -o checkpoint --base vidcls/tiny",
         "vidcls-train data -o checkpoint --preset tiny --device cuda:1",
         "vidcls-train data -o report --check-only",
     ),
@@ -37,8 +39,8 @@ from vidcls_train.config.settings import TrainConfig, read_settings, train_confi
 @setting(
     TrainConfig,
     "base",
-    what="Pretrained VideoMAE, V-JEPA 2, TimeSformer or ViViT to fine-tune: a folder or an id on the hub. Default: "
-    f"{DEFAULT_BASE}.",
+    what="Pretrained VideoMAE, V-JEPA 2, TimeSformer or ViViT to fine-tune: a folder or an id on the hub; or "
+    f"{', '.join(SHIPPED)}, which comes with vidcls, is small and free to use. Default: {DEFAULT_BASE}.",
 )
 @setting(TrainConfig, "preset", what="Train a fresh VideoMAE of this size instead.")
 @click.option(

@@ -73,7 +73,7 @@ class HybridPatches(nn.Module):
     def forward(self, pixel_values: torch.Tensor, **_options: Any) -> torch.Tensor:
         """float32 [B, T, 3, H, W], normalised -> [B, tokens, width]."""
         pictures = pixel_values.flatten(0, 1).contiguous(memory_format=torch.channels_last)
-        patches = torch.cat([self.patches(part) for part in pictures.split(_PICTURES_AT_ONCE)])
+        patches = torch.cat([self.patches(part) for part in torch.split(pictures, _PICTURES_AT_ONCE)])
         return self.tokens(patches, frames=pixel_values.shape[1])
 
     def patches(self, pictures: torch.Tensor) -> torch.Tensor:

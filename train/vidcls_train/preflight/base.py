@@ -37,5 +37,5 @@ def check_base(base: str) -> None:
         check_on_hub(
             base,
             expected="a checkpoint's folder, or a model on the hub",
-            instead="give --base FOLDER, or train a fresh model with --preset tiny",
+            instead="give --base FOLDER, or train what needs no hub: --base vidcls/tiny or --preset tiny",
         )
