@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import pytest
 import torch
 
 from random_models import videomae_hybrid
+from vidcls_train.hybrid.videomae_hybrid import VideoMAEHybridConfig
 
 ROUNDING = 1e-4  # float32, summed in another order
 
@@ -32,6 +36,21 @@ def test_a_token_is_made_of_all_that_the_maps_hold_at_its_place_in_its_frames() 
             numbers += list(coarse[frame, :, row, column])
         expected = weight @ np.array(numbers) + bias
         assert np.abs(tokens[(time * 4 + row) * 4 + column] - expected).max() < ROUNDING
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"stem_stages": [[1, 8, 1, 3]]}, "stem_stages are .*expected a list of expansion, channels, blocks, kernel"),
+        ({"stem_stages": [[1, 8, 0, 3, 2]]}, "each above 0"),
+        ({"stem_stages": "many"}, "stem_stages are 'many'"),
+        ({"stem_stages": []}, r"patch_size is 32, expected \[\]"),
+        ({"patch_size": 16}, r"patch_size is 16, expected \[32\], the stride"),
+    ],
+)
+def test_a_configuration_of_no_picture_network_is_refused(changes: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        VideoMAEHybridConfig(**changes)
 
 
 def test_what_is_trained_is_saved_and_loaded_under_its_own_name() -> None:

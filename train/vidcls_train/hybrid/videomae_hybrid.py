@@ -15,7 +15,7 @@ from torch import nn
 from torch.nn.functional import pixel_unshuffle
 from transformers import AutoConfig, AutoModelForVideoClassification, VideoMAEConfig, VideoMAEForVideoClassification
 
-from vidcls_train.hybrid.picture_network import LITE0, STEM_CHANNELS, PictureNetwork, Stage
+from vidcls_train.hybrid.picture_network import LITE0, STEM_CHANNELS, PictureNetwork, Stage, strides
 
 MODEL_TYPE = "videomae_hybrid"
 
@@ -28,6 +28,9 @@ class VideoMAEHybridConfig(VideoMAEConfig):  # type: ignore[misc]
 
     stem_stages: of the picture network, each (expansion, channels, blocks, kernel, stride). stem_channels: before them.
     finest_stride: of the maps that tokens are made of.
+
+    Raises:
+        ValueError: stem_stages are no such numbers, or patch_size is not their largest stride.
     """
 
     model_type = MODEL_TYPE
@@ -40,6 +43,7 @@ class VideoMAEHybridConfig(VideoMAEConfig):  # type: ignore[misc]
         **options: Any,
     ) -> None:
         super().__init__(**{"patch_size": 32, "image_size": 128, "num_frames": 8, **options})
+        _check_stages(stem_stages, patch_size=self.patch_size)
         self.stem_stages = [list(stage) for stage in stem_stages]
         self.stem_channels = stem_channels
         self.finest_stride = finest_stride
@@ -96,6 +100,21 @@ class HybridPatches(nn.Module):
         self.network.stem.requires_grad_(False)
         for stage, stride in zip(self.network.stages, self.network.every_stride, strict=True):
             stage.requires_grad_(stride == self.network.every_stride[-1])
+
+
+def _check_stages(stages: object, *, patch_size: int) -> None:
+    """Refuse what a config.json may say of a picture network that is none."""
+    are_stages = isinstance(stages, list | tuple) and all(
+        isinstance(stage, list | tuple)
+        and len(stage) == len(Stage._fields)
+        and all(type(number) is int and number > 0 for number in stage)
+        for stage in stages
+    )
+    if not are_stages:
+        raise ValueError(f"stem_stages are {stages!r:.80}, expected a list of {', '.join(Stage._fields)}, each above 0")
+    stride = strides([Stage(*stage) for stage in stages])[-1:]  # type: ignore[attr-defined]
+    if stride != [patch_size]:
+        raise ValueError(f"patch_size is {patch_size}, expected {stride}, the stride of the last of stem_stages")
 
 
 AutoConfig.register(MODEL_TYPE, VideoMAEHybridConfig)
