@@ -14,11 +14,12 @@ from huggingface_hub import errors
 from transformers import VideoMAEForVideoClassification, ViTConfig
 
 from generated import LABELS, write_checkpoint
+from random_models import MAKERS, save
 from vidcls.errors import ModelError
 from vidcls_train.config.recipes import PRESETS
 from vidcls_train.model import base_checkpoint, pretrained
 from vidcls_train.model.presets import from_preset
-from vidcls_train.model.pretrained import from_base
+from vidcls_train.model.pretrained import from_base, masked_from_base
 
 OWN: dict[str, Any] = {"frames": None, "image_size": None, "resize": None}
 
@@ -202,3 +203,10 @@ def test_a_hub_that_cannot_be_reached_is_an_error(plain: Path, monkeypatch: pyte
         return
     with pytest.raises(ModelError, match=r"someone/base: the hub does not say .* \(no connection\); try again"):
         from_base("someone/base", ("a", "b"), **OWN)
+
+
+@pytest.mark.parametrize("kind", ["vivit", "videomae_hybrid"])
+def test_other_families_cannot_be_pretrained(kind: str, tmp_path: Path) -> None:
+    save(MAKERS[kind], tmp_path)
+    with pytest.raises(ModelError, match=rf"is a '{kind}' checkpoint, expected VideoMAE, the only one that can be"):
+        masked_from_base(str(tmp_path), frames=None, image_size=None)

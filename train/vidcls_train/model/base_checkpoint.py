@@ -55,7 +55,7 @@ def load_videomae_config(base: str) -> VideoMAEConfig:
         ModelError: likewise, or it is of another family.
     """
     config = load_config(base)
-    if not isinstance(config, VideoMAEConfig):
+    if config.model_type != VideoMAEConfig.model_type:  # a hybrid's is a VideoMAEConfig too
         raise ModelError(
             f"{base}: is a '{config.model_type}' checkpoint, expected VideoMAE, the only one that can be pretrained; "
             "fine-tune it with 'vidcls-train --base'"
