@@ -74,7 +74,7 @@ def test_bases_that_cannot_be_used_are_refused(tmp_path: Path, checkpoint: Path)
         from_base(str(tmp_path / "nowhere"), ("a", "b"), **OWN)
     ViTConfig().save_pretrained(tmp_path / "vit")
     with pytest.raises(
-        ModelError, match="is a 'vit' checkpoint, expected one of VideoMAE, V-JEPA 2, TimeSformer, ViViT"
+        ModelError, match="is a 'vit' checkpoint, expected one of VideoMAE, VideoMAE hybrid, V-JEPA 2, "
     ):
         from_base(str(tmp_path / "vit"), ("a", "b"), **OWN)
     pickled = tmp_path / "pickled"
