@@ -137,9 +137,16 @@ def _teacher(path: Path) -> onnxruntime.InferenceSession:
     """Through onnxruntime, which is four times as fast on a processor."""
     if not path.exists():
         example = torch.zeros(1, SIZE, SIZE, 3, dtype=torch.uint8)
-        axes = {"frames": {0: "n"}}
-        names = {"input_names": ["frames"], "output_names": ["maps"], "dynamic_axes": axes}
-        torch.onnx.export(Maps().eval(), (example,), path, opset_version=18, dynamo=False, **names)
+        torch.onnx.export(
+            Maps().eval(),
+            (example,),
+            path,
+            input_names=["frames"],
+            output_names=["maps"],
+            dynamic_axes={"frames": {0: "n"}},
+            opset_version=18,
+            dynamo=False,
+        )
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
