@@ -281,7 +281,8 @@ def _write_base(student: Any, folder: Path) -> None:
     model.save_pretrained(folder, state_dict=weights)
     image = image_section(size=STUDENT_SIZE, resize="shortest_edge", mean=IMAGENET_MEAN, std=IMAGENET_STD)
     image_processor(image).save_pretrained(folder)
-    card = "---\nlicense: apache-2.0\nlibrary_name: transformers\ntags: [videomae, vidcls]\n---\n\n# Picture student\n"
+    # Under which licence the weights may be handed on depends on what is in the folders: the card does not say.
+    card = "---\nlibrary_name: transformers\ntags: [videomae, vidcls]\n---\n\n# Picture student\n"
     (folder / "README.md").write_text(card, encoding="utf-8")
 
 
