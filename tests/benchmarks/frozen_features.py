@@ -12,7 +12,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from benchmarks.picture_teacher import HEAD_C, _contract
+from benchmarks.picture_teacher import HEAD_C, picture_contract
 from vidcls.clips import read_clips
 from vidcls_train.model.image_section import IMAGENET_MEAN, IMAGENET_STD
 
@@ -26,7 +26,7 @@ class Judge:
         tables = [list(csv.DictReader(path.open(encoding="utf-8"))) for path in sorted(folds.glob("fold-*.csv"))]
         paths = sorted({row["path"] for row in tables[0]})
         if not cache.exists():
-            contract = _contract(("a", "b"), frames=FRAMES, image_size=SIZE)
+            contract = picture_contract(("a", "b"), frames=FRAMES, image_size=SIZE)
             np.save(cache, np.stack([read_clips(path, contract).frames[0] for path in paths]))
         self.frames = torch.from_numpy(np.load(cache))
         self._numbers = {path: number for number, path in enumerate(paths)}

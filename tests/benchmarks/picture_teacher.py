@@ -63,7 +63,7 @@ def main(table: Path, output: Path, frames: int, image_size: int) -> None:
     with table.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     labels = sorted({row["label"] for row in rows})
-    contract = _contract(tuple(labels), frames=frames, image_size=image_size)
+    contract = picture_contract(tuple(labels), frames=frames, image_size=image_size)
     pictures = Pictures().eval()
     train = [row for row in rows if row["split"] == "train"]
     features = np.stack([_features(pictures, row["path"], contract) for row in train])
@@ -75,7 +75,8 @@ def main(table: Path, output: Path, frames: int, image_size: int) -> None:
     click.echo(f"{output}: {right} of {len(test)} test clips right, top-1 {right / len(test):.3f}")
 
 
-def _contract(labels: tuple[str, ...], *, frames: int, image_size: int) -> Contract:
+def picture_contract(labels: tuple[str, ...], *, frames: int, image_size: int) -> Contract:
+    """Of a model that answers by what pictures look like, of square crops normalised by ImageNet's statistics."""
     image = Image(
         resize="shortest_edge",
         resize_size=image_size,

@@ -53,11 +53,12 @@ _LARGE_VIDEOMAE = replace(
 _PROBE_AUGMENTATION = AugmentationConfig(
     crop_scale_min=0.3, crop_aspect_ratio_max=4 / 3, rand_augment=7, random_erasing_prob=0.25
 )
+# Its picture network knows pictures, not mixtures of two.
 _HYBRID = Recipe(
     optimization=OptimizationConfig(batch_size=16, learning_rate=5e-4, layer_decay=0.1),
-    schedule=ScheduleConfig(epochs=20, ema=EMA),
+    schedule=ScheduleConfig(epochs=12, ema=EMA),
     augmentation=AugmentationConfig(crop_scale_min=0.4, color_jitter=0.4, hue_jitter=0.1, grayscale_prob=0.2),
-    regularization=RegularizationConfig(label_smoothing=0.1, mixup=0.8, patch_dropout=0.5),
+    regularization=RegularizationConfig(label_smoothing=0.1, patch_dropout=0.5),
 )
 
 _VJEPA2 = Recipe(
