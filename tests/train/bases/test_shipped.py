@@ -9,10 +9,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from huggingface_hub import ModelCard
 from safetensors.torch import load_file
 
+from slow import slow
+from vidcls.contract import read_checkpoint
 from vidcls.errors import ModelError
 from vidcls_train.bases import SHIPPED, located, shipped_name
+from vidcls_train.finetune import train
 from vidcls_train.model.pretrained import from_base
 from vidcls_train.preflight.base import check_base
 
@@ -37,6 +41,28 @@ def test_it_starts_a_training_for_any_labels() -> None:
         logits = start.model.eval()(pixel_values=torch.randn(1, 8, 3, 128, 128)).logits
     assert logits.shape == (1, 3)
     assert all(weight.isfinite().all() for weight in start.model.state_dict().values())
+
+
+@slow  # a training, and fifteen views of each clip
+@pytest.mark.usefixtures("without_pictures")
+def test_what_is_trained_from_it_says_so_and_is_no_model_of_the_hub(clips: Path, tmp_path: Path) -> None:
+    output = tmp_path / "checkpoint"
+    run = {"data": str(clips), "output": output, "base": "vidcls/tiny", "device": "cpu", "workers": 0}
+    train({**run, "image_size": 64, "clip_seconds": 0.5, "epochs": 1, "batch_size": 8, "allow_duplicates": True})
+    source = read_checkpoint(output).source
+    assert (source.base, source.base_license) == ("vidcls/tiny", "apache-2.0")
+    assert source.architecture == "VideoMAEHybridForVideoClassification"
+    card = ModelCard.load(output / "README.md").data
+    assert (card.library_name, card.base_model, card.license) == ("vidcls", None, "apache-2.0")
+    before, after = load_file(BASE / "model.safetensors"), load_file(output / "model.safetensors")
+    network = "videomae.embeddings.patch_embeddings.network.stages"
+    for number in range(7):
+        stays = [
+            torch.equal(after[name], weight.float())
+            for name, weight in before.items()
+            if name.startswith(f"{network}.{number}.")
+        ]
+        assert all(stays) if number < 5 else not any(stays), number
 
 
 def test_its_name_is_known_by_its_folder_alone(tmp_path: Path) -> None:

@@ -116,6 +116,13 @@ def test_a_small_encoder_of_another_family_learns_as_tiny_does_with_what_it_has(
     }
 
 
+@pytest.mark.parametrize("layers", [2, 12])
+def test_a_hybrid_is_tuned_as_such_however_few_its_layers(layers: int) -> None:
+    found = settings_of(fine_tuning_recipe("videomae_hybrid", layers=layers, head_only=False))
+    assert (found["optimizer"], found["epochs"], found["layer_decay"]) == ("adamw", 12, 0.1)
+    assert (found["mixup"], found["cutmix"], found["patch_dropout"]) == (0, 0, 0.5)
+
+
 def test_v_jepa_2s_pooler_is_trained_as_its_authors_train_it() -> None:
     found = settings_of(fine_tuning_recipe("vjepa2", layers=24, head_only=True))
     assert found.items() >= {**OFF, "rand_augment": 7, "random_erasing_prob": 0.25, "warmup_ratio": 0}.items()
