@@ -158,9 +158,11 @@ A VideoMAE hybrid to fine-tune: {FRAMES} frames of {IMAGE_SIZE} x {IMAGE_SIZE} p
 and what it gives of each 32 x 32 pixels of two frames is a token of an encoder with {LAYERS} layers.
 
 - The picture network was trained on ImageNet's 1.28 million pictures and their 1,000 classes, by the authors of
-  EfficientNet. Its weights are those of the package {PACKAGE} {version(PACKAGE)}
-  (Apache-2.0), batch norms folded in, its classifier left out. No video, and no clip that this project measures
-  itself by, was part of it.
+  EfficientNet, and converted to PyTorch by ML Illustrated (copyright 2020), whose package {PACKAGE}
+  {version(PACKAGE)} ships it under Apache 2.0. Changed here: batch norms are folded in, the classifier is left out, the
+  weights are in fp16. No video, and no clip that this project measures itself by, was part of it.
+- ImageNet's pictures themselves are given out for research alone. What that means for weights which others publish
+  under Apache 2.0 is a question for your lawyer, as for every network that was trained on them.
 - The encoder has learnt nothing: its layers add nothing at first. What moves, and which way, it has to learn from your
   clips.
 - What ImageNet knows little of (pictures from above, infrared, drawings, medical ones), this base knows little of too.
