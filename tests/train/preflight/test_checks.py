@@ -11,7 +11,7 @@ import pytest
 from empty_clips import touch
 from vidcls.errors import ArgumentError, ModelError
 from vidcls_train.config.groups import ModelConfig
-from vidcls_train.config.settings import train_config
+from vidcls_train.config.settings import save_settings, train_config
 from vidcls_train.output.run_folder import check_output
 from vidcls_train.preflight.checks import check_training_run
 from vidcls_train.preflight.room import check_room
@@ -72,3 +72,20 @@ def test_a_folder_with_the_report_on_the_data_alone_is_free(tmp_path: Path) -> N
     touch(tmp_path / "out", "notes.txt")
     with pytest.raises(ArgumentError, match="exists and is not empty"):
         check_output(config)
+
+
+def test_a_run_from_the_shipped_base_passes_and_is_gone_on_with(tmp_path: Path) -> None:
+    settings = {"data": clips(tmp_path), "output": tmp_path / "out", "base": "vidcls/tiny"}
+    check_training_run(settings, processes=1)
+    config = train_config(settings, kind="videomae_hybrid", layers=2)
+    config.run.output.mkdir()
+    save_settings(config)
+    check_training_run({**settings, "resume": True}, processes=1)
+    with pytest.raises(ArgumentError, match=r"--resume goes on with the settings of .* where epochs is 12, not 3"):
+        check_training_run({**settings, "epochs": 3, "resume": True}, processes=1)
+
+
+def test_sizes_are_checked_against_those_of_the_shipped_base(tmp_path: Path) -> None:
+    settings = {"data": clips(tmp_path), "output": tmp_path / "out", "base": "vidcls/tiny", "image_size": 100}
+    with pytest.raises(ArgumentError, match="--image-size 100 is not a multiple of the patch size 32; take 96 or 128"):
+        check_training_run(settings, processes=1)

@@ -40,7 +40,7 @@ from vidcls_train.config.settings import TrainConfig, read_settings, train_confi
     TrainConfig,
     "base",
     what="Pretrained VideoMAE, V-JEPA 2, TimeSformer or ViViT to fine-tune: a folder or an id on the hub; or "
-    f"{', '.join(SHIPPED)}, which comes with vidcls, is small and free to use. Default: {DEFAULT_BASE}.",
+    f"{', '.join(SHIPPED)}, which is small and comes with vidcls. Default: {DEFAULT_BASE}.",
 )
 @setting(TrainConfig, "preset", what="Train a fresh VideoMAE of this size instead.")
 @click.option(

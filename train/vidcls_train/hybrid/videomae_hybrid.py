@@ -8,6 +8,7 @@ made of all that the network's maps hold there, in the frames of a tubelet. All 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
 import torch
@@ -30,7 +31,7 @@ class VideoMAEHybridConfig(VideoMAEConfig):  # type: ignore[misc]
     finest_stride: of the maps that tokens are made of.
 
     Raises:
-        ValueError: stem_stages are no such numbers, or patch_size is not their largest stride.
+        ValueError: these are no such numbers, or patch_size is not the largest stride.
     """
 
     model_type = MODEL_TYPE
@@ -44,6 +45,9 @@ class VideoMAEHybridConfig(VideoMAEConfig):  # type: ignore[misc]
     ) -> None:
         super().__init__(**{"patch_size": 32, "image_size": 128, "num_frames": 8, **options})
         _check_stages(stem_stages, patch_size=self.patch_size)
+        _check_whole(stem_channels=stem_channels, finest_stride=finest_stride)
+        if finest_stride > self.patch_size:
+            raise ValueError(f"finest_stride is {finest_stride}, expected at most the patch_size {self.patch_size}")
         self.stem_stages = [list(stage) for stage in stem_stages]
         self.stem_channels = stem_channels
         self.finest_stride = finest_stride
@@ -117,5 +121,24 @@ def _check_stages(stages: object, *, patch_size: int) -> None:
         raise ValueError(f"patch_size is {patch_size}, expected {stride}, the stride of the last of stem_stages")
 
 
+def _check_whole(**numbers: object) -> None:
+    for name, number in numbers.items():
+        if type(number) is not int or number <= 0:
+            raise ValueError(f"{name} is {number!r:.80}, expected a whole number above 0")
+
+
+def _name_biases_as_videomae() -> None:
+    """transformers 5 has names of its own for VideoMAE's biases, and knows them in files by the model's type."""
+    try:
+        mapping = import_module("transformers.conversion_mapping")
+    except ModuleNotFoundError:  # those before 5 read the file's names
+        return
+    mapping.register_checkpoint_conversion_mapping(
+        MODEL_TYPE, mapping.get_checkpoint_conversion_mapping(VideoMAEConfig.model_type)
+    )
+
+
+# transformers finds classes by the type in config.json; ours is known to it once this module is imported.
+_name_biases_as_videomae()
 AutoConfig.register(MODEL_TYPE, VideoMAEHybridConfig)
 AutoModelForVideoClassification.register(VideoMAEHybridConfig, VideoMAEHybridForVideoClassification)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from transformers import PreTrainedModel
@@ -58,14 +59,17 @@ def recipe_for(settings: Mapping[str, Any], model: PreTrainedModel) -> TrainConf
 def _loaded(config: TrainConfig, labels: tuple[str, ...], problem_type: ProblemType) -> StartingPoint:
     model, resize = config.model, config.classification.resize
     if model.base is not None:
-        return from_base(
-            located(model.base),
+        folder = located(model.base)
+        start = from_base(
+            folder,
             labels,
             frames=model.frames,
             image_size=model.image_size,
             resize=resize,
             problem_type=problem_type,
         )
+        # By the name that was given, not by the folder of the package.
+        return replace(start, notices=tuple(notice.replace(folder, model.base) for notice in start.notices))
     return from_preset(
         PRESETS[str(model.preset)],
         labels,

@@ -7,7 +7,7 @@ from typing import Any
 from huggingface_hub import ModelCardData
 
 from vidcls.contract import Contract
-from vidcls.huggingface import is_non_commercial
+from vidcls.huggingface import is_non_commercial, within_base
 from vidcls.preprocessing import region_text
 from vidcls.printable import markdown
 from vidcls_train.bases import SHIPPED
@@ -255,9 +255,10 @@ def _licence(contract: Contract) -> str:
             f"them falls under the same terms.{_USUAL_TERMS.get(_kind(contract), '')}"
         )
     ruled_out = ", which rules out commercial use" if is_non_commercial(source.base_license) else ""
+    within = within_base(source.base)
     return (
         f"The pretrained weights `{source.base}` are licensed {source.base_license}{ruled_out}; a model made from them "
-        "falls under the same terms."
+        f"falls under the same terms.{'' if within is None else f' {within}'}"
     )
 
 

@@ -23,8 +23,6 @@ def check_base(base: str) -> None:
         ModelError: there is no such folder, it holds no checkpoint, or neither cache nor hub have a model of that name.
     """
     folder = Path(base)
-    if base.startswith(OWN):
-        raise ModelError(f"{base}: is no base that comes with vidcls; it has {', '.join(SHIPPED)}")
     if folder.is_dir():
         if not (folder / CONFIG_FILE).is_file() and not any(next(folder.glob(kind), None) for kind in _OTHER_KINDS):
             raise ModelError(
@@ -33,6 +31,8 @@ def check_base(base: str) -> None:
             )
     elif folder.exists():
         raise ModelError(f"{base}: is a file, expected a checkpoint's folder or a model's name on the hub")
+    elif base.startswith(OWN):
+        raise ModelError(f"{base}: is neither a folder nor a base that comes with vidcls; that is {', '.join(SHIPPED)}")
     else:
         check_on_hub(
             base,

@@ -13,6 +13,7 @@ from vidcls.files.run_status import why_incomplete
 from vidcls.huggingface import CONFIG_FILE
 from vidcls_train.bases import located
 from vidcls_train.config.batches import check_parts
+from vidcls_train.config.fine_tuning import has_recipe
 from vidcls_train.config.settings import Config, TrainConfig, train_config
 from vidcls_train.data.archives import is_archive
 from vidcls_train.data.clip_list import ClipList
@@ -48,7 +49,8 @@ def check_training_run(settings: Mapping[str, Any], *, processes: int) -> None:
     _check_start(config)
     shape = shape_of(config.model)
     check_shape(config.model, shape)
-    config = train_config(settings) if shape.layers is None else train_config(settings, layers=shape.layers)
+    if shape.layers is not None and has_recipe(shape.kind):  # else its recipe is not known
+        config = train_config(settings, kind=shape.kind, layers=shape.layers)
     negatives = find_negatives(config.decision.negatives)
     found = find_named(config)
     batch_size = config.optimization.batch_size
@@ -64,7 +66,7 @@ def check_training_run(settings: Mapping[str, Any], *, processes: int) -> None:
     if config.run.resume:
         if found is not None:
             _check_same_labels(config, found)
-        if shape.layers is not None:  # else its recipe is not known
+        if shape.layers is not None and has_recipe(shape.kind):
             check_resume(config)
         return
     check_writable(config.run.output)

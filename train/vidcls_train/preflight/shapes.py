@@ -23,7 +23,7 @@ class Shape:
     """A model's sizes; None where its configuration does not say.
 
     image_size, patch: pixels, square. frames, tubelet: of a clip, and of one token. width, heads: of attention.
-    tokens: those that its encoder was trained to see.
+    tokens: those that its encoder was trained to see. kind: its `model_type`.
     """
 
     image_size: int | None = None
@@ -34,6 +34,7 @@ class Shape:
     heads: int | None = None
     layers: int | None = None
     tokens: str = "all"
+    kind: str = "videomae"
 
 
 def shape_of(model: ModelConfig) -> Shape:
@@ -123,6 +124,7 @@ def _read(file: Path) -> Shape:
         heads=_whole(fields, "num_attention_heads"),
         layers=_whole(fields, "num_hidden_layers"),
         tokens=str(fields.get(CONFIG_FIELD, "all")),
+        kind=str(fields.get("model_type")),
     )
 
 
