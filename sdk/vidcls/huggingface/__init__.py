@@ -34,8 +34,8 @@ def is_non_commercial(licence: str | None) -> bool:
 # What is within the bases that come with vidcls: Apache 2.0 asks that it is said, and that it was changed.
 _WITHIN = {
     "vidcls/tiny": (
-        "Within it are the weights of EfficientNet-Lite0, copyright 2020 ML Illustrated, who made them from TensorFlow's, "
-        "trained on ImageNet; they were changed."
+        "Within it are the weights of EfficientNet-Lite0, copyright 2020 ML Illustrated, who made them from "
+        "TensorFlow's, trained on ImageNet; they were changed."
     )
 }
 
