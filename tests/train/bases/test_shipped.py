@@ -12,6 +12,7 @@ import torch
 from huggingface_hub import ModelCard
 from safetensors.torch import load_file
 
+from pictures import crossing_waves
 from slow import slow
 from vidcls.contract import read_checkpoint
 from vidcls.errors import ModelError
@@ -25,13 +26,6 @@ LARGEST = 12e6  # bytes
 # Of maps' means, which spread over 1 to 3: weights in fp16, through 16 blocks.
 HALF_PRECISION = 0.05
 BASE = SHIPPED["vidcls/tiny"]
-
-
-def pattern() -> torch.Tensor:
-    """A picture of crossing waves, float32 [1, 3, 224, 224]; no library's random numbers are in it."""
-    row, column = (torch.arange(224.0).view(shape) for shape in ((-1, 1), (1, -1)))
-    waves = [torch.sin(row / (5 + 7 * colour)) * torch.cos(column / (9 + 4 * colour)) for colour in range(3)]
-    return torch.stack(waves)[None]
 
 
 def test_it_is_small_and_its_card_names_its_licence_and_its_hash() -> None:
@@ -82,7 +76,7 @@ def test_its_network_gives_the_maps_of_the_one_that_it_was_made_of() -> None:
     network = start.model.videomae.embeddings.patch_embeddings.network.eval()
     expected = json.loads((Path(__file__).parent / "maps.json").read_text(encoding="utf-8"))
     with torch.inference_mode():
-        for found, name in zip(network(pattern()), ("middle", "last"), strict=True):
+        for found, name in zip(network(torch.from_numpy(crossing_waves())), ("middle", "last"), strict=True):
             torch.testing.assert_close(
                 found.mean(dim=(0, 2, 3)), torch.tensor(expected[name]), atol=HALF_PRECISION, rtol=0
             )
