@@ -154,7 +154,7 @@ def _another_kind(folder: Path) -> None:
         (_no_weights, "holds no model.safetensors"),
         (_other_weights, "is cut off|is not|has more"),
         (_no_classifier, "has no trained classifier; fine-tune it first"),
-        (_another_kind, "is of a bert, expected one of videomae, timesformer, vivit, vjepa2"),
+        (_another_kind, "is of a bert, expected one of videomae, videomae_hybrid, timesformer, vivit, vjepa2"),
     ],
 )
 def test_what_is_no_teacher_is_refused(
