@@ -45,7 +45,7 @@ help: ## Print the targets
 demo: $(INSTALLED) ## Make a motion dataset, train on it, export, verify and predict, in .demo (minutes on 2 cores)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" examples/demo.sh
 
-check: lint types docs coverage ## All that has to hold before a change is handed in; .ci/run calls it
+check: lint types docs test ## All that has to hold before a change is handed in; .ci/run calls it
 
 quick: lint types ## What to run after each change: style, types and the tests that are over at once (under a minute)
 	@$(BIN)/python -m pytest -q -n auto --dist worksteal $(SLOW:%=--ignore=tests/%) \
