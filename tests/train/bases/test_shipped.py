@@ -19,7 +19,6 @@ from vidcls.errors import ModelError
 from vidcls_train.bases import SHIPPED, located, shipped_name
 from vidcls_train.finetune import train
 from vidcls_train.model.pretrained import from_base
-from vidcls_train.preflight.base import check_base
 
 LARGEST = 12e6  # bytes
 
@@ -92,7 +91,13 @@ def test_a_name_of_ours_that_does_not_exist_is_refused_without_asking_the_hub() 
     with pytest.raises(
         ModelError, match=r"^vidcls/huge: is neither .* nor a base that comes with vidcls; that is vidcls/tiny$"
     ):
-        check_base("vidcls/huge")
+        located("vidcls/huge")
+
+
+def test_a_folder_of_ones_own_may_be_named_as_ours_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "vidcls" / "huge").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    assert located("vidcls/huge") == "vidcls/huge"
 
 
 def test_its_network_is_what_its_command_makes_bit_for_bit(tmp_path: Path) -> None:

@@ -57,8 +57,8 @@ def load_videomae_config(base: str) -> VideoMAEConfig:
     config = load_config(base)
     if config.model_type != VideoMAEConfig.model_type:  # a hybrid's is a VideoMAEConfig too
         raise ModelError(
-            f"{base}: is a '{config.model_type}' checkpoint, expected VideoMAE, the only one that can be pretrained; "
-            "fine-tune it with 'vidcls-train --base'"
+            f"{shipped_name(Path(base)) or base}: is a '{config.model_type}' checkpoint, expected VideoMAE, the only "
+            "one that can be pretrained; fine-tune it with 'vidcls-train --base'"
         )
     return config
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from vidcls.errors import ModelError
 from vidcls.huggingface import CONFIG_FILE
 from vidcls.huggingface.hub import check_on_hub
-from vidcls_train.bases import OWN, SHIPPED
 
 # What else makes a folder a checkpoint: those who load it say what to do with it.
 _OTHER_KINDS = ("adapter_config.json", "checkpoint-*")
@@ -31,8 +30,6 @@ def check_base(base: str) -> None:
             )
     elif folder.exists():
         raise ModelError(f"{base}: is a file, expected a checkpoint's folder or a model's name on the hub")
-    elif base.startswith(OWN):
-        raise ModelError(f"{base}: is neither a folder nor a base that comes with vidcls; that is {', '.join(SHIPPED)}")
     else:
         check_on_hub(
             base,
