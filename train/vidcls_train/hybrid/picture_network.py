@@ -74,7 +74,7 @@ class PictureNetwork(nn.Module):
 
     def forward(self, pictures: torch.Tensor) -> list[torch.Tensor]:
         """The maps, the finest first."""
-        maps, hidden = [], nn.functional.relu6(self.stem(pictures))
+        maps, hidden = [], _relu6(self.stem(pictures))
         for index, stage in enumerate(self.stages):
             hidden = stage(hidden)
             if index in self.given:
@@ -95,8 +95,8 @@ class Block(nn.Module):
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
         """float32 [B, width, H, W] -> [B, channels, H / stride, W / stride]."""
-        inner = hidden if self.expand is None else nn.functional.relu6(self.expand(hidden))
-        added: torch.Tensor = self.project(nn.functional.relu6(self.depthwise(inner)))
+        inner = hidden if self.expand is None else _relu6(self.expand(hidden))
+        added: torch.Tensor = self.project(_relu6(self.depthwise(inner)))
         return hidden + added if self.is_residual else added
 
 
@@ -104,13 +104,20 @@ class Convolution(nn.Conv2d):
     """A convolution padded as TensorFlow pads ("SAME") what has a multiple of the stride: more at the end."""
 
     def __init__(self, width: int, channels: int, *, kernel: int, stride: int = 1, groups: int = 1) -> None:
-        super().__init__(width, channels, kernel, stride=stride, groups=groups)
         total = max(kernel - stride, 0)
-        self.around = (total // 2, total - total // 2) * 2
+        is_even = total % 2 == 0
+        # What is the same on both sides the convolution pads itself, without a copy of its input.
+        super().__init__(width, channels, kernel, stride=stride, groups=groups, padding=total // 2 if is_even else 0)
+        self.around = None if is_even else (total // 2, total - total // 2) * 2
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
         """float32 [B, width, H, W] -> [B, channels, H / stride, W / stride]."""
-        return super().forward(pad(hidden, self.around) if any(self.around) else hidden)
+        return super().forward(hidden if self.around is None else pad(hidden, self.around))
+
+
+def _relu6(hidden: torch.Tensor) -> torch.Tensor:
+    """In place: what a convolution gave is of no other use, and a copy of it costs as much as the convolution."""
+    return nn.functional.relu6(hidden, inplace=True)
 
 
 def _blocks(width: int, stage: Stage) -> nn.Sequential:
