@@ -96,3 +96,18 @@ def test_every_accuracy_has_its_interval(capsys: pytest.CaptureFixture[str]) -> 
     assert "without clips whose footage is in train: 0.7000 (0.52 to 0.83) on 30\n" in told
     assert "test top-1 without looking at pictures: majority 0.2500 (0.14 to 0.40)\n" in told
     assert "top-1 0.8000 (0.65 to 0.90), the student's 0.7500 (0.60 to 0.86); they agree" in told
+
+
+@pytest.mark.parametrize(
+    ("shown_by", "who"),
+    [
+        ("pipeline", "transformers' own pipeline shows"),
+        ("VJEPA2ForVideoClassification", "VJEPA2ForVideoClassification, called by itself, shows"),
+    ],
+)
+def test_what_all_tokens_answer_is_told(shown_by: str, who: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "tokens" not in printed(metrics() | {"all_tokens": None}, capsys)
+    compared = {"share": 0.25, "videos": 40, "top1_agreement": 0.9, "mean_abs_logit_diff": 0.123, "shown_by": shown_by}
+    told = printed(metrics() | {"all_tokens": compared}, capsys)
+    assert f"the encoder sees 0.25 of the tokens; {who} it all of them, and answers otherwise: the same label on " in told
+    assert "on 0.90 of 40 val videos, logits off by 0.123 in the mean\n" in told

@@ -31,6 +31,7 @@ def card(
     *,
     events: EventRule | None = None,
     region: list[float] | None = None,
+    all_tokens: dict[str, Any] | None = None,
 ) -> str:
     """The card of a run with these answers, and with a rule for events."""
     fitted = fit(val, contract, copies=[], negatives=negatives, target_precision=0.8)
@@ -45,6 +46,7 @@ def card(
         "data": {"findings": [], "split_here": False, "groups": 3},
         "unreadable": [],
         "region": region,
+        "all_tokens": all_tokens,
     }
     return model_card(decided, metrics, name="mine")
 
@@ -81,6 +83,17 @@ def test_a_region_is_told_and_stands_in_the_command(contract: Make, scored: Scor
     text = card(contract(), scored(LABELS, 3), None, None, region=[0.25, 0.0, 1.0, 0.9])
     assert "was cut to the region 0.25,0,1,0.9 of its picture" in text
     assert "vidcls predict model.onnx clip.mp4 --region 0.25,0,1,0.9\n" in text
+
+
+def test_who_shows_all_tokens_is_told(contract: Make, scored: Score) -> None:
+    compared = {"share": 0.25, "videos": 9, "top1_agreement": 0.9, "mean_abs_logit_diff": 0.123}
+    for name, who in (
+        ("pipeline", "transformers' own pipeline"),
+        ("VJEPA2ForVideoClassification", "`VJEPA2ForVideoClassification`, called by itself,"),
+    ):
+        text = card(contract(), scored(LABELS, 3), None, None, all_tokens={**compared, "shown_by": name})
+        assert f"{who} shows it all of them, and answers otherwise: on the 9 validation videos the same label" in text
+        assert ("own pipeline" in text) == (name == "pipeline")
 
 
 def test_what_was_not_fitted_is_told(contract: Make, scored: Score) -> None:

@@ -21,6 +21,8 @@ def print_summary(metrics: dict[str, Any], output: Path) -> None:
         click.echo(f"test top-1 without looking at pictures: {shown}")
     if metrics.get("teacher") is not None:
         _print_teacher(metrics["teacher"])
+    if metrics.get("all_tokens") is not None:
+        _print_tokens(metrics["all_tokens"])
     _print_decision(metrics["decision"])
     if metrics["unreadable"]:
         click.echo(f"{len(metrics['unreadable'])} unreadable videos were left out; metrics.json names them")
@@ -62,6 +64,17 @@ def _print_teacher(fields: dict[str, Any]) -> None:
     click.echo(
         f"teacher on {split}: {called} {teachers}, the student's {students}; they agree on {row['agreement']:.2f}; "
         f"{cost}"
+    )
+
+
+def _print_tokens(compared: dict[str, Any]) -> None:
+    """What the model answers where it is shown all tokens, by whoever knows nothing of its lattice."""
+    name = compared["shown_by"]
+    who = "transformers' own pipeline" if name == "pipeline" else f"{name}, called by itself,"
+    click.echo(
+        f"the encoder sees {compared['share']:g} of the tokens; {who} shows it all of them, and answers otherwise: "
+        f"the same label on {compared['top1_agreement']:.2f} of {compared['videos']} val videos, logits "
+        f"off by {compared['mean_abs_logit_diff']:.3f} in the mean"
     )
 
 

@@ -38,6 +38,7 @@ class Family:
     has_dropout: whether its configuration knows of dropout within these branches.
     resize_ratio: its own processor resizes frames to so many times the crop, numerator and denominator; None: any size.
     learned_positions: whether positions are weights, which belong to one number of frames and size of picture.
+    has_pipeline: whether transformers' own pipeline opens its checkpoints; V-JEPA 2 has no image processor for it.
     """
 
     title: str
@@ -53,6 +54,7 @@ class Family:
     has_dropout: bool = True
     resize_ratio: tuple[int, int] | None = None
     learned_positions: bool = False
+    has_pipeline: bool = True
 
     def class_of(self) -> Any:
         """The classifier's class."""
@@ -81,6 +83,7 @@ FAMILIES: dict[str, Family] = {
         library=videomae_hybrid,
         new_parts=("classifier.", "fc_norm."),
         tokens="videomae.embeddings",
+        has_pipeline=False,
     ),
     "vjepa2": Family(
         title="V-JEPA 2",
@@ -93,6 +96,7 @@ FAMILIES: dict[str, Family] = {
         branches=lambda _config: ("attention.proj", "mlp.fc2"),
         has_dropout=False,
         resize_ratio=(256, 224),
+        has_pipeline=False,
     ),
     "timesformer": Family(
         title="TimeSformer",

@@ -148,11 +148,13 @@ def _tokens(metrics: dict[str, Any]) -> list[str]:
     compared = metrics.get("all_tokens")
     if compared is None:
         return []
+    name = compared["shown_by"]
+    who = "transformers' own pipeline" if name == "pipeline" else f"`{name}`, called by itself,"
     return [
         f"Its encoder sees {compared['share']:g} of the tokens, the same lattice of every clip, and was trained so. "
-        "transformers' own pipeline shows it all of them, and answers a little differently: on the "
-        f"{compared['videos']} validation videos the same label on {compared['top1_agreement']:.3f}, logits off by "
-        f"{compared['mean_abs_logit_diff']:.3f} in the mean. `vidcls-export` leaves them out too.",
+        f"{who} shows it all of them, and answers otherwise: on the {compared['videos']} validation videos "
+        f"the same label on {compared['top1_agreement']:.3f}, logits off by {compared['mean_abs_logit_diff']:.3f} in "
+        "the mean. `vidcls-export` leaves them out too.",
     ]
 
 
