@@ -78,7 +78,8 @@ if TYPE_CHECKING:
     "--tokens",
     type=click.Choice(["all", "lattice:0.5", "lattice:0.25", "lattice:0.125"]),
     help="Which tokens the encoder sees: a half, a quarter or an eighth of them, evenly spread, for less than that "
-    "share of the time.  [default: those that the checkpoint was trained with]",
+    "share of the encoder's time; decoding takes as long as before, and so does a hybrid's picture network.  "
+    "[default: those that the checkpoint was trained with]",
 )
 @click.option(
     "--max-loss",
@@ -138,6 +139,10 @@ def main(
     """
     if options["check"] is None and _is_given("min_agreement"):
         raise click.UsageError("--min-agreement is for the clips of --check; give --check DATA_DIR too")
+    if _is_given("max_loss") and None in (options["tokens"], options["check"]):
+        raise click.UsageError(
+            "--max-loss is for fewer tokens, measured on clips: give --tokens lattice:SHARE and --check DATA_DIR too"
+        )
     if options["region"] is not None and options["check"] is None and options["negatives"] is None:
         raise click.UsageError("--region is for the clips of --check and --negatives; give one of them too")
     # Else PyTorch's threads wait for each other in busy loops, and its latency beside ours would be a caricature

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from vidcls.clips import read_clips
 from vidcls.errors import VideoError
 from vidcls.pages.export import Export, Otherwise, export_page
-from vidcls_export.report import Report, report_fields
+from vidcls_export.report import ANOTHER_MODEL, Report, loss_lines, report_fields
 
 
 def report_page(report: Report) -> str:
@@ -64,6 +64,8 @@ def _measured(report: Report) -> Iterator[tuple[str, str]]:
             f"log loss {scores.log_loss:.3f}, calibration error {found['error']:.3f}; a perfectly calibrated model "
             f"would show {found['expected_error']:.3f} on as many",
         )
+    if report.loss is not None:
+        yield "fewer tokens", "; ".join((ANOTHER_MODEL, *loss_lines(report, report.loss)))
     if report.counts is None:
         if report.contract.parity is not None:
             yield "clips that the model knows", "not known: the checkpoint holds no fingerprints of them"

@@ -77,15 +77,22 @@ class Comparison:
 
 @dataclass(frozen=True, kw_only=True)
 class Loss:
-    """What PyTorch's model with all tokens answers beside the file. accuracies: None where labels are unknown."""
+    """What PyTorch's model with all tokens answers beside a file with fewer.
+
+    videos, top1_agreement: how many were compared, 0 where there was nothing to compare on, and on which share of them
+    both give the same label.
+    accuracy_videos: how many of them are new to the model and show one of its labels, of which the accuracies are.
+    """
 
     videos: int
-    top1_agreement: float
+    top1_agreement: float | None
+    accuracy_videos: int
     accuracy_all: float | None
     accuracy: float | None
 
 
 NOT_COMPARED = Comparison(parity=None, disagreements=[], failed=0, parts=None, counts=None)
+NOT_MEASURED = Loss(videos=0, top1_agreement=None, accuracy_videos=0, accuracy_all=None, accuracy=None)
 
 
 def find_videos(
@@ -181,8 +188,8 @@ def measure_loss(
     pytorch: Classify,
     exported: Classify,
     track: Track = untracked,
-) -> Loss | None:
-    """Classify every video with all tokens too; None without any.
+) -> Loss:
+    """Classify every video with all tokens too; `NOT_MEASURED` without any.
 
     Args:
         videos: what to compare on.
@@ -193,33 +200,42 @@ def measure_loss(
         track: follows the work, video by video.
     """
     if videos is None:
-        return None
+        return NOT_MEASURED
 
     def with_all(frames: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         with selection.all_tokens():
             return pytorch(frames)
 
-    parity = compare(videos, contract, pytorch=with_all, exported=exported, track=track).parity
+    comparison = compare(videos, contract, pytorch=with_all, exported=exported, track=track)
+    parity, parts = comparison.parity, comparison.parts
     if parity is None:
-        return None
+        return NOT_MEASURED
     return Loss(
         videos=parity.videos,
         top1_agreement=parity.top1_agreement,
+        accuracy_videos=0 if parts is None or parts.new.scores is None else parts.new.scores.videos,
         accuracy_all=parity.accuracy_pytorch,
         accuracy=parity.accuracy_onnx,
     )
 
 
-def check_loss(loss: Loss | None, *, most: float) -> None:
-    """Raise ModelError where accuracy is lower than with all tokens by more than the share `most`."""
-    if loss is None or loss.accuracy is None or loss.accuracy_all is None:
+def check_loss(loss: Loss, *, most: float) -> None:
+    """Raise ModelError where accuracy is known, and lower than with all tokens by more than the share `most`."""
+    if loss.accuracy is None or loss.accuracy_all is None:
         return
     if loss.accuracy_all - loss.accuracy > most:
         raise ModelError(
-            f"with these tokens the accuracy is {loss.accuracy:.4f} on {loss.videos} videos, and with all of them "
+            f"with these tokens the accuracy is {loss.accuracy:.4f} on {_counted(loss)}, and with all of them "
             f"{loss.accuracy_all:.4f}: more than the loss of {most:g} that is allowed; no file was written; train the "
             "checkpoint further with 'vidcls-train --base CHECKPOINT --tokens ...', or allow more with --max-loss"
         )
+
+
+def _counted(loss: Loss) -> str:
+    """The videos that accuracies are of, for a sentence."""
+    if loss.accuracy_videos == loss.videos:
+        return f"{loss.videos} videos"
+    return f"{loss.accuracy_videos} of {loss.videos} videos, those that are new to the model and show its labels"
 
 
 def _parts(

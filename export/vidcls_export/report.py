@@ -19,6 +19,12 @@ from vidcls_export.parity import Disagreement, Loss
 # (what, PyTorch's figure, the file's, remark)
 _Row = tuple[str, str, str, str]
 
+# Said of a file with fewer tokens than its checkpoint was trained with.
+ANOTHER_MODEL = (
+    "this is another model than the trained one, which saw all of them: temperature, thresholds and measured accuracy "
+    "were that one's, and are left out"
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
@@ -40,7 +46,8 @@ class Report:
         counts: {"new", "trained_on", "chosen_by": how many of these videos}; None where the model does not say.
         negatives: what the file makes of clips that show none of the labels; None without any.
         region: of the picture that all these clips were cut to; None for all of it.
-        loss: what all tokens would give, of a model that was made to see fewer than it was trained with; else None.
+        loss: what all tokens would give, of a model that was made to see fewer than it was trained with; None of one as
+            it was trained.
         versions: {package: version} of what the file was made with.
     """
 
@@ -120,7 +127,7 @@ def report_lines(report: Report, *, checked: Path | None) -> Iterator[str]:
     yield f"  {'':26} {'PyTorch':>9} {'file':>9}"
     for name, pytorch, found, remark in rows:
         yield f"  {name:26} {pytorch:>9} {found:>9}  {remark}".rstrip()
-    yield from _token_lines(report)
+    yield from _token_lines(report, checked=checked)
     yield from _known_lines(report)
     if report.negatives is not None:
         yield from _negative_lines(report.negatives)
@@ -136,12 +143,9 @@ def _of_region(report: Report) -> str:
 
 
 def _accuracy_rows(report: Report, parity: Parity, *, checked: Path | None) -> Iterator[_Row]:
-    if report.parts is None:
-        yield "accuracy", "", "unknown", f"the folders in {checked} are not the model's labels"
-        return
-    scores = report.parts.new.scores
+    scores = None if report.parts is None else report.parts.new.scores
     if scores is None:
-        yield "accuracy", "", "unknown", "no video is new to the model and shows one of its labels"
+        yield "accuracy", "", "unknown", _no_accuracy(report, checked=checked)
         return
     kind = "" if report.counts is None else " that the model does not know"
     yield (
@@ -160,10 +164,13 @@ def _within(share: float, videos: int) -> str:
     return f"{low:.2f} to {high:.2f}"
 
 
-def _of_new(report: Report, accuracy: float) -> str:
-    """An accuracy on the videos that the model does not know, with its interval."""
-    scores = None if report.parts is None else report.parts.new.scores
-    return f"{accuracy:.4f}" if scores is None else share_text(accuracy, scores.videos, digits=4)
+def _no_accuracy(report: Report, *, checked: Path | None) -> str:
+    """Why accuracies are unknown."""
+    if report.contract.parity is None:
+        return "there were no clips to compare on; give --check DATA_DIR, one folder per label"
+    if report.parts is None:
+        return f"the folders in {checked or 'DATA_DIR'} are not the model's labels"
+    return "no video is new to the model and shows one of its labels"
 
 
 def _known_lines(report: Report) -> Iterator[str]:
@@ -181,21 +188,30 @@ def _known_lines(report: Report) -> Iterator[str]:
             yield f"  counted apart: {counts[kind]} videos {words}{accuracy}"
 
 
-def _token_lines(report: Report) -> Iterator[str]:
+def _token_lines(report: Report, *, checked: Path | None) -> Iterator[str]:
     share, loss = report.contract.tokens.share, report.loss
     if share is None:
         return
     yield f"  tokens: {share:g} of all, the same lattice of every clip"
     if loss is not None:
-        accuracies = (
-            ""
-            if loss.accuracy is None or loss.accuracy_all is None
-            else f", accuracy {_of_new(report, loss.accuracy)} instead of {_of_new(report, loss.accuracy_all)}"
-        )
+        yield f"  {ANOTHER_MODEL}"
+        yield from (f"  {line}" for line in loss_lines(report, loss, checked=checked))
+
+
+def loss_lines(report: Report, loss: Loss, *, checked: Path | None = None) -> Iterator[str]:
+    """What fewer tokens cost beside the model with all of them, and whether that was measured."""
+    if loss.top1_agreement is not None:
+        accuracies = ""
+        if loss.accuracy is not None and loss.accuracy_all is not None:
+            own, whole = (share_text(one, loss.accuracy_videos, digits=4) for one in (loss.accuracy, loss.accuracy_all))
+            accuracies = f", accuracy {own} instead of {whole} on {loss.accuracy_videos} videos"
         yield (
-            f"  beside the model with all of them, as it was trained: the same label on {loss.top1_agreement:.4f} of "
-            f"{loss.videos} videos{accuracies}; its temperature and thresholds are not this model's, and left out"
+            f"beside the model with all of them, as it was trained: the same label on {loss.top1_agreement:.4f} of "
+            f"{loss.videos} videos{accuracies}"
         )
+    if loss.accuracy is None:
+        why = _no_accuracy(report, checked=checked)
+        yield f"what fewer tokens cost in accuracy was not measured, and --max-loss did not apply: {why}"
 
 
 def _negative_lines(negatives: Negatives) -> Iterator[str]:

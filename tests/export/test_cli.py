@@ -192,6 +192,8 @@ def test_missing_checkpoint_exits_with_1(tmp_path: Path) -> None:
         ["--precision", "int4"],
         ["--min-agreement", "1.1"],
         ["--min-agreement", "0.99"],
+        ["--max-loss", "0.1", "--tokens", "lattice:0.5"],
+        ["--max-loss", "0.1", "--check", "/nowhere"],
         ["--clip-seconds", "0"],
         ["--clip-seconds", "2"],
         ["--check", "/nowhere"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,17 @@ import numpy as np
 import pytest
 import torch
 
+from html_page import Page
 from random_models import save, timesformer, videomae, vivit, vjepa2, with_some_tokens
 from vidcls import ModelError, VideoClassifier
 from vidcls.contract import Tokens, kept_tokens, tokens_text
+from vidcls.fingerprint import encode, fingerprint_of
 from vidcls.runtime.onnxruntime_session import OnnxRuntimeSession
 from vidcls_export.exporter import export
 from vidcls_export.graph.trace import Graph
+from vidcls_export.parity import Loss, check_loss
 from vidcls_export.precision.choices import Precision
-from vidcls_export.report import report_lines
+from vidcls_export.report import ANOTHER_MODEL, Report, report_lines
 
 # Largest |logit difference|, of logits that spread over several units; as for models that see all tokens.
 TOLERANCE = {"fp32": 2e-5, "fp16": 2e-2, "int8": 0.5}
@@ -154,30 +158,99 @@ def test_lattices_are_spread_evenly_on_any_grid(share: float, grid: tuple[int, i
         assert abs(row.sum() - grid[2] * share) < 1
 
 
+def texts(report: Report, *, checked: Path | None) -> tuple[str, str]:
+    """What is printed, and what the page says."""
+    page = Page(report.page.read_text(encoding="utf-8"))
+    return "\n".join(report_lines(report, checked=checked)), " ".join(page.text.split())
+
+
+def label_by_answers(checkpoint: Path, clips: Path, data: Path) -> list[Path]:
+    """Copies of the clips in folders named by what the checkpoint answers with all its tokens."""
+    classifier = VideoClassifier(export(checkpoint, data.parent / "whole.onnx", tokens="all").path, device="cpu")
+    copies = []
+    for number, video in enumerate(sorted(video for video in clips.rglob("*.*") if video.is_file())):
+        folder = data / classifier.predict(video).label
+        folder.mkdir(parents=True, exist_ok=True)
+        copies.append(Path(shutil.copy(video, folder / f"{number}{video.suffix}")))
+    return copies
+
+
+def test_a_file_with_other_tokens_than_in_training_is_called_another_model(
+    saved: Callable[[str], tuple[Path, Any]], clips: Path, tmp_path: Path
+) -> None:
+    """And where its cost in accuracy was not measured, that is said too, with the reason."""
+    folder, _ = saved("videomae")
+    reports = {
+        None: export(folder, tmp_path / "unproven.onnx", tokens="lattice:0.5"),
+        tmp_path / "mine": export(
+            folder, tmp_path / "unlabelled.onnx", tokens="lattice:0.5", check=unlabelled(clips, tmp_path / "mine")
+        ),
+    }
+    for (checked, report), why in zip(
+        reports.items(), ("there were no clips to compare on; give --check", "are not the model's labels"), strict=True
+    ):
+        assert report.loss is not None
+        assert report.loss.accuracy is None
+        for told in texts(report, checked=checked):
+            assert "0.5 of all, the same lattice of every clip" in told
+            assert ANOTHER_MODEL in told
+            assert "what fewer tokens cost in accuracy was not measured, and --max-loss did not apply: " in told
+            assert why in told
+    whole = export(folder, tmp_path / "whole.onnx", tokens="all")
+    assert whole.loss is None
+    for told in texts(whole, checked=None):
+        assert "lattice" not in told
+        assert ANOTHER_MODEL not in told
+
+
+def unlabelled(clips: Path, folder: Path) -> Path:
+    folder.mkdir()
+    for video in clips.rglob("*.mp4"):
+        shutil.copy(video, folder)
+    return folder
+
+
+def test_the_loss_is_that_of_the_clips_that_are_new_to_the_model(
+    copied: Path, clips: Path, edit_json: Callable[..., None], tmp_path: Path
+) -> None:
+    first, *others = label_by_answers(copied, clips, tmp_path / "data")
+    source = json.loads((copied / "vidcls.json").read_text(encoding="utf-8"))["source"]
+    for known, counted in (([first], len(others)), ([first, *others], 0)):
+        train = encode([fingerprint_of(video) for video in known])
+        fingerprints = {"algorithm": "dct-1", "train": train, "val": ""}
+        edit_json(copied / "vidcls.json", source={**source, "clips": fingerprints})
+        loss = export(copied, tmp_path / "model.onnx", tokens="lattice:0.5", check=tmp_path / "data", max_loss=1.0).loss
+        assert loss is not None
+        assert (loss.videos, loss.accuracy_videos) == (1 + len(others), counted)
+        assert loss.accuracy_all == (1.0 if counted else None)
+
+
+def test_the_refusal_names_the_clips_that_were_counted() -> None:
+    loss = Loss(videos=9, top1_agreement=0.5, accuracy_videos=4, accuracy_all=0.75, accuracy=0.25)
+    with pytest.raises(ModelError, match=r"accuracy is 0\.2500 on 4 of 9 videos, those that are new to the model"):
+        check_loss(loss, most=0.4)
+    check_loss(loss, most=0.5)
+
+
 def test_what_fewer_tokens_cost_is_told_and_may_be_too_much(
     saved: Callable[[str], tuple[Path, Any]], clips: Path, tmp_path: Path
 ) -> None:
     """On clips named by what the model answers with all tokens, so that its accuracy with all is 1."""
     folder, _ = saved("videomae")
     path, data = tmp_path / "model.onnx", tmp_path / "data"
-    whole = export(folder, tmp_path / "whole.onnx").path
-    found = [video for video in sorted(clips.rglob("*.*")) if video.is_file()]
-    classifier, count = VideoClassifier(whole, device="cpu"), 0
-    for number, video in enumerate(found):
-        answer = next(iter(classifier.predict_many([video])))
-        if not isinstance(answer, Exception):
-            (data / answer.label).mkdir(parents=True, exist_ok=True)
-            (data / answer.label / f"{number}{video.suffix}").write_bytes(video.read_bytes())
-            count += 1
+    count = len(label_by_answers(folder, clips, data))
     report = export(folder, path, tokens="lattice:0.125", check=data, max_loss=1.0)
     loss = report.loss
     assert loss is not None
-    assert (loss.videos, loss.accuracy_all) == (count, 1.0)
+    assert (loss.videos, loss.accuracy_videos, loss.accuracy_all) == (count, count, 1.0)
     assert loss.accuracy == loss.top1_agreement < 1
     assert report.contract.parity is not None
     assert report.contract.parity.top1_agreement == 1.0  # of PyTorch with the same tokens
-    lines = "\n".join(report_lines(report, checked=data))
-    assert re.search(rf"accuracy {loss.accuracy:.4f} \(.*\) instead of 1\.0000 \(", lines)
+    cost = rf"accuracy {loss.accuracy:.4f} \(.*\) instead of 1\.0000 \(.*\) on {count} videos"
+    for told in texts(report, checked=data):
+        assert re.search(cost, told)
+        assert ANOTHER_MODEL in told
+        assert "--max-loss" not in told
     before = path.read_bytes()
     with pytest.raises(
         ModelError, match=f"accuracy is {loss.accuracy:.4f} on {count} videos, and with all of them 1.0000"

@@ -50,6 +50,8 @@ def _model_rows(contract: Contract) -> Iterable[tuple[str, Content]]:
     listed = ", ".join(map(name, contract.labels))
     yield "labels", f"{len(contract.labels)}: {name(listed, limit=_LABELS_CHARACTERS)}"
     yield "sampling", f"{sampling.frames} frames over {sampling.clip_seconds:.3f} s"
+    if contract.tokens.share is not None:
+        yield "tokens", f"{contract.tokens.share:g} of all, the same lattice of every clip"
     yield "pixels", f"{image.resize} {image.resize_size}, crop {image.crop_size}, mean {image.mean}, std {image.std}"
     if isinstance(contract, ModelContract):
         yield "input", f"{contract.model.input.dtype} {contract.model.input.layout}"

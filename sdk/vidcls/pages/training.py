@@ -18,7 +18,7 @@ from vidcls.pages.mistakes import FramesOf
 from vidcls.pages.model import decision_section, model_section
 from vidcls.pages.scored import score_sections
 from vidcls.pages.tables import folded, pairs, table
-from vidcls.pages.wording import with_labels
+from vidcls.pages.wording import between, with_labels
 
 _MOST_UNREADABLE = 50
 _CHOSEN_BY = (
@@ -141,11 +141,26 @@ def _unreadable(rows: Sequence[Mapping[str, str]]) -> Content:
     return folded(f"{len(rows)} videos could not be read and were left out", named, more)
 
 
+def _teacher_row(fields: Mapping[str, Any] | None) -> Iterable[tuple[str, Content]]:
+    """The teacher and its part of the loss, and its figure beside the student's; nothing without one."""
+    if fields is None:
+        return
+    text = f"{name(fields['name'])} (SHA-256 {fields['sha256']}), {fields['weight']:.0%} of the loss"
+    split = "val" if fields["test"] is None else "test"
+    row = fields[split]
+    if row is not None:
+        key, words = ("top1", "top-1") if "top1" in row["student"] else ("map", "mAP")
+        teacher, student = (f"{row[who][key]:.3f} ({between(row[who]['interval'])})" for who in ("teacher", "student"))
+        text += f"; on {split} {words} {teacher}, this model's {student}"
+    yield "teacher", text
+
+
 def _made_with_section(made: Training) -> Section:
     settings = {key: value for key, value in made.settings.items() if key not in ("data", "output")}
     train = made.metrics["train"]
     rows: list[tuple[str, Content]] = [
         *made.contract.source.versions.items(),
+        *_teacher_row(made.metrics.get("teacher")),
         ("made", made.contract.source.created),
         ("took", f"{train['seconds'] / 60:.1f} minutes, {train['steps']} steps over {train['videos']} clips"),
         ("command", tag("code", f"vidcls-train DATA -o {name(made.name)} --settings settings.json")),

@@ -17,6 +17,7 @@ from vidcls.contract import (
     FittedOn,
     OperatingPoint,
     Reject,
+    Tokens,
     from_json,
 )
 from vidcls.evaluation.answers import Answers, answers_of
@@ -293,6 +294,30 @@ def test_a_training_page_says_how_good_how_it_got_there_and_what_was_fitted(spli
     assert "someone/data" not in text
     losses = page.all("polyline", class_="curve c0")[0]
     assert len(losses["points"].split()) == 3
+
+
+def test_a_training_page_has_a_row_of_tokens_and_of_a_teacher_where_they_are_used() -> None:
+    student, teacher = {"top1": 0.6, "interval": [0.31, 0.83]}, {"top1": 0.8, "interval": [0.49, 0.94]}
+    taught = {
+        **{"name": "large <b>", "sha256": "ab" * 32, "weight": 0.9, "val": None},
+        **{"test": {"student": student, "teacher": teacher}},
+    }
+    found, lattice = evaluation(), Tokens(rule="lattice", share=0.25)
+
+    def text(contract: Contract, **figures: Any) -> str:
+        kept = {"split": "test", "names": found.names, "answers": found.answers, "settings": {}}
+        made = Training(name="mine", contract=contract, metrics=metrics() | figures, **kept)  # type: ignore[arg-type]
+        return words(Page(training_page(made, frames_of=frames_of)))
+
+    told = text(dataclasses.replace(contract(), tokens=lattice), teacher=taught)
+    assert "tokens 0.25 of all, the same lattice of every clip" in told
+    assert (
+        f"teacher large <b> (SHA-256 {'ab' * 32}), 90% of the loss; on test top-1 0.800 (0.49 to 0.94), this " in told
+    )
+    assert "this model's 0.600 (0.31 to 0.83)" in told
+    plain = text(contract(), teacher=None)
+    assert "tokens" not in plain
+    assert "teacher" not in plain
 
 
 @pytest.mark.parametrize(

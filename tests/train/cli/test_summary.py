@@ -109,5 +109,7 @@ def test_what_all_tokens_answer_is_told(shown_by: str, who: str, capsys: pytest.
     assert "tokens" not in printed(metrics() | {"all_tokens": None}, capsys)
     compared = {"share": 0.25, "videos": 40, "top1_agreement": 0.9, "mean_abs_logit_diff": 0.123, "shown_by": shown_by}
     told = printed(metrics() | {"all_tokens": compared}, capsys)
-    assert f"the encoder sees 0.25 of the tokens; {who} it all of them, and answers otherwise: the same label on " in told
+    assert (
+        f"the encoder sees 0.25 of the tokens; {who} it all of them, and answers otherwise: the same label on " in told
+    )
     assert "on 0.90 of 40 val videos, logits off by 0.123 in the mean\n" in told
