@@ -101,6 +101,16 @@ def _on_a_base(*options: str, **fields: object) -> Callable[[Path], list[str]]:
     return arguments
 
 
+def _with_settings(*options: str, **settings: object) -> Callable[[Path], list[str]]:
+    """A tiny preset with a file of settings."""
+
+    def arguments(folder: Path) -> list[str]:
+        (folder / "mine.json").write_text(json.dumps(settings), encoding="utf-8")
+        return _with("--preset", "tiny", "--settings", "{}/mine.json", *options)(folder)
+
+    return arguments
+
+
 def _without_teacher(folder: Path) -> list[str]:
     (folder / "teacher").mkdir()
     return _with("--preset", "tiny", "--teacher", "{}/teacher")(folder)
@@ -178,6 +188,12 @@ MISTAKES = [
         "a lattice too wide for the grid",
         _with("--preset", "tiny", "--image-size", "16", "--frames", "2", "--tokens", "lattice:0.125"),
         r"--tokens lattice:0\.125 cannot divide a clip's 1 x 2 x 2 tokens evenly",
+        2,
+    ),
+    Mistake(
+        "patch dropout beside a lattice",
+        _with_settings("--tokens", "lattice:0.5", patch_dropout=0.5),
+        r"patch_dropout is 0\.5, but the encoder sees tokens lattice:0\.5, which takes its place; leave it out, or",
         2,
     ),
     Mistake(

@@ -30,6 +30,7 @@ from vidcls_train.model.patch_embedding import is_zero_mean, whiten
 from vidcls_train.model.pretrained import freeze_encoder
 from vidcls_train.model.teacher import load_teacher, view_of
 from vidcls_train.model.teaching import find_teacher, larger_image, teacher_settings
+from vidcls_train.model.tokens import token_notices
 from vidcls_train.output.checkpoint import write_decision, write_results, write_weights
 from vidcls_train.output.decision import fit
 from vidcls_train.output.fingerprints import clip_fingerprints
@@ -130,9 +131,9 @@ def _plan(settings: Mapping[str, Any], track: Track) -> _Plan:
         found = _find(config, track)
         teacher = find_teacher(config, found, notice=_LOG.info)
         start = starting_point(config, found.labels, found.problem_type)
-        for notice in start.notices:
-            _LOG.info(notice)
         config = recipe_for({**settings, **teacher_settings(config, teacher)}, start.model)
+        for notice in (*start.notices, *token_notices(start.model, config.regularization)):
+            _LOG.info(notice)
         done = finished_training(config)
         contract = draft_contract(config, found, start)
         flip = _flip(config, found.labels)

@@ -18,8 +18,8 @@ from vidcls_train.data.clip_list import SINGLE_LABEL
 from vidcls_train.data.masks import lattice_mask
 from vidcls_train.finetune import train
 from vidcls_train.model.families import token_grid
-from vidcls_train.model.from_config import starting_point
-from vidcls_train.model.tokens import use_tokens
+from vidcls_train.model.from_config import recipe_for, starting_point
+from vidcls_train.model.tokens import token_notices, use_tokens
 
 CONFIG = VideoMAEConfig(
     hidden_size=24,
@@ -116,6 +116,25 @@ def test_a_base_keeps_its_tokens_unless_others_are_asked_for(tmp_path: Path) -> 
     ):
         start = starting_point(train_config({**base, **asked}), ("a", "b"), SINGLE_LABEL)
         assert configured_tokens(start.model.config) == TOKEN_CHOICES[expected]
+
+
+def test_patch_dropout_that_was_asked_for_beside_a_lattice_is_refused(tmp_path: Path) -> None:
+    """Whether the run or its base says so; that of a settings.json, which may be the recipe's own, is said."""
+    run = {"data": "clips", "output": tmp_path / "run", "preset": "tiny"}
+    start = starting_point(train_config({**run, "tokens": "lattice:0.5"}), ("a", "b"), SINGLE_LABEL)
+    start.model.save_pretrained(tmp_path / "base")
+    of_base = {**run, "preset": None, "base": str(tmp_path / "base")}
+    for settings in ({**run, "tokens": "lattice:0.5"}, of_base):
+        model = starting_point(train_config(settings), ("a", "b"), SINGLE_LABEL).model
+        with pytest.raises(ValueError, match=r"patch_dropout is 0\.5, but the encoder sees tokens lattice:0\.5, which"):
+            recipe_for({**settings, "patch_dropout": 0.5}, model)
+        for given in ({}, {"patch_dropout": 0.75}):
+            (told,) = token_notices(model, recipe_for({**settings, **given}, model).regularization)
+            assert "takes the place of patch_dropout 0.75: in training the encoder sees 0.5 of a clip's tokens" in told
+            assert told.endswith("where it would see 0.25")
+        assert token_notices(model, recipe_for({**settings, "patch_dropout": 0.0}, model).regularization) == ()
+    whole = starting_point(train_config(run), ("a", "b"), SINGLE_LABEL).model
+    assert token_notices(whole, recipe_for({**run, "patch_dropout": 0.5}, whole).regularization) == ()
 
 
 def test_a_configuration_that_says_something_else_is_refused() -> None:

@@ -72,7 +72,8 @@ class ModelConfig:
     image_size: pixels, square.
     patch_levels: whether a fresh encoder sees how bright and coloured a patch is as a whole, or what varies within it
         alone, see `model.patch_embedding`. A base stays as it was made.
-    tokens: which of a clip's tokens the encoder sees, in training and in use; fewer take less time.
+    tokens: which of a clip's tokens the encoder sees, in training and in use; fewer take less time,
+        in training where patch_dropout does not hide as many anyway.
     """
 
     base: str | None = None
@@ -149,6 +150,7 @@ class RegularizationConfig:
     drop_path: share of the last layer's branches that a training clip skips; the first layer's skips none.
     dropout: share of the numbers that a branch adds which are dropped. Processes draw it each for themselves.
     patch_dropout: share of a training clip's patches that the encoder does not see; the deployed model sees all.
+        A lattice of tokens takes its place.
     mixup, cutmix: the beta distribution's parameter for mixing pairs of clips; 0 is off.
     """
 

@@ -8,9 +8,10 @@ from typing import Any
 
 from transformers import PreTrainedModel
 
-from vidcls.contract import TOKEN_CHOICES, configured_tokens
+from vidcls.contract import TOKEN_CHOICES, configured_tokens, tokens_text
 from vidcls.errors import ArgumentError
 from vidcls_train.bases import located
+from vidcls_train.config.patch_dropout import check_patch_dropout
 from vidcls_train.config.recipes import PRESETS
 from vidcls_train.config.settings import TrainConfig, train_config
 from vidcls_train.data.clip_list import ProblemType
@@ -41,8 +42,9 @@ def recipe_for(settings: Mapping[str, Any], model: PreTrainedModel) -> TrainConf
     Raises:
         ValueError: as `train_config`, or a setting asks for what its family does not have.
     """
-    family, layers = family_of(model), model.config.num_hidden_layers
-    config = train_config(settings, kind=model.config.model_type, layers=layers)
+    family, kind, layers = family_of(model), model.config.model_type, model.config.num_hidden_layers
+    config = train_config(settings, kind=kind, layers=layers)
+    check_patch_dropout(settings, tokens=tokens_text(configured_tokens(model.config)), kind=kind, layers=layers)
     if config.regularization.dropout > 0 and not family.has_dropout:
         raise ArgumentError(
             f"dropout is {config.regularization.dropout:g}, but {family.title} has none within its layers; leave it at "

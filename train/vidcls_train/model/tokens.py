@@ -8,10 +8,29 @@ from __future__ import annotations
 import torch
 from transformers import PreTrainedModel
 
-from vidcls.contract import CONFIG_FIELD, Tokens, kept_tokens, tokens_text
+from vidcls.contract import CONFIG_FIELD, Tokens, configured_tokens, kept_tokens, tokens_text
 from vidcls.errors import ArgumentError
+from vidcls_train.config.groups import RegularizationConfig
 from vidcls_train.model.families import family_of, token_grid
 from vidcls_train.model.token_subset import TokenSubset
+
+
+def token_notices(model: PreTrainedModel, regularization: RegularizationConfig) -> tuple[str, ...]:
+    """What to say where a model's lattice takes the place of patch dropout: at most one sentence.
+
+    Example:
+        >>> from transformers import VideoMAEConfig, VideoMAEForVideoClassification
+        >>> config = VideoMAEConfig(num_hidden_layers=1, vidcls_tokens="lattice:0.5")
+        >>> token_notices(VideoMAEForVideoClassification(config), RegularizationConfig())
+        ()
+    """
+    tokens, hidden = configured_tokens(model.config), regularization.patch_dropout
+    if tokens.share is None or hidden == 0:
+        return ()
+    return (
+        f"tokens {tokens_text(tokens)} takes the place of patch_dropout {hidden:g}: in training the encoder sees "
+        f"{tokens.share:g} of a clip's tokens, where it would see {1 - hidden:g}",
+    )
 
 
 def use_tokens(model: PreTrainedModel, tokens: Tokens) -> None:

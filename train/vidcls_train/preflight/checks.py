@@ -14,6 +14,7 @@ from vidcls.huggingface import CONFIG_FILE
 from vidcls_train.bases import located
 from vidcls_train.config.batches import check_parts
 from vidcls_train.config.fine_tuning import has_recipe
+from vidcls_train.config.patch_dropout import check_patch_dropout
 from vidcls_train.config.settings import Config, TrainConfig, train_config
 from vidcls_train.data.archives import is_archive
 from vidcls_train.data.clip_list import ClipList
@@ -51,6 +52,8 @@ def check_training_run(settings: Mapping[str, Any], *, processes: int) -> None:
     check_shape(config.model, shape)
     if shape.layers is not None and has_recipe(shape.kind):  # else its recipe is not known
         config = train_config(settings, kind=shape.kind, layers=shape.layers)
+        tokens = config.model.tokens or shape.tokens
+        check_patch_dropout(settings, tokens=tokens, kind=shape.kind, layers=shape.layers)
     negatives = find_negatives(config.decision.negatives)
     found = find_named(config)
     batch_size = config.optimization.batch_size

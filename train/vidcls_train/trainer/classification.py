@@ -101,7 +101,7 @@ class ClassificationTrainer(VideoTrainer):
 
 
 def _hiding(model: PreTrainedModel, patch_dropout: float) -> Callable[[], torch.Tensor]:
-    """What draws the tokens that a training clip's encoder does not see: a lattice is enough of patch dropout."""
+    """What draws the tokens that a training clip's encoder does not see: a lattice takes the place of patch dropout."""
     tokens = configured_tokens(model.config)
     if tokens.rule == "lattice":
         return partial(lattice_mask, tokens, token_grid(model.config))
