@@ -14,8 +14,8 @@ from vidcls.runtime.devices import Device, is_cuda
 from vidcls.runtime.model import read_contract
 from vidcls.versions import package_version
 
-# Its divided attention needs every token.
-_ALL_TOKENS_ONLY = "TimesformerForVideoClassification"
+# Divided attention needs every token; a hybrid's picture network is shown whole frames, so that fewer save it little.
+_NO_FEWER_TOKENS = ("TimesformerForVideoClassification", "VideoMAEHybridForVideoClassification")
 _EXPORT = "vidcls-export CHECKPOINT -o"
 _CHECK = "--check CLIPS"
 
@@ -117,7 +117,7 @@ def missing_exports(files: Sequence[ModelFile], placements: Sequence[Placement])
         missing.append(MissingExport(what="int8 for OpenVINO", command=command))
     if any(is_cuda(placement.device) for placement in placements) and "fp16" not in {kind for kind, _ in kinds}:
         missing.append(MissingExport(what="fp16", command=f"{_EXPORT} fp16.onnx --precision fp16 {_CHECK}"))
-    if all(one.tokens.rule == "all" and one.source.architecture != _ALL_TOKENS_ONLY for one in contracts):
+    if all(one.tokens.rule == "all" and one.source.architecture not in _NO_FEWER_TOKENS for one in contracts):
         command = f"{_EXPORT} quarter.onnx --tokens lattice:0.25 {_CHECK}"
         missing.append(MissingExport(what="fewer tokens", command=command))
     return missing

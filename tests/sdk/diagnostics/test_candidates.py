@@ -94,10 +94,12 @@ def test_what_was_not_given_is_named_with_the_command_that_makes_it(model: Path,
     int8 = written(tmp_path / "int8.onnx", model={"precision": "int8", "graph": "onnxruntime"})
     lattice = written(tmp_path / "lattice.onnx", tokens={"rule": "lattice", "share": 0.5})
     divided = written(tmp_path / "divided.onnx", source={"architecture": "TimesformerForVideoClassification"})
+    hybrid = written(tmp_path / "hybrid.onnx", source={"architecture": "VideoMAEHybridForVideoClassification"})
     assert missing(model, CPU, OPENVINO, CUDA) == ["int8", "int8 for OpenVINO", "fp16", "fewer tokens"]
     assert missing(int8, CPU) == ["fewer tokens"]
     assert missing(lattice, CPU) == ["int8"]
     assert missing(divided, CUDA) == ["fp16"]  # divided attention cannot leave tokens out
+    assert missing(hybrid, CPU) == ["int8"]  # whose picture network is shown whole frames
     commands = [one.command for one in missing_exports(find_files(model, []), [OPENVINO])]
     assert (
         commands[0] == "vidcls-export CHECKPOINT -o int8-portable.onnx --precision int8 --graph portable --check CLIPS"
