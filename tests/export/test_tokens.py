@@ -7,7 +7,7 @@ import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -56,8 +56,23 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[Pat
     return get
 
 
-def check_file(path: Path, model: Any, *, share: float, precision: Precision) -> None:
-    classifier = VideoClassifier(path, device="cpu")
+def open_session(path: Path, engine: str) -> Any:
+    if engine == "onnxruntime":
+        return OnnxRuntimeSession(path, device="cpu")
+    from vidcls.runtime.openvino_session import OpenVinoSession
+
+    return OpenVinoSession(path)
+
+
+def check_file(
+    path: Path,
+    model: Any,
+    *,
+    share: float,
+    precision: Precision,
+    engine: Literal["onnxruntime", "openvino"] = "onnxruntime",
+) -> None:
+    classifier = VideoClassifier(path, device="cpu", engine=engine)
     image = classifier.contract.image
     assert classifier.contract.tokens == Tokens(rule="lattice", share=share)
     clips = np.random.default_rng(3).integers(0, 256, (3, 4, 32, 32, 3), np.uint8)
@@ -65,7 +80,7 @@ def check_file(path: Path, model: Any, *, share: float, precision: Precision) ->
     with torch.inference_mode():
         expected = with_some_tokens(model, pixels.permute(0, 1, 4, 2, 3), pattern(share)).numpy()
         every = with_some_tokens(model, pixels.permute(0, 1, 4, 2, 3), np.ones(32, bool)).numpy()
-    answered = OnnxRuntimeSession(path, device="cpu").run(clips)
+    answered = open_session(path, engine).run(clips)
     assert np.abs(answered - expected).max() <= TOLERANCE[precision]
     assert np.abs(every - expected).max() > SHOWS
     assert classifier.verify().ok
@@ -94,6 +109,16 @@ def test_so_it_does_in_every_precision_and_graph(
     check = clips if graph == "portable" and precision == "int8" else None
     export(folder, path, tokens="lattice:0.25", precision=precision, graph=graph, check=check, min_agreement=0)
     check_file(path, model, share=0.25, precision=precision)
+
+
+@pytest.mark.parametrize("graph", ["onnxruntime", "portable"])
+def test_openvino_answers_as_transformers_does_with_the_same_tokens(
+    graph: Graph, saved: Callable[[str], tuple[Path, Any]], tmp_path: Path
+) -> None:
+    pytest.importorskip("openvino", reason='needs pip install "vidcls[openvino]"')
+    folder, model = saved("videomae")
+    export(folder, tmp_path / "model.onnx", tokens="lattice:0.25", graph=graph)
+    check_file(tmp_path / "model.onnx", model, share=0.25, precision="fp32", engine="openvino")
 
 
 def test_all_tokens_are_the_ordinary_file(saved: Callable[[str], tuple[Path, Any]], tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -90,3 +91,18 @@ def exports(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[
     for precision, path in paths.items():
         export(checkpoint, path, precision=precision)  # type: ignore[arg-type]
     return paths
+
+
+@pytest.fixture(scope="session")
+def exported_with(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """exported_with(tokens) is the tiny checkpoint in fp32 with these tokens; each is made once."""
+    pytest.importorskip("optimum.exporters.onnx", reason="exporting needs Optimum: pip install 'vidcls[export]'")
+    from vidcls_export.exporter import export
+
+    folder = tmp_path_factory.mktemp("tokens")
+
+    @functools.cache
+    def make(tokens: str) -> Path:
+        return export(checkpoint, folder / f"{tokens.replace(':', '-')}.onnx", tokens=tokens).path
+
+    return make

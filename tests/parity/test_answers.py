@@ -21,6 +21,7 @@ LOGIT_LIMITS = {"fp32": 1e-3, "fp16": 2e-2}
 
 
 Logits = Callable[..., np.ndarray]
+Exported = Callable[[str], Path]
 
 
 @pytest.fixture(scope="session", params=LOGIT_LIMITS)
@@ -82,6 +83,23 @@ def test_62_real_clips_give_the_references_probabilities(
     # Logits that hardly differed from clip to clip would agree whatever the SDK did.
     assert np.std(answers, axis=0).min() > 5 * limit
     record_property("max_abs_logit_diff", max(differences))
+
+
+@pytest.mark.parametrize("tokens", ["lattice:0.5", "lattice:0.25", "lattice:0.125"])
+def test_a_file_that_sees_a_lattice_of_tokens_gives_the_references_logits(
+    tokens: str, clips: dict[str, Path], checkpoint: Path, exported_with: Exported, real_data: Path
+) -> None:
+    lattice, whole = (VideoClassifier(exported_with(each), device="cpu") for each in (tokens, "all"))
+    contract = json.loads(to_json(lattice.contract))
+    videos = [clips["mp4 at 30 fps with B-frames"], clips["mkv of variable rate"], clips["portrait"]]
+    videos += sorted((real_data / "ucf8" / "test").rglob("*.avi"))[::20]
+    for video in videos:
+        _, _, pixels = reference.clip_pixels(video, contract, views=1, crops=1)
+        logits = reference.clip_logits(pixels, contract, checkpoint)
+        prediction = lattice.predict(video)
+        assert_same_answer(prediction, logits, limit=LOGIT_LIMITS["fp32"], video=video)
+        # Answers that were hardly those of the lattice would agree whatever was left out.
+        assert np.abs(whole.predict(video).logits - logits).max() > 5 * LOGIT_LIMITS["fp32"]
 
 
 def test_the_exported_file_keeps_the_checkpoints_contract(classifier: VideoClassifier, trained: dict[str, Any]) -> None:
