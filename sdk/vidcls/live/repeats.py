@@ -19,8 +19,8 @@ from vidcls.prediction import Prediction
 
 Classify: TypeAlias = Callable[[SampledClips], Prediction]
 
-# Of 255, by how much one of a pixel's colours has to differ before the pixel has changed: meant to be more than what a
-# camera's noise and its encoder make of a still scene once that is resized.
+# Of 255, by how much one of a pixel's colours has to differ before the pixel has changed: a fixed threshold, fitted to
+# no camera, meant to be more than what its noise and its encoder make of a still scene once that is resized.
 CHANGED_LEVELS = 16
 
 

@@ -94,6 +94,24 @@ def test_motion_is_the_share_from_which_on_the_model_is_run(classifier: VideoCla
         assert model.runs == runs
 
 
+@pytest.mark.parametrize(
+    ("side", "level", "repeated"),
+    [(7, 200, True), (8, 200, False), (100, CHANGED_LEVELS, True), (100, CHANGED_LEVELS + 1, False)],
+    ids=["too small", "large enough", "too faint", "bright enough"],
+)
+def test_what_moves_is_missed_where_it_is_small_or_faint(
+    side: int, level: int, repeated: bool, classifier: VideoClassifier
+) -> None:
+    """A square on black, in crops of 224 x 224, that moves by its own width; at 0.002, the value of the guide."""
+    answer = classifier.predict_clips(clips(painted(0), start=0.0))
+    repeats, answers = Repeats(motion=0.002), []
+    for left in (0, side):
+        frames = np.zeros((4, 224, 224, 3), np.uint8)
+        frames[:, :side, left : left + side] = level
+        answers.append(repeats.answer(clips(frames, start=0.0), lambda _: answer)[1])
+    assert answers == [False, repeated]
+
+
 def test_slow_change_adds_up_from_the_last_window_that_was_answered(classifier: VideoClassifier) -> None:
     model, repeats = Model(classifier), Repeats(motion=0.01)
     repeated = []
