@@ -28,7 +28,8 @@ class VideoMAEHybridConfig(VideoMAEConfig):  # type: ignore[misc]
     """As VideoMAE's; patch_size is the stride of the coarsest feature maps.
 
     stem_stages: of the picture network, each (expansion, channels, blocks, kernel, stride). stem_channels: before them.
-    finest_stride: of the maps that tokens are made of.
+    finest_stride: of the maps that tokens are made of. static_scale: how much of what is alike in all frames of a clip
+    tokens keep, 0 to 1, so that what changes is not drowned in it.
 
     Raises:
         ValueError: these are no such numbers, or patch_size is not the largest stride.
@@ -41,6 +42,7 @@ class VideoMAEHybridConfig(VideoMAEConfig):  # type: ignore[misc]
         stem_stages: Sequence[Sequence[int]] = LITE0,
         stem_channels: int = STEM_CHANNELS,
         finest_stride: int = 16,
+        static_scale: float = 1.0,
         **options: Any,
     ) -> None:
         super().__init__(**{"patch_size": 32, "image_size": 128, "num_frames": 8, **options})
@@ -50,7 +52,10 @@ class VideoMAEHybridConfig(VideoMAEConfig):  # type: ignore[misc]
             raise ValueError(f"finest_stride is {finest_stride}, expected at most the patch_size {self.patch_size}")
         self.stem_stages = [list(stage) for stage in stem_stages]
         self.stem_channels = stem_channels
+        if type(static_scale) not in (int, float) or not 0 <= static_scale <= 1:
+            raise ValueError(f"static_scale is {static_scale!r:.80}, expected a number from 0 to 1")
         self.finest_stride = finest_stride
+        self.static_scale = float(static_scale)
 
 
 class VideoMAEHybridForVideoClassification(VideoMAEForVideoClassification):  # type: ignore[misc]
@@ -74,6 +79,7 @@ class HybridPatches(nn.Module):
         self.steps = [config.patch_size // stride for stride in self.network.strides]
         channels = sum(count * step**2 for count, step in zip(self.network.channels, self.steps, strict=True))
         self.tubelet = config.tubelet_size
+        self.static_scale = config.static_scale
         self.projection = nn.Linear(self.tubelet * channels, config.hidden_size)
         side = config.image_size // config.patch_size
         self.num_patches = config.num_frames // self.tubelet * side * side
@@ -92,7 +98,9 @@ class HybridPatches(nn.Module):
     def tokens(self, patches: torch.Tensor, *, frames: int) -> torch.Tensor:
         """Patches of the frames of clips, [B * frames, numbers, rows, columns] -> tokens [B, tokens, width]."""
         numbers, rows, columns = patches.shape[1:]
-        tubelets = patches.reshape(-1, frames // self.tubelet, self.tubelet * numbers, rows, columns)
+        clips = patches.unflatten(0, (-1, frames))
+        moving = clips - (1 - self.static_scale) * clips.mean(dim=1, keepdim=True)
+        tubelets = moving.reshape(-1, frames // self.tubelet, self.tubelet * numbers, rows, columns)
         embedded: torch.Tensor = self.projection(tubelets.permute(0, 1, 3, 4, 2).flatten(1, 3))
         return embedded
 
