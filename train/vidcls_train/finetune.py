@@ -25,9 +25,10 @@ from vidcls_train.data.preparation import PreparedClips, open_frame_cache, prepa
 from vidcls_train.data.sources import find_clips
 from vidcls_train.data.training_clips import training_clips
 from vidcls_train.model.draft_contract import draft_contract
-from vidcls_train.model.from_config import recipe_for, starting_point
+from vidcls_train.model.from_config import starting_point
 from vidcls_train.model.patch_embedding import is_zero_mean, whiten
 from vidcls_train.model.pretrained import freeze_encoder
+from vidcls_train.model.recipe import recipe_for
 from vidcls_train.model.teacher import load_teacher, view_of
 from vidcls_train.model.teaching import find_teacher, larger_image, teacher_settings
 from vidcls_train.output.checkpoint import write_decision, write_results, write_weights
@@ -132,13 +133,13 @@ def _plan(settings: Mapping[str, Any], track: Track) -> _Plan:
         start = starting_point(config, found.labels, found.problem_type)
         for notice in start.notices:
             _LOG.info(notice)
-        config = recipe_for({**settings, **teacher_settings(config, teacher)}, start.model)
+        made = start.model.config
+        known = {**settings, **teacher_settings(config, teacher)}
+        config = recipe_for(known, kind=made.model_type, layers=made.num_hidden_layers)
         done = finished_training(config)
         contract = draft_contract(config, found, start)
-        flip = _flip(config, found.labels)
-        region = config.classification.region
-        image = larger_image(contract.image, teacher)
-        cache = open_frame_cache(image, cache_gb=config.data.cache_gb, region=region)
+        flip, region = _flip(config, found.labels), config.classification.region
+        cache = open_frame_cache(larger_image(contract.image, teacher), cache_gb=config.data.cache_gb, region=region)
         checked = check_clips(
             found,
             val_fraction=config.classification.val_fraction,

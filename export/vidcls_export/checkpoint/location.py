@@ -5,14 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from vidcls.contract import CHECKPOINT_FILE
-from vidcls.huggingface import CONFIG_FILE, PREPROCESSOR_FILES, SHARDS_FILE, WEIGHTS_FILE
-from vidcls.huggingface.hub import CARD_FILE, check_on_hub, fetched
+from vidcls.huggingface.hub import check_on_hub, fetched
 
-_WANTED = [
-    *(CONFIG_FILE, WEIGHTS_FILE, SHARDS_FILE, "model-*-of-*.safetensors", CHECKPOINT_FILE, CARD_FILE),
-    *PREPROCESSOR_FILES,
-]
 _EXPECTED = "a checkpoint's folder, or a model on the hub"
 _INSTEAD = "export FOLDER"
 
@@ -34,6 +28,4 @@ def locate(checkpoint: str | os.PathLike[str]) -> Path:
         ModelError: as `check_location`, or the model cannot be fetched.
     """
     path = Path(checkpoint)
-    return (
-        path if path.exists() else fetched(os.fspath(checkpoint), wanted=_WANTED, expected=_EXPECTED, instead=_INSTEAD)
-    )
+    return path if path.exists() else fetched(os.fspath(checkpoint), expected=_EXPECTED, instead=_INSTEAD)
