@@ -163,6 +163,29 @@ def _halved(folder: Path) -> list[str]:
     return _with("--base", "{}/base")(folder)
 
 
+def _export(*options: str, **fields: object) -> Callable[[Path], list[str]]:
+    """A plain checkpoint of Hugging Face, into a new file, with these options."""
+
+    def arguments(folder: Path) -> list[str]:
+        checkpoint = _preprocessed(_base(folder / "base", **{"id2label": {"0": "jump", "1": "wave"}, **fields}))
+        given = [option.replace("{}", str(folder)) for option in options]
+        return [str(checkpoint), "-o", str(folder / "model.onnx"), *given]
+
+    return arguments
+
+
+def _export_of_a_pickle(folder: Path) -> list[str]:
+    arguments = _export()(folder)
+    (folder / "base" / "model.safetensors").rename(folder / "base" / "pytorch_model.bin")
+    return arguments
+
+
+def _export_of_bicubic(folder: Path) -> list[str]:
+    arguments = _export()(folder)
+    _preprocessed(folder / "base", resample=3)
+    return arguments
+
+
 def _without_teacher(folder: Path) -> list[str]:
     (folder / "teacher").mkdir()
     return _with("--preset", "tiny", "--teacher", "{}/teacher")(folder)
@@ -343,5 +366,54 @@ MISTAKES = [
         r"base: normalises pixels by \(0\.5, 0\.5, 0\.5\) .*expects ImageNet's statistics",
         1,
         command="vidcls-pretrain",
+    ),
+    Mistake(
+        "an export that needs clips, without any",
+        _export("--graph", "portable", "--precision", "int8"),
+        r"int8 with the portable graph needs real clips .*--check DATA_DIR",
+        2,
+        command="vidcls-export",
+    ),
+    Mistake(
+        "an export to be checked on clips that are not there",
+        _export("--check", "{}/clipz"),
+        r"clipz: is not a folder; name a folder of videos to check the export on",
+        2,
+        command="vidcls-export",
+    ),
+    Mistake(
+        "an export of a label without a name",
+        _export(id2label={"0": "jump", "2": "wave"}),
+        r"config\.json: id2label has 2 names for the 2 outputs of the classifier, none for 1",
+        1,
+        command="vidcls-export",
+    ),
+    Mistake(
+        "an export of a pickle",
+        _export_of_a_pickle,
+        r"base: its weights are in pytorch_model\.bin, a pickle, .*convert it: python -c",
+        1,
+        command="vidcls-export",
+    ),
+    Mistake(
+        "an export of pictures resized otherwise",
+        _export_of_bicubic,
+        r"preprocessor_config\.json: has resample 3 \(bicubic\), but vidcls can only do resample 2",
+        1,
+        command="vidcls-export",
+    ),
+    Mistake(
+        "an export of what is no video classifier",
+        _export(model_type="bert"),
+        r"config\.json: model_type .*bert.*cannot be exported",
+        1,
+        command="vidcls-export",
+    ),
+    Mistake(
+        "an export of what is not trained yet",
+        _export(architectures=["VideoMAEForPreTraining"]),
+        r"config\.json: is a VideoMAEForPreTraining without a trained classifier; fine-tune it first",
+        1,
+        command="vidcls-export",
     ),
 ]
