@@ -32,7 +32,7 @@ from vidcls.huggingface import (
     read_labels,
     weights_sha256,
 )
-from vidcls.huggingface.hub import CARD_FILE, check_on_hub, fetched, read_card
+from vidcls.huggingface.hub import CARD_FILE, check_on_hub, fetched, read_card, snapshot_name
 from vidcls.printable import printable
 from vidcls.runtime.model import read_contract, stated_contract
 from vidcls_train.data.clip_list import MULTI_LABEL, ProblemType
@@ -62,8 +62,8 @@ class TeacherDescription:
 
     @property
     def name(self) -> str:
-        """Of the file or the folder, without those that it lies in."""
-        return self.path.resolve().name
+        """As on the hub, or of the file or the folder, without those that it lies in."""
+        return _name_of(self.path)
 
     @property
     def weight_bytes(self) -> int:
@@ -227,7 +227,7 @@ def _plain_contract(folder: Path, weights: Weights) -> Contract:
             image=image,
             source=Source(
                 architecture=fields["architectures"][0],
-                base=folder.resolve().name,
+                base=_name_of(folder),
                 base_license=read_card(folder / CARD_FILE).licence,
                 checkpoint_sha256=_NOT_HASHED,
                 data=None,
@@ -241,6 +241,10 @@ def _plain_contract(folder: Path, weights: Weights) -> Contract:
         )
     except ValueError as error:
         raise ModelError(f"--teacher {folder}: {error}") from None
+
+
+def _name_of(path: Path) -> str:
+    return snapshot_name(path) or path.resolve().name
 
 
 def _outputs(folder: Path, weights: Weights) -> int:

@@ -21,6 +21,7 @@ from vidcls_train.preflight.base import check_base
 from vidcls_train.preflight.checks import check_training_run
 from vidcls_train.preflight.room import check_room
 from vidcls_train.preflight.shapes import shape_of
+from vidcls_train.teacher_file import read_teacher
 
 NAME = "acme/vm"
 
@@ -128,3 +129,9 @@ def test_a_cached_base_is_called_by_its_name_in_pretraining_too(snapshot: Path, 
     assert any(notice.startswith(f"{NAME}: has no preprocessor_config.json; frames") for notice in start.notices)
     assert any("not for commercial use" in notice for notice in start.notices)
     assert (start.base, start.base_license) == (NAME, "cc-by-nc-4.0")
+
+
+def test_a_cached_teacher_is_called_by_its_name(snapshot: Path) -> None:
+    teacher = read_teacher(NAME)
+    assert teacher.path == snapshot
+    assert (teacher.name, teacher.contract.source.base) == (NAME, NAME)
