@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from vidcls_train.config.settings import save_settings, train_config
 
@@ -80,7 +80,7 @@ def _on(*names: str, data: str = "clips", content: str | None = None) -> Callabl
     return arguments
 
 
-def _base(folder: Path, *, outputs: int = 2, **fields: object) -> Path:
+def _base(folder: Path, *, outputs: int = 2, **fields: Any) -> Path:
     """A base of which all is true but the encoder: the weights are a head of zeros alone."""
     config = {
         "architectures": ["VideoMAEForVideoClassification"],
@@ -97,7 +97,7 @@ def _base(folder: Path, *, outputs: int = 2, **fields: object) -> Path:
     return folder
 
 
-def _preprocessed(folder: Path, **fields: object) -> Path:
+def _preprocessed(folder: Path, **fields: Any) -> Path:
     """A checkpoint's folder with a preprocessor's file."""
     said = {"image_processor_type": "VideoMAEImageProcessor", "size": 32, "crop_size": 32}
     (folder / "preprocessor_config.json").write_text(json.dumps({**said, **fields}), encoding="utf-8")
@@ -119,7 +119,7 @@ def _without_config(folder: Path) -> list[str]:
     return _with("--base", "{}/base")(folder)
 
 
-def _on_a_base(*options: str, **fields: object) -> Callable[[Path], list[str]]:
+def _on_a_base(*options: str, **fields: Any) -> Callable[[Path], list[str]]:
     def arguments(folder: Path) -> list[str]:
         _base(folder / "base", **fields)
         return _with("--base", "{}/base", *options)(folder)
@@ -163,7 +163,7 @@ def _halved(folder: Path) -> list[str]:
     return _with("--base", "{}/base")(folder)
 
 
-def _export(*options: str, **fields: object) -> Callable[[Path], list[str]]:
+def _export(*options: str, **fields: Any) -> Callable[[Path], list[str]]:
     """A plain checkpoint of Hugging Face, into a new file, with these options."""
 
     def arguments(folder: Path) -> list[str]:
