@@ -1,11 +1,13 @@
-"""Typical mistakes on vidcls-train's command line, each with what it is to be answered with."""
+"""Typical mistakes on the command lines of training and export, each with what it is to be answered with."""
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 from vidcls_train.config.settings import save_settings, train_config
 
@@ -14,7 +16,7 @@ from vidcls_train.config.settings import save_settings, train_config
 class Mistake:
     """What was typed, and the answer.
 
-    arguments: of vidcls-train, made from an empty folder, which it may write into. told: a pattern of the message.
+    arguments: of the command, made from an empty folder, which it may write into. told: a pattern of the message.
     code: the exit code, 2 for wrong usage.
     """
 
@@ -22,9 +24,23 @@ class Mistake:
     arguments: Callable[[Path], list[str]]
     told: str
     code: int
+    command: Literal["vidcls-train", "vidcls-pretrain", "vidcls-export"] = "vidcls-train"
 
     def __str__(self) -> str:
         return self.name
+
+
+# The module that is run for a command; its `main` is the command.
+MODULES = {
+    "vidcls-train": "vidcls_train.cli.finetune",
+    "vidcls-pretrain": "vidcls_train.cli.pretrain",
+    "vidcls-export": "vidcls_export.cli",
+}
+
+
+def environment(home: Path) -> dict[str, str]:
+    """Variables for who has no token for the hub, and nothing of it in the cache below `home`."""
+    return {name: value for name, value in os.environ.items() if name != "HF_TOKEN"} | {"HF_HOME": str(home)}
 
 
 def _touched(root: Path, *names: str) -> Path:
@@ -64,8 +80,8 @@ def _on(*names: str, data: str = "clips", content: str | None = None) -> Callabl
     return arguments
 
 
-def _base(folder: Path, **fields: object) -> Path:
-    """A base of which only the configuration is true."""
+def _base(folder: Path, *, outputs: int = 2, **fields: Any) -> Path:
+    """A base of which all is true but the encoder: the weights are a head of zeros alone."""
     config = {
         "architectures": ["VideoMAEForVideoClassification"],
         "model_type": "videomae",
@@ -74,7 +90,17 @@ def _base(folder: Path, **fields: object) -> Path:
     }
     folder.mkdir()
     (folder / "config.json").write_text(json.dumps({**config, **fields}), encoding="utf-8")
-    (folder / "model.safetensors").write_bytes(b"x" * 100)
+    size = 4 * 24 * outputs
+    head = {"dtype": "F32", "shape": [outputs, 24], "data_offsets": [0, size]}
+    header = json.dumps({"classifier.weight": head}).encode()
+    (folder / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(size))
+    return folder
+
+
+def _preprocessed(folder: Path, **fields: Any) -> Path:
+    """A checkpoint's folder with a preprocessor's file."""
+    said = {"image_processor_type": "VideoMAEImageProcessor", "size": 32, "crop_size": 32}
+    (folder / "preprocessor_config.json").write_text(json.dumps({**said, **fields}), encoding="utf-8")
     return folder
 
 
@@ -93,7 +119,7 @@ def _without_config(folder: Path) -> list[str]:
     return _with("--base", "{}/base")(folder)
 
 
-def _on_a_base(*options: str, **fields: object) -> Callable[[Path], list[str]]:
+def _on_a_base(*options: str, **fields: Any) -> Callable[[Path], list[str]]:
     def arguments(folder: Path) -> list[str]:
         _base(folder / "base", **fields)
         return _with("--base", "{}/base", *options)(folder)
@@ -111,24 +137,75 @@ def _with_settings(*options: str, **settings: object) -> Callable[[Path], list[s
     return arguments
 
 
+def _only_a_pickle(folder: Path) -> list[str]:
+    (_base(folder / "base") / "model.safetensors").rename(folder / "base" / "pytorch_model.bin")
+    return _with("--base", "{}/base")(folder)
+
+
+def _an_adapter(folder: Path) -> list[str]:
+    _touched(folder / "base", "adapter_config.json", "adapter_model.bin")
+    return _with("--base", "{}/base")(folder)
+
+
+def _steps_alone(folder: Path) -> list[str]:
+    _touched(folder / "base", "checkpoint-10/model.safetensors", "checkpoint-500/model.safetensors")
+    return _with("--base", "{}/base")(folder)
+
+
+def _cut_off(folder: Path) -> list[str]:
+    weights = _base(folder / "base") / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-8])
+    return _with("--base", "{}/base")(folder)
+
+
+def _bicubic(folder: Path) -> list[str]:
+    _preprocessed(_base(folder / "base"), resample=3)
+    return _with("--base", "{}/base")(folder)
+
+
+def _every_token_needed(folder: Path) -> list[str]:
+    _preprocessed(_base(folder / "base", model_type="timesformer"))
+    return _with("--base", "{}/base", "--tokens", "lattice:0.5")(folder)
+
+
+def _halved(folder: Path) -> list[str]:
+    _preprocessed(_base(folder / "base"), image_mean=[0.5] * 3, image_std=[0.5] * 3)
+    return _with("--base", "{}/base")(folder)
+
+
+def _export(*options: str, **fields: Any) -> Callable[[Path], list[str]]:
+    """A plain checkpoint of Hugging Face, into a new file, with these options."""
+
+    def arguments(folder: Path) -> list[str]:
+        checkpoint = _preprocessed(_base(folder / "base", **{"id2label": {"0": "jump", "1": "wave"}, **fields}))
+        given = [option.replace("{}", str(folder)) for option in options]
+        return [str(checkpoint), "-o", str(folder / "model.onnx"), *given]
+
+    return arguments
+
+
+def _export_of_a_pickle(folder: Path) -> list[str]:
+    arguments = _export()(folder)
+    (folder / "base" / "model.safetensors").rename(folder / "base" / "pytorch_model.bin")
+    return arguments
+
+
+def _export_of_bicubic(folder: Path) -> list[str]:
+    arguments = _export()(folder)
+    _preprocessed(folder / "base", resample=3)
+    return arguments
+
+
 def _without_teacher(folder: Path) -> list[str]:
     (folder / "teacher").mkdir()
     return _with("--preset", "tiny", "--teacher", "{}/teacher")(folder)
 
 
 def _with_a_teacher_of(*labels: str) -> Callable[[Path], list[str]]:
-    """A teacher whose files fit together, though its weights are a head of zeros alone."""
+    """A teacher whose files fit together."""
 
     def arguments(folder: Path) -> list[str]:
-        teacher = _base(folder / "teacher", id2label=dict(enumerate(labels)))
-        (teacher / "preprocessor_config.json").write_text(
-            json.dumps({"image_processor_type": "VideoMAEImageProcessor", "size": 32, "crop_size": 32}),
-            encoding="utf-8",
-        )
-        size = 4 * 24 * len(labels)
-        head = {"dtype": "F32", "shape": [len(labels), 24], "data_offsets": [0, size]}
-        header = json.dumps({"classifier.weight": head}).encode()
-        (teacher / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(size))
+        _preprocessed(_base(folder / "teacher", outputs=len(labels), id2label=dict(enumerate(labels))))
         return _with("--preset", "tiny", "--teacher", "{}/teacher")(folder)
 
     return arguments
@@ -165,6 +242,40 @@ MISTAKES = [
     Mistake("the output folder cannot be made", _below_a_file, r"file/out: cannot be made.*'.*file' is a file", 2),
     Mistake("a base that is not there", _with("--base", "{}/bases/mine"), r"bases/mine: there is no such folder", 1),
     Mistake("a base without config.json", _without_config, r"base: holds no config\.json", 1),
+    Mistake(
+        "a base in a pickle",
+        _only_a_pickle,
+        r"base: its weights are in pytorch_model\.bin, a pickle, .*convert it: python -c",
+        1,
+    ),
+    Mistake("a base cut off", _cut_off, r"model\.safetensors: is not a whole file of safetensors .*copy it again", 1),
+    Mistake("a base that is an adapter", _an_adapter, r"base: is an adapter \(adapter_config\.json\), .*merge both", 1),
+    Mistake("a base of steps alone", _steps_alone, r"base: .*steps of a training; name one .*checkpoint-500", 1),
+    Mistake(
+        "a base that is no video classifier",
+        _on_a_base(model_type="bert"),
+        r"base: is a 'bert' checkpoint, expected one of VideoMAE",
+        1,
+    ),
+    Mistake("a base of one colour", _on_a_base(num_channels=1), r"num_channels 1, expected 3 \(RGB\)", 1),
+    Mistake(
+        "a base resized otherwise",
+        _bicubic,
+        r"preprocessor_config\.json: has resample 3 \(bicubic\), but vidcls can only do resample 2",
+        1,
+    ),
+    Mistake(
+        "tokens left out of a family that needs all",
+        _every_token_needed,
+        r"tokens are lattice:0\.5, but TimeSformer attends to each frame .* expected all",
+        2,
+    ),
+    Mistake(
+        "a push without a token",
+        _with("--preset", "tiny", "--push-to-hub", "someone/model"),
+        r"--push-to-hub someone/model needs a token for the hub: run 'hf auth login' or set HF_TOKEN",
+        1,
+    ),
     Mistake(
         "a size that patches do not divide",
         _with("--preset", "tiny", "--image-size", "100"),
@@ -245,5 +356,80 @@ MISTAKES = [
         _with("--preset", "tiny", "--negatives", "{}/none"),
         r"--negatives .*none: is no folder",
         2,
+    ),
+    Mistake(
+        "a size that patches do not divide, when only checking",
+        _with("--preset", "tiny", "--image-size", "100", "--check-only"),
+        r"--image-size 100 is not a multiple of the patch size 8; take 96 or 104",
+        2,
+    ),
+    Mistake(
+        "a base that is not there, when only checking",
+        _with("--base", "{}/bases/mine", "--check-only"),
+        r"bases/mine: there is no such folder",
+        1,
+    ),
+    Mistake(
+        "pretraining of what is no VideoMAE",
+        _with("--base", "vidcls/tiny"),
+        r"vidcls/tiny: is a 'videomae_hybrid' checkpoint, expected VideoMAE, the only one that can be pretrained",
+        1,
+        command="vidcls-pretrain",
+    ),
+    Mistake(
+        "pretraining of other pixels than VideoMAE's",
+        _halved,
+        r"base: normalises pixels by \(0\.5, 0\.5, 0\.5\) .*expects ImageNet's statistics",
+        1,
+        command="vidcls-pretrain",
+    ),
+    Mistake(
+        "an export that needs clips, without any",
+        _export("--graph", "portable", "--precision", "int8"),
+        r"int8 with the portable graph needs real clips .*--check DATA_DIR",
+        2,
+        command="vidcls-export",
+    ),
+    Mistake(
+        "an export to be checked on clips that are not there",
+        _export("--check", "{}/clipz"),
+        r"clipz: is not a folder; name a folder of videos to check the export on",
+        2,
+        command="vidcls-export",
+    ),
+    Mistake(
+        "an export of a label without a name",
+        _export(id2label={"0": "jump", "2": "wave"}),
+        r"config\.json: id2label has 2 names for the 2 outputs of the classifier, none for 1",
+        1,
+        command="vidcls-export",
+    ),
+    Mistake(
+        "an export of a pickle",
+        _export_of_a_pickle,
+        r"base: its weights are in pytorch_model\.bin, a pickle, .*convert it: python -c",
+        1,
+        command="vidcls-export",
+    ),
+    Mistake(
+        "an export of pictures resized otherwise",
+        _export_of_bicubic,
+        r"preprocessor_config\.json: has resample 3 \(bicubic\), but vidcls can only do resample 2",
+        1,
+        command="vidcls-export",
+    ),
+    Mistake(
+        "an export of what is no video classifier",
+        _export(model_type="bert"),
+        r"config\.json: model_type .*bert.*cannot be exported",
+        1,
+        command="vidcls-export",
+    ),
+    Mistake(
+        "an export of what is not trained yet",
+        _export(architectures=["VideoMAEForPreTraining"]),
+        r"config\.json: is a VideoMAEForPreTraining without a trained classifier; fine-tune it first",
+        1,
+        command="vidcls-export",
     ),
 ]

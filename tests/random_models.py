@@ -34,8 +34,14 @@ def videomae() -> tuple[Any, Any]:
 
 def videomae_hybrid(*, static_scale: float = 0.5) -> tuple[Any, Any]:
     stages = [[1, 8, 1, 3, 1], [2, 8, 2, 3, 2], [2, 12, 1, 5, 2]]  # of strides 2, 4 and 8
-    stem = {"stem_stages": stages, "stem_channels": 8, "finest_stride": 4, "static_scale": static_scale}
-    config = VideoMAEHybridConfig(**SHAPE, **FRAMES, **stem)
+    own: dict[str, Any] = {
+        **FRAMES,
+        "stem_stages": stages,
+        "stem_channels": 8,
+        "finest_stride": 4,
+        "static_scale": static_scale,
+    }
+    config = VideoMAEHybridConfig(**SHAPE, **own)
     processor = transformers.VideoMAEImageProcessor(**VIDEOMAE_PROCESSOR)
     return VideoMAEHybridForVideoClassification(config), processor
 

@@ -1,24 +1,24 @@
-"""The video classifiers that can be exported, and where they differ."""
+"""The video classifiers that can be exported, and where they differ; read without PyTorch."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
-
-import transformers
-from transformers import PretrainedConfig, PreTrainedModel
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from vidcls.errors import ModelError
 from vidcls.schema import check_choice
-from vidcls_train.hybrid import videomae_hybrid
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig, PreTrainedModel
 
 
 @dataclass(frozen=True, kw_only=True)
 class Architecture:
     """What one kind of model calls its parts.
 
-    name: the class in `library`, which is transformers for all but our own.
+    name: the class in the module `library`, which is transformers for all but our own.
     frames, image_size, channels: the configuration's names for them.
     patch_embedding: path of the module that turns frames into patches.
     input_name: what its forward calls the frames.
@@ -29,7 +29,7 @@ class Architecture:
     """
 
     name: str
-    library: Any = transformers
+    library: str = "transformers"
     frames: str = "num_frames"
     image_size: str = "image_size"
     channels: str = "num_channels"
@@ -42,7 +42,7 @@ class Architecture:
 
     def load(self, *arguments: Any, **options: Any) -> Any:
         """The class's from_pretrained."""
-        return getattr(self.library, self.name).from_pretrained(*arguments, **options)
+        return getattr(import_module(self.library), self.name).from_pretrained(*arguments, **options)
 
 
 # By the model_type of config.json.
@@ -52,9 +52,9 @@ ARCHITECTURES: dict[str, Architecture] = {
         patch_embedding="videomae.embeddings.patch_embeddings",
         embeddings="videomae.embeddings",
     ),
-    videomae_hybrid.MODEL_TYPE: Architecture(
+    "videomae_hybrid": Architecture(
         name="VideoMAEHybridForVideoClassification",
-        library=videomae_hybrid,
+        library="vidcls_train.hybrid.videomae_hybrid",
         patch_embedding="videomae.embeddings.patch_embeddings",
         embeddings="videomae.embeddings",
     ),
@@ -92,8 +92,7 @@ def architecture_of(config: PretrainedConfig | PreTrainedModel) -> Architecture:
     Raises:
         ModelError: not one of those that can be exported.
     """
-    config = config.config if isinstance(config, PreTrainedModel) else config
-    return architecture_by_type(config.model_type)
+    return architecture_by_type(getattr(config, "config", config).model_type)
 
 
 def architecture_by_type(model_type: object) -> Architecture:

@@ -152,9 +152,9 @@ def main(
     with terminal.exit_codes(), terminal.busy(f"exporting {checkpoint} ..."):
         _check_bundle(bundle, output, triton, options["report"])
         check_exporting()
-        _check_location(checkpoint)
         if not incomplete:
             _check_complete(checkpoint)
+        _check_first(checkpoint, output, **options)
         report = _exported(checkpoint, output, triton=triton, bundle=bundle, **options)
     source = report.contract.source
     if is_non_commercial(source.base_license):
@@ -184,11 +184,11 @@ def _check_bundle(bundle: Path | None, *others: Path | None) -> None:
         check_free(bundle, others=others)
 
 
-def _check_location(checkpoint: str) -> None:
-    """Refuse what is not there before PyTorch is loaded."""
+def _check_first(checkpoint: str, output: Path, **options: Any) -> None:
+    """Refuse what can be refused before PyTorch is loaded."""
     with _named_missing_packages():
-        from vidcls_export.checkpoint.location import check_location
-    check_location(checkpoint)
+        from vidcls_export.preflight import check_export
+    check_export(checkpoint, output, **options)
 
 
 def _check_complete(checkpoint: str) -> None:

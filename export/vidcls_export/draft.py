@@ -11,11 +11,11 @@ import onnx
 
 from vidcls.contract import Contract, SelfTest
 from vidcls.runtime.onnxruntime_session import OnnxRuntimeSession
-from vidcls_export.graph.trace import Graph
 from vidcls_export.latency import median_ms
+from vidcls_export.options import Graph, Precision
 from vidcls_export.parity import Videos
 from vidcls_export.precision.calibration import calibration_clips
-from vidcls_export.precision.choices import Precision, needs_calibration
+from vidcls_export.precision.choices import needs_calibration
 from vidcls_export.precision.convert import Converted, convert
 from vidcls_export.precision.rounding import check_rounding
 from vidcls_export.precision.tolerances import self_test_tolerance

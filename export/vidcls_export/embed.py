@@ -12,8 +12,8 @@ from vidcls import Verification, VideoClassifier
 from vidcls.contract import METADATA_KEY, Contract, Input, Model, ModelContract, Output, Parity, SelfTest, to_json
 from vidcls.errors import ModelError
 from vidcls.schema import FieldError
-from vidcls_export.graph.trace import INPUT, OPSET, OUTPUT, Graph
-from vidcls_export.precision.choices import Precision
+from vidcls_export.graph.trace import INPUT, OPSET, OUTPUT
+from vidcls_export.options import Graph, Precision
 
 NO_HASH = "0" * 64
 

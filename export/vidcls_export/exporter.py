@@ -4,29 +4,27 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import get_args
 
 import onnxruntime
 
-from vidcls.contract import TOKEN_CHOICES, Contract, ModelContract
-from vidcls.errors import ArgumentError
+from vidcls.contract import Contract, ModelContract
 from vidcls.files.atomic import publish
-from vidcls.preprocessing import Region, check_region
+from vidcls.preprocessing import Region
 from vidcls.progress import Track, untracked
-from vidcls.schema import check_choice
 from vidcls.selftest import Verification
 from vidcls_export.checkpoint.opening import Opened, open_with_tokens
 from vidcls_export.draft import Draft, make_draft
 from vidcls_export.embed import complete_contract, embed, prove
-from vidcls_export.graph.trace import Graph, count_operators, trace
+from vidcls_export.graph.trace import count_operators, trace
 from vidcls_export.negatives import Negatives, measure_negatives, with_false_acceptance
+from vidcls_export.options import Graph, Precision, Target, check_options, target_of
 from vidcls_export.page import report_page
 from vidcls_export.parity import (
     NOT_COMPARED,
@@ -39,23 +37,12 @@ from vidcls_export.parity import (
     find_videos,
     measure_loss,
 )
-from vidcls_export.precision.choices import Precision, check_calibration, check_weights
+from vidcls_export.precision.choices import check_weights
 from vidcls_export.reference import Reference, measure_reference, usable_threads
 from vidcls_export.report import Report
 
 # The distributions whose versions decide how a graph comes out.
 _MADE_WITH = ("vidcls", "torch", "transformers", "optimum", "optimum-onnx", "onnx")
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Target:
-    """What to write: the ONNX file and its page, in which precision, for which runtime; checked on which region."""
-
-    path: Path
-    page: Path
-    precision: Precision
-    graph: Graph
-    region: Region | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,8 +93,8 @@ def export(
         >>> export("checkpoint", "model.onnx", precision="fp16", check="clips/test").contract.parity.top1_agreement
         1.0
     """
-    _check_options(precision, graph, tokens, check=check, shares={"min_agreement": min_agreement, "max_loss": max_loss})
-    target = _target(output, report, precision, graph, region)
+    check_options(precision, graph, tokens, check=check, shares={"min_agreement": min_agreement, "max_loss": max_loss})
+    target = target_of(output, report, precision, graph, region)
     opened = open_with_tokens(checkpoint, tokens, clip_seconds=clip_seconds)
     videos, without = _find_videos(check, negatives, opened.contract, target.region)
     with usable_threads(), _folder_beside(target.path) as scratch:
@@ -117,39 +104,6 @@ def export(
         rejected = _measure_negatives(draft, opened.contract, comparison, without, track=track)
         finished = _embed(draft, target, with_false_acceptance(opened.contract, rejected), comparison, scratch=scratch)
         return _publish(_report(target, reference, draft, comparison, rejected, loss, finished), finished, scratch)
-
-
-def _check_options(
-    precision: Precision, graph: Graph, tokens: str | None, *, check: object, shares: Mapping[str, float]
-) -> None:
-    """Refuse what cannot be done, before anything is opened."""
-    check_choice("precision", precision, get_args(Precision))
-    check_choice("graph", graph, get_args(Graph))
-    if tokens is not None:
-        check_choice("tokens", tokens, TOKEN_CHOICES)
-    for name, share in shares.items():
-        if not 0 <= share <= 1:
-            raise ArgumentError(f"{name} is {share}, expected a share from 0 to 1")
-    check_calibration(precision, graph, clips=check)
-
-
-def _target(
-    output: str | os.PathLike[str],
-    report: str | os.PathLike[str] | None,
-    precision: Precision,
-    graph: Graph,
-    region: Region | None,
-) -> _Target:
-    check_region(region)
-    path = Path(output)
-    if path.is_dir():
-        raise ArgumentError(f"{path}: is a folder; name the ONNX file to write")
-    page = path.with_suffix(".html") if report is None else Path(report)
-    if page.is_dir() or page == path:
-        raise ArgumentError(
-            f"{page}: is {'a folder' if page.is_dir() else 'the model'}; name an HTML file for the report"
-        )
-    return _Target(path=path, page=page, precision=precision, graph=graph, region=region)
 
 
 def _find_videos(
@@ -173,7 +127,7 @@ def _folder_beside(path: Path) -> Iterator[Path]:
         yield Path(folder)
 
 
-def _drafted(opened: Opened, target: _Target, videos: Videos | None, *, scratch: Path) -> tuple[Reference, Draft]:
+def _drafted(opened: Opened, target: Target, videos: Videos | None, *, scratch: Path) -> tuple[Reference, Draft]:
     """PyTorch's answers, and the graph that is to give them."""
     contract, graph = opened.contract, target.graph
     check_weights(opened.model, precision=target.precision)
@@ -228,7 +182,7 @@ def _measure_loss(
     return loss
 
 
-def _embed(draft: Draft, target: _Target, contract: Contract, comparison: Comparison, *, scratch: Path) -> _Finished:
+def _embed(draft: Draft, target: Target, contract: Contract, comparison: Comparison, *, scratch: Path) -> _Finished:
     """The file with its contract, opened once more as any user would."""
     complete = complete_contract(
         contract,
@@ -243,7 +197,7 @@ def _embed(draft: Draft, target: _Target, contract: Contract, comparison: Compar
 
 
 def _report(
-    target: _Target,
+    target: Target,
     reference: Reference,
     draft: Draft,
     comparison: Comparison,

@@ -12,14 +12,15 @@ import numpy.typing as npt
 
 from vidcls.clips import read_clips
 from vidcls.contract import Contract, Parity
-from vidcls.errors import ArgumentError, ModelError, VideoError
+from vidcls.errors import ModelError, VideoError
 from vidcls.evaluation.answers import answers_of
 from vidcls.evaluation.apart import Parts, score_apart
 from vidcls.evaluation.origins import Origin, origins_of
 from vidcls.preprocessing import Region
 from vidcls.progress import Track, untracked
-from vidcls.video.folders import NONE_FOLDER, label_folders, list_videos
+from vidcls.video.folders import NONE_FOLDER, label_folders
 from vidcls_export.graph.tokens import TokenSelection
+from vidcls_export.options import list_checked
 from vidcls_export.reference import Classify, check_finite
 
 _logger = logging.getLogger("vidcls.export")
@@ -109,11 +110,7 @@ def find_videos(
     Raises:
         ValueError: not a folder, or no videos in it.
     """
-    if not folder.is_dir():
-        raise ArgumentError(f"{folder}: is not a folder; name a folder of videos to check the export on")
-    paths = list_videos(folder)
-    if not paths:
-        raise ArgumentError(f"{folder}: holds no videos; name a folder of videos to check the export on")
+    paths = list_checked(folder)
     known: dict[str, int | None] = {label: index for index, label in enumerate(labels)}
     if none_label is not None or NONE_FOLDER not in known:
         known[NONE_FOLDER] = None if none_label is None else known[none_label]

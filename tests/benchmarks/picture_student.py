@@ -35,7 +35,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks.frozen_features import Judge, colours, pixels
 from benchmarks.moving_pictures import FRAMES, SIZE, Footage, make_clip, read_footage
 from benchmarks.picture_teacher import MEAN, STD, Pictures
-from vidcls_train.model.image_section import IMAGENET_MEAN, IMAGENET_STD, image_processor, image_section
+from vidcls_train.model.image_processor import image_processor
+from vidcls_train.model.image_section import IMAGENET_MEAN, IMAGENET_STD, image_section
 from vidcls_train.model.initialization import initialize_attention
 from vidcls_train.trainer.param_groups import make_optimizer
 

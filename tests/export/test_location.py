@@ -11,6 +11,9 @@ from socket import create_server
 import pytest
 
 from loopback import free_port
+from vidcls.errors import ModelError
+from vidcls_export.checkpoint.files import check_files
+from vidcls_export.checkpoint.location import named
 
 # Importing torch fails, as it would take longer than all else.
 _DRIVER = """
@@ -56,3 +59,15 @@ def test_a_hub_that_refuses_is_one_sentence(tmp_path: Path) -> None:
 def test_a_hub_that_never_answers_is_not_waited_for(checkpoint: str, expected: str, tmp_path: Path) -> None:
     with create_server(("127.0.0.1", 0)) as listener:  # which takes connections, and no requests
         assert expected in told(checkpoint, f"http://127.0.0.1:{listener.getsockname()[1]}", tmp_path)
+
+
+def test_a_folder_is_called_as_it_is_whatever_stands_around_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "e").mkdir()
+    with (
+        pytest.raises(ModelError, match=r"^e: holds no model\.safetensors; name a folder made by"),
+        named("e/") as place,
+    ):
+        check_files(place, clip_seconds=None, tokens=None)

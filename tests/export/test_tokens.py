@@ -20,9 +20,8 @@ from vidcls.contract import Tokens, kept_tokens, tokens_text
 from vidcls.fingerprint import encode, fingerprint_of
 from vidcls.runtime.onnxruntime_session import OnnxRuntimeSession
 from vidcls_export.exporter import export
-from vidcls_export.graph.trace import Graph
+from vidcls_export.options import Graph, Precision
 from vidcls_export.parity import Loss, check_loss
-from vidcls_export.precision.choices import Precision
 from vidcls_export.report import ANOTHER_MODEL, Report, report_lines
 
 # Largest |logit difference|, of logits that spread over several units; as for models that see all tokens.

@@ -643,7 +643,7 @@ def test_a_folder_in_use_is_left_alone(run: Path, clips: Path) -> None:
 def test_a_run_that_cannot_start_leaves_its_folder_free(clips: Path, tmp_path: Path) -> None:
     archive = Path(shutil.make_archive(str(tmp_path / "clips"), "zip", clips))
     output = tmp_path / "checkpoint"
-    with pytest.raises(VidclsError, match="nowhere: cannot be loaded"):
+    with pytest.raises(VidclsError, match="nowhere: there is no such folder"):
         train(settings(archive, output, preset=None, base=str(tmp_path / "nowhere")))
     assert not output.exists()
     train(settings(archive, output, max_steps=1))

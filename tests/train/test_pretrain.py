@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from click.testing import CliRunner
 from PIL import Image
 from safetensors.torch import load_file
 
+from empty_clips import touch
 from vidcls.contract import read_checkpoint
 from vidcls_train.cli.pretrain import main
 from vidcls_train.finetune import train
@@ -116,13 +118,26 @@ def test_a_run_goes_on_from_a_base_of_either_kind(run: Path, checkpoint: Path, c
         torch.testing.assert_close(after[name], before[name], atol=1e-6, rtol=0)
 
 
+def test_what_is_assumed_of_a_base_is_said(
+    run: Path, clips: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    base = Path(shutil.copytree(run, tmp_path / "base"))
+    (base / "preprocessor_config.json").unlink()
+    caplog.set_level(logging.INFO, logger="vidcls.train")
+    own = {"preset": None, "frames": None, "image_size": None, "max_steps": 1}
+    pretrain(settings(clips, tmp_path / "out", base=str(base), **own))
+    (said,) = [told for told in caplog.messages if "has no preprocessor_config.json" in told]
+    assert said.startswith(f"{base}: ")
+    assert "normalised by ImageNet's statistics" in said
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "told"),
     [
         (["data", "-o", "out", "--preset", "tiny", "--base", "x"], 2, "give --base or --preset, not both"),
         (["data", "-o", "out", "--preset", "tiny"], 1, "data: holds no videos, at any depth"),
         (["nowhere", "-o", "out", "--preset", "tiny"], 1, "nowhere: is not a folder"),
-        (["data", "-o", "data", "--base", "nowhere"], 1, "nowhere: is neither a folder nor in the cache"),
+        (["videos", "-o", "data", "--base", "nowhere"], 1, "nowhere: is neither a folder nor in the cache"),
     ],
 )
 def test_the_command_says_in_one_sentence_what_is_wrong(
@@ -131,6 +146,7 @@ def test_the_command_says_in_one_sentence_what_is_wrong(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)  # else the hub is asked again and again
     (tmp_path / "data").mkdir()
+    touch(tmp_path / "videos", "clip.mp4")
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == code
     assert told in result.output

@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,11 @@ from slow import slow
 from vidcls.clips import read_clips
 from vidcls.contract import CHECKPOINT_FILE, read_checkpoint
 from vidcls.preprocessing import normalise
+from vidcls.progress import untracked
+from vidcls_train import finetune
 from vidcls_train.cli.finetune import main
 from vidcls_train.finetune import train
+from vidcls_train.output.remaining import time_after_training
 
 RUN: dict[str, Any] = {
     "preset": "tiny",
@@ -186,6 +190,26 @@ def test_check_only_checks_the_teacher(labels: tuple[str, ...], told: str, clips
     arguments = [str(clips), "--check-only", "--allow-duplicates", "--preset", "tiny", "--teacher", str(teacher)]
     result = CliRunner().invoke(main, arguments)
     assert told in result.output
+
+
+def test_the_time_left_counts_what_the_teacher_answers_after_the_last_epoch(
+    teacher: Path, clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a teacher that takes its time."""
+    plan = finetune._plan(settings(clips, tmp_path / "student", teacher=str(teacher)), untracked)
+    trainer = finetune._trainer(plan)
+    assert trainer.distillation is not None
+    slow_one, seconds = trainer.distillation.teacher, 2.0
+    answer = slow_one.logits
+
+    def logits(pixel_values: torch.Tensor) -> torch.Tensor:
+        time.sleep(seconds)
+        return answer(pixel_values)
+
+    monkeypatch.setattr(slow_one, "logits", logits)
+    after = time_after_training(trainer, plan.prepared, plan.contract, negatives=0, region=None)
+    answered = len(plan.prepared.val) + len(plan.prepared.test) + 8  # those, and its own time
+    assert answered * seconds <= after() < 2 * answered * seconds
 
 
 def test_options_of_a_teacher_need_one(clips: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from transformers import TrainerCallback, set_seed
 
-from vidcls.contract import Contract
+from vidcls.contract import Contract, configured_tokens, tokens_text
 from vidcls.files.run_status import mark_unfinished
 from vidcls.progress import Track, untracked
 from vidcls.versions import check_training
@@ -25,9 +25,10 @@ from vidcls_train.data.preparation import PreparedClips, open_frame_cache, prepa
 from vidcls_train.data.sources import find_clips
 from vidcls_train.data.training_clips import training_clips
 from vidcls_train.model.draft_contract import draft_contract
-from vidcls_train.model.from_config import recipe_for, starting_point
+from vidcls_train.model.from_config import starting_point
 from vidcls_train.model.patch_embedding import is_zero_mean, whiten
 from vidcls_train.model.pretrained import freeze_encoder
+from vidcls_train.model.recipe import recipe_for
 from vidcls_train.model.teacher import load_teacher, view_of
 from vidcls_train.model.teaching import find_teacher, larger_image, teacher_settings
 from vidcls_train.model.tokens import token_notices
@@ -131,15 +132,15 @@ def _plan(settings: Mapping[str, Any], track: Track) -> _Plan:
         found = _find(config, track)
         teacher = find_teacher(config, found, notice=_LOG.info)
         start = starting_point(config, found.labels, found.problem_type)
-        config = recipe_for({**settings, **teacher_settings(config, teacher)}, start.model)
+        made, known = start.model.config, {**settings, **teacher_settings(config, teacher)}
+        tokens = tokens_text(configured_tokens(made))
+        config = recipe_for(known, kind=made.model_type, layers=made.num_hidden_layers, tokens=tokens)
         for notice in (*start.notices, *token_notices(start.model, config.regularization)):
             _LOG.info(notice)
         done = finished_training(config)
         contract = draft_contract(config, found, start)
-        flip = _flip(config, found.labels)
-        region = config.classification.region
-        image = larger_image(contract.image, teacher)
-        cache = open_frame_cache(image, cache_gb=config.data.cache_gb, region=region)
+        flip, region = _flip(config, found.labels), config.classification.region
+        cache = open_frame_cache(larger_image(contract.image, teacher), cache_gb=config.data.cache_gb, region=region)
         checked = check_clips(
             found,
             val_fraction=config.classification.val_fraction,

@@ -15,8 +15,6 @@ from vidcls.contract import Image
 from vidcls.files.run_status import mark_unfinished
 from vidcls.progress import Track, untracked
 from vidcls.versions import check_training
-from vidcls_train.bases import located
-from vidcls_train.config.recipes import PRESETS
 from vidcls_train.config.settings import PretrainConfig, pretrain_config, save_settings
 from vidcls_train.data.clip_list import Clip, DataError
 from vidcls_train.data.opening import open_clips
@@ -24,10 +22,8 @@ from vidcls_train.data.preparation import open_frame_cache
 from vidcls_train.data.training_clips import training_clips
 from vidcls_train.data.unlabelled import find_unlabelled
 from vidcls_train.data.video import DecodedVideo
+from vidcls_train.model.from_config import masked_starting_point
 from vidcls_train.model.patch_embedding import is_zero_mean, whiten
-from vidcls_train.model.presets import masked_from_preset
-from vidcls_train.model.pretrained import masked_from_base
-from vidcls_train.model.starting_point import PretrainingPoint
 from vidcls_train.output.finished import finished_metrics
 from vidcls_train.output.pretraining import write_pretraining
 from vidcls_train.output.run_folder import check_output, check_resume
@@ -86,7 +82,7 @@ def pretrain(
         return plan.done if process_rank() == 0 else None
     # Every process makes the same model, from its own copy of the base and the same seed.
     set_seed(config.run.seed)
-    start = _starting_point(config)
+    start = masked_starting_point(config)
     unlabelled = np.zeros((len(plan.videos), 0), np.float32)
     clips = training_clips(plan.videos, unlabelled, config, image=start.image, frames=start.frames, flip=True)
     if config.model.preset is not None and is_zero_mean(start.model):
@@ -101,7 +97,9 @@ def pretrain(
 
 def _plan(config: PretrainConfig, track: Track) -> _Plan:
     check_output(config)
-    start = _starting_point(config)
+    start = masked_starting_point(config)
+    for notice in start.notices:
+        _LOG.info(notice)
     if config.run.resume:
         check_resume(config)
         done = finished_metrics(config.run.output)
@@ -125,15 +123,3 @@ def _opened(paths: Sequence[Path], image: Image, *, cache_gb: float, track: Trac
     opened = open_clips(unlabelled, lambda video: cache.add(video.path), label="decoding", track=track)
     videos = [DecodedVideo(clip.path, known, cache) for clip, known in zip(opened.clips, opened.values, strict=True)]
     return _Plan(videos=videos, unreadable=opened.unreadable)
-
-
-def _starting_point(config: PretrainConfig) -> PretrainingPoint:
-    model = config.model
-    if model.base is not None:
-        return masked_from_base(located(model.base), frames=model.frames, image_size=model.image_size)
-    return masked_from_preset(
-        PRESETS[str(model.preset)],
-        frames=model.frames,
-        image_size=model.image_size,
-        patch_levels=model.patch_levels,
-    )

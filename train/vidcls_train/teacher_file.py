@@ -24,7 +24,6 @@ from vidcls.huggingface import (
     CONFIG_FILE,
     DEFAULT_CLIP_SECONDS,
     PREPROCESSOR_FILE,
-    PREPROCESSOR_FILES,
     SIZE_NAMES,
     Weights,
     find_preprocessor,
@@ -33,13 +32,10 @@ from vidcls.huggingface import (
     read_labels,
     weights_sha256,
 )
-from vidcls.huggingface.hub import CARD_FILE, check_on_hub, fetched, read_card
+from vidcls.huggingface.hub import CARD_FILE, check_on_hub, fetched, read_card, snapshot_name
 from vidcls.printable import printable
 from vidcls.runtime.model import read_contract, stated_contract
 from vidcls_train.data.clip_list import MULTI_LABEL, ProblemType
-
-# Weights are in one file, or in parts with an index.
-_WANTED = [CONFIG_FILE, CHECKPOINT_FILE, *PREPROCESSOR_FILES, CARD_FILE, "model*.safetensors*"]
 
 _EXPECTED = "a checkpoint's folder, a file that vidcls-export made, or a model on the hub"
 _INSTEAD = "give --teacher FOLDER"
@@ -66,8 +62,8 @@ class TeacherDescription:
 
     @property
     def name(self) -> str:
-        """Of the file or the folder, without those that it lies in."""
-        return self.path.resolve().name
+        """As on the hub, or of the file or the folder, without those that it lies in."""
+        return _name_of(self.path)
 
     @property
     def weight_bytes(self) -> int:
@@ -122,7 +118,7 @@ def read_teacher(teacher: str) -> TeacherFile:
         return TeacherFile(path=path, contract=exported, weight_files=(path,), sha256=exported.model.file_sha256)
     if not path.is_dir():
         with _named_teacher():
-            path = fetched(teacher, wanted=_WANTED, expected=_EXPECTED, instead=_INSTEAD)
+            path = fetched(teacher, expected=_EXPECTED, instead=_INSTEAD)
     said = _described(path)
     sha256, stated = weights_sha256(said.weight_files), said.contract.source.checkpoint_sha256
     if stated not in (sha256, _NOT_HASHED):
@@ -231,7 +227,7 @@ def _plain_contract(folder: Path, weights: Weights) -> Contract:
             image=image,
             source=Source(
                 architecture=fields["architectures"][0],
-                base=folder.resolve().name,
+                base=_name_of(folder),
                 base_license=read_card(folder / CARD_FILE).licence,
                 checkpoint_sha256=_NOT_HASHED,
                 data=None,
@@ -245,6 +241,10 @@ def _plain_contract(folder: Path, weights: Weights) -> Contract:
         )
     except ValueError as error:
         raise ModelError(f"--teacher {folder}: {error}") from None
+
+
+def _name_of(path: Path) -> str:
+    return snapshot_name(path) or path.resolve().name
 
 
 def _outputs(folder: Path, weights: Weights) -> int:

@@ -2,38 +2,37 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
-from vidcls.contract import CHECKPOINT_FILE
-from vidcls.huggingface import CONFIG_FILE, PREPROCESSOR_FILES, SHARDS_FILE, WEIGHTS_FILE
-from vidcls.huggingface.hub import CARD_FILE, check_on_hub, fetched
+from vidcls.errors import ModelError
+from vidcls.huggingface.hub import fetched
 
-_WANTED = [
-    *(CONFIG_FILE, WEIGHTS_FILE, SHARDS_FILE, "model-*-of-*.safetensors", CHECKPOINT_FILE, CARD_FILE),
-    *PREPROCESSOR_FILES,
-]
 _EXPECTED = "a checkpoint's folder, or a model on the hub"
 _INSTEAD = "export FOLDER"
 
 
-def check_location(checkpoint: str) -> None:
-    """Refuse a name that is neither a folder's nor a model's that this machine's cache or the hub has.
-
-    Raises:
-        ModelError: it is neither, or the hub cannot be asked, which takes a few seconds at most.
-    """
-    if not Path(checkpoint).exists():
-        check_on_hub(checkpoint, expected=_EXPECTED, instead=_INSTEAD)
-
-
-def locate(checkpoint: str | os.PathLike[str]) -> Path:
+@contextmanager
+def named(checkpoint: str) -> Iterator[Path]:
     """The folder of a checkpoint, fetched from the hub if it is not on this machine; or a file, if that was named.
 
+    Within, what is refused of the folder of the hub's cache is said of the name that was given.
+
     Raises:
-        ModelError: as `check_location`, or the model cannot be fetched.
+        ModelError: it is neither there nor a model that cache or hub have, or it cannot be fetched.
     """
-    path = Path(checkpoint)
-    return (
-        path if path.exists() else fetched(os.fspath(checkpoint), wanted=_WANTED, expected=_EXPECTED, instead=_INSTEAD)
-    )
+    if Path(checkpoint).exists():
+        yield Path(checkpoint)
+        return
+    folder = _of_hub(checkpoint)
+    try:
+        yield folder
+    except ModelError as error:
+        raise ModelError(str(error).replace(str(folder), checkpoint)) from None
+
+
+@cache  # the hub may have another one by the time that it is asked again
+def _of_hub(checkpoint: str) -> Path:
+    return fetched(checkpoint, expected=_EXPECTED, instead=_INSTEAD)

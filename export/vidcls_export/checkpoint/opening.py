@@ -15,16 +15,23 @@ from typing import Any
 from safetensors import SafetensorError
 from transformers import AutoConfig, PretrainedConfig, PreTrainedModel
 
-from vidcls.contract import CHECKPOINT_FILE, Contract, configured_tokens, read_checkpoint, tokens_text
-from vidcls.errors import ArgumentError, ModelError
+from vidcls.contract import CHECKPOINT_FILE, Contract, configured_tokens, tokens_text
+from vidcls.errors import ModelError
 from vidcls.huggingface import CONFIG_FILE, WEIGHTS_FILE, find_weights, weights_sha256
 from vidcls.huggingface.hub import hub_problem
-from vidcls.schema import read_json
 from vidcls.versions import check_exporting
-from vidcls_export.architectures import Architecture, architecture_by_type
-from vidcls_export.checkpoint.location import locate
-from vidcls_export.graph.tokens import TokenSelection, with_tokens
-from vidcls_export.huggingface import activation_of, label_maps, plain_contract, plain_labels, plain_preprocessor
+from vidcls_export.architectures import Architecture
+from vidcls_export.checkpoint.files import (
+    check_kind,
+    own_contract,
+    plain_labels,
+    plain_preprocessor,
+    read_config,
+    with_tokens,
+)
+from vidcls_export.checkpoint.location import named
+from vidcls_export.checkpoint.plain import activation_of, label_maps, plain_contract
+from vidcls_export.graph.tokens import TokenSelection
 from vidcls_export.quiet import quiet
 
 # What transformers before 5.5.1 calls them, and those from 5.18 on save them as.
@@ -74,11 +81,8 @@ def open_checkpoint(
         ValueError: clip_seconds, and the checkpoint already states its own.
     """
     check_exporting()
-    folder = locate(checkpoint)
-    try:
+    with named(os.fspath(checkpoint)) as folder:
         opened, notices = _open(folder, os.fspath(checkpoint), clip_seconds=clip_seconds)
-    except ModelError as error:  # of a model on the hub, name what was asked for, not the cache's folder
-        raise ModelError(str(error).replace(str(folder), os.fspath(checkpoint))) from None
     for notice in notices:
         _logger.info(notice)
     return opened
@@ -89,7 +93,7 @@ def _open(
 ) -> tuple[tuple[PreTrainedModel, Contract], tuple[str, ...]]:
     """The model and its contract, and sentences for the user."""
     weights = find_weights(folder)
-    fields, architecture = _read_config(folder)
+    fields, architecture = read_config(folder)
     if (folder / CHECKPOINT_FILE).exists():
         config = _configuration(folder, fields, architecture)
         contract = _own_contract(folder, sha256=weights_sha256(weights.files), clip_seconds=clip_seconds)
@@ -98,7 +102,7 @@ def _open(
     else:
         labels = plain_labels(folder, fields, weights)
         config = _configuration(folder, {**fields, **label_maps(labels.names)}, architecture)
-        preprocessor = plain_preprocessor(folder, config, architecture)
+        preprocessor = plain_preprocessor(folder, vars(config), architecture)
         contract = plain_contract(
             folder,
             config,
@@ -115,12 +119,7 @@ def _open(
 
 def _own_contract(folder: Path, *, sha256: str, clip_seconds: float | None) -> Contract:
     """The contract in the checkpoint, which has to be that of the weights with this SHA-256."""
-    contract = read_checkpoint(folder)
-    if clip_seconds is not None:
-        raise ArgumentError(
-            f"clip seconds are {clip_seconds:g}, but {folder / CHECKPOINT_FILE} already says "
-            f"{contract.sampling.clip_seconds:g}, which the model was trained with; leave them out"
-        )
+    contract = own_contract(folder, clip_seconds=clip_seconds)
     if contract.source.checkpoint_sha256 != sha256:
         raise ModelError(
             f"{folder / WEIGHTS_FILE}: is not the file that {CHECKPOINT_FILE} was written for (its SHA-256 is "
@@ -129,51 +128,14 @@ def _own_contract(folder: Path, *, sha256: str, clip_seconds: float | None) -> C
     return contract
 
 
-def _read_config(folder: Path) -> tuple[dict[str, Any], Architecture]:
-    """What config.json holds, and the kind of model that it is for."""
-    path = folder / CONFIG_FILE
-    try:
-        fields = read_json(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{path}: cannot be read ({error})") from None
-    kind = fields.get("model_type") if isinstance(fields, dict) else None
-    try:
-        architecture = architecture_by_type(kind)
-    except ModelError as error:
-        raise ModelError(f"{path}: {error}") from None
-    names = fields.get("architectures") or []
-    if architecture.name not in names:
-        raise ModelError(
-            f"{path}: is a {' or '.join(names) or kind} without a trained classifier; fine-tune it first with "
-            f"'vidcls-train DATA --base {folder} -o FOLDER'"
-        )
-    return fields, architecture
-
-
 def _configuration(folder: Path, fields: Mapping[str, Any], architecture: Architecture) -> PretrainedConfig:
     path = folder / CONFIG_FILE
     try:
         config: PretrainedConfig = AutoConfig.for_model(**fields)
     except (TypeError, ValueError) as error:
         raise ModelError(f"{path}: is not a configuration that transformers knows ({error})") from None
-    _check_kind(path, config, architecture)
+    check_kind(path, vars(config), architecture)
     return config
-
-
-def _check_kind(path: Path, config: PretrainedConfig, architecture: Architecture) -> None:
-    """Refuse what transformers runs, but not as a classifier of whole clips."""
-    if getattr(config, "attention_type", None) == "space_only":
-        raise ModelError(
-            f"{path}: has attention_type 'space_only', which answers every frame by itself and no clip; take another "
-            "checkpoint"
-        )
-    tubelet = getattr(config, "tubelet_size", 1)
-    length = tubelet[0] if isinstance(tubelet, list | tuple) else tubelet
-    frames = getattr(config, architecture.frames)
-    if frames < length:
-        raise ModelError(
-            f"{path}: takes {frames} frames, expected at least the {length} of one patch; correct the file"
-        )
 
 
 def _check_config(folder: Path, config: PretrainedConfig, architecture: Architecture, contract: Contract) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,31 +11,9 @@ import torch
 from transformers import PreTrainedModel
 from transformers.models.vjepa2.modeling_vjepa2 import VJEPA2RopeAttention
 
-from vidcls.contract import NEUTRAL, TOKEN_CHOICES, Contract, Tokens, kept_tokens, tokens_text
-from vidcls.errors import ArgumentError, ModelError
+from vidcls.contract import Tokens, kept_tokens
+from vidcls.errors import ModelError
 from vidcls_export.architectures import Architecture, architecture_of
-
-
-def with_tokens(contract: Contract, asked: str | None) -> Contract:
-    """The contract of the model that sees the tokens asked for; None: those that it was trained with.
-
-    Of a checkpoint that was trained with all of them, another model is made: what was measured and fitted with all
-    tokens is not about it, and is left out.
-
-    Raises:
-        ValueError: it was trained with other ones, so that none but those are its own.
-    """
-    if asked is None or TOKEN_CHOICES[asked] == contract.tokens:
-        return contract
-    if contract.tokens.rule != "all":
-        raise ArgumentError(
-            f"tokens are {asked}, but the checkpoint was trained with {tokens_text(contract.tokens)}; leave them out, "
-            f"or train it further with 'vidcls-train --base CHECKPOINT --tokens {asked}'"
-        )
-    decision = dataclasses.replace(
-        NEUTRAL, activation=contract.decision.activation, none_label=contract.decision.none_label
-    )
-    return dataclasses.replace(contract, tokens=TOKEN_CHOICES[asked], accuracy=None, decision=decision)
 
 
 def token_grid(model: PreTrainedModel) -> tuple[int, int, int]:

@@ -6,7 +6,6 @@ from collections import Counter
 from contextlib import nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal
 
 import onnx
 from optimum.exporters.onnx import onnx_export_from_model
@@ -20,9 +19,8 @@ from vidcls_export.graph.onnx_config import TASK, VideoClassifierOnnxConfig, of_
 from vidcls_export.graph.pixels import raw_pixels
 from vidcls_export.graph.reshapes import fix_reshapes
 from vidcls_export.graph.tokens import kept_position_embeddings
+from vidcls_export.options import Graph
 from vidcls_export.quiet import quiet
-
-Graph = Literal["onnxruntime", "portable"]
 
 OPSET = 18
 INPUT, OUTPUT = "pixel_values", "logits"

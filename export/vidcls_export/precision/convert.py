@@ -10,8 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
-from vidcls_export.graph.trace import Graph
-from vidcls_export.precision.choices import Precision, is_static_int8
+from vidcls_export.options import Graph, Precision, is_static_int8
 from vidcls_export.precision.fp16 import to_fp16
 from vidcls_export.precision.int8_dynamic import to_int8_dynamic
 from vidcls_export.precision.int8_static import to_int8_static

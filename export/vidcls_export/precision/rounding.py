@@ -11,7 +11,7 @@ import onnxruntime
 
 from vidcls.cpus import usable_cpus
 from vidcls.errors import ModelError
-from vidcls_export.precision.choices import Precision
+from vidcls_export.options import Precision
 from vidcls_export.precision.tolerances import largest_difference
 
 

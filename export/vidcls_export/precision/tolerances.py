@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vidcls_export.precision.choices import Precision
+from vidcls_export.options import Precision
 
 # How far an export's logits for the self-test's clip may be from PyTorch's where they reach up to `_USUAL_LOGIT`, and
 # in proportion where they reach further, because rounding errors grow with the numbers. fp32 differs only in the order

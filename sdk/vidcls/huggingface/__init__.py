@@ -8,7 +8,6 @@ from vidcls.huggingface.preprocessor import (
     PREPROCESSOR_FILES,
     VIDEO_PREPROCESSOR_FILE,
     Preprocessor,
-    files_of,
     find_preprocessor,
     read_image_section,
 )
@@ -58,7 +57,6 @@ __all__ = [
     "Preprocessor",
     "Sizes",
     "Weights",
-    "files_of",
     "find_preprocessor",
     "find_weights",
     "is_non_commercial",

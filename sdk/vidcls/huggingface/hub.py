@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,12 +16,23 @@ from huggingface_hub.errors import HfHubHTTPError
 from huggingface_hub.utils import build_hf_headers, get_session, validate_repo_id  # type: ignore[attr-defined]
 from yaml import YAMLError  # type: ignore[import-untyped]
 
+from vidcls.contract import CHECKPOINT_FILE
 from vidcls.errors import ModelError
-from vidcls.huggingface.weights import CONFIG_FILE
+from vidcls.huggingface.preprocessor import PREPROCESSOR_FILES
+from vidcls.huggingface.weights import CONFIG_FILE, SHARDS_FILE, WEIGHTS_FILE
 from vidcls.printable import printable
 from vidcls.video.protocols import without_secrets
 
 CARD_FILE = "README.md"
+
+# What is fetched of a model: weights are in one file, or in parts with an index.
+_WANTED = [
+    *(CONFIG_FILE, WEIGHTS_FILE, SHARDS_FILE, "model-*-of-*.safetensors", CHECKPOINT_FILE, CARD_FILE),
+    *PREPROCESSOR_FILES,
+]
+
+# Where the hub's library keeps a model, below its cache.
+_SNAPSHOT = re.compile(r"models--(?P<name>.+)")
 
 # The hub answers within one.
 _HUB_SECONDS = 3.5
@@ -51,12 +61,11 @@ def check_on_hub(name: str, *, expected: str, instead: str) -> None:
         raise ModelError(problem)
 
 
-def fetched(name: str, *, wanted: Sequence[str], expected: str, instead: str) -> Path:
+def fetched(name: str, *, expected: str, instead: str) -> Path:
     """The folder of a model on the hub in this machine's cache: as the hub has it now, or as it was fetched before.
 
     Args:
         name: as for `check_on_hub`, like `expected` and `instead`.
-        wanted: patterns of its files' names.
 
     Raises:
         ModelError: as `check_on_hub`, or the files cannot be fetched.
@@ -66,12 +75,24 @@ def fetched(name: str, *, wanted: Sequence[str], expected: str, instead: str) ->
     if problem is not None and not _is_cached(name):
         raise ModelError(problem)
     try:
-        return Path(snapshot_download(name, allow_patterns=list(wanted), local_files_only=problem is not None))
+        return Path(snapshot_download(name, allow_patterns=_WANTED, local_files_only=problem is not None))
     except (OSError, HfHubHTTPError) as error:
         raise ModelError(
             f"{name}: cannot be fetched from the hub ({hub_problem(error)}); try again, or fetch it with "
             f"'hf download {name} --local-dir FOLDER' and {instead}"
         ) from None
+
+
+def snapshot_name(folder: Path) -> str | None:
+    """The name on the hub of the model that lies in a folder of the hub's cache; None of any other folder.
+
+    Example:
+        >>> snapshot_name(Path("hub/models--MCG-NJU--videomae-base/snapshots/0123"))
+        'MCG-NJU/videomae-base'
+    """
+    parents = folder.absolute().parents
+    found = _SNAPSHOT.fullmatch(parents[1].name) if len(parents) > 1 and parents[0].name == "snapshots" else None
+    return None if found is None else found["name"].replace("--", "/")
 
 
 class Card(NamedTuple):
@@ -81,12 +102,8 @@ class Card(NamedTuple):
     licence: str | None
 
 
-def read_card(card: Path | str) -> Card:
-    """What a model card's metadata says; nothing where there is none or it cannot be read.
-
-    Args:
-        card: the file, or the name of a model on the hub.
-    """
+def read_card(card: Path) -> Card:
+    """What the metadata of a model card's file says; nothing where there is none or it cannot be read."""
     try:
         said = ModelCard.load(card, ignore_metadata_errors=True).data
     except (OSError, ValueError, HfHubHTTPError, YAMLError):

@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 import re
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from vidcls.contract import MAX_BYTES, Image
 from vidcls.errors import ModelError
@@ -23,9 +22,6 @@ VIDEO_PREPROCESSOR_FILE = "video_preprocessor_config.json"
 # Of a model with several processors: theirs, by name.
 PROCESSOR_FILE = "processor_config.json"
 PREPROCESSOR_FILES = (PROCESSOR_FILE, VIDEO_PREPROCESSOR_FILE, PREPROCESSOR_FILE)
-
-# A file of a checkpoint by its name; None where it has none. Of a folder's, or of a model's on the hub.
-Files: TypeAlias = Callable[[str], Path | None]
 
 _STEP = re.compile(r"checkpoint-\d+")
 # In the words of the file, what the contract's image section calls otherwise.
@@ -44,31 +40,18 @@ class Preprocessor:
     notices: tuple[str, ...]
 
 
-def files_of(folder: Path) -> Files:
-    """The files of a checkpoint's folder."""
-
-    def find(name: str) -> Path | None:
-        return folder / name if (folder / name).exists() else None
-
-    return find
-
-
-def find_preprocessor(folder: Path, *, files: Files | None = None) -> Preprocessor | None:
+def find_preprocessor(folder: Path) -> Preprocessor | None:
     """What a checkpoint says of its preprocessing; None where it says nothing.
 
     A step of transformers' Trainer, `checkpoint-500`, has what the run's folder has, where it has nothing itself.
 
-    Args:
-        folder: the checkpoint.
-        files: where its files are not in `folder`, but on the hub.
-
     Raises:
         ModelError: the file cannot be read, or asks for what vidcls does not do; or two files contradict each other.
     """
-    found = _first(files or files_of(folder))
-    if found is not None or files is not None or _STEP.fullmatch(folder.resolve().name) is None:
+    found = _first(folder)
+    if found is not None or _STEP.fullmatch(folder.resolve().name) is None:
         return found
-    found = _first(files_of(folder.resolve().parent))
+    found = _first(folder.resolve().parent)
     if found is None:
         return None
     notice = f"{folder}: has no {PREPROCESSOR_FILE}; what {found.path} says is followed, as the run's folder has it"
@@ -81,15 +64,16 @@ def read_image_section(path: Path) -> Image:
     Raises:
         ModelError: there is no such file, it cannot be read, or it asks for what vidcls does not do.
     """
-    return _image(path, _read(path), _model_type(files_of(path.parent)))
+    return _image(path, _read(path), _model_type(path.parent))
 
 
-def _first(files: Files) -> Preprocessor | None:
+def _first(folder: Path) -> Preprocessor | None:
     """The first that there is, in transformers' order, which the others must not contradict."""
-    said = [(path, fields) for name in PREPROCESSOR_FILES if (path := files(name)) for fields in _parts(path, name)]
+    paths = [path for name in PREPROCESSOR_FILES if (path := folder / name).exists()]
+    said = [(path, fields) for path in paths for fields in _parts(path)]
     if not said:
         return None
-    model_type = _model_type(files)
+    model_type = _model_type(folder)
     (path, fields), *others = said
     image = _image(path, fields, model_type)
     for other_path, other_fields in others:
@@ -103,21 +87,20 @@ def _first(files: Files) -> Preprocessor | None:
     return Preprocessor(path=path, image=image, notices=tuple(_sampling_notices(path, fields)))
 
 
-def _model_type(files: Files) -> str | None:
+def _model_type(folder: Path) -> str | None:
     """What config.json calls the model, which tells the processor where its own file does not; None: unknown."""
-    path = files(CONFIG_FILE)
     try:
-        fields = {} if path is None else read_json(path.read_text(encoding="utf-8"))
+        fields = read_json((folder / CONFIG_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     found = fields.get("model_type") if isinstance(fields, dict) else None
     return found if isinstance(found, str) else None
 
 
-def _parts(path: Path, name: str) -> list[dict[str, Any]]:
+def _parts(path: Path) -> list[dict[str, Any]]:
     """The processors of frames that a file holds: one, or of several those for video, or else for images."""
     fields = _read(path)
-    if name != PROCESSOR_FILE:
+    if path.name != PROCESSOR_FILE:
         return [fields]
     named = next((fields[part] for part in ("video_processor", "image_processor") if part in fields), None)
     return [named] if isinstance(named, dict) else []

@@ -9,7 +9,8 @@ import torch
 from transformers import VideoMAEConfig, VideoMAEForVideoClassification
 
 from vidcls import ModelError
-from vidcls_export.precision.choices import check_calibration, check_weights, needs_calibration
+from vidcls_export.options import check_calibration
+from vidcls_export.precision.choices import check_weights, needs_calibration
 
 
 @pytest.mark.parametrize(

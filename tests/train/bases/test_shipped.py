@@ -16,7 +16,8 @@ from pictures import crossing_waves
 from slow import slow
 from vidcls.contract import read_checkpoint
 from vidcls.errors import ModelError
-from vidcls_train.bases import SHIPPED, located, shipped_name
+from vidcls_train.bases import SHIPPED, shipped_name
+from vidcls_train.bases.location import located
 from vidcls_train.finetune import train
 from vidcls_train.model.pretrained import from_base
 

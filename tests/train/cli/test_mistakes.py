@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from mistakes import MISTAKES, Mistake
+from mistakes import MISTAKES, MODULES, Mistake, environment
 
 # Runs each command line in turn, and says what was loaded by its end; importing torch fails, so that it is fast.
 _DRIVER = """
-import json, sys
+import importlib, json, sys
 sys.modules.update(dict.fromkeys(("torch", "transformers", "sklearn", "matplotlib")))
 from click.testing import CliRunner
-from vidcls_train.cli.finetune import main
 for line in sys.stdin:
-    done = CliRunner().invoke(main, json.loads(line))
+    module, arguments = json.loads(line)
+    done = CliRunner().invoke(importlib.import_module(module).main, arguments)
     print(json.dumps([done.exit_code, done.output]), flush=True)
 """
 
@@ -29,9 +29,14 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, st
     """{mistake: exit code and output}, of a Python that has no torch."""
     lines = []
     for mistake in MISTAKES:
-        lines.append(json.dumps(mistake.arguments(tmp_path_factory.mktemp("mistake"))))
+        lines.append(json.dumps([MODULES[mistake.command], mistake.arguments(tmp_path_factory.mktemp("mistake"))]))
     done = subprocess.run(
-        [sys.executable, "-c", _DRIVER], input="\n".join(lines), capture_output=True, text=True, check=True
+        [sys.executable, "-c", _DRIVER],
+        input="\n".join(lines),
+        env=environment(tmp_path_factory.mktemp("home")),
+        capture_output=True,
+        text=True,
+        check=True,
     )
     answered = (json.loads(line) for line in done.stdout.splitlines())
     return {mistake.name: (code, told) for mistake, (code, told) in zip(MISTAKES, answered, strict=True)}

@@ -19,10 +19,10 @@ from vidcls import ModelError
 from vidcls.contract import Tokens, kept_tokens
 from vidcls_train.model.drop_path import DropPath, branches_per_layer
 from vidcls_train.model.families import layers_of, sizes_of
-from vidcls_train.model.from_config import recipe_for
-from vidcls_train.model.image_section import image_processor
+from vidcls_train.model.image_processor import image_processor
 from vidcls_train.model.patch_dropout import PatchDropout
 from vidcls_train.model.pretrained import freeze_encoder, from_base
+from vidcls_train.model.recipe import recipe_for
 from vidcls_train.model.starting_point import StartingPoint
 from vidcls_train.model.tokens import use_tokens
 from vidcls_train.trainer.param_groups import parameter_groups
@@ -280,13 +280,10 @@ def test_only_the_pooler_and_the_head_learn_on_an_encoder_that_stays(saved: Call
         ),
     ],
 )
-def test_what_a_family_does_not_have_is_refused_by_name(
-    kind: str, changes: dict[str, Any], problem: str, saved: Callable[[str], tuple[Path, Any]]
-) -> None:
-    model = loaded(saved(kind)[0]).model
-    recipe_for(RUN, model)
+def test_what_a_family_does_not_have_is_refused_by_name(kind: str, changes: dict[str, Any], problem: str) -> None:
+    recipe_for(RUN, kind=kind, layers=2, tokens="all")
     with pytest.raises(ValueError, match=problem):
-        recipe_for({**RUN, **changes}, model)
+        recipe_for({**RUN, **changes}, kind=kind, layers=2, tokens="all")
 
 
 def test_timesformer_sees_all_tokens_of_every_frame(saved: Callable[[str], tuple[Path, Any]], tmp_path: Path) -> None:

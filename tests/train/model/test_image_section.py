@@ -5,7 +5,8 @@ import pytest
 import transformers
 
 from vidcls.preprocessing import crop_frame, normalise
-from vidcls_train.model.image_section import IMAGENET_MEAN, IMAGENET_STD, image_processor, image_section
+from vidcls_train.model.image_processor import image_processor
+from vidcls_train.model.image_section import IMAGENET_MEAN, IMAGENET_STD, image_section
 
 # Of float32 at values up to 3.
 ROUNDING = 1e-6

@@ -6,18 +6,15 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
-from unittest.mock import Mock
 
 import pytest
 import torch
-from huggingface_hub import errors
 from transformers import VideoMAEForVideoClassification, ViTConfig
 
 from generated import LABELS, write_checkpoint
 from random_models import MAKERS, save
 from vidcls.errors import ModelError
 from vidcls_train.config.recipes import PRESETS
-from vidcls_train.model import base_checkpoint, pretrained
 from vidcls_train.model.presets import from_preset
 from vidcls_train.model.pretrained import from_base, masked_from_base
 
@@ -70,7 +67,7 @@ def test_a_plain_base_says_how_it_is_preprocessed_and_licensed(tmp_path: Path) -
 
 
 def test_bases_that_cannot_be_used_are_refused(tmp_path: Path, checkpoint: Path) -> None:
-    with pytest.raises(ModelError, match="nowhere: cannot be loaded"):
+    with pytest.raises(ModelError, match="nowhere: there is no such folder"):
         from_base(str(tmp_path / "nowhere"), ("a", "b"), **OWN)
     ViTConfig().save_pretrained(tmp_path / "vit")
     with pytest.raises(
@@ -181,28 +178,6 @@ def test_only_a_missing_file_means_the_usual_preprocessing(plain: Path) -> None:
     assert any("has no preprocessor_config.json; frames are resized to 32 pixels" in notice for notice in start.notices)
     usual = from_preset(PRESETS["tiny"], ("a", "b"), frames=None, image_size=32, resize="shortest_edge").image
     assert image == usual
-
-
-@pytest.mark.parametrize("absent", [True, False], ids=["absent", "no network"])
-def test_a_hub_that_cannot_be_reached_is_an_error(plain: Path, monkeypatch: pytest.MonkeyPatch, absent: bool) -> None:
-    def fetch(*_: object) -> str:
-        if absent:
-            # huggingface_hub 1 has a kind of its own for what a server says.
-            raise getattr(errors, "RemoteEntryNotFoundError", errors.EntryNotFoundError)("404", response=Mock())
-        raise errors.LocalEntryNotFoundError("no connection")
-
-    load = base_checkpoint.load_pretrained
-    for module in (base_checkpoint, pretrained):
-        monkeypatch.setattr(
-            module, "load_pretrained", lambda _, *arguments, **options: load(str(plain), *arguments, **options)
-        )
-    monkeypatch.setattr(pretrained, "origin", lambda base: (base, None))
-    monkeypatch.setattr(base_checkpoint, "hf_hub_download", fetch)
-    if absent:
-        assert from_base("someone/base", ("a", "b"), **OWN).image.mean == (0.485, 0.456, 0.406)
-        return
-    with pytest.raises(ModelError, match=r"someone/base: the hub does not say .* \(no connection\); try again"):
-        from_base("someone/base", ("a", "b"), **OWN)
 
 
 @pytest.mark.parametrize("kind", ["vivit", "videomae_hybrid"])

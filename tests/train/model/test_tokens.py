@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,12 +14,13 @@ from transformers import VideoMAEConfig, VideoMAEForVideoClassification
 from parity import reference
 from vidcls import ModelError, VideoClassifier
 from vidcls.contract import TOKEN_CHOICES, Tokens, configured_tokens, read_checkpoint
-from vidcls_train.config.settings import train_config
+from vidcls_train.config.settings import TrainConfig, train_config
 from vidcls_train.data.clip_list import SINGLE_LABEL
 from vidcls_train.data.masks import lattice_mask
 from vidcls_train.finetune import train
 from vidcls_train.model.families import token_grid
-from vidcls_train.model.from_config import recipe_for, starting_point
+from vidcls_train.model.from_config import starting_point
+from vidcls_train.model.recipe import recipe_for
 from vidcls_train.model.tokens import token_notices, use_tokens
 
 CONFIG = VideoMAEConfig(
@@ -127,14 +129,19 @@ def test_patch_dropout_that_was_asked_for_beside_a_lattice_is_refused(tmp_path: 
     for settings in ({**run, "tokens": "lattice:0.5"}, of_base):
         model = starting_point(train_config(settings), ("a", "b"), SINGLE_LABEL).model
         with pytest.raises(ValueError, match=r"patch_dropout is 0\.5, but the encoder sees tokens lattice:0\.5, which"):
-            recipe_for({**settings, "patch_dropout": 0.5}, model)
+            _recipe({**settings, "patch_dropout": 0.5}, model)
         for given in ({}, {"patch_dropout": 0.75}):
-            (told,) = token_notices(model, recipe_for({**settings, **given}, model).regularization)
+            (told,) = token_notices(model, _recipe({**settings, **given}, model).regularization)
             assert "takes the place of patch_dropout 0.75: in training the encoder sees 0.5 of a clip's tokens" in told
             assert told.endswith("where it would see 0.25")
-        assert token_notices(model, recipe_for({**settings, "patch_dropout": 0.0}, model).regularization) == ()
+        assert token_notices(model, _recipe({**settings, "patch_dropout": 0.0}, model).regularization) == ()
     whole = starting_point(train_config(run), ("a", "b"), SINGLE_LABEL).model
-    assert token_notices(whole, recipe_for({**run, "patch_dropout": 0.5}, whole).regularization) == ()
+    assert token_notices(whole, _recipe({**run, "patch_dropout": 0.5}, whole).regularization) == ()
+
+
+def _recipe(settings: dict[str, Any], model: Any) -> TrainConfig:
+    made = model.config
+    return recipe_for(settings, kind=made.model_type, layers=made.num_hidden_layers, tokens=made.vidcls_tokens)
 
 
 def test_a_configuration_that_says_something_else_is_refused() -> None:

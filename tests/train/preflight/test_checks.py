@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from empty_clips import touch
+from generated import LABELS, write_checkpoint
 from vidcls.errors import ArgumentError, ModelError
+from vidcls.files.run_status import mark_unfinished
 from vidcls_train.config.groups import ModelConfig
 from vidcls_train.config.settings import save_settings, train_config
 from vidcls_train.output.run_folder import check_output
-from vidcls_train.preflight.checks import check_training_run
+from vidcls_train.preflight.checks import check_start_without_hub, check_training_run
 from vidcls_train.preflight.room import check_room
 from vidcls_train.preflight.shapes import Shape, check_shape, shape_of
 
@@ -89,3 +91,30 @@ def test_sizes_are_checked_against_those_of_the_shipped_base(tmp_path: Path) -> 
     settings = {"data": clips(tmp_path), "output": tmp_path / "out", "base": "vidcls/tiny", "image_size": 100}
     with pytest.raises(ArgumentError, match="--image-size 100 is not a multiple of the patch size 32; take 96 or 128"):
         check_training_run(settings, processes=1)
+
+
+def test_a_teacher_whose_run_goes_on_is_taken_with_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    teacher = write_checkpoint(tmp_path / "teacher")
+    names = [f"{split}/{label}/{n}.mp4" for split in ("train", "val") for label in LABELS for n in range(3)]
+    data = str(touch(tmp_path / "clips", *names))
+    settings = {"data": data, "output": tmp_path / "out", "preset": "tiny", "teacher": str(teacher)}
+    check_training_run(settings, processes=1)
+    assert caplog.messages == []
+    mark_unfinished(teacher)
+    check_training_run(settings, processes=1)
+    (said,) = caplog.messages
+    assert said.startswith(f"--teacher {teacher}: its run has not come to its end; the answers")
+
+
+def test_only_to_check_the_data_no_base_is_fetched_and_the_default_not_sought(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    settings = {"data": clips(tmp_path), "output": tmp_path / "out"}
+    check_start_without_hub(settings, None)
+    check_start_without_hub({**settings, "base": "vidcls/tiny"}, None)
+    with pytest.raises(ArgumentError, match="--image-size 100 is not a multiple of the patch size 32"):
+        check_start_without_hub({**settings, "base": "vidcls/tiny", "image_size": 100}, None)
+    with pytest.raises(ModelError, match="vidcls-tests/none: is neither a folder nor in the cache of this machine"):
+        check_start_without_hub({**settings, "base": "vidcls-tests/none"}, None)

@@ -164,14 +164,15 @@ def _check_first(settings: dict[str, Any]) -> None:
 def _check(*, output: Path | None, **chosen: Any) -> None:
     """Print the report on the data; exit with 1 where it would stop a training, or clips cannot be read."""
     with terminal.exit_codes():
-        config = train_config(_settings(output=output or Path(), **chosen))
+        settings = _settings(output=output or Path(), **chosen)
+        config = train_config(settings)
         with options.named_missing_packages("checking data"):
             from vidcls_train.output.run_folder import check_writable
-            from vidcls_train.preflight.checks import find_named
-            from vidcls_train.preflight.teacher import check_described_teacher
-        check_described_teacher(config, find_named(config))
+            from vidcls_train.preflight.checks import check_data, check_start_without_hub
+        found = check_data(config)
         if output is not None:
             check_writable(output)
+        check_start_without_hub(settings, found)
         with options.named_missing_packages("checking data"):
             from vidcls_train.audit.check import check_clips
             from vidcls_train.audit.findings import refuse_worthless

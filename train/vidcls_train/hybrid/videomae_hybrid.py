@@ -98,7 +98,7 @@ class HybridPatches(nn.Module):
     def tokens(self, patches: torch.Tensor, *, frames: int) -> torch.Tensor:
         """Patches of the frames of clips, [B * frames, numbers, rows, columns] -> tokens [B, tokens, width]."""
         numbers, rows, columns = patches.shape[1:]
-        clips = patches.unflatten(0, (-1, frames))
+        clips = patches.reshape(-1, frames, numbers, rows, columns)
         moving = clips - (1 - self.static_scale) * clips.mean(dim=1, keepdim=True)
         tubelets = moving.reshape(-1, frames // self.tubelet, self.tubelet * numbers, rows, columns)
         embedded: torch.Tensor = self.projection(tubelets.permute(0, 1, 3, 4, 2).flatten(1, 3))

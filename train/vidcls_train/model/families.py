@@ -1,16 +1,17 @@
-"""The video classifiers that can be trained, by their checkpoints' own `model_type`: what differs."""
+"""The video classifiers that can be trained, by their checkpoints' own `model_type`: what differs.
+
+Read without PyTorch, and without transformers: a base is refused by what stands here before either is loaded.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-import transformers
-from transformers import PretrainedConfig, PreTrainedModel
-
-from vidcls.contract import Image
+from vidcls.contract import Image, Tokens, tokens_text
 from vidcls.errors import ArgumentError, ModelError
 from vidcls.huggingface import (
     CONFIG_FILE,
@@ -20,14 +21,16 @@ from vidcls.huggingface import (
     read_clip_sizes,
     read_sizes,
 )
-from vidcls_train.hybrid import videomae_hybrid
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig, PreTrainedModel
 
 
 @dataclass(frozen=True, kw_only=True)
 class Family:
     """What one kind of video classifier calls its parts.
 
-    title: as people write it. classifier: the class in `library`, which is transformers for all but our own.
+    title: as people write it. classifier: the class in the module `library`, which is transformers for all but our own.
     preprocessor: the file that transformers writes of how frames become its input.
     channels: the configuration's name for them.
     new_parts: prefixes of the weights that a checkpoint may lack: those of a head, or of no use to a classifier.
@@ -43,7 +46,7 @@ class Family:
 
     title: str
     classifier: str
-    library: Any = transformers
+    library: str = "transformers"
     preprocessor: str = PREPROCESSOR_FILE
     channels: str = "num_channels"
     new_parts: tuple[str, ...] = ("classifier.",)
@@ -58,7 +61,7 @@ class Family:
 
     def class_of(self) -> Any:
         """The classifier's class."""
-        return getattr(self.library, self.classifier)
+        return getattr(import_module(self.library), self.classifier)
 
     def resize_size(self, image: Image) -> int:
         """What its own processor resizes the short side of a frame to, in pixels, for crops of this size."""
@@ -77,10 +80,10 @@ FAMILIES: dict[str, Family] = {
         new_parts=("classifier.", "fc_norm.", "videomae.layernorm."),
         tokens="videomae.embeddings",
     ),
-    videomae_hybrid.MODEL_TYPE: Family(
+    "videomae_hybrid": Family(
         title="VideoMAE hybrid",
         classifier="VideoMAEHybridForVideoClassification",
-        library=videomae_hybrid,
+        library="vidcls_train.hybrid.videomae_hybrid",
         new_parts=("classifier.", "fc_norm."),
         tokens="videomae.embeddings",
         has_pipeline=False,
@@ -129,11 +132,19 @@ def family_of(model: PreTrainedModel | PretrainedConfig) -> Family:
         >>> family_of(VivitConfig()).title
         'ViViT'
     """
-    config = model.config if isinstance(model, PreTrainedModel) else model
-    if config.model_type not in FAMILIES:
+    return family_by_type(getattr(model, "config", model).model_type)
+
+
+def family_by_type(model_type: str) -> Family:
+    """The family of the `model_type` in a config.json.
+
+    Raises:
+        ModelError: none of those that can be trained.
+    """
+    if model_type not in FAMILIES:
         titles = ", ".join(family.title for family in FAMILIES.values())
-        raise ModelError(f"is a '{config.model_type}' checkpoint, expected one of {titles}")
-    return FAMILIES[config.model_type]
+        raise ModelError(f"is a '{model_type}' checkpoint, expected one of {titles}")
+    return FAMILIES[model_type]
 
 
 def sizes_of(config: PretrainedConfig) -> tuple[int, int]:
@@ -210,3 +221,16 @@ def check_shape(config: PretrainedConfig) -> None:
             raise ArgumentError(f"image size {side} is not a multiple of the patch size {size}")
     if frames % length:
         raise ArgumentError(f"{frames} frames are not a multiple of the tubelet size {length}")
+
+
+def check_tokens(tokens: Tokens, family: Family) -> None:
+    """Refuse to leave out tokens of a family that needs all of them.
+
+    Raises:
+        ValueError: it needs them.
+    """
+    if tokens.share is not None and family.tokens is None:
+        raise ArgumentError(
+            f"tokens are {tokens_text(tokens)}, but {family.title} attends to each frame and each place by itself, so "
+            "that none can be left out; expected all"
+        )

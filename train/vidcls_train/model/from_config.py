@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
-from transformers import PreTrainedModel
-
-from vidcls.contract import TOKEN_CHOICES, configured_tokens, tokens_text
-from vidcls.errors import ArgumentError
-from vidcls_train.bases import located
-from vidcls_train.config.patch_dropout import check_patch_dropout
+from vidcls.contract import TOKEN_CHOICES, configured_tokens
+from vidcls_train.bases.location import named
 from vidcls_train.config.recipes import PRESETS
-from vidcls_train.config.settings import TrainConfig, train_config
+from vidcls_train.config.settings import PretrainConfig, TrainConfig
 from vidcls_train.data.clip_list import ProblemType
-from vidcls_train.model.families import family_of
-from vidcls_train.model.presets import from_preset
-from vidcls_train.model.pretrained import from_base
-from vidcls_train.model.starting_point import StartingPoint
+from vidcls_train.model.presets import from_preset, masked_from_preset
+from vidcls_train.model.pretrained import from_base, masked_from_base
+from vidcls_train.model.starting_point import PretrainingPoint, StartingPoint
 from vidcls_train.model.tokens import use_tokens
 
 
@@ -36,42 +29,38 @@ def starting_point(config: TrainConfig, labels: tuple[str, ...], problem_type: P
     return start
 
 
-def recipe_for(settings: Mapping[str, Any], model: PreTrainedModel) -> TrainConfig:
-    """The settings, and for those that nobody gave the recipe's for this model.
+def masked_starting_point(config: PretrainConfig) -> PretrainingPoint:
+    """A VideoMAE for masked pretraining.
 
     Raises:
-        ValueError: as `train_config`, or a setting asks for what its family does not have.
+        ModelError, ValueError: as `masked_from_base` and `masked_from_preset`.
     """
-    family, kind, layers = family_of(model), model.config.model_type, model.config.num_hidden_layers
-    config = train_config(settings, kind=kind, layers=layers)
-    check_patch_dropout(settings, tokens=tokens_text(configured_tokens(model.config)), kind=kind, layers=layers)
-    if config.regularization.dropout > 0 and not family.has_dropout:
-        raise ArgumentError(
-            f"dropout is {config.regularization.dropout:g}, but {family.title} has none within its layers; leave it at "
-            "0, and set drop_path"
-        )
-    if config.regularization.patch_dropout > 0 and family.tokens is None:
-        raise ArgumentError(
-            f"patch_dropout is {config.regularization.patch_dropout:g}, but {family.title} attends to each frame and "
-            "each place by itself, so that no patch can be left out; leave it at 0"
-        )
-    return config
+    model = config.model
+    if model.base is not None:
+        with named(model.base) as folder:
+            start = masked_from_base(folder, frames=model.frames, image_size=model.image_size)
+        return replace(start, notices=_said_of(model.base, folder, start.notices))
+    return masked_from_preset(
+        PRESETS[str(model.preset)],
+        frames=model.frames,
+        image_size=model.image_size,
+        patch_levels=model.patch_levels,
+    )
 
 
 def _loaded(config: TrainConfig, labels: tuple[str, ...], problem_type: ProblemType) -> StartingPoint:
     model, resize = config.model, config.classification.resize
     if model.base is not None:
-        folder = located(model.base)
-        start = from_base(
-            folder,
-            labels,
-            frames=model.frames,
-            image_size=model.image_size,
-            resize=resize,
-            problem_type=problem_type,
-        )
-        # By the name that was given, not by the folder of the package.
-        return replace(start, notices=tuple(notice.replace(folder, model.base) for notice in start.notices))
+        with named(model.base) as folder:
+            start = from_base(
+                folder,
+                labels,
+                frames=model.frames,
+                image_size=model.image_size,
+                resize=resize,
+                problem_type=problem_type,
+            )
+        return replace(start, notices=_said_of(model.base, folder, start.notices))
     return from_preset(
         PRESETS[str(model.preset)],
         labels,
@@ -81,3 +70,8 @@ def _loaded(config: TrainConfig, labels: tuple[str, ...], problem_type: ProblemT
         patch_levels=model.patch_levels,
         problem_type=problem_type,
     )
+
+
+def _said_of(base: str, folder: str, notices: tuple[str, ...]) -> tuple[str, ...]:
+    """By the name that was given, not by the folder of the package or of the hub's cache."""
+    return tuple(notice.replace(folder, base) for notice in notices)

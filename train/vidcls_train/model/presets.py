@@ -91,7 +91,7 @@ def masked_from_preset(
     model = VideoMAEForPreTraining(config)
     _prepare_encoder(model.videomae, preset, patch_levels)
     image = image_section(size=size, resize="shortest_edge", mean=IMAGENET_MEAN, std=IMAGENET_STD)
-    return PretrainingPoint(model=model, image=image, frames=frames, base=None, base_license=None)
+    return PretrainingPoint(model=model, image=image, frames=frames, base=None, base_license=None, notices=())
 
 
 def _prepare_encoder(encoder: VideoMAEModel, preset: Preset, patch_levels: bool | None) -> None:

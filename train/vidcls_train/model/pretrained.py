@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable
+from pathlib import Path
 
 import torch
 from transformers import PretrainedConfig, PreTrainedModel, VideoMAEForPreTraining
 
 from vidcls.errors import ModelError
-from vidcls.huggingface import is_non_commercial
+from vidcls.huggingface import find_weights, is_non_commercial
 from vidcls_train.data.clip_list import MULTI_LABEL, SINGLE_LABEL, ProblemType
 from vidcls_train.hybrid.videomae_hybrid import VideoMAEHybridForVideoClassification
-from vidcls_train.model.base_checkpoint import (
-    base_image,
-    base_weights,
-    load_config,
-    load_pretrained,
-    load_videomae_config,
-    origin,
-)
-from vidcls_train.model.families import FAMILIES, Family, check_shape, family_of, set_sizes, sizes_of
-from vidcls_train.model.image_section import IMAGENET_MEAN, IMAGENET_STD
+from vidcls_train.model.base_checkpoint import load_config, load_pretrained
+from vidcls_train.model.base_folder import base_image, check_pretrainable, origin, pretraining_image
+from vidcls_train.model.families import Family, check_shape, family_of, set_sizes, sizes_of
 from vidcls_train.model.positions import resized
 from vidcls_train.model.starting_point import PretrainingPoint, StartingPoint, label_maps
 
@@ -50,12 +44,12 @@ def from_base(
     resize: str | None,
     problem_type: ProblemType = SINGLE_LABEL,
 ) -> StartingPoint:
-    """A pretrained classifier or encoder in float32, from a folder or the hub, with a head for `labels`.
+    """A pretrained classifier or encoder in float32, with a head for `labels`.
 
     The head is a new one, unless the base was trained for the same labels in the same order.
 
     Args:
-        base: a folder or a hub id.
+        base: a folder.
         labels: in class id order.
         frames: per clip; None for the base's.
         image_size: pixels, square; None for the base's.
@@ -79,8 +73,7 @@ def from_base(
     model, had_head, left_out = _load_classifier(base, config, other_head=len(old_labels) != len(labels))
     if had_head and old_labels != labels:
         _renew_head(model)
-    weights = base_weights(base)
-    notices += () if weights is None else weights.notices
+    notices += find_weights(Path(base)).notices
     notices += (_head_notice(base, old_labels if had_head else None, labels), *left_out)
     if had_head and problem_differs:
         notices += (f"{base}: {_OTHER_PROBLEM[problem_type]}",)
@@ -97,14 +90,9 @@ def masked_from_base(base: str, *, frames: int | None, image_size: int | None) -
         ModelError: there is no such checkpoint, it is no VideoMAE, or parts of its encoder are missing.
         ValueError: frames or image_size do not fit the base's tubelets or patches.
     """
-    config = load_videomae_config(base)
-    own_size = config.image_size
-    image, _ = base_image(base, FAMILIES["videomae"], own_size=own_size, image_size=image_size, resize=None)
-    if image.mean != IMAGENET_MEAN or image.std != IMAGENET_STD:
-        raise ModelError(
-            f"{base}: normalises pixels by {image.mean} and {image.std}, and VideoMAE's pretraining expects ImageNet's "
-            "statistics; take another checkpoint"
-        )
+    config = load_config(base)
+    check_pretrainable(base, config.model_type)
+    image, notices = pretraining_image(base, own_size=config.image_size, image_size=image_size)
     config.update({"num_frames": frames or config.num_frames, "image_size": image.crop_size})
     check_shape(config)
     loaded, loading = load_pretrained(
@@ -119,7 +107,10 @@ def masked_from_base(base: str, *, frames: int | None, image_size: int | None) -
     weights = {name: weight for name, weight in loaded.float().state_dict().items() if name not in missing}
     model.load_state_dict(weights, strict=False)
     name, licence = origin(base)
-    return PretrainingPoint(model=model, image=image, frames=config.num_frames, base=name, base_license=licence)
+    notices += (*find_weights(Path(base)).notices, *_licence_notices(base, licence))
+    return PretrainingPoint(
+        model=model, image=image, frames=config.num_frames, base=name, base_license=licence, notices=notices
+    )
 
 
 def freeze_encoder(model: PreTrainedModel) -> None:

@@ -35,6 +35,7 @@ class PretrainingPoint:
     frames: int
     base: str | None
     base_license: str | None
+    notices: tuple[str, ...]
 
 
 def label_maps(labels: tuple[str, ...]) -> dict[str, Any]:

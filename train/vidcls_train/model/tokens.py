@@ -9,9 +9,8 @@ import torch
 from transformers import PreTrainedModel
 
 from vidcls.contract import CONFIG_FIELD, Tokens, configured_tokens, kept_tokens, tokens_text
-from vidcls.errors import ArgumentError
 from vidcls_train.config.groups import RegularizationConfig
-from vidcls_train.model.families import family_of, token_grid
+from vidcls_train.model.families import check_tokens, family_of, token_grid
 from vidcls_train.model.token_subset import TokenSubset
 
 
@@ -53,11 +52,6 @@ def use_tokens(model: PreTrainedModel, tokens: Tokens) -> None:
     setattr(model.config, CONFIG_FIELD, tokens_text(tokens))
     if tokens.share is None:
         return
-    family = family_of(model)
-    if family.tokens is None:
-        raise ArgumentError(
-            f"tokens are {tokens_text(tokens)}, but {family.title} attends to each frame and each place by itself, so "
-            "that none can be left out; expected all"
-        )
+    check_tokens(tokens, family_of(model))
     kept = torch.tensor(kept_tokens(tokens, grid=token_grid(model.config)))
     TokenSubset(model, lambda _module: kept, order="last")

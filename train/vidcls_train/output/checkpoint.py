@@ -18,7 +18,7 @@ from vidcls.files.run_status import METRICS_FILE
 from vidcls.progress import Track, untracked
 from vidcls_train.data.clip_list import SPLITS
 from vidcls_train.data.preparation import PreparedClips
-from vidcls_train.model.image_section import image_processor
+from vidcls_train.model.image_processor import image_processor
 from vidcls_train.output.metrics import Results
 from vidcls_train.output.model_card import model_card
 from vidcls_train.output.page import write_page

@@ -27,16 +27,25 @@ class HubError(VidclsError):
     """The hub cannot be pushed to."""
 
 
+def check_token(repo: str) -> None:
+    """Refuse to push where this machine has no token, which needs no hub to be known.
+
+    Raises:
+        HubError: there is none.
+    """
+    if get_token() is None:
+        raise HubError(
+            f"--push-to-hub {repo} needs a token for the hub: run 'hf auth login' or set HF_TOKEN, then start again"
+        )
+
+
 def check_push(repo: str) -> None:
     """Make the repository if need be: a push that cannot work is to fail before hours of training.
 
     Raises:
         HubError: no token, or the hub refuses it or cannot be reached.
     """
-    if get_token() is None:
-        raise HubError(
-            f"--push-to-hub {repo} needs a token for the hub: run 'hf auth login' or set HF_TOKEN, then start again"
-        )
+    check_token(repo)
     try:
         HfApi().create_repo(repo, exist_ok=True)
     except (HfHubHTTPError, HFValidationError, OSError) as error:

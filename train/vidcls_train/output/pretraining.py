@@ -18,7 +18,7 @@ from vidcls_train.config.settings import PretrainConfig
 from vidcls_train.data.datasets import ClipDataset
 from vidcls_train.data.masks import tube_mask
 from vidcls_train.data.rng import seeded_rng
-from vidcls_train.model.image_section import image_processor
+from vidcls_train.model.image_processor import image_processor
 from vidcls_train.model.reconstruction import reconstruct
 from vidcls_train.model.starting_point import PretrainingPoint
 from vidcls_train.output.finished import complete

@@ -7,14 +7,14 @@ from collections.abc import Callable
 from functools import cache
 from typing import Literal
 
-from transformers import Trainer
-
 from vidcls.contract import Contract
 from vidcls.errors import VideoError
 from vidcls.preprocessing import Region
 from vidcls_train.data.preparation import PreparedClips
 from vidcls_train.output.metrics import MULTI_VIEWS, multi_crops
 from vidcls_train.output.scoring import video_logits
+from vidcls_train.output.teacher import seconds_beside_teacher
+from vidcls_train.trainer.classification import ClassificationTrainer
 
 # Clips whose pictures the reports show, at most, and how often each is decoded for them.
 _SHOWN_CLIPS, _SHOWN_TIMES = 30, 2
@@ -24,12 +24,17 @@ _REPORT_SECONDS = 3.0
 
 
 def time_after_training(
-    trainer: Trainer, prepared: PreparedClips, contract: Contract, *, negatives: int, region: Region | None
+    trainer: ClassificationTrainer,
+    prepared: PreparedClips,
+    contract: Contract,
+    *,
+    negatives: int,
+    region: Region | None,
 ) -> Callable[[], float]:
-    """What estimates the seconds from the last epoch to the end, by two clips that it scores when first called.
+    """What estimates the seconds from the last epoch to the end, by a clip that it scores when first called.
 
     Args:
-        trainer: of the model.
+        trainer: of the model, and with its teacher where it has one.
         prepared: the clips to score.
         contract: whose sampling and image sections say what a view is.
         negatives: videos that are scored beside them.
@@ -44,15 +49,17 @@ def time_after_training(
     @cache
     def estimate() -> float:
         trainer.model.eval()  # the next step of training sets it back
-        crops = multi_crops(contract)
+        crops, of_val, of_test = multi_crops(contract), len(prepared.val), len(prepared.test)
         try:
             seconds_of(1)  # what is done once for all clips
             one, more = min(seconds_of(1), seconds_of(1)), seconds_of(crops)
+            forward = min(one, max(0.0, more - one) / (crops - 1)) if crops > 1 else one / 2
+            teaching = seconds_beside_teacher(
+                trainer, prepared.val[0].footage, clips=of_val + of_test, student_seconds=forward, region=region
+            )
         except VideoError:  # the scoring itself says what is wrong with it
             return 0.0
-        forward = min(one, max(0.0, more - one) / (crops - 1)) if crops > 1 else one / 2
         decoding = one - forward
-        of_val, of_test = len(prepared.val), len(prepared.test)
         whole = of_val / contract.tokens.share if contract.tokens.share else 0  # with all tokens beside its own
         clips = of_val + of_test + negatives
         views = MULTI_VIEWS * of_test
@@ -60,6 +67,7 @@ def time_after_training(
         return (
             (clips + views + (of_val if whole else 0) + shown) * decoding
             + (clips + crops * views + whole) * forward
+            + teaching
             + _REPORT_SECONDS
         )
 

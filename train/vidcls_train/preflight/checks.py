@@ -11,10 +11,9 @@ from typing import Any
 from vidcls.errors import ArgumentError
 from vidcls.files.run_status import why_incomplete
 from vidcls.huggingface import CONFIG_FILE
-from vidcls_train.bases import located
+from vidcls_train.bases.location import check_exists, is_here, located
 from vidcls_train.config.batches import check_parts
 from vidcls_train.config.fine_tuning import has_recipe
-from vidcls_train.config.patch_dropout import check_patch_dropout
 from vidcls_train.config.settings import Config, TrainConfig, train_config
 from vidcls_train.data.archives import is_archive
 from vidcls_train.data.clip_list import ClipList
@@ -23,10 +22,12 @@ from vidcls_train.data.negatives import check_negatives, find_negatives
 from vidcls_train.data.sources import HUB_PREFIX
 from vidcls_train.data.splits import check_sizes
 from vidcls_train.data.unlabelled import find_unlabelled
+from vidcls_train.model.recipe import recipe_for
+from vidcls_train.output.hub import check_token
 from vidcls_train.output.run_folder import check_output, check_resume, check_writable
-from vidcls_train.preflight.base import check_base
+from vidcls_train.preflight.base import check_base, check_pretrained_base
 from vidcls_train.preflight.room import check_room
-from vidcls_train.preflight.shapes import check_shape, shape_of
+from vidcls_train.preflight.shapes import Shape, check_shape, shape_of
 from vidcls_train.preflight.teacher import check_described_teacher
 from vidcls_train.trainer.steps import last_step
 
@@ -43,19 +44,57 @@ def check_training_run(settings: Mapping[str, Any], *, processes: int) -> None:
     Raises:
         ValueError: a setting is wrong, settings do not fit together, or the output folder is taken.
         DataError: DATA cannot be trained on.
-        ModelError: there is no such base.
+        ModelError: there is no such base, or it cannot be fine-tuned.
+        HubError: there is no token to push with.
     """
     config = train_config(settings)
     check_output(config)
-    _check_start(config)
+    if config.run.push_to_hub is not None:
+        check_token(config.run.push_to_hub)
+    found = check_data(config)
+    if not config.run.resume:
+        check_writable(config.run.output)
+    config, shape = check_start(settings, found, processes=processes)
+    if not config.run.resume:
+        check_room(config.run.output, config.model, shape)
+        return
+    if found is not None:
+        _check_same_labels(config, found)
+    if _is_known(shape):
+        check_resume(config)
+
+
+def check_data(config: TrainConfig) -> ClipList | None:
+    """Refuse DATA, negatives or a teacher that a training would refuse; the clips that DATA names, if it says.
+
+    Raises:
+        ValueError, DataError, ModelError: as `check_training_run`.
+    """
+    negatives, found = find_negatives(config.decision.negatives), find_named(config)
+    check_described_teacher(config, found)
+    if found is not None:
+        check_negatives(negatives, found.clips)
+    return found
+
+
+def check_start(settings: Mapping[str, Any], found: ClipList | None, *, processes: int) -> tuple[TrainConfig, Shape]:
+    """Refuse a base or sizes that a training would refuse; the configuration that this start makes of the settings.
+
+    Args:
+        settings, processes: as for `check_training_run`.
+        found: the clips, if they are known.
+
+    Raises:
+        ValueError, ModelError: as `check_training_run`.
+    """
+    config = train_config(settings)
+    check_base(config.model, resize=config.classification.resize)
+    _warn_of_incomplete(config)
     shape = shape_of(config.model)
     check_shape(config.model, shape)
-    if shape.layers is not None and has_recipe(shape.kind):  # else its recipe is not known
-        config = train_config(settings, kind=shape.kind, layers=shape.layers)
+    if shape.layers is not None and _is_known(shape):
         tokens = config.model.tokens or shape.tokens
-        check_patch_dropout(settings, tokens=tokens, kind=shape.kind, layers=shape.layers)
-    negatives = find_negatives(config.decision.negatives)
-    found = find_named(config)
+        config = recipe_for(settings, kind=shape.kind, layers=shape.layers, tokens=tokens)
     batch_size = config.optimization.batch_size
     check_parts(
         batch_size if found is None else min(batch_size, len(found.clips)),
@@ -63,17 +102,20 @@ def check_training_run(settings: Mapping[str, Any], *, processes: int) -> None:
         processes=processes,
         accumulation_steps=config.run.gradient_accumulation_steps,
     )
-    check_described_teacher(config, found)
-    if found is not None:
-        check_negatives(negatives, found.clips)
-    if config.run.resume:
-        if found is not None:
-            _check_same_labels(config, found)
-        if shape.layers is not None and has_recipe(shape.kind):
-            check_resume(config)
-        return
-    check_writable(config.run.output)
-    check_room(config.run.output, config.model, shape)
+    return config, shape
+
+
+def check_start_without_hub(settings: Mapping[str, Any], found: ClipList | None) -> None:
+    """As `check_start`, for who trains nothing yet: a base on the hub is not fetched, and the default not even sought.
+
+    Raises:
+        ValueError, ModelError: as `check_training_run`.
+    """
+    base = train_config(settings).model.base
+    if base is None or is_here(base):
+        check_start(settings, found, processes=1)
+    elif settings.get("base") is not None:
+        check_exists(base)
 
 
 def find_named(config: TrainConfig) -> ClipList | None:
@@ -105,26 +147,30 @@ def check_pretraining_run(config: Config) -> None:
     Raises:
         ValueError: settings do not fit together, or the output folder is taken.
         DataError: there are no videos.
-        ModelError: there is no such base.
+        ModelError: there is no such base, or it cannot be pretrained.
     """
     check_output(config)
-    _check_start(config)
-    shape = shape_of(config.model)
-    check_shape(config.model, shape)
     find_unlabelled(config.data.data)
     if not config.run.resume:
         check_writable(config.run.output)
+    check_pretrained_base(config.model)
+    _warn_of_incomplete(config)
+    shape = shape_of(config.model)
+    check_shape(config.model, shape)
+    if not config.run.resume:
         check_room(config.run.output, config.model, shape)
 
 
-def _check_start(config: Config) -> None:
+def _warn_of_incomplete(config: Config) -> None:
     base = config.model.base
-    if base is None:
-        return
-    check_base(located(base))
-    problem = why_incomplete(Path(located(base)))
+    problem = None if base is None else why_incomplete(Path(located(base)))
     if problem is not None:
         _LOG.warning("--base %s: %s; the weights that it has now are taken", base, problem)
+
+
+def _is_known(shape: Shape) -> bool:
+    """Whether a base of this shape has a recipe."""
+    return shape.layers is not None and has_recipe(shape.kind)
 
 
 def _check_same_labels(config: TrainConfig, found: ClipList) -> None:

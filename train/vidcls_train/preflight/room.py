@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from vidcls.errors import ArgumentError
-from vidcls_train.bases import located
+from vidcls_train.bases.location import located
 from vidcls_train.config.groups import ModelConfig
 from vidcls_train.preflight.shapes import Shape
 

@@ -10,7 +10,7 @@ from typing import Any
 from vidcls.contract import CONFIG_FIELD, TOKEN_CHOICES, kept_tokens
 from vidcls.errors import ArgumentError, ModelError
 from vidcls.huggingface import CONFIG_FILE, read_sizes
-from vidcls_train.bases import located
+from vidcls_train.bases.location import named
 from vidcls_train.config.groups import ModelConfig
 from vidcls_train.config.recipes import PRESETS
 
@@ -38,7 +38,7 @@ class Shape:
 
 
 def shape_of(model: ModelConfig) -> Shape:
-    """Of a preset, or of a base in a folder; of one on the hub nothing is known yet.
+    """Of a preset, or of a base; of one without config.json nothing is known.
 
     Raises:
         ModelError: config.json cannot be read.
@@ -54,8 +54,24 @@ def shape_of(model: ModelConfig) -> Shape:
             heads=preset.heads,
             layers=preset.layers,
         )
-    file = Path(located(str(model.base))) / CONFIG_FILE
-    return _read(file) if file.is_file() else Shape()
+    with named(str(model.base)) as folder:
+        file = Path(folder) / CONFIG_FILE
+        return _shape(read_fields(file)) if file.is_file() else Shape()
+
+
+def read_fields(file: Path) -> dict[str, Any]:
+    """What a config.json holds.
+
+    Raises:
+        ModelError: it cannot be read, or holds something else.
+    """
+    try:
+        fields = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ModelError(f"{file}: cannot be read ({error}); copy the base again") from None
+    if not isinstance(fields, dict):
+        raise ModelError(f"{file}: holds no configuration, expected a JSON object; copy the base again")
+    return fields
 
 
 def check_shape(model: ModelConfig, shape: Shape) -> None:
@@ -106,13 +122,7 @@ def _check_lattice(choice: str, grid: tuple[int, int, int]) -> None:
         )
 
 
-def _read(file: Path) -> Shape:
-    try:
-        fields = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"{file}: cannot be read ({error}); copy the base again") from None
-    if not isinstance(fields, dict):
-        raise ModelError(f"{file}: holds no configuration, expected a JSON object; copy the base again")
+def _shape(fields: dict[str, Any]) -> Shape:
     sizes = read_sizes(fields.get("model_type"), fields)
     tubelet, patch, _ = sizes.patch or (None, None, None)
     return Shape(

@@ -6,7 +6,6 @@ transformers has no word for how frames are taken from a video, so that has to b
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -18,16 +17,7 @@ from transformers import PretrainedConfig
 import vidcls
 from vidcls.contract import FORMAT, NEUTRAL, Contract, Image, Sampling, Source, configured_tokens
 from vidcls.errors import ArgumentError, ModelError
-from vidcls.huggingface import (
-    CONFIG_FILE,
-    DEFAULT_CLIP_SECONDS,
-    PREPROCESSOR_FILE,
-    Labels,
-    Preprocessor,
-    Weights,
-    find_preprocessor,
-    read_labels,
-)
+from vidcls.huggingface import CONFIG_FILE, DEFAULT_CLIP_SECONDS
 from vidcls.huggingface.hub import CARD_FILE, read_card
 from vidcls_export.architectures import Architecture
 from vidcls_export.quiet import quiet
@@ -103,25 +93,6 @@ def activation_of(config: PretrainedConfig) -> Literal["softmax", "sigmoid"]:
     return "sigmoid" if config.problem_type == "multi_label_classification" else "softmax"
 
 
-def plain_labels(folder: Path, fields: Mapping[str, Any], weights: Weights) -> Labels:
-    """The labels of a checkpoint that has no contract.
-
-    Raises:
-        ModelError: config.json does not give every output of the classifier a name of its own.
-    """
-    path = folder / CONFIG_FILE
-    if fields.get("problem_type") == "regression":
-        raise ModelError(
-            f"{path}: has problem_type 'regression', whose outputs are no labels' scores; take a classifier's "
-            "checkpoint"
-        )
-    if weights.outputs is None:
-        raise ModelError(
-            f"{folder}: its weights hold no classifier ('classifier.weight' is not there); fine-tune it first"
-        )
-    return read_labels(path, fields, outputs=weights.outputs)
-
-
 def label_maps(labels: tuple[str, ...]) -> dict[str, Any]:
     """The labels as transformers' configurations have them, whatever else stood there."""
     id2label = dict(enumerate(labels))
@@ -130,32 +101,6 @@ def label_maps(labels: tuple[str, ...]) -> dict[str, Any]:
         "label2id": {label: index for index, label in id2label.items()},
         "num_labels": len(labels),
     }
-
-
-def plain_preprocessor(folder: Path, config: PretrainedConfig, architecture: Architecture) -> Preprocessor:
-    """How frames become the input of a checkpoint that has no contract.
-
-    Raises:
-        ModelError: it does not say; or it is not what vidcls does, or not what the model takes.
-    """
-    channels = getattr(config, architecture.channels)
-    if channels != 3:
-        raise ModelError(
-            f"{folder / CONFIG_FILE}: has {architecture.channels} {channels}, expected 3 (RGB); take another checkpoint"
-        )
-    found = find_preprocessor(folder)
-    if found is None:
-        raise ModelError(
-            f"{folder}: has no {PREPROCESSOR_FILE}, which says how frames become the model's input; copy it from the "
-            "model that the weights were made from, or save that model's processor there"
-        )
-    size = getattr(config, architecture.image_size)
-    if found.image.crop_size != size:
-        raise ModelError(
-            f"{found.path}: makes pictures of {found.image.crop_size} pixels, expected the {architecture.image_size} "
-            f"{size} of {CONFIG_FILE}; take both files from the same model"
-        )
-    return found
 
 
 def _origin(folder: Path, name: str) -> tuple[str, str | None]:
