@@ -83,7 +83,7 @@ def test_a_run_from_the_shipped_base_passes_and_is_gone_on_with(tmp_path: Path) 
     config.run.output.mkdir()
     save_settings(config)
     check_training_run({**settings, "resume": True}, processes=1)
-    with pytest.raises(ArgumentError, match=r"--resume goes on with the settings of .* where epochs is 12, not 3"):
+    with pytest.raises(ArgumentError, match=r"--resume goes on with the settings of .* where epochs is 24, not 3"):
         check_training_run({**settings, "epochs": 3, "resume": True}, processes=1)
 
 
