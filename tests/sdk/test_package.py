@@ -51,11 +51,12 @@ ENDINGS = {
     ".yaml",
     ".yml",
 }
-# Pictures of the docs, and what the SDK itself runs on: reference clips, the model and the clip of `vidcls doctor`.
+# Pictures of the docs, what the SDK itself runs on: reference clips, the model and the clip of `vidcls doctor`; and what
+# was written down once for tests and benchmarks: maps, scenes.
 DATA = re.compile(
     r"docs/images/\w+\.(gif|jpg|png)|sdk/vidcls/(diagnostics/samples|video/reference_clips)/\w+\.(avi|json|mp4|onnx|webm)"
     r"|sdk/vidcls/watch/page/\w+\.(html|js|svg)|sdk/vidcls/pages/page\.js"
-    r"|train/vidcls_train/bases/\w+/\w+\.(json|safetensors)|tests/train/bases/maps\.json"
+    r"|train/vidcls_train/bases/\w+/\w+\.(json|safetensors)|tests/train/bases/maps\.json|tests/benchmarks/egogestar\.csv"
 )
 
 
