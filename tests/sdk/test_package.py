@@ -51,8 +51,8 @@ ENDINGS = {
     ".yaml",
     ".yml",
 }
-# Pictures of the docs, what the SDK itself runs on (reference clips, the model and the clip of `vidcls doctor`), and what
-# was written down once for tests and benchmarks: maps, scenes.
+# Pictures of the docs, what the SDK itself runs on (reference clips, the model and the clip of `vidcls doctor`), and
+# what was written down once for tests and benchmarks: maps, scenes.
 DATA = re.compile(
     r"docs/images/\w+\.(gif|jpg|png)|sdk/vidcls/(diagnostics/samples|video/reference_clips)/\w+\.(avi|json|mp4|onnx|webm)"
     r"|sdk/vidcls/watch/page/\w+\.(html|js|svg)|sdk/vidcls/pages/page\.js"
