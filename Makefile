@@ -19,7 +19,7 @@ SLOW := docs/test_expectations.py exits export fuzz parity \
 	sdk/watch sdk/web sdk/video/test_cases.py sdk/video/test_doors.py sdk/video/test_http_file.py sdk/video/test_matrix.py \
 	sdk/video/test_odd_videos.py sdk/video/test_picture_size.py sdk/video/test_reader.py sdk/video/test_remote.py \
 	sdk/video/test_source.py \
-	train/audit train/cli train/data train/model train/output train/test_finetune.py train/test_motion_dataset.py \
+	train/audit train/bases train/cli train/data train/hybrid train/model train/output train/test_finetune.py train/test_motion_dataset.py \
 	train/preflight train/test_bases.py train/test_preparation.py train/test_pretrain.py train/test_region.py \
 	train/test_teacher_run.py train/trainer
 
