@@ -116,7 +116,7 @@ class Convolution(nn.Conv2d):
 
 
 def _relu6(hidden: torch.Tensor) -> torch.Tensor:
-    """In place: what a convolution gave is of no other use, and a copy of it costs as much as the convolution."""
+    """In place: what a convolution gave is of no other use, and a copy of it takes time."""
     return nn.functional.relu6(hidden, inplace=True)
 
 
