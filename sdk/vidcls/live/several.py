@@ -80,6 +80,13 @@ class SeveralStreams(Iterator[tuple[str, Record]]):
         capture, _ = self._watched[name]
         return capture.connected and capture.picture is not None and not capture.has_ended
 
+    def has_unanswered(self, name: str) -> bool:
+        """Whether a record of what this source has shown is still to come, also where it is lost or has ended.
+
+        The one that was handed out last is so until the next is asked for.
+        """
+        return self._watched[name][0].has_unanswered
+
     def picture(self, name: str) -> npt.NDArray[np.uint8] | None:
         """The newest frame of this source at full size, uint8 RGB [H, W, 3]; None before the first."""
         return self._watched[name][0].picture
@@ -196,6 +203,7 @@ def _records(watched: Mapping[str, tuple[Capture, Answers]]) -> Generator[tuple[
                     waiting.remove(name)
                     waiting.append(name)
                     yield name, answers.record(captured)
+                    capture.put_answered()
                     break
                 if has_ended:
                     waiting.remove(name)

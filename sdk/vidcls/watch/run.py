@@ -126,7 +126,6 @@ class _Loop:
         self._events = {camera.name: CameraEvents(camera) for camera in settings.cameras}
         self._going: dict[str, dict[str, str]] = {name: {} for name in self._events}  # {camera: {event's id: label}}
         self._windows = dict.fromkeys(self._events, 0)
-        self._answered = dict.fromkeys(self._events, 0.0)  # monotonic seconds, of the newest answer
         self._next_tick = self._next_pace = 0.0
         for name in self._events:
             board.set_picture_source(name, lambda name=name: sources.picture(name))  # type: ignore[misc]
@@ -140,7 +139,6 @@ class _Loop:
             if found is not None:
                 camera, record = found
                 self._board.put_record(camera, record)
-                self._answered[camera] = time.monotonic()
                 self._tell(self._events[camera].add(record))
             elif has_ended:
                 return
@@ -205,7 +203,8 @@ class _Loop:
             self._board.put_connected(camera, is_connected)
             self._board.put_picture_state(camera, self._sources.picture_state(camera))
             self._receivers.show_connection(camera, is_connected=is_connected)
-            if not is_connected and now - self._answered[camera] > TICK_SECONDS:
+            # What it showed before it was lost may be answered much later, and belongs to what went on then.
+            if not is_connected and not self._sources.has_unanswered(camera):
                 self._tell(events.finish())  # nobody knows how it goes on
         if now >= self._next_pace:
             self._show_pace(now)
