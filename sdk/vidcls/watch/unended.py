@@ -9,6 +9,7 @@ import json
 import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 from vidcls.errors import VidclsError
@@ -90,9 +91,12 @@ class Unended:
 
 
 def _ended(event: CameraEvent, last: Record | None) -> CameraEvent:
-    """The event, cut short at the end of the last answer's window; where there is none, at what is known of it."""
-    end = max(event.end or event.start, event.start if last is None else last.time)
+    """The event, cut short at the end of the last answer's window; where there is none, at what is known of it.
+
+    As in `vidcls.Event` the clock's time follows from media time.
+    """
     seconds = max(event.end_seconds or event.start_seconds, event.start_seconds if last is None else last.window[1])
+    end = event.start + timedelta(seconds=seconds - event.start_seconds)
     return replace(event, state="final", end=end, end_seconds=seconds, cut_short=True)
 
 

@@ -207,6 +207,15 @@ def test_what_has_ended_is_forgotten_and_what_is_left_is_not_moved(record: Recor
     assert Unended(file).left() == []
 
 
+def test_a_clock_that_is_set_does_not_move_an_end(record: Record, tmp_path: Path) -> None:
+    unended = Unended(tmp_path / "unended.json")
+    unended.begin(begun(1), last=answer(record, begun(1), after=0.5))
+    later = answer(record, begun(1), after=3)
+    unended.go_on([("door", replace(later, time=later.time - timedelta(hours=1)))])
+    (event,) = Unended(tmp_path / "unended.json").left()
+    assert (event.end, event.end_seconds) == (begun(1).start + timedelta(seconds=3), begun(1).start_seconds + 3)
+
+
 def test_of_too_many_that_the_disk_does_not_take_the_first_are_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
