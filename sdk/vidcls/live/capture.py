@@ -40,6 +40,7 @@ class Capture:
         self._lock, self._news = threading.Lock(), threading.Lock()
         self._buffer = WindowBuffer(contract, step_seconds=step_seconds)
         self._has_ended = self._is_stopped = False
+        self._is_taken = False  # a window, by whoever answers it
         self._error: BaseException | None = None
         self._process = os.getpid()
         self.connected = True
@@ -86,7 +87,20 @@ class Capture:
         """
         self._check_process()
         with self._lock:
-            return self._buffer.take(now=time.monotonic())
+            captured = self._buffer.take(now=time.monotonic())
+            self._is_taken = captured is not None
+            return captured
+
+    def put_answered(self) -> None:
+        """Say that the window that `take` gave last is answered, for `has_unanswered`."""
+        self._is_taken = False
+
+    @property
+    def has_unanswered(self) -> bool:
+        """Whether an answer is still to come even if no frame does: to a window that is taken, waits, or soon will."""
+        with self._lock:
+            completes = self._buffer.completes_by_clock and not self._has_ended
+            return self._is_taken or self._buffer.has_waiting or completes
 
     def next_window(self, *, until: float = math.inf) -> CapturedWindow | None:
         """Wait for a complete window that was not handed out yet: see WindowBuffer. None at the end.

@@ -7,7 +7,7 @@ moment of arrival. What sources do, measured with OpenCV 5.0 and FFmpeg on loopb
   an RTSP camera of 15 fps, three segments of HLS. The first frame of RTSP may have the pts of the second.
 - MJPEG over HTTP: no pts, which FFmpeg says (AV_NOPTS_VALUE) and OpenCV covers with 25 fps: NaN here.
 - Raw MJPEG: pts counted at 25 fps, whatever the camera's rate; steady and wrong.
-- Raw H.264: pts that stand still.
+- Raw H.264: pts that stand still. Of others two frames may have one pts now and then.
 - A segment of HLS arrives at once, then nothing for its length. So pace is measured from burst to burst: by the
   smallest (arrival - pts) of stretches.
 """
@@ -48,7 +48,7 @@ AGREEING_STRETCHES = 15
 # Where pts went wrong so often in so many seconds, or from frame to frame, they stand still or are no times at all.
 RESTARTS = 3
 RESTART_SECONDS = 10.0
-# For how long frames without a pts are passed over, among others that have one.
+# For how long frames without a pts, or with that of the frame before, are passed over, among others that have one.
 WITHOUT_PTS_SECONDS = 1.0
 
 # A source that says nothing for so much longer than its pts account for was silent.
@@ -187,6 +187,8 @@ class SourceClock:
             if self._newest is not None and arrived - self._newest[0] < WITHOUT_PTS_SECONDS:
                 return None
             return self._turn_to_arrival(arrived, why="its pts have ended; frames count from their arrival")
+        if self._by == "pts" and pts == pts_before and self._may_stand_still(arrived):
+            return None
         self._before = arrived, pts
         is_stretch = self._follow(arrived, pts, pts_before=pts_before)
         if self._by is None:
@@ -216,9 +218,21 @@ class SourceClock:
 
     def _is_next(self, interval: float, *, elapsed: float) -> bool:
         """Whether a frame whose pts is so much greater goes on from one that arrived so long before it."""
+        return 0 < interval <= max(elapsed + self._window_seconds, self._few_intervals())
+
+    def _few_intervals(self) -> float:
+        """Seconds: INTERVALS usual ones; 0 where nobody knows what is usual."""
         usual = median_low(self._intervals) if self._intervals else 0.0
-        at_once = min(INTERVALS * usual, LONGEST_INTERVAL_SECONDS)
-        return 0 < interval <= max(elapsed + self._window_seconds, at_once)
+        return min(INTERVALS * usual, LONGEST_INTERVAL_SECONDS)
+
+    def _may_stand_still(self, arrived: float) -> bool:
+        """Whether a frame with the pts of the frame before is passed over: where pts have gone on, and soon may again.
+
+        Not at the start, where the first frame is the one whose pts is wrong.
+        """
+        if self._newest is None or not self._intervals or self._restarts_in_a_row:
+            return False
+        return arrived - self._newest[0] < max(WITHOUT_PTS_SECONDS, self._few_intervals())
 
     def _restart(self, arrived: float, pts: float) -> FrameTime | None:
         self._restarts.append(arrived)
@@ -256,7 +270,9 @@ class SourceClock:
         if by == "pts":
             self._deliveries = Deliveries()
             self._deliveries.add(arrived, value)
-        self._by, self._zero, self._newest = by, value - at, (arrived, at)
+        self._by, self._zero = by, value - at
+        at = value - self._zero  # to the last bit what a frame after it would have that says the same
+        self._newest = arrived, at
         return FrameTime(at=at, gap_seconds=gap, offset=self._offset(), why=why)
 
     def _go_on(self, arrived: float, value: float) -> FrameTime:

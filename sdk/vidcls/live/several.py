@@ -29,8 +29,9 @@ from vidcls.live.repeats import Classify, check_motion
 from vidcls.live.stream import check_live_decoder, checked_step, open_file_or_find
 from vidcls.preprocessing import Region
 from vidcls.temporal.record import Record
+from vidcls.video.protocols import is_remote
 from vidcls.video.reader import Decoder
-from vidcls.video.remote import states_no_length
+from vidcls.video.remote import is_over, states_no_length
 from vidcls.video.source import VideoSource, is_live, source_name
 
 # How often the sources are asked for a window while none has one. Waking up with every frame of every source would
@@ -79,6 +80,13 @@ class SeveralStreams(Iterator[tuple[str, Record]]):
         """Whether pictures of this source come in; False before the first, while it is lost, or once it has ended."""
         capture, _ = self._watched[name]
         return capture.connected and capture.picture is not None and not capture.has_ended
+
+    def has_unanswered(self, name: str) -> bool:
+        """Whether a record of what this source has shown is still to come, also where it is lost or has ended.
+
+        The one that was handed out last is so until the next is asked for.
+        """
+        return self._watched[name][0].has_unanswered
 
     def picture(self, name: str) -> npt.NDArray[np.uint8] | None:
         """The newest frame of this source at full size, uint8 RGB [H, W, 3]; None before the first."""
@@ -147,8 +155,11 @@ def _read_once_there(options: SourceOptions) -> Reader:
 
     def read(capture: Capture) -> None:
         reader = _opened(options, capture)
-        if reader is not None:
-            reader(capture)
+        if reader is None:
+            return
+        reader(capture)
+        if isinstance(options.source, str) and is_remote(options.source) and not capture.is_stopping():
+            _logger.warning("%s: has ended; it is watched no more", source_name(options.source))
 
     return read
 
@@ -173,11 +184,18 @@ def _reader(options: SourceOptions) -> Reader:
     """What reads it; where a server does not say how long it goes on, as a camera that may break off at any time.
 
     A stream would read it for seconds first, to find out whether it is a short film; a camera that breaks off just then
-    would be one, and over. A decoder is for files, and whether a URL is one shows only here.
+    would be one, and over. So would a broadcast whose encoder is just being started again: what is left of it would be
+    shown as if it was filmed now, and nothing after it. A decoder is for files, and whether a URL is one shows only
+    here.
+
+    Raises:
+        VideoError: it cannot be opened, or is a broadcast that has ended.
     """
     source = options.source
     if isinstance(source, str) and states_no_length(source):
         return read_live(source, timeout_seconds=options.timeout_seconds)
+    if isinstance(source, str) and is_over(source, seconds=options.timeout_seconds):
+        raise VideoError(source_name(source), "its playlist has ended (#EXT-X-ENDLIST)")
     found = open_file_or_find(source, timeout_seconds=options.timeout_seconds, decoder=options.decoder)
     return read_live(found, timeout_seconds=options.timeout_seconds) if isinstance(found, int | str) else found
 
@@ -196,6 +214,7 @@ def _records(watched: Mapping[str, tuple[Capture, Answers]]) -> Generator[tuple[
                     waiting.remove(name)
                     waiting.append(name)
                     yield name, answers.record(captured)
+                    capture.put_answered()
                     break
                 if has_ended:
                     waiting.remove(name)

@@ -105,6 +105,16 @@ class WindowBuffer:
         """The newest frame at full size, uint8 RGB [H, W, 3]; None before the first."""
         return self._picture if self._picture.size else None
 
+    @property
+    def has_waiting(self) -> bool:
+        """Whether a window is complete that nobody has asked for."""
+        return bool(self._waiting)
+
+    @property
+    def completes_by_clock(self) -> bool:
+        """Whether `take` will complete one without another frame: of a camera slower than one frame a window."""
+        return self._has_new and self._interval >= self._clip
+
     def begin(self, *, captured: float) -> None:
         """Say when, in monotonic seconds, the frame of time 0 was captured; again where more is known of that."""
         self._zero = captured
@@ -158,6 +168,7 @@ class WindowBuffer:
         if self._current == 0 or start - self._start(self._current - 1) > CLOCK_SECONDS:
             # It is no newer than the window before it that may wait: there will be no newer ones.
             self._waiting.append(self._window(start, end=duration, until=duration, now=now))
+        self._has_new = False  # none is left for a window that would end after the video
 
     def take(self, *, now: float = math.nan) -> CapturedWindow | None:
         """The oldest complete window that waits; None where there is none.

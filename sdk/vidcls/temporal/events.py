@@ -36,8 +36,8 @@ class Event:
         detection_delay: seconds of the video from its start to the end of the window with which it was first handed
             out; the answer to that was as old as its record's lag_seconds on top.
         coverage: how much of its time so far was in a window that was answered, 0 to 1.
-        start_time, end_time: start and end by this machine's clock, in UTC; at pace "fastest" they say
-            when it was answered.
+        start_time: start by this machine's clock, in UTC; at pace "fastest" it says when that was answered.
+        end_time: as much later as end is later than start, so that a clock that is set meanwhile does not count.
     """
 
     label: str
@@ -212,9 +212,14 @@ class EventSteps:
 
 
 def _event(found: FoundEvent, record: Record, start_times: dict[int, datetime]) -> Event:
-    """The event, by the clock of the record with which it is handed out; its start by that of the first time."""
+    """The event; its start by the clock of the record with which it was handed out first.
+
+    Its end by that of another would be an hour before its start, where the clock is set back in between; and what is
+    known of how late frames are changes meanwhile too. Media time keeps the clock's pace.
+    """
     if found.end is None:
         start_times[found.class_id] = _clock_time(record, at=found.start)
+    start_time = start_times[found.class_id]
     return Event(
         label=record.prediction.labels[found.class_id],
         start=found.start,
@@ -223,8 +228,8 @@ def _event(found: FoundEvent, record: Record, start_times: dict[int, datetime]) 
         mean_score=found.mean_score,
         detection_delay=found.detection_delay,
         coverage=found.coverage,
-        start_time=start_times[found.class_id],
-        end_time=None if found.end is None else _clock_time(record, at=found.end),
+        start_time=start_time,
+        end_time=None if found.end is None else start_time + timedelta(seconds=found.end - found.start),
     )
 
 

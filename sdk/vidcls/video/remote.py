@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from http.client import HTTPException, HTTPMessage, HTTPResponse
+from typing import Literal, TypeAlias
 from urllib.error import HTTPError
 from urllib.parse import urljoin
 
@@ -26,6 +27,9 @@ _PLAYLIST = b"#EXTM3U"
 _BEGINNING_BYTES = 1024
 # A master playlist, and one that it names.
 _PLAYLIST_DEPTH = 2
+# What stands at a URL: a broadcast, one that has ended, or what has an end of its own.
+_Kind: TypeAlias = Literal["broadcast", "over", "film"]
+
 # What files of films begin with, which may state how long they are where the server does not: MP4, Matroska and AVI.
 _FILM_BEGINNINGS = re.compile(rb".{4}ftyp|\x1a\x45\xdf\xa3|RIFF", re.DOTALL)
 
@@ -64,33 +68,42 @@ def is_broadcast(url: str, *, seconds: float) -> bool:
         TimeoutError: the server did not answer in time.
     """
     patience, began = Patience(seconds), time.monotonic()
-    has_answered = _is_broadcast(url, patience, depth=1)
-    if has_answered is None and time.monotonic() - began >= seconds:
+    kind = _kind(url, patience, depth=1)
+    if kind is None and time.monotonic() - began >= seconds:
         raise TimeoutError("the server does not answer in time")
-    return bool(has_answered)
+    return kind == "broadcast"
 
 
-def _is_broadcast(url: str, patience: Patience, *, depth: int) -> bool | None:
+def is_over(url: str, *, seconds: float) -> bool:
+    """Whether what stands at `url` is the HLS playlist of a broadcast that has ended, and may begin again.
+
+    A recording has its beginning; of a broadcast the first segments are gone. Takes at most `seconds`, and END_SECONDS;
+    False where nothing can be found out. Never raises an error.
+    """
+    return _kind(url, Patience(seconds), depth=1) == "over"
+
+
+def _kind(url: str, patience: Patience, *, depth: int) -> _Kind | None:
     """As `is_broadcast`; None where nothing can be found out."""
     if not is_url(url) or protocol_of(url) not in FETCHED_PROTOCOLS:
-        return False
+        return "film"
     try:
         asked = request(url)
         with opener(patience).open(asked) as answer:
             kind = answer.headers.get_content_type()
             if kind == "multipart/x-mixed-replace":
-                return True
+                return "broadcast"
             beginning = answer.read1(_BLOCK_BYTES)
             while beginning and len(beginning) < _BEGINNING_BYTES and (more := answer.read1(_BLOCK_BYTES)):
                 beginning += more
             if not beginning.startswith(_PLAYLIST) and not _manifest_tag(beginning):
                 if _has_length(answer.headers) or _FILM_BEGINNINGS.match(beginning):
-                    return False
-                return _goes_on_for_long(answer, patience, count=len(beginning))
+                    return "film"
+                return "broadcast" if _goes_on_for_long(answer, patience, count=len(beginning)) else "film"
             text = beginning + answer.read(MAX_PLAYLIST_BYTES)
             # Its names count from where it was found, with user and password where that is the same place.
             base = url if answer.geturl() == asked.full_url else answer.geturl()
-        return _list_goes_on(text, base, patience, depth=depth)
+        return _kind_of_list(text, base, patience, depth=depth)
     except HTTPError as error:
         error.close()
     except (OSError, HTTPException, ValueError):  # whose text may hold a password
@@ -106,16 +119,25 @@ def _goes_on_for_long(answer: HTTPResponse, patience: Patience, *, count: int) -
         return True
 
 
-def _list_goes_on(text: bytes, base: str, patience: Patience, *, depth: int) -> bool | None:
+def _kind_of_list(text: bytes, base: str, patience: Patience, *, depth: int) -> _Kind | None:
     manifest = _manifest_tag(text)
     if manifest:
-        return re.search(rb"""\btype\s*=\s*["']dynamic["']""", manifest) is not None
+        return "broadcast" if re.search(rb"""\btype\s*=\s*["']dynamic["']""", manifest) else "film"
     lines = [line.strip() for line in text.splitlines()]
     variant = _first_variant(lines)
     if variant is None:
-        return not any(line.startswith(b"#EXT-X-ENDLIST") for line in lines)
+        return _kind_of_playlist(lines)
     named = urljoin(base, variant.decode("utf-8", "replace"))
-    return _is_broadcast(named, patience, depth=depth + 1) if depth < _PLAYLIST_DEPTH else None
+    return _kind(named, patience, depth=depth + 1) if depth < _PLAYLIST_DEPTH else None
+
+
+def _kind_of_playlist(lines: list[bytes]) -> _Kind:
+    if not any(line.startswith(b"#EXT-X-ENDLIST") for line in lines):
+        return "broadcast"
+    numbers = [line.partition(b":")[2].strip() for line in lines if line.startswith(b"#EXT-X-MEDIA-SEQUENCE:")]
+    has_beginning = not numbers or not numbers[0].isdigit() or int(numbers[0]) <= 1  # some count from 1
+    is_recorded = any(line.startswith(b"#EXT-X-PLAYLIST-TYPE:") for line in lines)  # of VOD and EVENT none may go
+    return "film" if has_beginning or is_recorded else "over"
 
 
 def _manifest_tag(text: bytes) -> bytes:

@@ -79,6 +79,11 @@ class ClipRecorder:
         with self._news:
             self._cameras[event.camera].hold(event.id, start=start, end=end)
 
+    def let_go(self, event: CameraEvent) -> None:
+        """Hold the pictures of an event no longer, of which no clip will be saved."""
+        with self._news:
+            self._cameras[event.camera].let_go(event.id)
+
     def save(self, event: CameraEvent) -> str | None:
         """Write the clip of an event, whole or not at all: its name in the folder.
 

@@ -13,9 +13,10 @@ from typing import Any, Literal
 class CameraEvent:
     """An event, provisional while it goes on, then final; the same id both times.
 
-    start, end: by this machine's clock, in UTC; end is None while it goes on. start_seconds, end_seconds: media time,
-    seconds after the stream's first frame. The rest is as in `vidcls.Event`. clip: file name in the clips' folder.
-    cut_short: whether the program was killed while it went on; its end is then the last moment that is known of it.
+    start, end: by this machine's clock, in UTC, the end as `vidcls.Event` has it; None while it goes on.
+    start_seconds, end_seconds: media time, seconds after the stream's first frame. The rest is as in `vidcls.Event`.
+    clip: file name in the clips' folder. cut_short: whether the program was killed while it went on; its end is then
+    the last moment that is known of it.
     """
 
     id: str

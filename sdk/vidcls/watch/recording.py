@@ -63,6 +63,7 @@ class Recording:
         try:
             self._finished.put_nowait(event)
         except queue.Full:
+            self._recorder.let_go(event)
             _logger.warning("%s: too many clips wait to be written; the event %s has none", event.camera, event.id)
             return event
         return replace(event, clip=clip_name(event))

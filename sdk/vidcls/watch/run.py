@@ -126,21 +126,19 @@ class _Loop:
         self._events = {camera.name: CameraEvents(camera) for camera in settings.cameras}
         self._going: dict[str, dict[str, str]] = {name: {} for name in self._events}  # {camera: {event's id: label}}
         self._windows = dict.fromkeys(self._events, 0)
-        self._answered = dict.fromkeys(self._events, 0.0)  # monotonic seconds, of the newest answer
         self._next_tick = self._next_pace = 0.0
         for name in self._events:
             board.set_picture_source(name, lambda name=name: sources.picture(name))  # type: ignore[misc]
 
     def run(self, is_stopped: Callable[[], bool]) -> None:
         """Until that says so, or the last source has ended."""
-        self._end_cut_short()
+        self._write_left()
         while not is_stopped():
             has_ended = self._sources.has_ended  # asked first: what came before the end is taken before it
             found = self._sources.next(seconds=0.0 if has_ended else POLL_SECONDS)
             if found is not None:
                 camera, record = found
                 self._board.put_record(camera, record)
-                self._answered[camera] = time.monotonic()
                 self._tell(self._events[camera].add(record))
             elif has_ended:
                 return
@@ -156,7 +154,8 @@ class _Loop:
         if self._recording is not None:
             self._recording.end()
         if self._journal.unwritten:
-            _logger.error("%d finished events could not be written down and are lost", self._journal.unwritten)
+            left = "wait, and are written at the next start" if self._unended.is_written else "are lost"
+            _logger.error("%d finished events could not be written down and %s", self._journal.unwritten, left)
         self._receivers.end(seconds=LAST_SECONDS)
 
     def _tell(self, events: list[CameraEvent]) -> None:
@@ -172,6 +171,7 @@ class _Loop:
             else:
                 going.pop(event.id, None)
                 event = event if self._recording is None else self._recording.save(event)  # noqa: PLW2901
+                self._unended.finish(event)
                 self._tell_final(self._journal.append(event))
                 self._board.put_event(event)
             self._receivers.show_going(event.camera, tuple(going.values()))
@@ -179,13 +179,13 @@ class _Loop:
     def _tell_final(self, written: list[Entry]) -> None:
         """Of finished events that are in the journal now."""
         self._receivers.tell_final(written)
-        self._unended.end(entry.id for entry in written)
+        self._unended.written(entry.id for entry in written)
 
-    def _end_cut_short(self) -> None:
-        """End what an earlier start told of as going on, and was killed before it ended."""
+    def _write_left(self) -> None:
+        """Write the ends that an earlier start did not: what a kill cut short, and what the disk did not take."""
         for event in self._unended.left():
             if self._journal.has(event.id):
-                self._unended.end([event.id])
+                self._unended.written([event.id])
                 continue
             self._tell_final(self._journal.append(event))
             if event.camera in self._events:
@@ -205,7 +205,8 @@ class _Loop:
             self._board.put_connected(camera, is_connected)
             self._board.put_picture_state(camera, self._sources.picture_state(camera))
             self._receivers.show_connection(camera, is_connected=is_connected)
-            if not is_connected and now - self._answered[camera] > TICK_SECONDS:
+            # What it showed before it was lost may be answered much later, and belongs to what went on then.
+            if not is_connected and not self._sources.has_unanswered(camera):
                 self._tell(events.finish())  # nobody knows how it goes on
         if now >= self._next_pace:
             self._show_pace(now)

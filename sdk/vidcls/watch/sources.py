@@ -56,6 +56,13 @@ class Sources:
         """Whether pictures of this camera come in."""
         return self._streams.connected(name)
 
+    def has_unanswered(self, name: str) -> bool:
+        """Whether `next` will give a record of what this camera has shown so far, also where it is lost."""
+        if self._streams.has_unanswered(name):  # asked first: a record is there until it waits here
+            return True
+        with self._records.mutex:
+            return any(camera == name for camera, _ in self._records.queue)
+
     def picture(self, name: str) -> npt.NDArray[np.uint8] | None:
         """The newest frame of this camera at full size, uint8 RGB [H, W, 3]; None before the first."""
         return self._streams.picture(name)

@@ -59,3 +59,50 @@ def test_stop_ends_a_wait_and_close_ends_the_thread(contract: ModelContract) -> 
     assert time.monotonic() - started < 2
     capture.close()
     assert not capture._thread.is_alive()
+
+
+@pytest.mark.parametrize(("times", "windows"), [([0.05 * number for number in range(17)], 1), ([0.0, 0.9], 2)])
+def test_of_a_source_that_shows_no_more_a_window_is_unanswered_until_that_is_said(
+    times: list[float], windows: int, contract: ModelContract
+) -> None:
+    """Also one of a camera slower than one frame a window, which is complete only by the clock."""
+    is_over = threading.Event()
+
+    def read(capture: Capture) -> None:
+        capture.begin(captured=time.monotonic())
+        for number, at in enumerate(times):
+            capture.add(at, picture(number), dropped=0)
+        is_over.wait(20)
+
+    capture = Capture(read, contract, step_seconds=STEP, crop=partial(crop_frame, image=contract.image, crops=1))
+    for _ in range(windows):
+        assert capture.next_window(until=time.monotonic() + 20) is not None
+        assert capture.has_unanswered
+        capture.put_answered()
+    assert not capture.has_unanswered
+    is_over.set()
+    capture.close()
+
+
+def test_what_has_ended_leaves_no_window_unanswered(contract: ModelContract) -> None:
+    """A film that ends, and one that cannot be decoded any further, of one frame in 0.9 s."""
+
+    def broken(capture: Capture) -> None:
+        capture.add(0.0, picture(0), dropped=0)
+        capture.add(0.9, picture(1), dropped=0)
+        raise VideoError("film.avi", "is broken")
+
+    def whole(capture: Capture) -> None:
+        capture.add(0.0, picture(0), dropped=0)
+        capture.add(0.9, picture(1), dropped=0)
+        capture.end(duration=1.8)
+
+    for read, windows in ((broken, 1), (whole, 2)):
+        capture = Capture(read, contract, step_seconds=STEP, crop=partial(crop_frame, image=contract.image, crops=1))
+        capture.close()
+        found = []
+        while capture.has_unanswered:
+            found.append(capture.take())
+            capture.put_answered()
+        assert len(found) == windows
+        assert None not in found

@@ -131,9 +131,41 @@ def test_a_pts_that_stands_still_from_the_start_is_arrival() -> None:
 def test_a_pts_that_stands_still_later_is_arrival_from_then_on() -> None:
     filmed = film(rate=25, seconds=30)
     times = ticked(SourceClock(window_seconds=WINDOW), zip(ZERO + filmed, np.minimum(filmed, 10.0), strict=True))
-    assert [k for k, _ in gaps(times)] == [251, 252, 253]
-    assert "no times" in used(times)[253].why
-    np.testing.assert_allclose([each.at for each in used(times)], filmed, atol=ROUNDING)
+    assert [k for k, each in enumerate(times) if each is None] == list(range(251, 275))
+    assert gaps(times) == [(275, pytest.approx(1.0)), (276, pytest.approx(0.04)), (277, pytest.approx(0.04))]
+    assert "no times" in used(times)[277 - 24].why
+    np.testing.assert_allclose([each.at for each in used(times)], np.delete(filmed, range(251, 275)), atol=ROUNDING)
+
+
+@pytest.mark.parametrize("rate", [0.2, 1, 25])
+@pytest.mark.parametrize("goes_on", ["from there", "as filmed"])
+def test_a_frame_with_the_pts_of_the_one_before_is_passed_over(rate: float, goes_on: str) -> None:
+    """Now and then, of a camera that counts its frames, or reads its clock, which the next one shows."""
+    filmed = film(rate=rate, seconds=300 / rate)
+    is_same = np.arange(len(filmed)) % 75 == 74
+    pts = np.cumsum(~is_same) / rate if goes_on == "from there" else np.where(is_same, filmed - 1 / rate, filmed)
+    pts = np.where(is_same, np.roll(pts, 1), pts)  # to the last bit
+    times = ticked(SourceClock(window_seconds=WINDOW), zip(ZERO + filmed, PTS_ZERO + pts, strict=True))
+    assert [k for k, each in enumerate(times) if each is None] == np.flatnonzero(is_same).tolist()
+    assert gaps(times) == []
+    np.testing.assert_allclose([each.at for each in used(times)], pts[~is_same] - pts[0], atol=ROUNDING)
+
+
+def test_pts_that_stand_still_for_less_than_a_second_are_no_jump_and_for_longer_they_are() -> None:
+    filmed = film(rate=25, seconds=30)
+    for seconds, expected in ((0.9, []), (1.5, [(275, pytest.approx(1.0)), (276, pytest.approx(0.04))])):
+        stands = (filmed >= 10) & (filmed < 10 + seconds)
+        times = ticked(SourceClock(window_seconds=0.4), zip(ZERO + filmed, np.where(stands, 10.0, filmed), strict=True))
+        assert gaps(times)[:2] == expected
+        assert used(times)[-1].at == pytest.approx(filmed[-1])
+
+
+def test_the_first_frame_of_rtsp_is_forgotten_where_it_is_opened_again_too() -> None:
+    clock, filmed = SourceClock(window_seconds=WINDOW), film(rate=15, seconds=5)
+    ticked(clock, zip(ZERO + filmed, filmed, strict=True))
+    clock.reopen()
+    times = ticked(clock, zip(ZERO + 10 + filmed, np.maximum(filmed, filmed[1]), strict=True))
+    assert [k for k, _ in gaps(times)] == [0, 1]
 
 
 def test_the_first_frame_of_rtsp_has_the_pts_of_the_second_and_is_forgotten() -> None:

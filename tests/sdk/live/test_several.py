@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gc
+import re
 import signal
 import socket
 import threading
 import time
+import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -19,7 +21,7 @@ import pytest
 
 import fake_camera
 from generated import painted_frame, write_clip
-from loopback import answering, serving
+from loopback import answering, free_port, sending, serving
 from vidcls import Prediction, VideoClassifier, VideoError
 from vidcls.clips import SampledClips
 from vidcls.live.answers import Answers
@@ -272,6 +274,54 @@ def test_a_playlist_whose_segments_never_come_is_let_go_of_at_once(classifier: V
         took = time.monotonic() - started
         is_over.set()
     assert took < 0.5 + HELD_UP_SECONDS
+
+
+def test_a_broadcast_that_has_ended_is_waited_for(
+    classifier: VideoClassifier, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As while its encoder is started again. Behind this server stands one of a broadcast that goes on."""
+    hls_server = pytest.importorskip("hls_server")
+    has_ended, asked = threading.Event(), []
+    has_ended.set()
+    port = free_port()
+
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{request.path}", timeout=10) as behind:
+            content = behind.read()
+        if request.path.endswith("m3u8"):
+            asked.append(request.path)
+            content = re.sub(rb"SEQUENCE:(\d+)", lambda first: b"SEQUENCE:%d" % (int(first[1]) + 100), content)
+            content += b"#EXT-X-ENDLIST\n" if has_ended.is_set() else b""
+        request.send_response(200)
+        request.send_header("Content-Length", str(len(content)))
+        request.end_headers()
+        request.wfile.write(content)
+
+    with hls_server.start(port, segment_seconds=1)[0] as process:
+        try:
+            with serving(answering(answer)) as url, several(classifier, {"door": f"{url}/live.m3u8"}) as streams:
+                _wait_until(lambda: len(asked) >= 4)
+                assert caplog.messages == [
+                    f"{url}/live.m3u8: its playlist has ended (#EXT-X-ENDLIST); trying again until it can be opened"
+                ]
+                assert streams.picture("door") is None
+                has_ended.clear()
+                next(streams)
+                assert streams.connected("door")
+                assert caplog.messages[1].startswith(f"{url}/live.m3u8: there after ")
+        finally:
+            process.kill()
+
+
+def test_the_end_of_a_film_at_a_url_is_said_and_that_of_a_file_is_not(
+    classifier: VideoClassifier, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    film = write_clip(tmp_path / "film.mp4", frames=25, rate=25)
+    with serving(sending(film.read_bytes())) as url:
+        sources = {"file": film, "name": film.as_uri(), "url": f"{url}/film.mp4"}
+        with several(classifier, sources) as streams:
+            assert {name for name, _ in streams} == set(sources)
+    assert caplog.messages == [f"{url}/film.mp4: has ended; it is watched no more"]
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,20 @@ def test_times_are_of_the_middles_of_windows_and_on_the_wall() -> None:
     assert ended.start_time == began.start_time
 
 
+@pytest.mark.parametrize("step", [timedelta(hours=-1), timedelta(days=5)])
+@pytest.mark.parametrize("stepped", [2, 3, 4])
+def test_a_clock_that_is_set_while_an_event_goes_on_does_not_change_how_long_it_was(
+    step: timedelta, stepped: int
+) -> None:
+    """From that record on, also the one that begins the event, or ends it."""
+    records = rows(0.5, 0.5, 0.7, 0.7, 0.39, 0.5)
+    records[stepped:] = [replace(record, time=record.time + step) for record in records[stepped:]]
+    began, ended = list(steady_events(records, smoothing_seconds=0, enter_score=0.65))[:2]
+    assert ended.start_time == began.start_time
+    assert ended.end_time == ended.start_time + timedelta(seconds=1.0)
+    assert (ended.start, ended.end) == (1.5, 2.5)
+
+
 def test_an_event_has_to_last_to_be_believed_and_then_started_where_it_began() -> None:
     flicker = rows(0.45, 0.7, 0.45, 0.7, 0.7, 0.45, 0.7, 0.7, 0.7, 0.45)
     assert told(flicker, least_seconds=1.0) == [("wave", 3.5, None), ("wave", 3.5, 5.5)]

@@ -18,7 +18,7 @@ import pytest
 from generated import write_av_clip
 from loopback import answering, serving
 from vidcls.video import remote
-from vidcls.video.remote import is_broadcast, is_endless
+from vidcls.video.remote import is_broadcast, is_endless, is_over
 
 Answer: TypeAlias = Callable[[BaseHTTPRequestHandler], None]
 HLS = b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\na.ts\n"
@@ -320,6 +320,42 @@ def test_a_broadcast_is_known_by_its_list(texts: list[bytes], expected: bool) ->
     if len(asked) == 2:
         assert [path for path, _ in asked] == ["/clip.webm", "/low/list.m3u8"]
         assert asked[0][1] == asked[1][1] != ""
+
+
+def numbered(number: bytes) -> bytes:
+    """A playlist that has ended, whose first segment has that number."""
+    return ENDED.replace(b"#EXTINF", b"#EXT-X-MEDIA-SEQUENCE:" + number + b"\n#EXTINF")
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        ([numbered(b"7")], True),
+        ([MASTER, numbered(b"7")], True),
+        ([numbered(b"7").replace(b"#EXT-X-ENDLIST\n", b"")], False),
+        ([numbered(b"0")], False),
+        ([numbered(b"1")], False),
+        ([ENDED], False),
+        ([numbered(b"7").replace(b"#EXTINF", b"#EXT-X-PLAYLIST-TYPE:VOD\n#EXTINF")], False),
+        ([numbered(b"x")], False),
+        ([numbered(b"9" * 5000)], False),
+        ([b'<MPD type="static" mediaPresentationDuration="PT4S">'], False),
+        ([b"\0" * 5000], False),
+    ],
+)
+def test_a_broadcast_that_has_ended_is_known_by_its_first_segments_that_are_gone(
+    texts: list[bytes], expected: bool
+) -> None:
+    left = list(texts)
+
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        content = left.pop(0)
+        headed(request, Content_Length=len(content))
+        request.wfile.write(content)
+
+    with served(answer) as url:
+        assert is_over(url, seconds=5) is expected
+    assert not is_over("http://127.0.0.1:9/live.m3u8", seconds=5)
 
 
 def test_a_broadcast_is_known_by_its_kind_and_by_having_no_end(film: bytes, monkeypatch: pytest.MonkeyPatch) -> None:

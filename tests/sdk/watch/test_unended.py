@@ -1,4 +1,5 @@
-"""Events that a kill leaves without an end: ended once at the next start, in the file and for each receiver."""
+"""Events that a kill leaves without an end, or that the disk did not take: written once at the next start, in the file
+and for each receiver."""
 
 from __future__ import annotations
 
@@ -7,11 +8,13 @@ import logging
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from generated import write_clip
 from vidcls import VideoClassifier
 from vidcls.temporal.record import Record
 from vidcls.watch.event import CameraEvent, read_event
@@ -54,8 +57,13 @@ def answer(record: Record, event: CameraEvent, *, after: float) -> Record:
     return replace(record, window=(seconds - 1, seconds), time=event.start + timedelta(seconds=after))
 
 
-def killed(folder: Path, record: Record, *, finals: tuple[int, ...] = ()) -> tuple[CameraEvent, ...]:
-    """What a program left that was killed while 1 and 2 went on: 1 since 8 s, and 2 since a moment ago."""
+def killed(
+    folder: Path, record: Record, *, ended: tuple[int, ...] = (), appended: tuple[int, ...] = ()
+) -> tuple[CameraEvent, ...]:
+    """What a program left that was killed while 1 and 2 went on: 1 since 8 s, and 2 since a moment ago.
+
+    ended: those that had ended. appended: that were in the journal then, which was not noted yet.
+    """
     journal = Journal(folder / "events.jsonl", positions=folder / "positions", receivers=RECEIVERS, max_bytes=None)
     for receiver in RECEIVERS:
         journal.waiting(receiver)
@@ -64,8 +72,10 @@ def killed(folder: Path, record: Record, *, finals: tuple[int, ...] = ()) -> tup
     unended.begin(first, last=answer(record, first, after=0.5))
     unended.begin(second, last=answer(record, second, after=0.5))
     unended.go_on([("door", answer(record, second, after=1.5))])
-    for number in finals:
-        journal.append(finished(number))  # and killed before this was forgotten
+    for number in ended:
+        unended.finish(finished(number))
+    for number in appended:
+        journal.append(finished(number))
     return first, second
 
 
@@ -121,17 +131,59 @@ def test_after_a_kill_everyone_is_told_once_of_the_end(
     assert [event.end_seconds for event in written] == [second.start_seconds + 1.5] * 2
 
 
-def test_one_that_ended_just_before_the_kill_is_not_ended_again(
-    model: Path, record: Record, tmp_path: Path, hook: Hook, broker: Mosquitto
+@pytest.mark.parametrize("appended", [(), (1,)])
+def test_one_that_ended_just_before_the_kill_is_written_once_and_as_it_ended(
+    appended: tuple[int, ...], model: Path, record: Record, tmp_path: Path, hook: Hook, broker: Mosquitto
 ) -> None:
+    """Killed before the journal had it, or before that was noted."""
     folder = tmp_path / "state"
-    killed(folder, record, finals=(1,))
+    killed(folder, record, ended=(1,), appended=appended)
     given = settings(folder, model, hook=hook, port=broker.port)
-    for _ in range(2):
-        run_until(given, lambda: len(hook.bodies) == 2)
+    with Subscriber(broker.port) as home:
+        for _ in range(2):
+            run_until(given, lambda: len(hook.bodies) == len(home.all_of("vidcls/door/event")) == 2)
+        at_home = home.all_of("vidcls/door/event")
     written = [read_event(json.loads(line)) for line in (folder / "events.jsonl").read_text().splitlines()]
+    assert written[0] == finished(1)
     assert [(event.id, event.cut_short) for event in written] == [(finished(1).id, False), (finished(2).id, True)]
-    assert ids([body.decode() for body in hook.bodies]) == [finished(1).id, finished(2).id]
+    assert ids([body.decode() for body in hook.bodies]) == ids(at_home) == [finished(1).id, finished(2).id]
+
+
+def test_what_a_disk_does_not_take_until_the_end_is_written_at_the_next_start(
+    model: Path, tmp_path: Path, hook: Hook, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The events' file lies on a share that is away for as long as a film is watched."""
+    film = write_clip(tmp_path / "film.mp4", frames=125, rate=25)
+    share, away, state = tmp_path / "share", tmp_path / "away", tmp_path / "state"
+    share.mkdir()
+    camera = CameraSettings(name="door", source=str(film), enter_score=0.3, leave_score=0.25, step_seconds=0.2)
+    given = WatchSettings(
+        model=model,
+        cameras=(camera,),
+        state=state,
+        device="cpu",
+        hook=HookSettings(url=hook.url),
+        page=None,
+        events=share / "events.jsonl",
+    )
+    run(given, is_stopped=lambda: False, on_ready=lambda _: share.rename(away))
+    told = [json.loads(body) for body in hook.bodies]
+    assert {event["state"] for event in told} == {"provisional"}
+    begun = [event["id"] for event in told]
+    assert len(begun) > 1
+    assert f"{len(begun)} finished events could not be written down and wait, and are written at the next start" in (
+        caplog.messages
+    )
+    away.rename(share)
+    nothing = replace(given, cameras=(replace(camera, source="http://127.0.0.1:9/door"),))
+    for _ in range(2):
+        run_until(nothing, lambda: len(hook.bodies) == 2 * len(begun))
+    written = [json.loads(line) for line in (share / "events.jsonl").read_text().splitlines()]
+    assert [event["id"] for event in written] == begun
+    assert [json.loads(body) for body in hook.bodies[len(begun) :]] == written
+    assert not any(event["cut_short"] for event in written)
+    # One goes on at a time.
+    assert all(first["end_seconds"] <= then["start_seconds"] for first, then in pairwise(written))
 
 
 def test_what_has_ended_is_forgotten_and_what_is_left_is_not_moved(record: Record, tmp_path: Path) -> None:
@@ -148,8 +200,30 @@ def test_what_has_ended_is_forgotten_and_what_is_left_is_not_moved(record: Recor
     assert [event.id for event in again] == [finished(1).id, finished(2).id]
     assert again[0] == left
     assert again[1].end == begun(2).start + timedelta(seconds=3)
-    now.end([finished(1).id, finished(2).id, "another"])
+    now.finish(finished(2))
+    now.go_on([("door", answer(record, begun(2), after=7))])
+    assert Unended(file).left() == [left, finished(2)]
+    now.written([finished(1).id, finished(2).id, "another"])
     assert Unended(file).left() == []
+
+
+def test_a_clock_that_is_set_does_not_move_an_end(record: Record, tmp_path: Path) -> None:
+    unended = Unended(tmp_path / "unended.json")
+    unended.begin(begun(1), last=answer(record, begun(1), after=0.5))
+    later = answer(record, begun(1), after=3)
+    unended.go_on([("door", replace(later, time=later.time - timedelta(hours=1)))])
+    (event,) = Unended(tmp_path / "unended.json").left()
+    assert (event.end, event.end_seconds) == (begun(1).start + timedelta(seconds=3), begun(1).start_seconds + 3)
+
+
+def test_of_too_many_that_the_disk_does_not_take_the_first_are_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vidcls.watch.unended.MAX_UNWRITTEN", 3)
+    unended = Unended(tmp_path / "unended.json")
+    for number in range(5):
+        unended.finish(finished(number))
+    assert Unended(tmp_path / "unended.json").left() == [finished(number) for number in (2, 3, 4)]
 
 
 @pytest.mark.parametrize("content", [b"", b"\0\0\0", b"{}}", b'[{"id": "1"}]', b"[1]", b"7"])
@@ -169,7 +243,8 @@ def test_a_disk_that_takes_nothing_is_said_once(tmp_path: Path, caplog: pytest.L
     with caplog.at_level(logging.ERROR, "vidcls"):
         unended.begin(begun(1), last=None)
         unended.begin(begun(2), last=None)
-    assert sum("cannot be written down" in message for message in caplog.messages) == 1
+    assert sum("cannot be kept" in message for message in caplog.messages) == 1
+    assert not unended.is_written
 
 
 def test_events_of_before_this_field_are_read() -> None:
