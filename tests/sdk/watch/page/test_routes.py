@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from http.client import HTTPConnection, HTTPResponse
@@ -383,7 +384,9 @@ def test_what_the_disk_said_late_is_told_later(show: Show, monkeypatch: pytest.M
         answers.wait()
         show.mark(event_id, label)
 
-    with WatchPage(PageSettings(port=0), show.board, clip_path=show.clip_path, mark=mark_later) as page:
+    page = WatchPage(PageSettings(port=0), show.board, clip_path=show.clip_path, mark=mark_later)
+    with page, ExitStack() as at_the_end:
+        at_the_end.callback(answers.set)
         answer = mark(page.url, event.id, {"label": None})
         assert answer.status == 503
         assert "the disk with the clips does not answer" in json.loads(answer.read())["error"]
