@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -60,3 +60,21 @@ def sending(content: bytes) -> type[BaseHTTPRequestHandler]:
         handler.wfile.write(content)
 
     return answering(answer)
+
+
+@contextmanager
+def dead_port() -> Iterator[int]:
+    """A port that answers no one who connects, neither yes nor no, as an address that packets do not come back from."""
+    with socket.socket() as listening, ExitStack() as waiting:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(0)
+        for _ in range(4):  # more than its queue holds
+            client = waiting.enter_context(socket.socket())
+            client.setblocking(False)
+            client.connect_ex(listening.getsockname())
+        yield int(listening.getsockname()[1])
+
+
+def addresses(*ports: int) -> Callable[..., list[Any]]:
+    """In place of socket.getaddrinfo: every name has these addresses of loopback, in this order."""
+    return lambda *_, **__: [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port)) for port in ports]

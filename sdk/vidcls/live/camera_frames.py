@@ -12,6 +12,7 @@ import cv2
 from vidcls.live.clock import BURST_SECONDS
 from vidcls.live.messages import Header
 from vidcls.live.motion_jpeg import Opened, at_its_sizes
+from vidcls.video import ffmpeg_messages
 from vidcls.video.protocol import Frame
 
 # That decode a live stream. Every further one delays every frame by the time between two, unseen by whoever measures
@@ -34,6 +35,7 @@ def set_log_level(level: int) -> None:
 
 def open_source(source: int | str, *, timeout_seconds: float) -> Opened | None:
     """A camera by its number, or what stands at a URL; None where it cannot be opened."""
+    ffmpeg_messages.keep_off_stderr()
     if isinstance(source, int):
         opened = cv2.VideoCapture(source)
     else:

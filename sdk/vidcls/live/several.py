@@ -13,6 +13,7 @@ import weakref
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +31,7 @@ from vidcls.live.stream import check_live_decoder, checked_step, open_file_or_fi
 from vidcls.preprocessing import Region
 from vidcls.temporal.record import Record
 from vidcls.video.protocols import is_remote
+from vidcls.video.protocol import Frame
 from vidcls.video.reader import Decoder
 from vidcls.video.remote import is_over, states_no_length
 from vidcls.video.source import VideoSource, is_live, source_name
@@ -37,6 +39,9 @@ from vidcls.video.source import VideoSource, is_live, source_name
 # How often the sources are asked for a window while none has one. Waking up with every frame of every source would
 # cost more: 30 cameras send 750 a second, and one answer in a hundred would be due.
 ASK_SECONDS = 0.02
+
+# A source's name, a frame's seconds after its first, by which windows go too, and the frame, uint8 RGB [H, W, 3].
+OnFrame: TypeAlias = Callable[[str, float, Frame], None]
 
 _logger = logging.getLogger("vidcls")
 
@@ -91,6 +96,11 @@ class SeveralStreams(Iterator[tuple[str, Record]]):
     def picture(self, name: str) -> npt.NDArray[np.uint8] | None:
         """The newest frame of this source at full size, uint8 RGB [H, W, 3]; None before the first."""
         return self._watched[name][0].picture
+
+    def on_frame(self, call: OnFrame) -> None:
+        """Have every frame that comes from now on given to that too, by the thread that reads, which waits for it."""
+        for name, (capture, _) in self._watched.items():
+            capture.on_frame = partial(call, name)
 
     def picture_state(self, name: str) -> PictureState:
         """Whether this source's pictures are black or frozen; as `Stream.picture_state`."""

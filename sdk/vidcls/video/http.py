@@ -38,10 +38,15 @@ class Patience:
         """Wait so long from now on."""
         self._until = time.monotonic() + seconds
 
+    @property
+    def left(self) -> float:
+        """Seconds that are left; less than 0 where it is used up."""
+        return self._until - time.monotonic()
+
     def check(self) -> None:
         """Raise TimeoutError where it is used up, and CancelledError where nobody waits for the answer."""
         raise_if_cancelled()
-        if time.monotonic() > self._until:
+        if self.left < 0:
             raise TimeoutError("the server does not answer in time")
 
     def wait_for(self, act: Callable[[], Result]) -> Result:
@@ -148,13 +153,15 @@ def _connect(host: str, port: int, patience: Patience) -> _PatientSocket:
         OSError: to none of them.
     """
     problem = OSError("the host has no address")
-    for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+    places = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    for number, (family, kind, protocol, _, address) in enumerate(places):
         opened = _PatientSocket(family, kind, protocol)
         opened.patience = patience
         try:
             opened.setblocking(False)
             opened.connect_ex(address)
-            _wait_until_connected(opened, patience)
+            # So that a dead one leaves time for the others.
+            _wait_until_connected(opened, patience, seconds=patience.left / (len(places) - number))
             opened.settimeout(POLL_SECONDS)
         except OSError as error:
             opened.close()
@@ -167,11 +174,14 @@ def _connect(host: str, port: int, patience: Patience) -> _PatientSocket:
     raise problem
 
 
-def _wait_until_connected(opened: socket.socket, patience: Patience) -> None:
+def _wait_until_connected(opened: socket.socket, patience: Patience, *, seconds: float) -> None:
+    until = time.monotonic() + seconds
     with selectors.DefaultSelector() as selector:
         selector.register(opened, selectors.EVENT_WRITE)
         while not selector.select(POLL_SECONDS):
             patience.check()
+            if time.monotonic() > until:
+                raise TimeoutError("the host does not answer in time")
     code = opened.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
     if code:
         raise OSError(code, "cannot be connected to")

@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 from vidcls.concurrency.cancellation import raise_if_cancelled
 from vidcls.errors import DependencyError, VideoError
+from vidcls.video import ffmpeg_messages
 from vidcls.video.frame_index import REORDERED_PACKETS, Packet
 from vidcls.video.http_file import close_http, opened_for_reading
 from vidcls.video.packet_contents import MPEG4_FRAME
@@ -56,11 +57,11 @@ def needs_pyav(name: str, what: str) -> VideoError:
 
 
 def quiet_decoders() -> None:
-    """Keep OpenCV's and FFmpeg's own remarks about bad files off stderr, where the user has not asked for them.
+    """Keep OpenCV's own remarks about bad files off stderr too, where the user has not asked for them.
 
     For command lines, whose VideoError says what matters; a program decides for itself.
     """
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # FFmpeg's AV_LOG_QUIET
+    ffmpeg_messages.keep_off_stderr()
     if "OPENCV_LOG_LEVEL" not in os.environ and hasattr(cv2.utils, "logging"):  # refused before 4.13, which has it
         cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
@@ -74,6 +75,7 @@ class OpenCVVideo:
     def __init__(self, source: VideoSource, *, timeout_seconds: float = OPEN_SECONDS) -> None:
         self._timeout_seconds = timeout_seconds
         check_version("opencv", VERSION)
+        ffmpeg_messages.keep_off_stderr()
         self.source = openable(source)  # first: it refuses what is no name at all
         self.name = source_name(source)
         if "avdiscard" in os.environ.get(_OPTIONS, ""):

@@ -56,8 +56,14 @@ _SITES = {
 }
 _PAGE_HOSTS = re.compile(r"(?:(?:www|m|music|player)\.)?(.+)")
 
-# Passwords, keys and signatures in a URL's query, as IP cameras and signed downloads have them.
-_SECRETS = re.compile(r"(?i)([?&][^=&#]*(?:pass|pwd|token|secret|key|sig|auth|cred)[^=&#]*=)[^&#]*")
+# Passwords, keys and signatures in a URL, as IP cameras and signed downloads have them: in its query, or in its path,
+# as in rtsp://HOST/user=admin_password=..._channel=1_stream=0.sdp. There a password may hold what stands between two
+# parts: so it ends only where a name follows that such cameras have after it.
+_PRIVATE = "(?:pas|pw|psw|token|secret|key|sig|auth|cred)"
+_SECRETS = re.compile(
+    rf"(?is)([?&][^=&#]*{_PRIVATE}[^=&#]*=)[^&]*"
+    rf"|([/;_][^=&#?/;_]*{_PRIVATE}[^=&#?/;_]*=).*?(?=[&/;_](?:channel|stream|subtype)=|\Z)"
+)
 # user:password@ after the ://, also where the password holds a '/', '?' or '#' that should have been escaped.
 _CREDENTIALS = re.compile(r"(?<=://)(?:[^/?#|]*@(?:[^?#|]*@)?|[^/?#:@]*:(?!\d*(?:[/?#]|$)).*@)")
 
@@ -125,7 +131,9 @@ def file_url_path(url: str) -> str:
     if path.lower().startswith("localhost/"):
         path = path[len("localhost") :]
     if not path.startswith("/"):
-        raise VideoError(url, "expected file:///, and after it a path of this machine; name the path itself")
+        raise VideoError(
+            without_secrets(url), "expected file:///, and after it a path of this machine; name the path itself"
+        )
     path = unquote(path, errors="surrogateescape")
     return path[1:] if os.name == "nt" and _DRIVE.match(path) else path
 
@@ -138,5 +146,5 @@ def protocol_whitelist(source: str | io.BufferedIOBase | BinaryIO) -> str:
 
 
 def without_secrets(url: str) -> str:
-    """The URL without user and password, and without what its query names a password, a key or the like."""
-    return _SECRETS.sub(r"\1...", _CREDENTIALS.sub("", url))
+    """The URL without user and password, and without what its query or path names a password, a key or the like."""
+    return _SECRETS.sub(r"\1\2...", _CREDENTIALS.sub("", url))

@@ -39,7 +39,7 @@ def mark(event: CameraEvent, *, label: str | None, clips: Path, feedback: Path) 
 
     Raises:
         ValueError: the label cannot be a folder's name.
-        VidclsError: the event has no clip, or no longer, or it cannot be copied.
+        VidclsError: the event has no clip, not yet or no longer, or it cannot be copied.
     """
     folder = feedback / _folder_name(label)
     name = event.clip
@@ -55,7 +55,8 @@ def mark(event: CameraEvent, *, label: str | None, clips: Path, feedback: Path) 
             if copy != target:
                 copy.unlink(missing_ok=True)
     except FileNotFoundError:
-        raise VidclsError(f"{clips / name}: there is no such clip any more; mark events sooner, or keep more") from None
+        text = f"{clips / name}: there is no such clip, not yet or no longer; try again in a minute"
+        raise VidclsError(text) from None
     except OSError as error:
         raise VidclsError(f"{target}: the clip cannot be copied there ({error.strerror})") from error
     return target

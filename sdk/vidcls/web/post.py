@@ -145,10 +145,11 @@ def _head(address: Address, length: int) -> bytes:
 
 def _connected(address: Address, *, until: float) -> socket.socket:
     problem: OSError = ConnectionError()
-    for family, kind, protocol, _, place in socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM):
+    places = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
+    for number, (family, kind, protocol, _, place) in enumerate(places):
         plain = socket.socket(family, kind, protocol)
         try:
-            plain.settimeout(_left(until))
+            plain.settimeout(_left(until) / (len(places) - number))  # so that a dead one leaves time for the others
             plain.connect(place)
         except OSError as error:
             plain.close()

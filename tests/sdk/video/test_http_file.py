@@ -5,16 +5,19 @@ from __future__ import annotations
 import io
 import random
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
 
 from exits.servers import stuck_server
+from loopback import addresses, dead_port
 from vidcls import VideoClassifier, VideoError
 from vidcls.concurrency.cancellation import CancelledError, cancellable
 from vidcls.concurrency.lifetime import HelperThread
@@ -123,3 +126,22 @@ def test_a_port_where_nobody_answers_is_named_in_time() -> None:
     )
     with pytest.raises(VideoError, match="check the address"), open_video(url):  # refused, now that it is closed
         pass
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a full queue refuses")
+def test_a_dead_address_of_several_leaves_time_for_the_others(
+    urls: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = urlsplit(urls["whole"]).port
+    assert port is not None
+    with dead_port() as dead:
+        monkeypatch.setattr(socket, "getaddrinfo", addresses(dead, port))
+        begun = time.monotonic()
+        with HttpFile("http://recorder.example/whole.avi", open_seconds=2.0, read_seconds=2.0) as file:
+            assert file.read(4) == b"RIFF"
+        assert 0.9 < time.monotonic() - begun < 2.0
+        monkeypatch.setattr(socket, "getaddrinfo", addresses(dead, dead))
+        begun = time.monotonic()
+        with pytest.raises(OSError, match="does not answer in time"):
+            HttpFile("http://recorder.example/whole.avi", open_seconds=0.5, read_seconds=0.5)
+        assert time.monotonic() - begun < 1.5

@@ -110,7 +110,7 @@ def test_a_file_url_is_the_path(tmp_path: Path, beginning: str) -> None:
 
 def test_a_file_url_of_another_machine_is_refused() -> None:
     with pytest.raises(VideoError, match=r"^file://host/x\.mp4: expected file:///, and after it a path"):
-        openable("file://host/x.mp4")
+        openable("file://user:pass@host/x.mp4")
     with pytest.raises(VideoError, match=r"^file:///no/such\.mp4: there is no such file"):
         openable("file:///no/such.mp4")
 

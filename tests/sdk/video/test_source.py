@@ -291,6 +291,23 @@ def test_errors_can_be_sent_to_another_process(error: VideoError) -> None:
         ("http://cam/v.cgi?user=admin&pwd=secret&fps=5", "http://cam/v.cgi?user=admin&pwd=...&fps=5"),
         ("https://b/x.mp4?X-Amz-Signature=ab12&X-Amz-Date=1", "https://b/x.mp4?X-Amz-Signature=...&X-Amz-Date=1"),
         ("concat:http://u:p@h/a|http://u:q@h/b", "concat:http://h/a|http://h/b"),
+        ("http://cam/v.cgi?loginuse=admin&loginpas=secret", "http://cam/v.cgi?loginuse=admin&loginpas=..."),
+        ("http://cam/v.cgi?usr=a&psw=sec#ret&fps=5", "http://cam/v.cgi?usr=a&psw=...&fps=5"),
+        *(
+            (f"rtsp://cam:554/user=admin_password={password}{rest}", f"rtsp://cam:554/user=admin_password=...{shown}")
+            for password in ("secret", "se_cret", "se/c?r_e=t", "")
+            for rest, shown in (
+                ("_channel=1_stream=0.sdp?real_stream", "_channel=1_stream=0.sdp?real_stream"),
+                ("&channel=1&stream=0.sdp?", "&channel=1&stream=0.sdp?"),
+                (".sdp", ""),
+            )
+        ),
+        ("rtsp://cam/user=admin;passwd=se;cret;stream=1", "rtsp://cam/user=admin;passwd=...;stream=1"),
+        ("rtsp://cam/password=se/cret/channel=1", "rtsp://cam/password=.../channel=1"),
+        ("https://cdn/token=ab/cd==/live.m3u8", "https://cdn/token=..."),
+        ("rtsp://cam/Streaming/Channels/101?transportmode=unicast",) * 2,
+        ("rtsp://cam/cam/realmonitor?channel=1&subtype=0",) * 2,
+        ("http://host/monkey/pass_1.mp4",) * 2,
     ],
 )
 def test_messages_leave_out_what_a_url_keeps_secret(url: str, shown: str) -> None:

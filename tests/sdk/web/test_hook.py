@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from loopback import addresses, dead_port
 from vidcls.web import hook, post
 from vidcls.web.hook import WebHook
 from vidcls.web.post import read_address
@@ -262,6 +263,24 @@ def test_nobody_there_is_waited_for(caplog: pytest.LogCaptureFixture) -> None:
     assert opened.given_up == 1
     assert caplog.text.count("cannot be reached (Connection refused)") == 1
     assert SECRET not in caplog.text
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a full queue refuses")
+def test_a_dead_address_of_several_leaves_time_for_the_others(
+    serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = serve()
+    with dead_port() as dead:
+        monkeypatch.setattr(socket, "getaddrinfo", addresses(dead, dead, server.port))
+        begun = time.monotonic()
+        assert post.post(read_address("http://hooks.example/"), b'{"number": 0}', seconds=3.0) is None
+        assert 1.9 < time.monotonic() - begun < 3.0
+        monkeypatch.setattr(socket, "getaddrinfo", addresses(dead, dead))
+        begun = time.monotonic()
+        problem = post.post(read_address("http://hooks.example/"), b"{}", seconds=0.5)
+    assert problem == post.Problem("unreachable", "does not answer in time")
+    assert server.numbers() == [0]
+    assert time.monotonic() - begun < 1.5
 
 
 def test_a_search_for_the_name_that_hangs_ends_with_the_program(tmp_path: Path) -> None:

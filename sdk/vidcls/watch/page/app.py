@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import mimetypes
+import threading
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
 from functools import partial
@@ -21,6 +22,7 @@ from starlette.routing import Route
 from vidcls.errors import VidclsError
 from vidcls.watch.board import Board
 from vidcls.watch.metrics import METRICS_TYPE, Metrics
+from vidcls.watch.page.disk import Disk
 from vidcls.watch.page.feed import FEED_SECONDS, KEEP_SECONDS, Follower, Snapshot, snapshot
 from vidcls.watch.page.guard import TRUSTED, read_body
 from vidcls.watch.page.health import problems
@@ -83,6 +85,8 @@ class _Site:
         }
         self._metrics = Shared(Metrics(board).text, seconds=0.5, executor=executor)
         self._streams = asyncio.Semaphore(MAX_STREAMS)
+        self._disk = Disk()
+        self._marking = threading.Lock()  # one at a time: two of one event would undo each other
 
     async def state(self, _: Request) -> Response:
         """What is known now."""
@@ -122,16 +126,21 @@ class _Site:
         if event.state != "final":
             return _problem(HTTPStatus.CONFLICT, "the event goes on; wait until it has ended")
         try:
-            await self._made(partial(self._mark, event.id, label))
+            await self._disk.run(partial(self._note, event.id, label))
+        except TimeoutError:
+            text = "the disk with the clips does not answer; see to it, and reload this page to see what is marked"
+            return _problem(HTTPStatus.SERVICE_UNAVAILABLE, text)
         except (VidclsError, ValueError, OSError) as error:
             return _problem(HTTPStatus.CONFLICT, str(error))
-        self._board.set_marked(event.id, label)
         return _json({"marked": {"label": label}})
 
     async def clip(self, request: Request) -> Response:
         """A clip, or a part of it."""
-        path = self._clip_path(request.path_params["name"])
-        if path is None or not path.is_file():
+        try:
+            path = await self._disk.run(partial(self._clip_path, request.path_params["name"]))
+        except TimeoutError:
+            raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE) from None
+        if path is None:
             raise HTTPException(HTTPStatus.NOT_FOUND)
         kind = mimetypes.guess_type(path.name)[0] or "video/webm"
         # A clip is written once and never changes; a proxy of others is not to keep it.
@@ -147,6 +156,11 @@ class _Site:
         status = HTTPStatus.SERVICE_UNAVAILABLE if found else HTTPStatus.OK
         told = {"problems": found} if request.scope[TRUSTED] else {}
         return _json({"ok": not found, **told}, status)
+
+    def _note(self, event_id: str, label: str | None) -> None:
+        with self._marking:
+            self._mark(event_id, label)
+            self._board.set_marked(event_id, label)
 
     def _camera(self, request: Request) -> str:
         camera = str(request.path_params["camera"])

@@ -42,9 +42,9 @@ class WatchPage:
 
     Args:
         settings: where it is served, and the token without which nobody outside this machine may ask for it.
-        clip_path: a clip's name -> its file; None where it is none of ours. Called by the server's thread.
+        clip_path: a clip's name -> its file; None where there is none. Called by a daemon thread.
         mark: an event's id and the label that it shows, None for none of them -> noted down; raises VidclsError,
-            ValueError or OSError where it cannot be, and the page shows that sentence. Called by a thread.
+            ValueError or OSError where it cannot be, and the page shows that sentence. Called by a daemon thread.
 
     Raises:
         ValueError: there is no token where others could ask, or it is too short; or nothing can be served there.

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from http.client import HTTPConnection, HTTPResponse
@@ -23,6 +24,7 @@ from live_page import LABELS, Show
 from slow import slow
 from vidcls.errors import ArgumentError
 from vidcls.watch.board import Board
+from vidcls.watch.page import disk
 from vidcls.watch.page.server import WatchPage
 from vidcls.watch.settings import PageSettings
 
@@ -313,6 +315,87 @@ def test_why_it_could_not_be_marked_is_told(show: Show) -> None:
         assert "No such file" in json.loads(answer.read())["error"]
         assert get_json(page.url, "/events.json")["events"][0]["marked"] is None  # type: ignore[index]
         assert mark(page.url, "unknown", {"label": None}).status == 404
+
+
+# A disk that hangs keeps whoever asks it.
+HANGING = """
+import json, sys, threading, time, urllib.error, urllib.request
+from datetime import datetime, timezone
+from vidcls.watch.board import Board
+from vidcls.watch.event import CameraEvent
+from vidcls.watch.page import disk
+from vidcls.watch.page.server import WatchPage
+from vidcls.watch.settings import PageSettings
+
+now = datetime.now(timezone.utc)
+board = Board(["fall"], ["door"])
+board.put_event(CameraEvent(id="a", camera="door", label="fall", state="final", start=now, end=now, start_seconds=0,
+    end_seconds=1, peak_score=1, mean_score=1, detection_delay=0, coverage=1, clip="a.webm"))
+disk.DISK_SECONDS = 3.0
+disk_answers = threading.Event()
+asked = []
+
+def hang(*arguments):
+    asked.append(arguments)
+    disk_answers.wait()
+
+def ask(path, body=None):
+    headers = {"Content-Type": "application/json"}
+    try:
+        return urllib.request.urlopen(urllib.request.Request(url + path, body, headers), timeout=10).status
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+page = WatchPage(PageSettings(port=0), board, clip_path=hang, mark=hang)
+url = page.start()
+said = []
+waiting = [threading.Thread(target=lambda: said.append(ask("events/a/mark", b'{"label": null}')))]
+waiting += [threading.Thread(target=lambda: said.append(ask("clips/a.webm"))) for _ in range(disk.MAX_CALLS)]
+for thread in waiting:
+    thread.start()
+while len(asked) < disk.MAX_CALLS:
+    time.sleep(0.01)
+begun = time.monotonic()
+print([ask(path) for path in ("state.json", "metrics", "events.json", "history/door.json")])
+took = time.monotonic() - begun
+for thread in waiting:
+    thread.join()
+print(took < 2.5, len(said), {code for code, _ in said}, any("does not answer" in text for _, text in said))
+page.close()
+sys.exit(3)
+"""
+
+
+def test_a_disk_that_hangs_holds_up_neither_the_page_nor_the_end() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", HANGING], capture_output=True, timeout=40, check=False, env=_env(), text=True
+    )
+    assert ended.returncode == 3, ended.stderr
+    assert ended.stdout == "[200, 200, 200, 200]\nTrue 17 {503} True\n"
+
+
+def test_what_the_disk_said_late_is_told_later(show: Show, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(disk, "DISK_SECONDS", 0.3)
+    begun, answers = datetime.now(timezone.utc) - timedelta(seconds=3), threading.Event()
+    show.begin("kitchen", "fall", begun)
+    event = show.end("kitchen", begun + timedelta(seconds=2))
+
+    def mark_later(event_id: str, label: str | None) -> None:
+        answers.wait()
+        show.mark(event_id, label)
+
+    page = WatchPage(PageSettings(port=0), show.board, clip_path=show.clip_path, mark=mark_later)
+    with page, ExitStack() as at_the_end:
+        at_the_end.callback(answers.set)
+        answer = mark(page.url, event.id, {"label": None})
+        assert answer.status == 503
+        assert "the disk with the clips does not answer" in json.loads(answer.read())["error"]
+        assert get_json(page.url, "/events.json")["events"][0]["marked"] is None  # type: ignore[index]
+        answers.set()
+        until = time.monotonic() + 5
+        while get_json(page.url, "/events.json")["events"][0]["marked"] is None:  # type: ignore[index]
+            assert time.monotonic() < until
+            time.sleep(0.02)
 
 
 def test_health_says_what_is_wrong() -> None:
