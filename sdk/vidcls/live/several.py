@@ -30,8 +30,8 @@ from vidcls.live.repeats import Classify, check_motion
 from vidcls.live.stream import check_live_decoder, checked_step, open_file_or_find
 from vidcls.preprocessing import Region
 from vidcls.temporal.record import Record
-from vidcls.video.protocols import is_remote
 from vidcls.video.protocol import Frame
+from vidcls.video.protocols import is_remote
 from vidcls.video.reader import Decoder
 from vidcls.video.remote import is_over, states_no_length
 from vidcls.video.source import VideoSource, is_live, source_name

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -28,9 +27,9 @@ def test_an_event_whose_clip_finds_no_place_holds_no_pictures(
 
     def show(event: CameraEvent, *, after: float) -> None:
         picture = painted_frame(number, width=64, height=48)
-        recorder.add(event.camera, event.start + timedelta(seconds=after), picture)
+        recorder.add(event.camera, event.start_seconds + after, picture)
 
-    with closing(Recording(recorder, cameras=["door", "yard", "hall"], picture=lambda _: None)) as saving:
+    with closing(Recording(recorder)) as saving:
         for number, event in enumerate(events):
             recorder.begin(replace(event, state="provisional", end=None, end_seconds=None))
             show(event, after=1)
