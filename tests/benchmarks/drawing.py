@@ -99,7 +99,7 @@ def main(folder: Path, videos: int) -> None:
                 recorder = ClipRecorder(ClipSettings(folder=Path(clips), max_days=1e6, before_seconds=0))
                 with timed(kept, pictures=len(shown)):
                     for number, picture in enumerate(shown):
-                        recorder.add("door", BEGIN + timedelta(seconds=number / 10), picture)
+                        recorder.add("door", number / 10, picture)
                 recorder.close()
                 with timed(written, pictures=len(shown)):
                     name = recorder.save(event((len(shown) - 1) / 10))

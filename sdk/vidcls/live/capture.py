@@ -43,6 +43,8 @@ class Capture:
         self._error: BaseException | None = None
         self._process = os.getpid()
         self.connected = True
+        # Is given every frame that is kept, and its time, by the thread that reads, which waits for it.
+        self.on_frame: Callable[[float, Frame], None] | None = None
         self._thread = HelperThread(target=self._run, args=(reader,), name="vidcls-capture")
         self._thread.start()
 
@@ -127,6 +129,8 @@ class Capture:
             self._buffer.lose(dropped)
             self._buffer.add(at, picture, crop=crop, arrived=arrived)
         self._wake()
+        if self.on_frame is not None:
+            self.on_frame(at, picture)
 
     def begin_again(self, at: float) -> None:
         """Forget what was before a gap that ends `at` seconds after the first frame."""

@@ -13,6 +13,7 @@ import weakref
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +37,9 @@ from vidcls.video.source import VideoSource, is_live, source_name
 # How often the sources are asked for a window while none has one. Waking up with every frame of every source would
 # cost more: 30 cameras send 750 a second, and one answer in a hundred would be due.
 ASK_SECONDS = 0.02
+
+# A source's name, a frame's seconds after its first, by which windows go too, and the frame, uint8 RGB [H, W, 3].
+OnFrame: TypeAlias = Callable[[str, float, npt.NDArray[np.uint8]], None]
 
 _logger = logging.getLogger("vidcls")
 
@@ -83,6 +87,11 @@ class SeveralStreams(Iterator[tuple[str, Record]]):
     def picture(self, name: str) -> npt.NDArray[np.uint8] | None:
         """The newest frame of this source at full size, uint8 RGB [H, W, 3]; None before the first."""
         return self._watched[name][0].picture
+
+    def on_frame(self, call: OnFrame) -> None:
+        """Have every frame that comes from now on given to that too, by the thread that reads, which waits for it."""
+        for name, (capture, _) in self._watched.items():
+            capture.on_frame = partial(call, name)
 
     def picture_state(self, name: str) -> PictureState:
         """Whether this source's pictures are black or frozen; as `Stream.picture_state`."""

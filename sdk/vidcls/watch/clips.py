@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -16,6 +17,7 @@ import numpy.typing as npt
 
 from vidcls.errors import VidclsError
 from vidcls.files.atomic import make_folder, remove_abandoned, whole_files
+from vidcls.live.clock import BURST_SECONDS, Burst
 from vidcls.watch.clip_names import clip_name, clip_time
 from vidcls.watch.event import CameraEvent
 from vidcls.watch.recent_pictures import Kept, RecentPictures
@@ -39,6 +41,9 @@ _logger = logging.getLogger("vidcls")
 class ClipRecorder:
     """Keeps the last pictures of every camera in memory, and writes those of an event to disk.
 
+    What belongs to an event goes by media time alone: a camera that sends some seconds at once (HLS) shows in its clips
+    what it filmed, and not when that came.
+
     `add` every picture; `begin` an event when it is provisional, so that the pictures of its beginning stay however
     long it goes on; `save` it when it is final. All may be called by any thread; `save` takes as long as encoding does,
     20 to 60 ms of CPU for a picture, and waits for pictures that belong to the clip and are still to come.
@@ -57,20 +62,33 @@ class ClipRecorder:
             raise VidclsError(f"{settings.folder}: no clips can be kept there ({error.strerror})") from error
         self._seconds = settings.before_seconds + DETECTION_SECONDS + settings.after_seconds
         self._cameras: defaultdict[str, RecentPictures] = defaultdict(self._none_yet)
+        self._bursts: defaultdict[str, Burst] = defaultdict(Burst)
+        self._due: dict[str, float] = {}  # when the next picture of each camera is, in media time
+        self._added: dict[str, float] = {}  # monotonic seconds, of each camera's newest picture
         self._news = threading.Condition()
         self._is_closed = self._is_failing = False
         self.prune()
 
-    def add(self, camera: str, at: datetime, picture: npt.NDArray[np.uint8]) -> None:
-        """Keep a picture, uint8 RGB [H, W, 3], taken at that time, unless one of the same tenth of a second is kept."""
+    def add(self, camera: str, at: float, picture: npt.NDArray[np.uint8]) -> None:
+        """Keep a picture, uint8 RGB [H, W, 3], unless as many of each second are kept already.
+
+        at: seconds after the camera's first frame, in media time, as an event's `start_seconds` are.
+        """
         with self._news:
-            newest = self._cameras[camera].newest
-        # A little less than the pause, so that 10 pictures a second that come unevenly are all kept.
-        if newest is not None and timedelta(0) <= at - newest < timedelta(seconds=0.8 / PICTURES_PER_SECOND):
-            return
+            newest, due = self._cameras[camera].newest, self._due.get(camera, at)
+            due = at if newest is not None and at < newest else due  # time went back
+            # A little before the next is due, so that 10 pictures a second that come unevenly are all kept.
+            if self._is_closed or at < due - 0.25 / PICTURES_PER_SECOND:
+                return
+            self._due[camera] = max(due, at - 1 / PICTURES_PER_SECOND) + 1 / PICTURES_PER_SECOND
         kept = Kept(at, _compressed(picture))
         with self._news:
-            self._cameras[camera].add(kept)
+            self._added[camera] = time.monotonic()
+            self._bursts[camera].add(self._added[camera], at)
+            pictures = self._cameras[camera]
+            # What came at once is told of as late as it takes to answer all of it.
+            pictures.seconds = max(pictures.seconds, self._seconds + self._bursts[camera].silence_seconds(0.0))
+            pictures.add(kept)
             self._news.notify_all()
 
     def begin(self, event: CameraEvent) -> None:
@@ -86,10 +104,7 @@ class ClipRecorder:
         """
         start, end = self._stretch(event)
         with self._news:
-            self._news.wait_for(
-                lambda: self._is_closed or (self._cameras[event.camera].newest or start) >= end,
-                timeout=self._settings.after_seconds + 1 / PICTURES_PER_SECOND,
-            )
+            self._wait(event.camera, end=end)
             pictures = self._cameras[event.camera].between(start, end)
             self._cameras[event.camera].let_go(event.id)
         if not pictures:
@@ -113,13 +128,13 @@ class ClipRecorder:
         """Remove clips that are too old, and of the others the oldest while they are too many; nothing else."""
         with suppress(OSError):  # the folder is missing, which is said when a clip is written
             clips = sorted(
-                (time, path.stat().st_size, path)
+                (made, path.stat().st_size, path)
                 for path in self._settings.folder.iterdir()
-                if (time := clip_time(path.name)) is not None
+                if (made := clip_time(path.name)) is not None
             )
             left = sum(size for _, size, _ in clips)
-            for time, size, path in clips:
-                is_old = datetime.now(time.tzinfo) - time > timedelta(days=self._settings.max_days)
+            for made, size, path in clips:
+                is_old = datetime.now(made.tzinfo) - made > timedelta(days=self._settings.max_days)
                 if not is_old and left <= self._settings.max_megabytes * 1e6:
                     break
                 with suppress(OSError):  # someone is reading it, on a system that then keeps it
@@ -138,16 +153,24 @@ class ClipRecorder:
             self._is_closed = True
             self._news.notify_all()
 
+    def _wait(self, camera: str, *, end: float) -> None:
+        """Wait until the camera has shown what was at `end`, or is silent for longer than between its bursts."""
+        patience = self._settings.after_seconds + 1 / PICTURES_PER_SECOND
+        longest = time.monotonic() + patience + BURST_SECONDS
+        while not self._is_closed and (newest := self._cameras[camera].newest) is not None and newest < end:
+            until = min(longest, self._added[camera] + self._bursts[camera].silence_seconds(patience))
+            if not self._news.wait(max(0.0, until - time.monotonic())) and time.monotonic() >= until:
+                return
+
     def _none_yet(self) -> RecentPictures:
         return RecentPictures(seconds=self._seconds, max_bytes=MAX_BYTES, max_held=MAX_HELD)
 
-    def _stretch(self, event: CameraEvent) -> tuple[datetime, datetime]:
-        longest = event.start + timedelta(seconds=EVENT_SECONDS)
-        end = longest if event.end is None else min(event.end, longest)
-        settings = self._settings
-        return event.start - timedelta(seconds=settings.before_seconds), end + timedelta(seconds=settings.after_seconds)
+    def _stretch(self, event: CameraEvent) -> tuple[float, float]:
+        longest = event.start_seconds + EVENT_SECONDS
+        end = longest if event.end_seconds is None else min(event.end_seconds, longest)
+        return event.start_seconds - self._settings.before_seconds, end + self._settings.after_seconds
 
-    def _write(self, name: str, pictures: Sequence[Kept], *, start: datetime, end: datetime) -> None:
+    def _write(self, name: str, pictures: Sequence[Kept], *, start: float, end: float) -> None:
         if not self._settings.folder.is_dir():  # it may be on a disk that was taken away: make it nowhere else
             raise FileNotFoundError(2, "the folder is missing", str(self._settings.folder))
         first = _decoded(pictures[0].jpeg)
@@ -165,13 +188,13 @@ class ClipRecorder:
 
 
 def _at_rate(
-    pictures: Sequence[Kept], *, size: tuple[int, int], start: datetime, end: datetime
+    pictures: Sequence[Kept], *, size: tuple[int, int], start: float, end: float
 ) -> Iterator[npt.NDArray[np.uint8]]:
     """Of every tenth of a second the picture that was the newest then, BGR, all of one size: at real pace."""
-    frames = max(1, round((end - start).total_seconds() * PICTURES_PER_SECOND) + 1)
+    frames = max(1, round((end - start) * PICTURES_PER_SECOND) + 1)
     number, shown = -1, None
     for frame in range(frames):
-        at = start + timedelta(seconds=(frame + 0.5) / PICTURES_PER_SECOND)
+        at = start + (frame + 0.5) / PICTURES_PER_SECOND
         newest = number
         while newest + 1 < len(pictures) and (newest < 0 or pictures[newest + 1].at <= at):
             newest += 1

@@ -1,4 +1,4 @@
-"""Clips of events beside the loop: pictures on their way to the recorder, and events whose clips are to be written."""
+"""Clips of events beside the loop: events whose clips are to be written."""
 
 from __future__ import annotations
 
@@ -6,15 +6,10 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime, timezone
-
-import numpy as np
-import numpy.typing as npt
 
 from vidcls.watch.clip_names import clip_name
-from vidcls.watch.clips import PICTURES_PER_SECOND, ClipRecorder
+from vidcls.watch.clips import ClipRecorder
 from vidcls.watch.event import CameraEvent
 
 # Clips that wait to be written; more events at a time have none.
@@ -28,31 +23,15 @@ _logger = logging.getLogger("vidcls")
 
 
 class Recording:
-    """Two threads: one hands every camera's newest picture to the recorder, one writes clips.
+    """A thread that has the recorder, which is given pictures by others, write clips."""
 
-    Args:
-        recorder: keeps pictures and writes clips.
-        cameras: by name.
-        picture: a camera's newest frame, uint8 RGB [H, W, 3]; None before the first.
-    """
-
-    def __init__(
-        self,
-        recorder: ClipRecorder,
-        *,
-        cameras: Sequence[str],
-        picture: Callable[[str], npt.NDArray[np.uint8] | None],
-    ) -> None:
-        self._recorder, self._cameras, self._picture = recorder, tuple(cameras), picture
+    def __init__(self, recorder: ClipRecorder) -> None:
+        self._recorder = recorder
         self._finished: queue.Queue[CameraEvent] = queue.Queue(MAX_WAITING)
         self._end = float("inf")  # monotonic seconds; set by `end`
-        # Daemons: a disk that hangs is not waited for.
-        self._threads = [
-            threading.Thread(target=work, daemon=True, name=f"vidcls-{name}")
-            for name, work in (("pictures", self._add_pictures), ("clips", self._save_clips))
-        ]
-        for thread in self._threads:
-            thread.start()
+        # A daemon: a disk that hangs is not waited for.
+        self._thread = threading.Thread(target=self._save_clips, daemon=True, name="vidcls-clips")
+        self._thread.start()
 
     def begin(self, event: CameraEvent) -> None:
         """Keep the pictures of an event that goes on."""
@@ -76,18 +55,7 @@ class Recording:
         """Wait for the end, also where `end` has not set it."""
         if self._end == float("inf"):
             self.end()
-        for thread in self._threads:
-            thread.join(max(0.0, self._end - time.monotonic()))
-
-    def _add_pictures(self) -> None:
-        shown: dict[str, npt.NDArray[np.uint8] | None] = {}
-        while self._end == float("inf"):
-            for camera in self._cameras:
-                picture = self._picture(camera)
-                if picture is not None and picture is not shown.get(camera):
-                    shown[camera] = picture
-                    self._recorder.add(camera, datetime.now(timezone.utc), picture)
-            time.sleep(0.5 / PICTURES_PER_SECOND)
+        self._thread.join(max(0.0, self._end - time.monotonic()))
 
     def _save_clips(self) -> None:
         pruned = time.monotonic()

@@ -72,7 +72,7 @@ def run(settings: WatchSettings, *, is_stopped: Callable[[], bool], on_ready: Ca
         sources = Sources(classifier, settings.cameras)
         opened.callback(sources.close)
         recorder = None if settings.clips is None else ClipRecorder(settings.clips)
-        recording = None if recorder is None else _recording(recorder, settings, sources)
+        recording = None if recorder is None else _recording(recorder, sources)
         if recording is not None:
             opened.callback(recording.close)
         url = "" if settings.page is None else opened.enter_context(_page(settings.page, settings, board, recorder))
@@ -246,8 +246,9 @@ def _boxes(width: int, height: int, *, image: Image, crops: int, region: Region 
     return [box for box in boxes if box != (0, 0, width, height)]
 
 
-def _recording(recorder: ClipRecorder, settings: WatchSettings, sources: Sources) -> Recording:
-    return Recording(recorder, cameras=[camera.name for camera in settings.cameras], picture=sources.picture)
+def _recording(recorder: ClipRecorder, sources: Sources) -> Recording:
+    sources.on_frame(recorder.add)
+    return Recording(recorder)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from vidcls.classifier import VideoClassifier
 from vidcls.concurrency.lifetime import HelperThread, program_is_over
 from vidcls.live.pictures import PictureState
-from vidcls.live.several import SourceOptions, open_several
+from vidcls.live.several import OnFrame, SourceOptions, open_several
 from vidcls.temporal.record import Record
 from vidcls.watch.settings import CameraSettings
 
@@ -59,6 +59,10 @@ class Sources:
     def picture(self, name: str) -> npt.NDArray[np.uint8] | None:
         """The newest frame of this camera at full size, uint8 RGB [H, W, 3]; None before the first."""
         return self._streams.picture(name)
+
+    def on_frame(self, call: OnFrame) -> None:
+        """Have every frame that comes from now on given to that too; see `SeveralStreams.on_frame`."""
+        self._streams.on_frame(call)
 
     def picture_state(self, name: str) -> PictureState:
         """Whether this camera's pictures are black or frozen."""

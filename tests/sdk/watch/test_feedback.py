@@ -24,7 +24,7 @@ def events(folder: Path, count: int) -> list[CameraEvent]:
     """Events one second after the other, with their clips in `folder`."""
     recorder = ClipRecorder(ClipSettings(folder=folder, max_days=1e6))
     for number in range(10 * count + 1):
-        recorder.add("door", BEGIN + timedelta(seconds=number / 10), painted_frame(number, width=64, height=48))
+        recorder.add("door", number / 10, painted_frame(number, width=64, height=48))
     recorder.close()
     found = []
     for number in range(count):
