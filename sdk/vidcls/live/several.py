@@ -30,7 +30,6 @@ from vidcls.live.repeats import Classify, check_motion
 from vidcls.live.stream import check_live_decoder, checked_step, open_file_or_find
 from vidcls.preprocessing import Region
 from vidcls.temporal.record import Record
-from vidcls.video.protocol import Frame
 from vidcls.video.protocols import is_remote
 from vidcls.video.reader import Decoder
 from vidcls.video.remote import is_over, states_no_length
@@ -41,7 +40,7 @@ from vidcls.video.source import VideoSource, is_live, source_name
 ASK_SECONDS = 0.02
 
 # A source's name, a frame's seconds after its first, by which windows go too, and the frame, uint8 RGB [H, W, 3].
-OnFrame: TypeAlias = Callable[[str, float, Frame], None]
+OnFrame: TypeAlias = Callable[[str, float, npt.NDArray[np.uint8]], None]
 
 _logger = logging.getLogger("vidcls")
 
