@@ -188,7 +188,8 @@ def _check_first(checkpoint: str, output: Path, **options: Any) -> None:
     """Refuse what can be refused before PyTorch is loaded."""
     with _named_missing_packages():
         from vidcls_export.preflight import check_export
-    check_export(checkpoint, output, **options)
+
+        check_export(checkpoint, output, **options)
 
 
 def _check_complete(checkpoint: str) -> None:

@@ -115,7 +115,8 @@ def test_without_opencv_both_its_packages_are_named(problem: str, tmp_path: Path
 
 
 def test_without_opencv_a_command_is_one_sentence_and_help_works(tmp_path: Path) -> None:
-    commands = ["predict m.onnx v.mp4", "evaluate m.onnx .", "preview m.onnx v.mp4 -o v.gif", "info m.onnx"]
+    commands = ["predict m.onnx v.mp4", "evaluate m.onnx .", "preview m.onnx v.mp4 -o v.gif", "verify m.onnx"]
+    commands += ["annotate m.onnx v.mp4 -o w.mp4", "explain m.onnx v.mp4"]
     program = (
         "import json\nfrom click.testing import CliRunner\nfrom vidcls.cli.main import main\n"
         f"for command in {commands}:\n"

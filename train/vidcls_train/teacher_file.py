@@ -32,7 +32,8 @@ from vidcls.huggingface import (
     read_labels,
     weights_sha256,
 )
-from vidcls.huggingface.hub import CARD_FILE, check_on_hub, fetched, read_card, snapshot_name
+from vidcls.huggingface.hub import check_on_hub, fetched, read_card
+from vidcls.huggingface.hub_names import CARD_FILE, snapshot_name
 from vidcls.printable import printable
 from vidcls.runtime.model import read_contract, stated_contract
 from vidcls_train.data.clip_list import MULTI_LABEL, ProblemType

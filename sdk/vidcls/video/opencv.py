@@ -55,16 +55,6 @@ def needs_pyav(name: str, what: str) -> VideoError:
     )
 
 
-def quiet_decoders() -> None:
-    """Keep OpenCV's and FFmpeg's own remarks about bad files off stderr, where the user has not asked for them.
-
-    For command lines, whose VideoError says what matters; a program decides for itself.
-    """
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # FFmpeg's AV_LOG_QUIET
-    if "OPENCV_LOG_LEVEL" not in os.environ and hasattr(cv2.utils, "logging"):  # refused before 4.13, which has it
-        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-
-
 class OpenCVVideo:
     """A `vidcls.video.protocol.Video` that OpenCV decodes."""
 
