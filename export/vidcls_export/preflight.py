@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vidcls.preprocessing import Region
+from vidcls.region import Region
 from vidcls_export.checkpoint.files import check_files
 from vidcls_export.checkpoint.location import named
 from vidcls_export.options import Graph, Precision, check_options, list_checked, target_of

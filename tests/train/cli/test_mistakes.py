@@ -1,4 +1,4 @@
-"""Typical mistakes are answered before PyTorch, OpenCV and the hub's library are loaded, which take seconds."""
+"""Typical mistakes are answered before PyTorch, OpenCV, NumPy and the hub's library are loaded, which take seconds."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mistakes import MISTAKES, MODULES, Mistake, environment
 _DRIVER = """
 import importlib, json, sys
 from click.testing import CliRunner
-slow = ("torch", "transformers", "sklearn", "matplotlib", "cv2", "av", "onnxruntime")
+slow = ("torch", "transformers", "sklearn", "matplotlib", "cv2", "av", "onnxruntime", "numpy", "PIL")
 for line in sys.stdin:
     module, arguments = json.loads(line)
     sys.modules.update(dict.fromkeys((*slow, "huggingface_hub")))
