@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import ModelCard, constants, hf_hub_url, snapshot_download, try_to_load_from_cache
+from huggingface_hub import HfApi, ModelCard, constants, hf_hub_url, snapshot_download, try_to_load_from_cache
 from huggingface_hub.errors import HfHubHTTPError
 from huggingface_hub.utils import build_hf_headers, get_session, validate_repo_id  # type: ignore[attr-defined]
 from yaml import YAMLError  # type: ignore[import-untyped]
@@ -17,7 +17,7 @@ from vidcls.contract import CHECKPOINT_FILE
 from vidcls.errors import ModelError
 from vidcls.huggingface.hub_names import CARD_FILE, hub_problem
 from vidcls.huggingface.preprocessor import PREPROCESSOR_FILES
-from vidcls.huggingface.weights import CONFIG_FILE, SHARDS_FILE, WEIGHTS_FILE
+from vidcls.huggingface.weights import CONFIG_FILE, SHARDS_FILE, WEIGHTS_FILE, why_not_safetensors
 
 # What is fetched of a model: weights are in one file, or in parts with an index.
 _WANTED = [
@@ -47,12 +47,28 @@ def fetched(name: str, *, expected: str, instead: str) -> Path:
     if problem is not None and not _is_cached(name):
         raise ModelError(problem)
     try:
-        return Path(snapshot_download(name, allow_patterns=_WANTED, local_files_only=problem is not None))
+        folder = Path(snapshot_download(name, allow_patterns=_WANTED, local_files_only=problem is not None))
+        files = _files(name) if problem is None and not _holds_weights(folder) else None
     except (OSError, HfHubHTTPError) as error:
         raise ModelError(
             f"{name}: cannot be fetched from the hub ({hub_problem(error)}); try again, or fetch it with "
             f"'hf download {name} --local-dir FOLDER' and {instead}"
         ) from None
+    if files is not None:
+        raise ModelError(
+            why_not_safetensors(name, files, folder=folder)
+            or f"{name}: the hub has no {WEIGHTS_FILE} of it; name a model that has one"
+        )
+    return folder
+
+
+def _holds_weights(folder: Path) -> bool:
+    return any((folder / file).exists() for file in (WEIGHTS_FILE, SHARDS_FILE))
+
+
+def _files(name: str) -> list[str]:
+    """All that the hub has of a model, by name."""
+    return [file.rfilename for file in HfApi().model_info(name).siblings or ()]
 
 
 def card_fields(card: Path) -> Mapping[str, Any]:

@@ -27,7 +27,17 @@ def snapshot_name(folder: Path) -> str | None:
     """
     parents = folder.absolute().parents
     found = _SNAPSHOT.fullmatch(parents[1].name) if len(parents) > 1 and parents[0].name == "snapshots" else None
-    return None if found is None else found["name"].replace("--", "/")
+    return None if found is None else _name(found)
+
+
+def cached_name(folder: Path) -> str | None:
+    """The name on the hub of the model whose folder in the hub's cache this is, with all its snapshots; None of others.
+
+    Example:
+        >>> cached_name(Path("runs/first"))
+    """
+    found = _SNAPSHOT.fullmatch(folder.resolve().name) if (folder / "snapshots").is_dir() else None
+    return None if found is None else _name(found)
 
 
 def hub_problem(error: Exception) -> str:
@@ -39,6 +49,10 @@ def hub_problem(error: Exception) -> str:
     """
     line = str(error).strip().partition("\n")[0]
     return printable(without_secrets(line)) or type(error).__name__
+
+
+def _name(found: re.Match[str]) -> str:
+    return found["name"].replace("--", "/")
 
 
 def check_no_path(name: str, *, expected: str) -> None:
