@@ -12,7 +12,7 @@ import sys
 import cv2
 
 from vidcls import Record, VidclsError, VideoClassifier, draw
-from vidcls.video.opencv import quiet_decoders
+from vidcls.video.quiet import quiet_decoders
 
 # Without a display OpenCV's windows abort the program, and opencv-python-headless has none.
 HAS_DISPLAY = not sys.platform.startswith("linux") or "DISPLAY" in os.environ

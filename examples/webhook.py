@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 
 from vidcls import Event, VidclsError, VideoClassifier, steady_events
-from vidcls.video.opencv import quiet_decoders
+from vidcls.video.quiet import quiet_decoders
 from vidcls.web.hook import WebHook
 
 

@@ -187,8 +187,11 @@ def _check_bundle(bundle: Path | None, *others: Path | None) -> None:
 def _check_first(checkpoint: str, output: Path, **options: Any) -> None:
     """Refuse what can be refused before PyTorch is loaded."""
     with _named_missing_packages():
-        from vidcls_export.preflight import check_export
-    check_export(checkpoint, output, **options)
+        from vidcls_export.preflight import check_export, check_loss_counts
+
+        check_export(checkpoint, output, **options)
+        if _is_given("max_loss"):
+            check_loss_counts(checkpoint, options["tokens"])
 
 
 def _check_complete(checkpoint: str) -> None:

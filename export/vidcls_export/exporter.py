@@ -16,8 +16,8 @@ import onnxruntime
 
 from vidcls.contract import Contract, ModelContract
 from vidcls.files.atomic import publish
-from vidcls.preprocessing import Region
 from vidcls.progress import Track, untracked
+from vidcls.region import Region
 from vidcls.selftest import Verification
 from vidcls_export.checkpoint.opening import Opened, open_with_tokens
 from vidcls_export.draft import Draft, make_draft

@@ -10,7 +10,7 @@ from typing import Literal, get_args
 
 from vidcls.contract import TOKEN_CHOICES
 from vidcls.errors import ArgumentError
-from vidcls.preprocessing import Region, check_region
+from vidcls.region import Region, check_region
 from vidcls.schema import check_choice
 from vidcls.video.folders import list_videos
 

@@ -16,8 +16,8 @@ from vidcls.errors import ModelError, VideoError
 from vidcls.evaluation.answers import answers_of
 from vidcls.evaluation.apart import Parts, score_apart
 from vidcls.evaluation.origins import Origin, origins_of
-from vidcls.preprocessing import Region
 from vidcls.progress import Track, untracked
+from vidcls.region import Region
 from vidcls.video.folders import NONE_FOLDER, label_folders
 from vidcls_export.graph.tokens import TokenSelection
 from vidcls_export.options import list_checked

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vidcls.preprocessing import Region
-from vidcls_export.checkpoint.files import check_files
+from vidcls.contract import TOKEN_CHOICES, tokens_text
+from vidcls.errors import ArgumentError
+from vidcls.region import Region
+from vidcls_export.checkpoint.files import check_files, trained_tokens
 from vidcls_export.checkpoint.location import named
 from vidcls_export.options import Graph, Precision, check_options, list_checked, target_of
 
@@ -41,3 +43,23 @@ def check_export(
             list_checked(folder)
     with named(checkpoint) as place:
         check_files(place, clip_seconds=clip_seconds, tokens=tokens)
+
+
+def check_loss_counts(checkpoint: str, tokens: str) -> None:
+    """Refuse a limit of what fewer tokens may cost where they are those of the training, which cost nothing.
+
+    Args:
+        checkpoint, tokens: as for `export`.
+
+    Raises:
+        ModelError: as `check_export`.
+        ValueError: they are those.
+    """
+    with named(checkpoint) as place:
+        trained = trained_tokens(place)
+    if TOKEN_CHOICES[tokens] == trained:
+        instead = "leave it out" if trained.rule != "all" else "leave it out, or give --tokens lattice:SHARE"
+        raise ArgumentError(
+            f"--max-loss is for fewer tokens than the checkpoint was trained with, and {checkpoint} was trained with "
+            f"{tokens_text(trained)}, as --tokens says; {instead}"
+        )

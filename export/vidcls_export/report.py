@@ -11,7 +11,7 @@ from typing import Any
 from vidcls.contract import ModelContract, Parity, tokens_fields
 from vidcls.evaluation.apart import Parts
 from vidcls.evaluation.intervals import share_text, wilson_interval
-from vidcls.preprocessing import Region, region_text
+from vidcls.region import Region, region_text
 from vidcls.selftest import Verification
 from vidcls_export.negatives import Negatives
 from vidcls_export.parity import Disagreement, Loss

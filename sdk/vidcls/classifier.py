@@ -17,8 +17,8 @@ from vidcls.inputs.kinds import VideoInput
 from vidcls.inputs.sources import every_video
 from vidcls.live.stream import Pace, Stream, open_stream
 from vidcls.prediction import Prediction
-from vidcls.preprocessing import Region
 from vidcls.progress import Track, untracked
+from vidcls.region import Region
 from vidcls.runtime.opened import OpenedModel
 from vidcls.selftest import Verification
 from vidcls.temporal.timeline import Segment, check_change_odds, segments

@@ -16,7 +16,8 @@ import numpy.typing as npt
 
 from vidcls.contract import Contract
 from vidcls.errors import ArgumentError, VideoError
-from vidcls.preprocessing import Crop, Region, check_region, crop_frame, crop_frames, cut_region
+from vidcls.preprocessing import Crop, crop_frame, crop_frames, cut_region
+from vidcls.region import Region, check_region
 from vidcls.sampling import sample_views, stretch_frames, uniform_indices
 from vidcls.video.protocol import Picture
 from vidcls.video.reader import Decoder, open_video

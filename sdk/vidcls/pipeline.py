@@ -20,7 +20,8 @@ from vidcls.inputs.kinds import VideoInput, one_video
 from vidcls.inputs.sources import check_is_one
 from vidcls.live.snapshot import capture_clip
 from vidcls.prediction import Prediction
-from vidcls.preprocessing import Region, normalise
+from vidcls.preprocessing import normalise
+from vidcls.region import Region
 from vidcls.runtime.session import Session, run_checked
 from vidcls.video.reader import Decoder, EndlessError
 from vidcls.video.source import VideoSource, is_live, source_name

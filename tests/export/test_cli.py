@@ -207,6 +207,29 @@ def test_wrong_usage_exits_with_2(checkpoint: Path, tmp_path: Path, options: lis
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("trained", "instead"), [("all", ", or give --tokens lattice:SHARE"), ("lattice:0.5", "")], ids=["all", "lattice"]
+)
+@pytest.mark.parametrize("with_contract", [True, False], ids=["ours", "plain"])
+def test_a_limit_of_a_loss_that_cannot_be_is_refused(
+    trained: str, instead: str, with_contract: bool, checkpoint: Path, tmp_path: Path
+) -> None:
+    checkpoint = shutil.copytree(checkpoint, tmp_path / "checkpoint")
+    contract, config = (json.loads((checkpoint / name).read_text()) for name in ("vidcls.json", "config.json"))
+    rule = {"rule": "all"} if trained == "all" else {"rule": "lattice", "share": 0.5}
+    (checkpoint / "vidcls.json").write_text(json.dumps({**contract, "format": 2, "tokens": rule}))
+    (checkpoint / "config.json").write_text(json.dumps({**config, "vidcls_tokens": trained}))
+    if not with_contract:
+        (checkpoint / "vidcls.json").unlink()
+    (tmp_path / "clips").mkdir()
+    (tmp_path / "clips" / "1.mp4").touch()
+    options = ["--tokens", trained, "--max-loss", "0.1", "--check", tmp_path / "clips"]
+    result = run(checkpoint, "-o", tmp_path / "model.onnx", *options, code=2)
+    told = f"{checkpoint} was trained with {trained}, as --tokens says; leave it out{instead}\n"
+    assert result.stderr.endswith(told)
+    assert result.stderr.count("Error: ") == 1
+
+
 def test_non_commercial_licence_is_mentioned(plain: Path, tmp_path: Path) -> None:
     (plain / "README.md").write_text("---\nlicense: cc-by-nc-4.0\n---\n", encoding="utf-8")
     result = run(plain, "-o", tmp_path / "model.onnx", "--json")

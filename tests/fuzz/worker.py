@@ -54,7 +54,7 @@ def serve(outcome_of: Callable[[dict[str, Any]], tuple[str, str]], *, expected: 
 def main() -> None:
     """Answer until stdin ends."""
     from vidcls import VidclsError, VideoClassifier
-    from vidcls.video.opencv import quiet_decoders
+    from vidcls.video.quiet import quiet_decoders
 
     quiet_decoders()
     classifier = VideoClassifier(sys.argv[1], device="cpu")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
@@ -17,6 +18,7 @@ pytest.importorskip("huggingface_hub", reason="comes with what trains and export
 from vidcls.huggingface.hub import check_on_hub, fetched, read_card
 
 BASE = "owner/model"
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
 WORDS = {"expected": "a folder, or a model on the hub", "instead": "give --base FOLDER, or take --preset tiny"}
 
 # What is promised, busy machines included; without it the hub's library would go on for minutes.
@@ -137,6 +139,66 @@ def test_what_was_fetched_before_is_taken_where_the_hub_is_silent(
         started = time.monotonic()
         assert fetched(BASE, **WORDS) == snapshot
     assert time.monotonic() - started < PATIENCE_SECONDS
+
+
+def hub_with(*files: str) -> type[BaseHTTPRequestHandler]:
+    """A hub whose one model has files of these names, each an empty object."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            self._answer(b"{}", with_content=self.command == "GET")
+
+        def do_GET(self) -> None:
+            if self.path.startswith("/api/"):
+                listed = {"id": BASE, "sha": COMMIT, "siblings": [{"rfilename": name} for name in files]}
+                self._answer(json.dumps(listed).encode(), with_content=True)
+            else:
+                self.do_HEAD()
+
+        def _answer(self, content: bytes, *, with_content: bool) -> None:
+            self.send_response(200)
+            for name, value in {"ETag": '"1"', "X-Repo-Commit": COMMIT, "Content-Length": str(len(content))}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            if with_content:
+                self.wfile.write(content)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    return Handler
+
+
+@pytest.mark.parametrize(
+    ("files", "told"),
+    [
+        (
+            ("config.json", "pytorch_model.bin", "training_args.bin"),
+            "owner/model: its weights are in pytorch_model.bin, a pickle, which can run any code when it is opened; if "
+            'you trust it, convert it: python -c "from transformers import AutoModelForVideoClassification as M; '
+            "M.from_pretrained('owner/model').save_pretrained('model-safetensors')\", "
+            "and name model-safetensors instead",
+        ),
+        (("config.json",), "owner/model: the hub has no model.safetensors of it; name a model that has one"),
+    ],
+)
+def test_what_the_hub_has_in_place_of_safetensors_is_said(
+    files: tuple[str, ...], told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(hub_with(*files)) as address:
+        ask(address, monkeypatch)
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", address)
+        with pytest.raises(ModelError) as error:
+            fetched(BASE, **WORDS)
+    assert str(error.value) == told
+
+
+def test_what_the_hub_has_in_safetensors_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving(hub_with("config.json", "model.safetensors", "pytorch_model.bin")) as address:
+        ask(address, monkeypatch)
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", address)
+        folder = fetched(BASE, **WORDS)
+    assert sorted(path.name for path in folder.iterdir()) == ["config.json", "model.safetensors"]
 
 
 @pytest.mark.parametrize("name", ["bases/mine/best", "./best", "C:\\best", "model.onnx", "a b"])

@@ -60,6 +60,12 @@ def test_help_loads_nothing_but_the_command_line() -> None:
     assert result.stdout.count("Usage: ") == len(commands)
 
 
+@pytest.mark.parametrize("module", ["vidcls_train.cli.finetune", "vidcls_train.cli.pretrain", "vidcls_export.cli"])
+def test_help_of_training_and_export_loads_no_more(module: str) -> None:
+    code = f"from {module} import main\ntry:\n    main(['--help'])\nexcept SystemExit:\n    pass"
+    assert loaded_modules(code).isdisjoint([*HEAVY, DECODER, *NEEDED, *RUNTIMES, "PIL", "huggingface_hub"])
+
+
 def test_predicting_loads_nothing_heavy(model: Path, clip: Path) -> None:
     code = f"import vidcls\nvidcls.VideoClassifier({str(model)!r}).predict({str(clip)!r})"
     assert loaded_modules(code).isdisjoint([*HEAVY, "openvino"])
@@ -115,7 +121,8 @@ def test_without_opencv_both_its_packages_are_named(problem: str, tmp_path: Path
 
 
 def test_without_opencv_a_command_is_one_sentence_and_help_works(tmp_path: Path) -> None:
-    commands = ["predict m.onnx v.mp4", "evaluate m.onnx .", "preview m.onnx v.mp4 -o v.gif", "info m.onnx"]
+    commands = ["predict m.onnx v.mp4", "evaluate m.onnx .", "preview m.onnx v.mp4 -o v.gif", "verify m.onnx"]
+    commands += ["annotate m.onnx v.mp4 -o w.mp4", "explain m.onnx v.mp4"]
     program = (
         "import json\nfrom click.testing import CliRunner\nfrom vidcls.cli.main import main\n"
         f"for command in {commands}:\n"

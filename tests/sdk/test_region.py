@@ -15,7 +15,8 @@ from generated import contract_fields, model_logits, write_model
 from lossless import noise_frames, write_lossless
 from vidcls import Prediction, VideoClassifier, VideoError
 from vidcls.clips import crop_clip, read_clips
-from vidcls.preprocessing import MAX_PROPORTION, crop_frame, region_box
+from vidcls.preprocessing import crop_frame
+from vidcls.region import MAX_PROPORTION, region_box
 from vidcls.video import source
 
 # Of pictures of 107 x 60 pixels, worked out by hand: 107 * 0.25 + 0.5 = 27.25, 107 * 0.7 + 0.5 = 75.4

@@ -40,7 +40,8 @@ from vidcls.files.run_status import why_incomplete
 from vidcls.fingerprint import decode, fingerprint_of
 from vidcls_train.cli.finetune import main
 from vidcls_train.config.settings import DamagedRunError, train_config
-from vidcls_train.data.clip_list import Clip, Footage, targets_of
+from vidcls_train.data.clip_list import Clip, Footage
+from vidcls_train.data.targets import targets_of
 from vidcls_train.finetune import train
 from vidcls_train.output.scoring import all_logits
 from vidcls_train.trainer.callbacks import DivergedError

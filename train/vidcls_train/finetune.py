@@ -17,12 +17,13 @@ from vidcls_train.audit.check import DataCheck, check_clips
 from vidcls_train.audit.findings import refuse_worthless
 from vidcls_train.audit.report import write_data_report
 from vidcls_train.config.settings import TrainConfig, save_settings, train_config
-from vidcls_train.data.clip_list import MULTI_LABEL, SINGLE_LABEL, ClipList, targets_of
+from vidcls_train.data.clip_list import MULTI_LABEL, SINGLE_LABEL, ClipList
 from vidcls_train.data.datasets import ViewDataset
 from vidcls_train.data.directional_labels import directional_labels
 from vidcls_train.data.negatives import check_negatives, find_negatives
 from vidcls_train.data.preparation import PreparedClips, open_frame_cache, prepare
 from vidcls_train.data.sources import find_clips
+from vidcls_train.data.targets import targets_of
 from vidcls_train.data.training_clips import training_clips
 from vidcls_train.model.draft_contract import draft_contract
 from vidcls_train.model.from_config import starting_point

@@ -32,9 +32,9 @@ from vidcls.huggingface import (
     read_labels,
     weights_sha256,
 )
-from vidcls.huggingface.hub import CARD_FILE, check_on_hub, fetched, read_card, snapshot_name
+from vidcls.huggingface.hub import check_on_hub, fetched, read_card
+from vidcls.huggingface.hub_names import CARD_FILE, snapshot_name
 from vidcls.printable import printable
-from vidcls.runtime.model import read_contract, stated_contract
 from vidcls_train.data.clip_list import MULTI_LABEL, ProblemType
 
 _EXPECTED = "a checkpoint's folder, a file that vidcls-export made, or a model on the hub"
@@ -94,6 +94,8 @@ def describe_teacher(teacher: str) -> TeacherDescription | None:
     """
     path = Path(teacher)
     if path.is_file():
+        from vidcls.runtime.model import stated_contract  # noqa: PLC0415 - loads NumPy, and few have such a teacher
+
         return TeacherDescription(path=path, contract=stated_contract(path), weight_files=(path,))
     if path.is_dir():
         return _described(path)
@@ -114,6 +116,8 @@ def read_teacher(teacher: str) -> TeacherFile:
     """
     path = Path(teacher)
     if path.is_file():
+        from vidcls.runtime.model import read_contract  # noqa: PLC0415 - as above
+
         exported = read_contract(path)
         return TeacherFile(path=path, contract=exported, weight_files=(path,), sha256=exported.model.file_sha256)
     if not path.is_dir():

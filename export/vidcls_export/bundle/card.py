@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from vidcls.contract import FINGERPRINT_BYTES, ModelContract, Parity, tokens_text
 from vidcls.evaluation.intervals import wilson_interval
 from vidcls.huggingface import is_non_commercial
-from vidcls.preprocessing import Region, region_text
 from vidcls.printable import markdown
+from vidcls.region import Region, region_text
 from vidcls_export.bundle.licence import model_terms
 
 _LABELS_IN_A_LINE = 20  # of more, labels.txt is the list

@@ -11,7 +11,7 @@ from pathlib import Path
 from vidcls.contract import ModelContract
 from vidcls.errors import ArgumentError
 from vidcls.files.atomic import whole_folder
-from vidcls.preprocessing import Region
+from vidcls.region import Region
 from vidcls_export.bundle.card import card_text
 from vidcls_export.bundle.licence import licence_text
 from vidcls_export.bundle.running import requirements_text, run_text

@@ -6,7 +6,7 @@ import platform
 from importlib.metadata import version
 
 import vidcls
-from vidcls.preprocessing import Region
+from vidcls.region import Region
 from vidcls.versions import package_version
 
 _RUN = """\

@@ -5,9 +5,19 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
-from vidcls.contract import CHECKPOINT_FILE, NEUTRAL, TOKEN_CHOICES, Contract, read_checkpoint, tokens_text
+from vidcls.contract import (
+    CHECKPOINT_FILE,
+    NEUTRAL,
+    TOKEN_CHOICES,
+    Contract,
+    Tokens,
+    configured_tokens,
+    read_checkpoint,
+    tokens_text,
+)
 from vidcls.errors import ArgumentError, ModelError
 from vidcls.huggingface import (
     CONFIG_FILE,
@@ -129,6 +139,18 @@ def with_tokens(contract: Contract, asked: str | None) -> Contract:
         NEUTRAL, activation=contract.decision.activation, none_label=contract.decision.none_label
     )
     return dataclasses.replace(contract, tokens=TOKEN_CHOICES[asked], accuracy=None, decision=decision)
+
+
+def trained_tokens(folder: Path) -> Tokens:
+    """Those that the encoder of a checkpoint saw in training, by its contract, or its config.json where it has none.
+
+    Raises:
+        ModelError: neither can be read.
+    """
+    if (folder / CHECKPOINT_FILE).exists():
+        return read_checkpoint(folder).tokens
+    fields, _ = read_config(folder)
+    return configured_tokens(SimpleNamespace(**fields))
 
 
 def plain_labels(folder: Path, fields: Mapping[str, Any], weights: Weights) -> Labels:

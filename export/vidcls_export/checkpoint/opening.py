@@ -18,7 +18,7 @@ from transformers import AutoConfig, PretrainedConfig, PreTrainedModel
 from vidcls.contract import CHECKPOINT_FILE, Contract, configured_tokens, tokens_text
 from vidcls.errors import ModelError
 from vidcls.huggingface import CONFIG_FILE, WEIGHTS_FILE, find_weights, weights_sha256
-from vidcls.huggingface.hub import hub_problem
+from vidcls.huggingface.hub_names import hub_problem
 from vidcls.versions import check_exporting
 from vidcls_export.architectures import Architecture
 from vidcls_export.checkpoint.files import (

@@ -18,7 +18,8 @@ import vidcls
 from vidcls.contract import FORMAT, NEUTRAL, Contract, Image, Sampling, Source, configured_tokens
 from vidcls.errors import ArgumentError, ModelError
 from vidcls.huggingface import CONFIG_FILE, DEFAULT_CLIP_SECONDS
-from vidcls.huggingface.hub import CARD_FILE, read_card
+from vidcls.huggingface.hub import read_card
+from vidcls.huggingface.hub_names import CARD_FILE
 from vidcls_export.architectures import Architecture
 from vidcls_export.quiet import quiet
 

@@ -17,7 +17,7 @@ from vidcls.clips import read_clips
 from vidcls.contract import Contract
 from vidcls.cpus import usable_cpus
 from vidcls.errors import ModelError, VideoError
-from vidcls.preprocessing import Region
+from vidcls.region import Region
 
 # As many clips as a model mostly has labels; more would only cost time.
 _MOST_CLIPS = 16

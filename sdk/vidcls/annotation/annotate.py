@@ -14,8 +14,8 @@ from vidcls.annotation.writers import open_film
 from vidcls.classifier import VideoClassifier
 from vidcls.figures.answer import draw
 from vidcls.files.atomic import whole_files
-from vidcls.preprocessing import Region
 from vidcls.progress import Track, untracked
+from vidcls.region import Region
 from vidcls.video.protocol import Frame
 from vidcls.video.reader import Decoder, VideoReader, open_video
 from vidcls.video.source import VideoSource

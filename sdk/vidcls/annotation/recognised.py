@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 from vidcls.classifier import VideoClassifier
 from vidcls.prediction import Prediction
-from vidcls.preprocessing import Region
 from vidcls.progress import Track, untracked
+from vidcls.region import Region
 from vidcls.temporal.record import Record
 from vidcls.temporal.timeline import Segment, segments
 from vidcls.video.reader import Decoder

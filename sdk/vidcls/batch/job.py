@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from vidcls.batch.answers import source_sha256
 from vidcls.batch.parts import Answer, Parts, part_file, part_name
-from vidcls.preprocessing import Region
+from vidcls.region import Region
 from vidcls.video.reader import Decoder
 
 # Few enough to lose little with an actor, many enough to keep files and messages few.

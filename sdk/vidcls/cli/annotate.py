@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from vidcls import Prediction
     from vidcls.annotation.annotate import Written
     from vidcls.annotation.copies import Copies
-    from vidcls.preprocessing import Region
+    from vidcls.region import Region
     from vidcls.video.reader import Decoder
 
 # As `vidcls predict` has it: where more is missing, the file was cut off or is damaged.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from vidcls.evaluation.apart import Parts
     from vidcls.evaluation.labelled import LabelledVideo
     from vidcls.evaluation.origins import Origin
-    from vidcls.preprocessing import Region
+    from vidcls.region import Region
     from vidcls.video.reader import Decoder
 
 _COLUMNS = ["video", "label", "predicted", "score", "known", "clip_is", "error"]
@@ -270,7 +270,7 @@ def _write_page(folder: Path, found: _Answered, classifier: VideoClassifier, abo
     import vidcls
     from vidcls.clips import read_clips
     from vidcls.pages.evaluation import Evaluation, evaluation_page
-    from vidcls.preprocessing import region_text
+    from vidcls.region import region_text
 
     options_given = f"--views {about.views} --crops {about.crops} --device {classifier.device} --engine {about.engine}"
     if about.region is not None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from vidcls.evaluation.event_metrics import VideoEvents
     from vidcls.evaluation.event_parts import EventParts
     from vidcls.live.stream import Stream
-    from vidcls.preprocessing import Region
+    from vidcls.region import Region
     from vidcls.video.reader import Decoder
 
 REPORT_FILE, EVENTS_FILE, PAGE_FILE = "report.json", "events.csv", "report.html"
@@ -169,7 +169,7 @@ def _write_page(
     import vidcls
     from vidcls.clips import read_clips
     from vidcls.pages.events import EventEvaluation, event_page
-    from vidcls.preprocessing import region_text
+    from vidcls.region import region_text
 
     arguments = [found.model.name, "DATA", "--events", found.labels_csv.name, "--crops", str(crops)]
     if region is not None:

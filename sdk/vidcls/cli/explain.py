@@ -14,7 +14,7 @@ from vidcls.printable import printable
 if TYPE_CHECKING:
     from vidcls import Explanation
     from vidcls.contract import Image
-    from vidcls.preprocessing import Region
+    from vidcls.region import Region
     from vidcls.video.reader import Decoder
 
 # vidcls.explanation.occlusion's, which --help does not wait for.
@@ -91,7 +91,7 @@ def explain(
 
 def given_text(image: Image, region: Region | None) -> str:
     """How much the model is given of a picture, of whatever size; of the rest there is no map."""
-    from vidcls.preprocessing import region_text
+    from vidcls.region import region_text
 
     whole = "the picture" if region is None else f"the region {region_text(region)}"
     if image.resize == "stretch":

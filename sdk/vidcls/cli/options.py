@@ -11,7 +11,7 @@ from click.shell_completion import CompletionItem
 
 if TYPE_CHECKING:
     from vidcls import VideoClassifier
-    from vidcls.preprocessing import Region
+    from vidcls.region import Region
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -108,7 +108,7 @@ save = click.option(
 
 def _as_region(_context: click.Context, _parameter: click.Parameter, text: str | None) -> Region | None:
     from vidcls.errors import ArgumentError
-    from vidcls.preprocessing import parse_region
+    from vidcls.region import parse_region
 
     if text is None:
         return None

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from vidcls import Prediction, VideoClassifier, VideoError
     from vidcls.cli.predictions_csv import Show
     from vidcls.cli.sources import Source
-    from vidcls.preprocessing import Region
+    from vidcls.region import Region
     from vidcls.video.reader import Decoder
 
 # Of a printed path or URL, in characters: longer than any path that opens.

@@ -11,7 +11,7 @@ from vidcls.cli import options, terminal
 from vidcls.printable import printable
 
 if TYPE_CHECKING:
-    from vidcls.preprocessing import Region
+    from vidcls.region import Region
     from vidcls.video.reader import Decoder
 
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 import click
 
 from vidcls.cli import columns
-from vidcls.errors import MAX_SENTENCE, ArgumentError, VidclsError
+from vidcls.errors import MAX_SENTENCE, ArgumentError, DependencyError, VidclsError
 from vidcls.printable import printable
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def _named_errors() -> Iterator[None]:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a name that stdout's encoding lacks is no reason to stop
     try:
-        from vidcls.video.opencv import quiet_decoders
+        from vidcls.video.quiet import quiet_decoders
 
         quiet_decoders()
         yield
@@ -126,6 +126,17 @@ def _named_errors() -> Iterator[None]:
             raise
         raise click.ClickException(_sentence(error)) from error
     except (VidclsError, ValueError) as error:
+        raise click.ClickException(_sentence(error)) from error
+    except ImportError:
+        _check_opencv()
+        raise
+
+
+def _check_opencv() -> None:
+    """Name OpenCV where it cannot be imported: several modules need it, and only one says how to get it."""
+    try:
+        import vidcls.video.opencv  # noqa: F401
+    except DependencyError as error:
         raise click.ClickException(_sentence(error)) from error
 
 

@@ -13,7 +13,7 @@ from vidcls.printable import printable
 
 if TYPE_CHECKING:
     from vidcls.figures.timeline import Thumbnails
-    from vidcls.preprocessing import Region
+    from vidcls.region import Region
     from vidcls.temporal.record import Record
     from vidcls.temporal.timeline import Segment
     from vidcls.video.reader import Decoder

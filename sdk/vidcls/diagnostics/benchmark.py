@@ -141,7 +141,7 @@ def _measure(
 ) -> Benchmark:
     before = time.perf_counter()
     from vidcls.classifier import VideoClassifier  # noqa: PLC0415 - importing is part of loading
-    from vidcls.video.opencv import quiet_decoders  # noqa: PLC0415
+    from vidcls.video.quiet import quiet_decoders  # noqa: PLC0415
 
     def sent(items: Iterable[T], label: str) -> Iterator[T]:
         for number, item in enumerate(items, 1):

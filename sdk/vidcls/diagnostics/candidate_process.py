@@ -75,7 +75,7 @@ def _open(asked: dict[str, Any]) -> tuple[VideoClassifier, dict[str, Any]]:
     """The classifier, and what is said of opening it."""
     before = time.perf_counter()
     from vidcls.classifier import VideoClassifier  # noqa: PLC0415 - importing is part of loading
-    from vidcls.video.opencv import quiet_decoders  # noqa: PLC0415
+    from vidcls.video.quiet import quiet_decoders  # noqa: PLC0415
 
     quiet_decoders()
     classifier = VideoClassifier(asked["model"], device=asked["device"], engine=asked["engine"])

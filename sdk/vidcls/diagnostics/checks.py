@@ -91,7 +91,7 @@ def check_video() -> dict[str, Any]:
     try:
         from vidcls.versions import package_version
         from vidcls.video.decoder_check import check_decoders
-        from vidcls.video.opencv import quiet_decoders
+        from vidcls.video.quiet import quiet_decoders
         from vidcls.video.reader import read_times
     except DependencyError as error:
         return {"problem": _problem(error)}

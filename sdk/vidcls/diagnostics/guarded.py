@@ -86,7 +86,7 @@ def main(arguments: Sequence[str]) -> None:
         _limit_memory(int(limit) * 1_000_000)
     try:
         from vidcls.classifier import VideoClassifier  # noqa: PLC0415 - its memory counts too
-        from vidcls.video.opencv import quiet_decoders  # noqa: PLC0415
+        from vidcls.video.quiet import quiet_decoders  # noqa: PLC0415
 
         quiet_decoders()
         result = VideoClassifier(model, device=device, engine=engine).verify()  # type: ignore[arg-type]

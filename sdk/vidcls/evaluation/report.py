@@ -14,7 +14,7 @@ from vidcls.decision import known, probabilities, top_class
 from vidcls.evaluation.metrics import accepted, score_logits
 from vidcls.figures.confusion import write_confusion
 from vidcls.figures.contact_sheet import Strip, write_contact_sheet
-from vidcls.preprocessing import Region
+from vidcls.region import Region
 from vidcls.video.source import source_name
 
 CONFUSION_FILE = "confusion.png"

@@ -13,7 +13,7 @@ from vidcls.video.source import source_name
 if TYPE_CHECKING:
     from PIL import Image
 
-    from vidcls.preprocessing import Region
+    from vidcls.region import Region
     from vidcls.runtime.opened import OpenedModel
     from vidcls.video.reader import Decoder
     from vidcls.video.source import VideoSource

@@ -9,12 +9,15 @@ import hashlib
 import json
 import re
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from vidcls.errors import ModelError
 from vidcls.files.kinds import why_no_file
+from vidcls.huggingface.hub_names import cached_name, snapshot_name
 from vidcls.printable import printable
 from vidcls.schema import read_json
 
@@ -97,6 +100,30 @@ def weights_sha256(files: tuple[Path, ...]) -> str:
     return digest.hexdigest()
 
 
+def why_not_safetensors(place: Path | str, names: Iterable[str], *, folder: Path) -> str | None:
+    """Why a model's weights are not taken, as a sentence with what to do; None where there are no others either.
+
+    Args:
+        place: what the model is called in messages.
+        names: of its files.
+        folder: its folder, or a snapshot of the hub's, where config.json and the preprocessing are.
+    """
+    pickles = _pickles(names)
+    if not pickles:
+        return None
+    return (
+        f"{place}: its weights are in {pickles[0]}, a pickle, which can run any code when it is opened; if you "
+        f"trust it, convert it: {_conversion(folder)}"
+    )
+
+
+def _pickles(names: Iterable[str]) -> list[str]:
+    """Those of weights, PyTorch's own first."""
+    listed = sorted(names)
+    found = [name for kind in _PICKLES for name in listed if fnmatchcase(name, kind)]
+    return [name for name in found if _NO_WEIGHTS.fullmatch(name) is None]
+
+
 def _check_folder(folder: Path) -> None:
     if folder.is_dir():
         return
@@ -159,31 +186,52 @@ def _why_none(folder: Path) -> str:
             f"{folder}: is an adapter ({_ADAPTER_FILE}), the change of another model; merge both with peft, and name "
             f"{_merged(folder)} instead, once its config.json names the labels: {_merging(folder)}"
         )
-    pickles = [path.name for pattern in _PICKLES for path in sorted(folder.glob(pattern))]
-    weights = [name for name in pickles if _NO_WEIGHTS.fullmatch(name) is None]
-    if weights:
-        return (
-            f"{folder}: its weights are in {weights[0]}, a pickle, which can run any code when it is opened; if you "
-            f"trust it, convert it: {_conversion(folder)}"
-        )
+    others = why_not_safetensors(folder, (path.name for path in folder.iterdir()), folder=folder)
+    if others is not None:
+        return others
     steps = sorted((int(match[1]), path.name) for path in folder.iterdir() if (match := _STEP.fullmatch(path.name)))
     if steps:
         return (
             f"{folder}: holds no {WEIGHTS_FILE}, but the steps of a training; name one of them, such as "
             f"{folder / steps[-1][1]}"
         )
-    return f"{folder}: holds no {WEIGHTS_FILE}; name a folder made by vidcls-train or save_pretrained"
+    return _why_none_cached(folder) or (
+        f"{folder}: holds no {WEIGHTS_FILE}; name a folder made by vidcls-train or save_pretrained"
+    )
+
+
+def _why_none_cached(folder: Path) -> str | None:
+    """What to do with a folder of the hub's cache, as a sentence; None of any other folder."""
+    name = cached_name(folder)
+    if name is not None:
+        return f"{folder}: is where the hub's library keeps {name}; name the model instead, {name}"
+    name = snapshot_name(folder)
+    if name is None:
+        return None
+    return (
+        f"{folder}: its weights are not in this machine's cache of the hub, which has other files of it; run "
+        f"'hf download {name}' where there is a network, or with --local-dir FOLDER elsewhere, and name FOLDER instead"
+    )
 
 
 def _conversion(folder: Path) -> str:
-    """The command that writes safetensors beside a pickle, with the class that config.json names."""
+    """The command that writes safetensors beside a pickle, with the class that config.json names.
+
+    A model of the hub's cache, which is the hub's library's own, becomes a folder here, with what it is given.
+    """
     names = _fields(folder / CONFIG_FILE).get("architectures")
     name = next((str(name) for name in names if str(name).isidentifier()), None) if isinstance(names, list) else None
-    place = _quoted(folder)
-    return (
-        f'python -c "from transformers import {name or _ANY_CLASS} as M; '
-        f'M.from_pretrained({place}).save_pretrained({place})"'
-    )
+    name = name or _ANY_CLASS
+    model = snapshot_name(folder)
+    if model is None:
+        place = _quoted(folder)
+        return f'python -c "from transformers import {name} as M; M.from_pretrained({place}).save_pretrained({place})"'
+    base, made = _quoted(model), f"{model.rpartition('/')[2]}-safetensors"
+    command = f"from transformers import {name} as M; M.from_pretrained({base}).save_pretrained({_quoted(made)})"
+    if any(folder.glob("*processor_config.json")):
+        command += f"; from transformers import {_processor(name)} as I; "
+        command += f"I.from_pretrained({base}).save_pretrained({_quoted(made)})"
+    return f'python -c "{command}", and name {made} instead'
 
 
 def _merging(folder: Path) -> str:
@@ -192,7 +240,7 @@ def _merging(folder: Path) -> str:
     mapping = fields.get("auto_mapping")
     name = str(mapping.get("base_model_class")) if isinstance(mapping, dict) else ""
     name = name if name.isidentifier() else _ANY_CLASS
-    kind = "AutoVideoProcessor" if name.startswith("VJEPA2") else "AutoImageProcessor"
+    kind = _processor(name)
     outputs = _adapted_outputs(folder)
     labels = "" if outputs is None else f", num_labels={outputs}, ignore_mismatched_sizes=True"
     base, merged = _quoted(fields.get("base_model_name_or_path") or "BASE"), _quoted(_merged(folder))
@@ -201,6 +249,11 @@ def _merging(folder: Path) -> str:
         f"P.from_pretrained(M.from_pretrained({base}{labels}), {_quoted(folder)}).merge_and_unload()"
         f'.save_pretrained({merged}); I.from_pretrained({base}).save_pretrained({merged})"'
     )
+
+
+def _processor(name: str) -> str:
+    """What opens the preprocessing of a model of this class."""
+    return "AutoVideoProcessor" if name.startswith("VJEPA2") else "AutoImageProcessor"
 
 
 def _adapted_outputs(folder: Path) -> int | None:

@@ -12,8 +12,8 @@ import cv2
 from vidcls.live.clock import BURST_SECONDS
 from vidcls.live.messages import Header
 from vidcls.live.motion_jpeg import Opened, at_its_sizes
-from vidcls.video import ffmpeg_messages
 from vidcls.video.protocol import Frame
+from vidcls.video.quiet import quiet_ffmpeg
 
 # That decode a live stream. Every further one delays every frame by the time between two, unseen by whoever measures
 # lag: RTSP at 30 fps is 0.03 s late with one, 0.07 s with two, 0.53 s with the sixteen that OpenCV takes on 16 CPUs.
@@ -35,7 +35,7 @@ def set_log_level(level: int) -> None:
 
 def open_source(source: int | str, *, timeout_seconds: float) -> Opened | None:
     """A camera by its number, or what stands at a URL; None where it cannot be opened."""
-    ffmpeg_messages.keep_off_stderr()
+    quiet_ffmpeg()
     if isinstance(source, int):
         opened = cv2.VideoCapture(source)
     else:

@@ -28,7 +28,7 @@ from vidcls.live.pictures import PictureState
 from vidcls.live.readers import growing_pauses, open_when_there, read_live
 from vidcls.live.repeats import Classify, check_motion
 from vidcls.live.stream import check_live_decoder, checked_step, open_file_or_find
-from vidcls.preprocessing import Region
+from vidcls.region import Region
 from vidcls.temporal.record import Record
 from vidcls.video.protocols import is_remote
 from vidcls.video.reader import Decoder

@@ -18,7 +18,7 @@ from vidcls.live.file_source import FileSource, FileWindows
 from vidcls.live.pictures import PictureState
 from vidcls.live.readers import read_live, read_paced
 from vidcls.live.repeats import Classify, check_motion
-from vidcls.preprocessing import Region
+from vidcls.region import Region
 from vidcls.schema import check_choice
 from vidcls.temporal.record import Record
 from vidcls.video.reader import Decoder, EndlessError

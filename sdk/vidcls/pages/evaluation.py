@@ -21,7 +21,7 @@ from vidcls.pages.model import decision_section, model_section
 from vidcls.pages.scored import score_sections
 from vidcls.pages.tables import pairs, table
 from vidcls.pages.wording import between, with_labels
-from vidcls.preprocessing import region_text
+from vidcls.region import region_text
 
 Origin = Literal["train", "val"]
 

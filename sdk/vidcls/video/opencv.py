@@ -11,12 +11,12 @@ from typing import BinaryIO
 
 from vidcls.concurrency.cancellation import raise_if_cancelled
 from vidcls.errors import DependencyError, VideoError
-from vidcls.video import ffmpeg_messages
 from vidcls.video.frame_index import REORDERED_PACKETS, Packet
 from vidcls.video.http_file import close_http, opened_for_reading
 from vidcls.video.packet_contents import MPEG4_FRAME
 from vidcls.video.picture_size import HEADER_BYTES, PictureSizes
 from vidcls.video.protocol import Frame, Picture
+from vidcls.video.quiet import quiet_ffmpeg
 from vidcls.video.source import (
     MAX_PIXELS,
     OPEN_SECONDS,
@@ -56,16 +56,6 @@ def needs_pyav(name: str, what: str) -> VideoError:
     )
 
 
-def quiet_decoders() -> None:
-    """Keep OpenCV's own remarks about bad files off stderr too, where the user has not asked for them.
-
-    For command lines, whose VideoError says what matters; a program decides for itself.
-    """
-    ffmpeg_messages.keep_off_stderr()
-    if "OPENCV_LOG_LEVEL" not in os.environ and hasattr(cv2.utils, "logging"):  # refused before 4.13, which has it
-        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-
-
 class OpenCVVideo:
     """A `vidcls.video.protocol.Video` that OpenCV decodes."""
 
@@ -75,7 +65,7 @@ class OpenCVVideo:
     def __init__(self, source: VideoSource, *, timeout_seconds: float = OPEN_SECONDS) -> None:
         self._timeout_seconds = timeout_seconds
         check_version("opencv", VERSION)
-        ffmpeg_messages.keep_off_stderr()
+        quiet_ffmpeg()
         self.source = openable(source)  # first: it refuses what is no name at all
         self.name = source_name(source)
         if "avdiscard" in os.environ.get(_OPTIONS, ""):

@@ -13,7 +13,8 @@ from vidcls.classifier import VideoClassifier
 from vidcls.clips import check_views
 from vidcls.contract import Image
 from vidcls.errors import ArgumentError
-from vidcls.preprocessing import Region, crop_boxes
+from vidcls.preprocessing import crop_boxes
+from vidcls.region import Region
 from vidcls.watch.board import Board, Box, ModelFacts
 from vidcls.watch.cameras import CameraEvents
 from vidcls.watch.clips import ClipRecorder

@@ -13,7 +13,7 @@ import pytest
 from vidcls.classifier import VideoClassifier
 from vidcls.errors import DependencyError
 from vidcls.video import opencv
-from vidcls.video.opencv import quiet_decoders
+from vidcls.video.quiet import quiet_decoders
 from vidcls.video.versions import InstalledDecoder, check_version, reinstall_line, upgrade_line
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from empty_clips import find, touch
-from vidcls_train.data.clip_list import MULTI_LABEL, Clip, ClipList, DataError, targets_of
+from vidcls_train.data.clip_list import MULTI_LABEL, Clip, ClipList, DataError
 from vidcls_train.data.sources import find_clips
 from vidcls_train.data.splits import split_clips
+from vidcls_train.data.targets import targets_of
 
 
 def table(folder: Path, text: str) -> Path:

@@ -14,7 +14,7 @@ from transformers import VideoMAEConfig, VideoMAEForVideoClassification
 from parity import reference
 from vidcls import ModelError, VideoClassifier
 from vidcls.contract import TOKEN_CHOICES, Tokens, configured_tokens, read_checkpoint
-from vidcls_train.config.settings import TrainConfig, train_config
+from vidcls_train.config.settings import TrainConfig, check_same_run, save_settings, train_config
 from vidcls_train.data.clip_list import SINGLE_LABEL
 from vidcls_train.data.masks import lattice_mask
 from vidcls_train.finetune import train
@@ -137,6 +137,21 @@ def test_patch_dropout_that_was_asked_for_beside_a_lattice_is_refused(tmp_path: 
         assert token_notices(model, _recipe({**settings, "patch_dropout": 0.0}, model).regularization) == ()
     whole = starting_point(train_config(run), ("a", "b"), SINGLE_LABEL).model
     assert token_notices(whole, _recipe({**run, "patch_dropout": 0.5}, whole).regularization) == ()
+
+
+def test_a_run_that_was_begun_with_patch_dropout_beside_a_lattice_goes_on(tmp_path: Path) -> None:
+    """As earlier versions began it: without effect then and now."""
+    run = {"data": "clips", "output": tmp_path / "run", "preset": "tiny", "tokens": "lattice:0.5", "patch_dropout": 0.5}
+    model = starting_point(train_config(run), ("a", "b"), SINGLE_LABEL).model
+    (tmp_path / "run").mkdir()
+    save_settings(train_config(run))
+    resumed = _recipe({**run, "resume": True}, model)
+    check_same_run(resumed)
+    (told,) = token_notices(model, resumed.regularization)
+    assert "takes the place of patch_dropout 0.5" in told
+    for other in (0.25, None):
+        with pytest.raises(ValueError, match=r"--resume goes on with .*, where patch_dropout is 0\.5, not 0\.[27]5"):
+            check_same_run(_recipe({**run, "patch_dropout": other, "resume": True}, model))
 
 
 def _recipe(settings: dict[str, Any], model: Any) -> TrainConfig:

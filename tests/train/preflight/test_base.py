@@ -91,9 +91,31 @@ def test_room_is_that_of_a_cached_bases_weights(
 
 def test_a_cached_base_in_a_pickle_is_told_how_to_convert_it(snapshot: Path, tmp_path: Path) -> None:
     (snapshot / "model.safetensors").rename(snapshot / "pytorch_model.bin")
-    told = rf"^{NAME}: its weights are in pytorch_model\.bin, a pickle, .*M\.from_pretrained\('{NAME}'\)"
+    told = (
+        rf"^{NAME}: its weights are in pytorch_model\.bin, a pickle, .*"
+        rf"M\.from_pretrained\('{NAME}'\)\.save_pretrained\('vm-safetensors'\).*"
+        rf"I\.from_pretrained\('{NAME}'\)\.save_pretrained\('vm-safetensors'\)\", and name vm-safetensors instead$"
+    )
     with pytest.raises(ModelError, match=told):
         check_training_run(run(tmp_path), processes=1)
+
+
+def test_a_cached_base_without_its_weights_is_told_how_to_fetch_them(snapshot: Path, tmp_path: Path) -> None:
+    (snapshot / "model.safetensors").unlink()
+    told = (
+        rf"^{NAME}: its weights are not in this machine's cache of the hub, .*; run 'hf download {NAME}' where there is"
+    )
+    with pytest.raises(ModelError, match=told):
+        check_training_run(run(tmp_path), processes=1)
+    with pytest.raises(ModelError, match=told.replace(NAME, str(snapshot), 1)):
+        check_training_run(run(tmp_path, base=str(snapshot)), processes=1)
+
+
+def test_the_folder_of_the_cache_is_told_to_be_named_as_on_the_hub(snapshot: Path, tmp_path: Path) -> None:
+    with pytest.raises(
+        ModelError, match=rf"models--acme--vm: is where .* keeps {NAME}; name the model instead, {NAME}$"
+    ):
+        check_training_run(run(tmp_path, base=str(snapshot.parents[1])), processes=1)
 
 
 def test_a_cached_base_is_called_by_its_name_and_asked_for_once(

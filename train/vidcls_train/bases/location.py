@@ -8,7 +8,8 @@ from functools import cache
 from pathlib import Path
 
 from vidcls.errors import ModelError
-from vidcls.huggingface.hub import check_on_hub, fetched, snapshot_name
+from vidcls.huggingface.hub import check_on_hub, fetched
+from vidcls.huggingface.hub_names import snapshot_name
 from vidcls_train.bases import OWN, SHIPPED, shipped_name
 
 _EXPECTED = "a checkpoint's folder, or a model on the hub"

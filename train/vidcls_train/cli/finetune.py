@@ -158,7 +158,8 @@ def _check_first(settings: dict[str, Any]) -> None:
         return
     with options.named_missing_packages("training"):
         from vidcls_train.preflight.checks import check_training_run
-    check_training_run(settings, processes=int(os.environ.get("WORLD_SIZE", "1")))
+
+        check_training_run(settings, processes=int(os.environ.get("WORLD_SIZE", "1")))
 
 
 def _check(*, output: Path | None, **chosen: Any) -> None:
@@ -169,11 +170,11 @@ def _check(*, output: Path | None, **chosen: Any) -> None:
         with options.named_missing_packages("checking data"):
             from vidcls_train.output.run_folder import check_writable
             from vidcls_train.preflight.checks import check_data, check_start_without_hub
-        found = check_data(config)
-        if output is not None:
-            check_writable(output)
-        check_start_without_hub(settings, found)
-        with options.named_missing_packages("checking data"):
+
+            found = check_data(config)
+            if output is not None:
+                check_writable(output)
+            check_start_without_hub(settings, found)
             from vidcls_train.audit.check import check_clips
             from vidcls_train.audit.findings import refuse_worthless
             from vidcls_train.audit.report import report_text, write_data_report

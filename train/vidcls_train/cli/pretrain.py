@@ -58,9 +58,9 @@ def main(**named: Any) -> None:
             from vidcls_train.cli.endings import named_endings
             from vidcls_train.preflight.checks import check_pretraining_run
         with named_endings(output):
-            if os.environ.get("RANK", "0") == "0":
-                check_pretraining_run(config)
             with options.named_missing_packages("pretraining"):
+                if os.environ.get("RANK", "0") == "0":
+                    check_pretraining_run(config)
                 from vidcls_train.cli.progress import progress_bars
                 from vidcls_train.pretrain import pretrain
             metrics = pretrain(named, on_epoch=click.echo, callbacks=progress_bars(), track=terminal.track)

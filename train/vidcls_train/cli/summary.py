@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from vidcls.preprocessing import region_text
+from vidcls.region import region_text
 
 
 def print_summary(metrics: dict[str, Any], output: Path) -> None:

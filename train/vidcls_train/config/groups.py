@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from vidcls import huggingface
 from vidcls.errors import ArgumentError
-from vidcls.preprocessing import Region, check_region
+from vidcls.region import Region, check_region
 from vidcls.schema.bounds import Above, HexDigits, Range
 
 DEFAULT_CLIP_SECONDS = huggingface.DEFAULT_CLIP_SECONDS

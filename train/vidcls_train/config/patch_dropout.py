@@ -13,7 +13,8 @@ def check_patch_dropout(settings: Mapping[str, Any], *, tokens: str, kind: str, 
     """Refuse a `patch_dropout` that was asked for beside a lattice.
 
     One that is the recipe's own is let pass: the settings.json of a run, which is to give the same run again, holds it
-    whether it was asked for or not.
+    whether it was asked for or not. So is that of a run to resume, which an earlier version began: it goes on as it
+    began, with the lattice alone.
 
     Args:
         settings: by name, as given.
@@ -28,7 +29,7 @@ def check_patch_dropout(settings: Mapping[str, Any], *, tokens: str, kind: str, 
         >>> check_patch_dropout({**run, "patch_dropout": 0.75}, tokens="lattice:0.5", kind="videomae", layers=6)
     """
     asked = settings.get("patch_dropout")
-    if tokens == "all" or not asked:
+    if tokens == "all" or not asked or settings.get("resume"):
         return
     own = train_config({**settings, "patch_dropout": None}, kind=kind, layers=layers).regularization.patch_dropout
     if asked != own:

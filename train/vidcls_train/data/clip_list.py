@@ -8,9 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-import numpy as np
-import numpy.typing as npt
-
 from vidcls.contract import LABEL
 from vidcls.errors import VidclsError
 from vidcls.schema import shown
@@ -114,18 +111,6 @@ def check_label(label: str, where: str) -> None:
 def labels_of(clips: Sequence[Clip]) -> tuple[str, ...]:
     """The labels of clips, sorted."""
     return tuple(sorted({label for clip in clips for label in clip.labels}))
-
-
-def targets_of(clips: Sequence[Clip], labels: Sequence[str]) -> npt.NDArray[np.float32]:
-    """float32 [clips, labels]: 1 for each label that a clip shows.
-
-    Example:
-        >>> targets_of([Clip(path=Path("a.mp4"), labels=("jump", "wave"), group="a")], ("hop", "jump", "wave"))
-        array([[0., 1., 1.]], dtype=float32)
-    """
-    return np.array([[label in clip.labels for label in labels] for clip in clips], np.float32).reshape(
-        len(clips), len(labels)
-    )
 
 
 @dataclass(frozen=True, kw_only=True)

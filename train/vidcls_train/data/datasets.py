@@ -36,7 +36,7 @@ class ClipDataset(Dataset[dict[str, Any]]):
 
         Args:
             videos: with known frame times.
-            targets: float32 [videos, labels], as `clip_list.targets_of` gives them.
+            targets: float32 [videos, labels], as `targets.targets_of` gives them.
             image: the contract's image section; pixels are normalised by it.
             clip_seconds: length of a clip's window in seconds.
             transform: uint8 RGB [3, n, H, W] of a window -> uint8 RGB [3, T, H, W], as `training_transform` makes it.
@@ -100,7 +100,7 @@ class ViewDataset(Dataset[dict[str, Any]]):
 
         Args:
             files: the bytes of uint8 RGB [T, size, size, 3], one per video; what it is follows from the contract.
-            targets: float32 [videos, labels], as `clip_list.targets_of` gives them.
+            targets: float32 [videos, labels], as `targets.targets_of` gives them.
             contract: whose image section pixels are normalised by.
         """
         self._files = files

@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from vidcls.clips import cut_source
 from vidcls.errors import VideoError
-from vidcls.preprocessing import Region, region_text
+from vidcls.region import Region, region_text
 from vidcls.video.reader import VideoReader, iter_frames, open_video
 from vidcls_train.data.cache_folder import CacheFolder
 from vidcls_train.data.frame_writer import FrameWriter

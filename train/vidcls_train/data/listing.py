@@ -17,6 +17,9 @@ from vidcls_train.data.clip_list import MULTI_LABEL, NONE_LABEL, ClipList, DataE
 from vidcls_train.data.csv_source import read_csv
 from vidcls_train.data.folder_source import read_folder
 
+# DATA that begins so is none on this machine yet: `sources` fetches it.
+HUB_PREFIX = "hf:"
+
 
 def check_kind(path: Path, *, data: str) -> None:
     """Refuse what is neither a folder nor a file of a kind that lists or holds clips.

@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from vidcls.clips import read_clips
 from vidcls.contract import Contract, Image
-from vidcls.preprocessing import Region
 from vidcls.progress import Track, untracked
+from vidcls.region import Region
 from vidcls_train.config.groups import STORED_SCALE
 from vidcls_train.data.clip_list import Clip, DataError, Footage, Splits, labels_of
 from vidcls_train.data.frame_cache import CachedVideo, FrameCache, default_folder

@@ -14,16 +14,14 @@ from pathlib import Path
 from huggingface_hub import hf_hub_download
 from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
-from vidcls.huggingface.hub import hub_problem
+from vidcls.huggingface.hub_names import hub_problem
 from vidcls.printable import printable
 from vidcls.progress import Track, untracked
 from vidcls_train.config.groups import DEFAULT_CLIP_SECONDS
 from vidcls_train.data.archives import is_archive, unpack
 from vidcls_train.data.background import with_background
 from vidcls_train.data.clip_list import ClipList, DataError
-from vidcls_train.data.listing import check_kind, check_label_count, check_learnable, list_clips
-
-HUB_PREFIX = "hf:"
+from vidcls_train.data.listing import HUB_PREFIX, check_kind, check_label_count, check_learnable, list_clips
 
 
 def find_clips(

@@ -31,7 +31,7 @@ def training_clips(
 
     Args:
         videos: with known frame times.
-        targets: float32 [videos, labels], as `clip_list.targets_of` gives them.
+        targets: float32 [videos, labels], as `targets.targets_of` gives them.
         config: of the run.
         image: the contract's image section.
         frames: of a clip.

@@ -12,7 +12,7 @@ from transformers.utils import logging
 import vidcls_train.hybrid.videomae_hybrid  # noqa: F401 - which makes transformers know it
 from vidcls.errors import ModelError
 from vidcls.huggingface import CONFIG_FILE, find_weights
-from vidcls.huggingface.hub import hub_problem
+from vidcls.huggingface.hub_names import hub_problem
 from vidcls_train.model.base_folder import check_kind
 
 

@@ -10,7 +10,8 @@ from typing import Any
 from vidcls.contract import CHECKPOINT_FILE, Image, read_checkpoint
 from vidcls.errors import ArgumentError, ModelError
 from vidcls.huggingface import PREPROCESSOR_FILE, Preprocessor, find_preprocessor
-from vidcls.huggingface.hub import CARD_FILE, read_card
+from vidcls.huggingface.hub import read_card
+from vidcls.huggingface.hub_names import CARD_FILE
 from vidcls_train.bases.location import base_name
 from vidcls_train.model.families import FAMILIES, Family, family_by_type
 from vidcls_train.model.image_section import IMAGENET_MEAN, IMAGENET_STD, image_section

@@ -8,7 +8,7 @@ from huggingface_hub import HfApi, get_token
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
 from vidcls.errors import VidclsError
-from vidcls.huggingface.hub import hub_problem
+from vidcls.huggingface.hub_names import hub_problem
 
 _PUSHED = [
     "README.md",

@@ -16,8 +16,8 @@ from vidcls.contract import Contract
 from vidcls.evaluation.intervals import wilson_interval
 from vidcls.evaluation.metrics import score_answers
 from vidcls.fitting.decision import FittedDecision
-from vidcls.preprocessing import Region
 from vidcls.progress import Track, untracked
+from vidcls.region import Region
 from vidcls_train.audit.check import DataCheck
 from vidcls_train.data.clip_list import Clip
 from vidcls_train.data.preparation import PreparedClips

@@ -8,8 +8,8 @@ from huggingface_hub import ModelCardData
 
 from vidcls.contract import Contract
 from vidcls.huggingface import is_non_commercial, within_base
-from vidcls.preprocessing import region_text
 from vidcls.printable import markdown
+from vidcls.region import region_text
 from vidcls_train.bases import SHIPPED
 from vidcls_train.hybrid.videomae_hybrid import MODEL_TYPE
 from vidcls_train.model.families import FAMILIES

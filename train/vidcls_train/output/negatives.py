@@ -12,8 +12,8 @@ from transformers import Trainer
 
 from vidcls.contract import Contract
 from vidcls.errors import VideoError
-from vidcls.preprocessing import Region
 from vidcls.progress import Track, untracked
+from vidcls.region import Region
 from vidcls_train.data.clip_list import Footage
 from vidcls_train.data.negatives import find_negatives
 from vidcls_train.output.scoring import video_logits

@@ -13,7 +13,7 @@ from vidcls.contract import Contract
 from vidcls.files.atomic import write_whole
 from vidcls.files.run_status import SETTINGS_FILE
 from vidcls.pages.training import Training, training_page
-from vidcls.preprocessing import Region
+from vidcls.region import Region
 from vidcls_train.data.clip_list import Clip, Footage
 from vidcls_train.output.metrics import Results
 

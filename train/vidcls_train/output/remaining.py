@@ -9,7 +9,7 @@ from typing import Literal
 
 from vidcls.contract import Contract
 from vidcls.errors import VideoError
-from vidcls.preprocessing import Region
+from vidcls.region import Region
 from vidcls_train.data.preparation import PreparedClips
 from vidcls_train.output.metrics import MULTI_VIEWS, multi_crops
 from vidcls_train.output.scoring import video_logits

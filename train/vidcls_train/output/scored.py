@@ -13,9 +13,10 @@ from transformers import Trainer
 
 from vidcls.contract import Contract
 from vidcls.evaluation.answers import Answers
-from vidcls.preprocessing import Region
 from vidcls.progress import Track, untracked
-from vidcls_train.data.clip_list import Clip, targets_of
+from vidcls.region import Region
+from vidcls_train.data.clip_list import Clip
+from vidcls_train.data.targets import targets_of
 from vidcls_train.output.scoring import all_logits
 
 

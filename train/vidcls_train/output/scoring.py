@@ -11,8 +11,9 @@ from transformers import PreTrainedModel
 
 from vidcls.clips import read_clips
 from vidcls.contract import Contract
-from vidcls.preprocessing import Region, normalise
+from vidcls.preprocessing import normalise
 from vidcls.progress import Track, untracked
+from vidcls.region import Region
 from vidcls_train.data.clip_list import Footage
 
 

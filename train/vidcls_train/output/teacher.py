@@ -17,8 +17,9 @@ from vidcls.contract import Contract
 from vidcls.decision import EVEN, probabilities
 from vidcls.evaluation.intervals import paired_bootstrap, wilson_interval
 from vidcls.evaluation.per_label import mean_average_precision
-from vidcls.preprocessing import Region, normalise
+from vidcls.preprocessing import normalise
 from vidcls.progress import Track, untracked
+from vidcls.region import Region
 from vidcls_train.data.clip_list import Footage
 from vidcls_train.model.teacher import Teacher
 from vidcls_train.output.metrics import Results

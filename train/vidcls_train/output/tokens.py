@@ -9,8 +9,8 @@ import numpy as np
 from transformers import AutoModelForVideoClassification
 
 from vidcls.contract import Contract
-from vidcls.preprocessing import Region
 from vidcls.progress import Track, untracked
+from vidcls.region import Region
 from vidcls_train.model.families import family_of
 from vidcls_train.output.scored import Scored
 from vidcls_train.output.scoring import all_logits

@@ -13,8 +13,8 @@ from vidcls_train.config.groups import ModelConfig
 from vidcls_train.model.base_folder import base_image, check_kind, check_pretrainable, pretraining_image
 from vidcls_train.preflight.shapes import read_fields
 
-# What else makes a folder a checkpoint: of another kind, or steps of a training.
-_OTHER_KINDS = ("adapter_config.json", "checkpoint-*")
+# What else a folder may be: a checkpoint of another kind, steps of a training, or what the hub's library keeps.
+_OTHER_KINDS = ("adapter_config.json", "checkpoint-*", "snapshots")
 
 
 def check_base(model: ModelConfig, *, resize: str | None) -> None:

@@ -17,13 +17,18 @@ from vidcls_train.config.fine_tuning import has_recipe
 from vidcls_train.config.settings import Config, TrainConfig, train_config
 from vidcls_train.data.archives import is_archive
 from vidcls_train.data.clip_list import ClipList
-from vidcls_train.data.listing import check_kind, check_label_count, check_learnable, check_some_exist, list_clips
+from vidcls_train.data.listing import (
+    HUB_PREFIX,
+    check_kind,
+    check_label_count,
+    check_learnable,
+    check_some_exist,
+    list_clips,
+)
 from vidcls_train.data.negatives import check_negatives, find_negatives
-from vidcls_train.data.sources import HUB_PREFIX
 from vidcls_train.data.splits import check_sizes
 from vidcls_train.data.unlabelled import find_unlabelled
 from vidcls_train.model.recipe import recipe_for
-from vidcls_train.output.hub import check_token
 from vidcls_train.output.run_folder import check_output, check_resume, check_writable
 from vidcls_train.preflight.base import check_base, check_pretrained_base
 from vidcls_train.preflight.room import check_room
@@ -50,6 +55,8 @@ def check_training_run(settings: Mapping[str, Any], *, processes: int) -> None:
     config = train_config(settings)
     check_output(config)
     if config.run.push_to_hub is not None:
+        from vidcls_train.output.hub import check_token  # noqa: PLC0415 - the hub's library takes long to load
+
         check_token(config.run.push_to_hub)
     found = check_data(config)
     if not config.run.resume:

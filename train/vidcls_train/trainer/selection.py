@@ -13,8 +13,6 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 # Epochs whose accuracy is averaged: the epoch and those just before it.
 SMOOTHED_EPOCHS = 3
 
@@ -47,7 +45,7 @@ def epochs_without_progress(history: Sequence[dict[str, Any]]) -> int:
     if rows and "eval_map" in rows[0]:
         return len(rows) - 1 - _best_by_map(rows)
     smoothed = _smoothed(rows)
-    return len(smoothed) - 1 - int(np.argmax(smoothed)) if smoothed else 0
+    return len(smoothed) - 1 - smoothed.index(max(smoothed)) if smoothed else 0
 
 
 def _validations(history: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -60,4 +58,6 @@ def _best_by_map(rows: Sequence[dict[str, Any]]) -> int:
 
 def _smoothed(rows: Sequence[dict[str, Any]]) -> list[float]:
     values = [row["eval_accuracy"] for row in rows]
-    return [float(np.mean(values[max(0, end - SMOOTHED_EPOCHS) : end])) for end in range(1, len(values) + 1)]
+    windows = [values[max(0, end - SMOOTHED_EPOCHS) : end] for end in range(1, len(values) + 1)]
+    # Added up exactly, so that the same accuracies in another order are no better.
+    return [math.fsum(window) / len(window) for window in windows]
