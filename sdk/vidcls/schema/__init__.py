@@ -66,7 +66,7 @@ def read_fields(kind: type[T], fields: Mapping[str, Any], *, prefix: str = "") -
     """
     if not isinstance(fields, Mapping):
         raise FieldError(f"'{prefix.rstrip('.')}' is {shown(fields)}, expected an object")
-    annotations = _annotations(kind)
+    annotations = _annotations(kind)  # type: ignore[arg-type]
     for field in dataclasses.fields(kind):  # type: ignore[arg-type]
         has_default = field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
         if field.name not in fields and not has_default:
@@ -83,7 +83,7 @@ def check_fields(value: Any, *, prefix: str = "") -> None:
     Raises:
         FieldError: a field is out of its range or not one of its choices.
     """
-    annotations = _annotations(type(value))
+    annotations = _annotations(type(value))  # type: ignore[arg-type]
     for field in dataclasses.fields(value):
         _check(annotations[field.name], getattr(value, field.name), name=f"{prefix}{field.name}")
 
