@@ -5,13 +5,12 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Concatenate, Literal, ParamSpec
+from typing import Any, Literal, TypeVar, cast
 
 import cv2
 import numpy as np
 
-Settings = ParamSpec("Settings")
-Write = Callable[Concatenate[Path, Settings], Path]
+Write = TypeVar("Write", bound=Callable[..., Path])
 
 LABELS = ("clap", "jump", "turn left", "wave")
 
@@ -19,7 +18,7 @@ LABELS = ("clap", "jump", "turn left", "wave")
 CHECKPOINT_SECTIONS = ("format", "labels", "sampling", "image", "source", "accuracy", "decision", "tokens")
 
 
-def made_once(write: Write[Settings]) -> Write[Settings]:
+def made_once(write: Write) -> Write:
     """`write`, which copies the file where it was asked for one like it before: encoding takes much longer.
 
     Matroska is written anew, as each of its files has a number of its own.
@@ -27,7 +26,7 @@ def made_once(write: Write[Settings]) -> Write[Settings]:
     made: dict[str, bytes] = {}
 
     @functools.wraps(write)
-    def written(path: Path, *arguments: Settings.args, **settings: Settings.kwargs) -> Path:
+    def written(path: Path, *arguments: Any, **settings: Any) -> Path:
         kind = repr((path.suffix, arguments, settings))
         if kind in made:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -38,7 +37,7 @@ def made_once(write: Write[Settings]) -> Write[Settings]:
             made[kind] = path.read_bytes()
         return path
 
-    return written
+    return cast(Write, written)
 
 
 def painted_frame(number: int, *, width: int, height: int) -> np.ndarray:
