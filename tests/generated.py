@@ -2,16 +2,42 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar, cast
 
 import cv2
 import numpy as np
+
+Write = TypeVar("Write", bound=Callable[..., Path])
 
 LABELS = ("clap", "jump", "turn left", "wave")
 
 # What a checkpoint's contract holds of an exported file's.
 CHECKPOINT_SECTIONS = ("format", "labels", "sampling", "image", "source", "accuracy", "decision", "tokens")
+
+
+def made_once(write: Write) -> Write:
+    """`write`, which copies the file where it was asked for one like it before: encoding takes much longer.
+
+    Matroska is written anew, as each of its files has a number of its own.
+    """
+    made: dict[str, bytes] = {}
+
+    @functools.wraps(write)
+    def written(path: Path, *arguments: Any, **settings: Any) -> Path:
+        kind = repr((path.suffix, arguments, settings))
+        if kind in made:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(made[kind])
+            return path
+        write(path, *arguments, **settings)
+        if path.is_file() and path.suffix.lower() not in (".mkv", ".webm"):
+            made[kind] = path.read_bytes()
+        return path
+
+    return cast(Write, written)
 
 
 def painted_frame(number: int, *, width: int, height: int) -> np.ndarray:
@@ -32,6 +58,7 @@ def painted_number(frame: np.ndarray) -> int:
     return sum(1 << (7 - bit) for bit in range(8) if bars[bit])
 
 
+@made_once
 def write_clip(
     path: Path, *, frames: int, rate: float = 30, width: int = 160, height: int = 120, codec: str = "mp4v"
 ) -> Path:
@@ -246,6 +273,7 @@ def self_test_logits(fields: dict[str, Any]) -> list[float]:
     return [float(logit) for logit in model_logits(np.stack(clip), fields)]
 
 
+@made_once
 def write_model(path: Path, fields: dict[str, Any] | None = None, *, key: str | None = "vidcls", **kind: Any) -> Path:
     """Write a tiny ONNX video classifier, one matrix product, with a full contract; no torch, no vidcls.
 
@@ -318,6 +346,7 @@ def write_graph(path: Path, graph: Any, fields: dict[str, Any], *, key: str | No
     return path
 
 
+@made_once
 def write_av_clip(
     path: Path,
     *,
@@ -408,6 +437,7 @@ def scene_frames(*, place: int, take: int, frames: int, rate: float = 25, start:
     return shown
 
 
+@made_once
 def write_scene(
     path: Path,
     *,
@@ -426,7 +456,6 @@ def write_scene(
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=rate)
-        assert isinstance(stream, av.VideoStream)
         assert isinstance(stream, av.VideoStream)
         stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
         stream.bit_rate = bit_rate

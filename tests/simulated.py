@@ -13,11 +13,14 @@ It is put in place by a sitecustomize module, so that child processes have it to
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -26,6 +29,7 @@ import pytest
 MAJOR = 99
 LIBRARIES = (f"libcublasLt.so.{MAJOR}", f"libcublas.so.{MAJOR}", f"libcudart.so.{MAJOR}", "libcudnn.so.9")
 DRIVER = "libcuda.so.1"
+_PROVIDER = "libonnxruntime_providers_cuda.so"
 
 _DRIVER_SOURCE = """
 #include <string.h>
@@ -42,7 +46,8 @@ _SITECUSTOMIZE = """
 import ctypes, sys
 from pathlib import Path
 
-sys.modules["nvidia"] = sys.modules["torch"] = None  # what pip installed beside the tests is not on this machine
+# What pip installed beside the tests is not on this machine.
+sys.modules["nvidia"] = sys.modules["torch"] = sys.modules["openvino"] = None
 sys.path.insert(0, {folder!r})
 import onnxruntime
 
@@ -102,21 +107,16 @@ def build(machine: Machine, folder: Path, *, libraries_folder: str = "lib") -> d
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler is None:
         pytest.skip("no C compiler to build the libraries of a simulated machine")
-    capi, everything, loaders = folder / "onnxruntime" / "capi", folder / "all", folder / "lib"
-    for place in (capi, everything, loaders, folder / libraries_folder):
+    capi, everything, loaders = folder / "onnxruntime" / "capi", _everything(compiler), folder / "lib"
+    for place in (capi, loaders, folder / libraries_folder):
         place.mkdir(parents=True, exist_ok=True)
-    for name in (*LIBRARIES, DRIVER):
-        _compile(compiler, everything / name, "", [f"-Wl,-soname,{name}"])
     for name in machine.libraries:
         shutil.copy(everything / name, folder / libraries_folder)
     if machine.driver is not None:
         version, status = machine.driver
         flags = [f"-DVERSION={version}", f"-DSTATUS={status}", f"-DCARDS={machine.cards}", f"-Wl,-soname,{DRIVER}"]
         _compile(compiler, loaders / DRIVER, _DRIVER_SOURCE, flags)
-    # Like the real one's, this provider's file does not name cuDNN.
-    needed = [f"-l:{name}" for name in (*LIBRARIES[:3], DRIVER)]
-    provider = capi / "libonnxruntime_providers_cuda.so"
-    _compile(compiler, provider, "", ["-Wl,--no-as-needed", f"-L{everything}", *needed])
+    shutil.copy(everything / _PROVIDER, capi)
     for name, number in machine.wheels:
         about = folder / f"{name.replace('-', '_')}-{number}.dist-info"
         about.mkdir()
@@ -130,6 +130,19 @@ def build(machine: Machine, folder: Path, *, libraries_folder: str = "lib") -> d
         "LD_LIBRARY_PATH": str(loaders),
         **machine.environment,
     }
+
+
+@cache
+def _everything(compiler: str) -> Path:
+    """A folder of what is the same on all machines: CUDA's libraries, a driver to link with, onnxruntime's provider."""
+    folder = Path(tempfile.mkdtemp(prefix="vidcls-simulated-"))
+    atexit.register(shutil.rmtree, folder)
+    for name in (*LIBRARIES, DRIVER):
+        _compile(compiler, folder / name, "", [f"-Wl,-soname,{name}"])
+    # Like the real one's, this provider's file does not name cuDNN.
+    needed = [f"-l:{name}" for name in (*LIBRARIES[:3], DRIVER)]
+    _compile(compiler, folder / _PROVIDER, "", ["-Wl,--no-as-needed", f"-L{folder}", *needed])
+    return folder
 
 
 def _compile(compiler: str, target: Path, source: str, flags: list[str]) -> None:

@@ -57,6 +57,15 @@ def paint(number: int, *, width: int = WIDTH, height: int = HEIGHT) -> npt.NDArr
     return frame
 
 
+@cache
+def _middles(height: int, width: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Rows [16, h, 1] and columns [16, 1, w] of the middles of the blocks of a frame."""
+    row, column = np.divmod(np.arange(16), 4)
+    top, left = (4 * row + 1) * height // 16, (4 * column + 1) * width // 16
+    down, across = np.arange(max(height // 8, 1)), np.arange(max(width // 8, 1))
+    return (top[:, None] + down)[:, :, None], (left[:, None] + across)[:, None, :]
+
+
 def painted(frame: npt.NDArray[np.uint8], *, grey: bool = False) -> int:
     """The number that `paint` painted on an upright RGB frame, after any codec and resize.
 
@@ -67,24 +76,20 @@ def painted(frame: npt.NDArray[np.uint8], *, grey: bool = False) -> int:
     Raises:
         ValueError: no painted frame can be seen, or it lies on its side or has its channels swapped.
     """
-    height, width = frame.shape[:2]
-    middles = []
-    for block in range(16):
-        row, column = divmod(block, 4)
-        top, left = (4 * row + 1) * height // 16, (4 * column + 1) * width // 16
-        middle = frame[top : max(top + height // 8, top + 1), left : max(left + width // 8, left + 1)]
-        middles.append(middle.reshape(-1, 3).mean(axis=0))
+    rows, columns = _middles(*frame.shape[:2])
+    middles = frame[rows, columns].mean(axis=(1, 2))
+    levels = middles.mean(axis=1).tolist()
     for block, colour in _CORNERS.items():
         seen = middles[block]
         if grey:  # white is light, the three others are dark
             right = (seen > 128 + _SURE).all() if block == 0 else (seen < 128).all()
         else:
-            right = all((value > 128) == (channel > 128) for value, channel in zip(seen, colour, strict=True))
+            right = ((seen > 128) == (np.array(colour) > 128)).all()
         if not right:
             raise ValueError(f"corner {block} is {seen.round()}, expected {colour}: not upright, or not RGB")
     code = 0
     for block in _BITS:
-        level = middles[block].mean()
+        level = levels[block]
         if abs(level - 128) < _SURE:
             raise ValueError(f"block {block} is {level:.0f}, neither black nor white")
         code = code << 1 | int(level > 128)

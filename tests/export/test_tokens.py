@@ -15,6 +15,7 @@ import torch
 
 from html_page import Page
 from random_models import save, timesformer, videomae, vivit, vjepa2, with_some_tokens
+from slow import slow
 from vidcls import ModelError, VideoClassifier
 from vidcls.contract import Tokens, kept_tokens, tokens_text
 from vidcls.fingerprint import encode, fingerprint_of
@@ -86,7 +87,15 @@ def check_file(
 
 
 @pytest.mark.parametrize(
-    ("kind", "share"), [("videomae", 0.5), ("videomae", 0.25), ("videomae", 0.125), ("vivit", 0.25), ("vjepa2", 0.25)]
+    ("kind", "share"),
+    [
+        ("videomae", 0.5),
+        ("vivit", 0.125),
+        ("vjepa2", 0.25),
+        pytest.param("videomae", 0.25, marks=slow),  # as below in the other precisions and graphs, and on OpenVINO
+        pytest.param("videomae", 0.125, marks=slow),
+        pytest.param("vivit", 0.25, marks=slow),
+    ],
 )
 def test_the_file_answers_as_transformers_does_with_the_same_tokens(
     kind: str, share: float, saved: Callable[[str], tuple[Path, Any]], tmp_path: Path

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import math
+from bisect import bisect_left
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -73,9 +74,10 @@ def windows(times: list[Fraction], sampling: dict[str, Any], *, views: int) -> l
     for k in range(views):
         start = slack / 2 if views == 1 else slack * Fraction(k, views - 1)
         end = start + clip
-        held = [index for index, time in enumerate(times) if start - MILLISECOND <= time < end - MILLISECOND]
+        held = range(bisect_left(times, start - MILLISECOND), bisect_left(times, end - MILLISECOND))
         if not held:
-            held = [[index for index, time in enumerate(times) if time < start][-1]]
+            last = bisect_left(times, start) - 1  # before the window
+            held = range(last, last + 1)
         picked = [held[math.floor(Fraction(j * (len(held) - 1), wanted - 1))] for j in range(wanted)]
         found.append(Window(start, end, picked))
     return found

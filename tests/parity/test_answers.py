@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +23,16 @@ LOGIT_LIMITS = {"fp32": 1e-3, "fp16": 2e-2}
 
 Logits = Callable[..., np.ndarray]
 Exported = Callable[[str], Path]
+
+
+# How a clip is read does not hang on the precision, so that each takes every clip in one way.
+WAYS = [("fp32", 5, 3), ("fp16", 1, 1)]
+OTHER_WAYS = [way for way in itertools.product(LOGIT_LIMITS, (1, 5), (1, 3)) if way not in WAYS]
+in_its_way = pytest.mark.parametrize(
+    ("classifier", "views", "crops"),
+    [*WAYS, *(pytest.param(*way, marks=slow) for way in OTHER_WAYS)],
+    indirect=["classifier"],
+)
 
 
 @pytest.fixture(scope="session", params=LOGIT_LIMITS)
@@ -53,9 +64,7 @@ def assert_same_answer(prediction: Prediction, logits: np.ndarray, *, limit: flo
     return difference
 
 
-@pytest.mark.parametrize(
-    ("views", "crops"), [(1, 1), (5, 3), pytest.param(5, 1, marks=slow), pytest.param(1, 3, marks=slow)]
-)
+@in_its_way
 def test_a_file_gives_the_references_probabilities(
     views: int, crops: int, clip: Path, classifier: VideoClassifier, expected_logits: Logits
 ) -> None:
@@ -64,7 +73,11 @@ def test_a_file_gives_the_references_probabilities(
     assert_same_answer(classifier.predict(clip, views=views, crops=crops), logits, limit=limit, video=clip)
 
 
-@pytest.mark.parametrize(("views", "crops"), [pytest.param(1, 1, marks=slow), (5, 3)])
+@pytest.mark.parametrize(
+    ("classifier", "views", "crops"),
+    [("fp32", 5, 3), *(pytest.param(*way, marks=slow) for way in (("fp32", 1, 1), ("fp16", 1, 1), ("fp16", 5, 3)))],
+    indirect=["classifier"],
+)
 def test_62_real_clips_give_the_references_probabilities(
     views: int,
     crops: int,
@@ -85,7 +98,9 @@ def test_62_real_clips_give_the_references_probabilities(
     record_property("max_abs_logit_diff", max(differences))
 
 
-@pytest.mark.parametrize("tokens", ["lattice:0.5", "lattice:0.25", "lattice:0.125"])
+@pytest.mark.parametrize(
+    "tokens", [pytest.param("lattice:0.5", marks=slow), "lattice:0.25", pytest.param("lattice:0.125", marks=slow)]
+)
 def test_a_file_that_sees_a_lattice_of_tokens_gives_the_references_logits(
     tokens: str, clips: dict[str, Path], checkpoint: Path, exported_with: Exported, real_data: Path
 ) -> None:

@@ -39,7 +39,7 @@ def doctor(device: str, engine: str, as_json: bool) -> None:
     if as_json:
         terminal.print_json(report)
     else:
-        for line in _lines(report):
+        for line in report_lines(report):
             colour = next((colour for start, colour in _COLOURS.items() if line.startswith(start)), None)
             shown = printable(line, limit=MAX_LINE)
             click.echo(shown if colour is None else terminal.coloured(shown, colour))
@@ -47,7 +47,8 @@ def doctor(device: str, engine: str, as_json: bool) -> None:
         raise SystemExit(1)
 
 
-def _lines(report: dict[str, Any]) -> list[str]:
+def report_lines(report: dict[str, Any]) -> list[str]:
+    """The lines that say a report of `examine` to people."""
     rows = [
         ("vidcls", f"{report['vidcls']}, Python {report['python']}, {report['system']}"),
         *_cpu_rows(report["cpu"]),

@@ -20,6 +20,7 @@ import reprlib
 import types
 import typing
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -65,7 +66,7 @@ def read_fields(kind: type[T], fields: Mapping[str, Any], *, prefix: str = "") -
     """
     if not isinstance(fields, Mapping):
         raise FieldError(f"'{prefix.rstrip('.')}' is {shown(fields)}, expected an object")
-    annotations = typing.get_type_hints(kind, include_extras=True)
+    annotations = _annotations(kind)  # type: ignore[arg-type]
     for field in dataclasses.fields(kind):  # type: ignore[arg-type]
         has_default = field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
         if field.name not in fields and not has_default:
@@ -82,7 +83,7 @@ def check_fields(value: Any, *, prefix: str = "") -> None:
     Raises:
         FieldError: a field is out of its range or not one of its choices.
     """
-    annotations = typing.get_type_hints(type(value), include_extras=True)
+    annotations = _annotations(type(value))  # type: ignore[arg-type]
     for field in dataclasses.fields(value):
         _check(annotations[field.name], getattr(value, field.name), name=f"{prefix}{field.name}")
 
@@ -103,6 +104,12 @@ def check_choice(name: str, value: object, choices: Iterable[object]) -> None:
 def shown(value: object) -> str:
     """A value as a message quotes it: as Python writes it, on one line of bounded length, whatever it is."""
     return printable(_SHOWN.repr(value))
+
+
+@cache
+def _annotations(kind: type) -> dict[str, Any]:
+    """What a dataclass's fields may hold: evaluated once, which takes longer than a reading."""
+    return typing.get_type_hints(kind, include_extras=True)
 
 
 def _refuse_constant(text: str) -> None:

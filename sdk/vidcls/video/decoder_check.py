@@ -12,6 +12,7 @@ import json
 import os
 import platform
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -73,8 +74,12 @@ class _Difference:
     levels: int | None = None
 
 
+@cache
 def check_decoders() -> tuple[DecoderCheck, ...]:
-    """Decode the reference clips with every decoder that is installed; the default one comes first."""
+    """Decode the reference clips with every decoder that is installed; the default one comes first.
+
+    Once in a process, as its decoders stay those that they are: most of what verifying a small model takes.
+    """
     installed: list[InstalledDecoder] = ["opencv"] if package_version("av") is None else ["opencv", "pyav"]
     return tuple(check_decoder(decoder) for decoder in sorted(installed, key=lambda name: name != default_decoder()))
 

@@ -162,7 +162,7 @@ def check_lag(answers: list[Answer], *, began: float, rate: float) -> None:
         assert answer.record.lag_seconds == pytest.approx(true, abs=LAG_SECONDS)
 
 
-@pytest.mark.parametrize("segment_seconds", [2, pytest.param(4, marks=slow), pytest.param(6, marks=slow)])
+@pytest.mark.parametrize("segment_seconds", [1, *(pytest.param(seconds, marks=slow) for seconds in (2, 4, 6))])
 def test_a_broadcast_in_segments_gives_the_windows_of_its_recording(
     segment_seconds: int, classifier: VideoClassifier
 ) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from vidcls.classifier import VideoClassifier
 from vidcls.errors import DependencyError
-from vidcls.video import opencv
+from vidcls.video import decoder_check, opencv
 from vidcls.video.quiet import quiet_decoders
 from vidcls.video.versions import InstalledDecoder, check_version, reinstall_line, upgrade_line
 
@@ -71,6 +71,7 @@ def test_an_old_opencv_decodes_nothing_but_the_model_runs(
     monkeypatch.setattr(cv2, "__version__", "4.11.0")
     monkeypatch.delattr(cv2.utils, "logging")
     monkeypatch.delenv("OPENCV_LOG_LEVEL", raising=False)
+    monkeypatch.setattr("vidcls.classifier.check_decoders", decoder_check.check_decoders.__wrapped__)
     quiet_decoders()
     classifier = VideoClassifier(model)
     with pytest.raises(DependencyError, match=r"^OpenCV 4\.11\.0 decodes other pixels than .*; run 'pip install"):

@@ -159,6 +159,7 @@ def base_of(folder: Path) -> dict[str, object]:
     return {"preset": None, "base": str(folder), "frames": None, "image_size": None}
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_a_run_told_to_sees_levels_whatever_it_learns(clips: Path, tmp_path: Path) -> None:
     pretrain(short_pretraining(clips, tmp_path / "pretrained", patch_levels=True))
     train(short_run(clips, tmp_path / "fresh", patch_levels=True))
