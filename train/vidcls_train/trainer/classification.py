@@ -113,13 +113,19 @@ def softmax_loss(
 ) -> torch.Tensor:
     """Cross entropy, summed over clips.
 
+    The weight is the clip's, not the label's that it is compared with: the share that smoothing gives a clip's other
+    labels counts by what that clip counts for. PyTorch's own `weight` counts it by theirs, so that a clip of a common
+    label would be trained to be answered with a rare one.
+
     Args:
         logits: float32 [clips, labels].
         targets: float32 [clips, labels], shares that add up to 1.
-        class_weights: float32 [labels], what the clips of each label count for.
-        smoothing: share of each clip's target that is spread evenly over all labels.
+        class_weights: float32 [labels], what the clips of each label count for; of a mixed clip, each share of it.
+        smoothing: share of each clip's weighted target that is spread evenly over all labels.
     """
-    return cross_entropy(logits, targets, weight=class_weights, label_smoothing=smoothing, reduction="sum")
+    weighted = targets * class_weights
+    spread = weighted.sum(dim=1, keepdim=True) / targets.shape[1]
+    return -((weighted * (1 - smoothing) + spread * smoothing) * logits.log_softmax(dim=1)).sum()
 
 
 def binary_loss(
@@ -127,12 +133,17 @@ def binary_loss(
 ) -> torch.Tensor:
     """Binary cross entropy of each label, its mean over labels, summed over clips.
 
+    As in `softmax_loss` the weight is the clip's, for its smoothed target as a whole. PyTorch's `pos_weight` would also
+    count what smoothing gives a label that the clip does not show.
+
     Args:
         logits: float32 [clips, labels].
         targets: float32 [clips, labels], from 0 to 1 each.
-        class_weights: float32 [labels], what a clip that shows a label counts for in its loss; one that does not: 1.
+        class_weights: float32 [labels], what a clip that shows a label counts for in its loss; one that does not: 1;
+            one of target t: 1 + (weight - 1) * t.
         smoothing: targets move by half of this towards 0.5: t becomes t * (1 - smoothing) + smoothing / 2.
     """
     smoothed = targets * (1 - smoothing) + smoothing / 2
-    loss = binary_cross_entropy_with_logits(logits, smoothed, pos_weight=class_weights, reduction="none")
+    weights = 1 + (class_weights - 1) * targets
+    loss = binary_cross_entropy_with_logits(logits, smoothed, weight=weights, reduction="none")
     return loss.mean(dim=1).sum()
