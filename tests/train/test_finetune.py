@@ -116,6 +116,7 @@ def test_a_run_writes_everything_it_promises(run: Path) -> None:
     names = {file.name for file in run.iterdir() if file.is_file()}
     assert names == {
         "README.md",
+        "clips.json",
         "config.json",
         "confusion.png",
         "curves.png",
@@ -541,6 +542,53 @@ def test_what_cannot_be_resumed_is_refused(run: Path, clips: Path, tmp_path: Pat
         train(settings(clips, tmp_path / "none", resume=True))
     with pytest.raises(ValueError, match=r"learning_rate is 0\.001, not 0\.5"):
         train(settings(clips, run, resume=True, learning_rate=0.5))
+
+
+class Stop(TrainerCallback):  # type: ignore[misc]
+    """Ends a run as its second epoch begins."""
+
+    def on_epoch_begin(self, _args: object, state: Any, _control: object, **_: object) -> None:
+        if state.global_step:
+            raise InterruptedError
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+@pytest.mark.parametrize("when", ["stopped", "complete"])
+@pytest.mark.usefixtures("without_pictures")
+def test_a_run_goes_on_with_its_own_clips_alone(when: str, clips: Path, tmp_path: Path) -> None:
+    data, output = Path(shutil.copytree(clips, tmp_path / "data")), tmp_path / "checkpoint"
+    asked = settings(data, output, epochs=2, keep_steps=False)
+    if when == "stopped":
+        with pytest.raises(InterruptedError):
+            train(asked, callbacks=[Stop()])
+    else:
+        train(asked)
+    before = contents(output)
+    away = (data / "train" / "jump" / "3.mp4").rename(tmp_path / "3.mp4")
+    with pytest.raises(ValueError, match=r"clips\.json, and train/jump/3\.mp4 of train is gone or cannot be read; put"):
+        train({**asked, "resume": True})
+    shutil.copy(away, data / "train" / "jump" / "3.mp4")
+    more = Path(shutil.copy(away, data / "test" / "wave" / "9.mp4"))
+    with pytest.raises(ValueError, match=r"clips\.json, and test/wave/9\.mp4 is new; put the clips back as they were"):
+        train({**asked, "resume": True})
+    assert contents(output) == before
+    more.unlink()
+    train({**asked, "resume": True})
+    assert why_incomplete(output) is None
+    assert (output / "clips.json").read_bytes() == before[output / "clips.json"]
+
+
+@pytest.mark.usefixtures("without_pictures")
+def test_a_run_without_fingerprints_keeps_none_of_its_clips(clips: Path, tmp_path: Path) -> None:
+    output = tmp_path / "checkpoint"
+    for changes in ({}, {"resume": True, "no_fingerprints": True}):
+        train(settings(clips, output, max_steps=1, **changes))
+        kept = json.loads((output / "clips.json").read_text(encoding="utf-8"))
+        assert len(kept["clips"]) == 18
+        assert {clip["fingerprint"] is None for clip in kept["clips"]} == {bool(changes)}
 
 
 def test_a_power_cut_at_any_moment_leaves_a_run_that_goes_on(recorded_run: Run) -> None:
