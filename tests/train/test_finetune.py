@@ -88,6 +88,14 @@ class Counted(TrainerCallback):  # type: ignore[misc]
         self.steps += 1
 
 
+class Stop(TrainerCallback):  # type: ignore[misc]
+    """Ends a run as its second epoch begins."""
+
+    def on_epoch_begin(self, _args: object, state: Any, _control: object, **_: object) -> None:
+        if state.global_step:
+            raise InterruptedError
+
+
 @dataclasses.dataclass(frozen=True)
 class Run:
     """The folder of one finished run, what reached the disk when, and what the caller was told meanwhile."""
@@ -423,6 +431,20 @@ def test_a_run_killed_in_an_epoch_and_resumed_gives_what_an_unbroken_one_gives(
     assert all(torch.equal(resumed[name], weight) for name, weight in unbroken.items())
 
 
+@pytest.mark.usefixtures("without_pictures")
+def test_a_resumed_run_with_dropout_is_the_unbroken_one_however_its_clips_are_loaded(
+    clips: Path, tmp_path: Path
+) -> None:
+    asked = {name: settings(clips, tmp_path / name, dropout=0.1, workers=1) for name in ("unbroken", "resumed")}
+    train(asked["unbroken"])
+    with pytest.raises(InterruptedError):
+        train(asked["resumed"], callbacks=[Stop()])
+    train({**asked["resumed"], "resume": True, "workers": 0})
+    resumed, unbroken = (load_file(tmp_path / name / "model.safetensors") for name in ("resumed", "unbroken"))
+    assert losses(tmp_path / "resumed") == losses(tmp_path / "unbroken")
+    assert all(torch.equal(resumed[name], weight) for name, weight in unbroken.items())
+
+
 def test_two_processes_train_as_one_does(run: Path, clips: Path, tmp_path: Path) -> None:
     # What torchrun and accelerate say in the environment; a third process that starts them proves no more.
     shared = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
@@ -542,14 +564,6 @@ def test_what_cannot_be_resumed_is_refused(run: Path, clips: Path, tmp_path: Pat
         train(settings(clips, tmp_path / "none", resume=True))
     with pytest.raises(ValueError, match=r"learning_rate is 0\.001, not 0\.5"):
         train(settings(clips, run, resume=True, learning_rate=0.5))
-
-
-class Stop(TrainerCallback):  # type: ignore[misc]
-    """Ends a run as its second epoch begins."""
-
-    def on_epoch_begin(self, _args: object, state: Any, _control: object, **_: object) -> None:
-        if state.global_step:
-            raise InterruptedError
 
 
 def contents(folder: Path) -> dict[Path, bytes]:

@@ -102,7 +102,9 @@ class VideoTrainer(Trainer):  # type: ignore[misc]
 
     def evaluate(self, *arguments: Any, **options: Any) -> dict[str, float]:
         """Validate the EMA of the weights."""
-        with self.ema.applied():
+        # The loader of validation clips, which a resumed run makes anew, takes numbers from the generator that dropout
+        # draws from.
+        with self.ema.applied(), torch.random.fork_rng(devices=[]):
             metrics: dict[str, float] = super().evaluate(*arguments, **options)
         return metrics
 
