@@ -345,11 +345,27 @@ def test_clips_of_rare_labels_count_for_more_if_balanced(tmp_path: Path) -> None
     assert balanced == pytest.approx([2 / 3, 2.0, 1.0])
 
 
+@pytest.mark.parametrize(
+    ("changes", "epochs", "steps"),
+    [({"epochs": 9, "learning_rate": 1e-9, "early_stopping": 2}, 3, 6), ({"max_steps": 3}, 1.5, 3)],
+    ids=["without progress", "of so many steps"],
+)
 @pytest.mark.usefixtures("without_pictures")
-def test_a_run_without_progress_ends_early(clips: Path, tmp_path: Path) -> None:
-    metrics = train(settings(clips, tmp_path / "checkpoint", epochs=9, learning_rate=1e-9, early_stopping=2))
+def test_a_run_ends_early_and_stays_ended_where_it_is_resumed(
+    changes: dict[str, object], epochs: float, steps: int, clips: Path, tmp_path: Path
+) -> None:
+    asked = settings(clips, tmp_path / "checkpoint", **changes)
+    metrics = train(asked)
     assert metrics is not None
-    assert metrics["train"]["epochs"] == 3
+    assert (metrics["train"]["epochs"], metrics["train"]["steps"]) == (epochs, steps)
+    weights = (tmp_path / "checkpoint" / "model.safetensors").read_bytes()
+    # As after a stop while clips were scored: the steps are still there.
+    resumed = train({**asked, "resume": True})
+    assert resumed is not None
+    assert {name: resumed["train"][name] for name in ("epochs", "steps", "best_step")} == {
+        name: metrics["train"][name] for name in ("epochs", "steps", "best_step")
+    }
+    assert (tmp_path / "checkpoint" / "model.safetensors").read_bytes() == weights
 
 
 def test_the_checkpoint_answers_in_transformers_pipeline(run: Path, clips: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
-from transformers import PreTrainedModel
+from transformers import PreTrainedModel, TrainerState
 
 from vidcls.contract import configured_tokens
 from vidcls_train.config.groups import RegularizationConfig
@@ -24,6 +24,7 @@ from vidcls_train.model.families import token_count, token_grid
 from vidcls_train.model.patch_dropout import PatchDropout
 from vidcls_train.trainer.callbacks import EarlyStop
 from vidcls_train.trainer.distillation import Distillation
+from vidcls_train.trainer.selection import epochs_without_progress
 from vidcls_train.trainer.trainer import VideoTrainer
 from vidcls_train.trainer.validation import accuracy, mean_average_precision
 
@@ -74,8 +75,14 @@ class ClassificationTrainer(VideoTrainer):
         self._smoothing = regularization.label_smoothing
         self.distillation = distillation
         self._class_weights = torch.tensor(class_weights, device=self.args.device)
-        if config.classification.early_stopping is not None:
-            self.add_callback(EarlyStop(config.classification.early_stopping))
+        self._patience = config.classification.early_stopping
+        if self._patience is not None:
+            self.add_callback(EarlyStop(self._patience))
+
+    def is_over(self, state: TrainerState) -> bool:
+        """Whether a run that has got so far trains no more; after so many epochs without progress it does not."""
+        is_early = self._patience is not None and epochs_without_progress(state.log_history) >= self._patience
+        return is_early or super().is_over(state)
 
     def compute_loss(
         self, model: Any, inputs: dict[str, torch.Tensor], **_: Any
