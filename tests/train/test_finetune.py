@@ -89,6 +89,14 @@ class Counted(TrainerCallback):  # type: ignore[misc]
         self.steps += 1
 
 
+class Stop(TrainerCallback):  # type: ignore[misc]
+    """Ends a run as its second epoch begins."""
+
+    def on_epoch_begin(self, _args: object, state: Any, _control: object, **_: object) -> None:
+        if state.global_step:
+            raise InterruptedError
+
+
 @dataclasses.dataclass(frozen=True)
 class Run:
     """The folder of one finished run, what reached the disk when, and what the caller was told meanwhile."""
@@ -117,6 +125,7 @@ def test_a_run_writes_everything_it_promises(run: Path) -> None:
     names = {file.name for file in run.iterdir() if file.is_file()}
     assert names == {
         "README.md",
+        "clips.json",
         "config.json",
         "confusion.png",
         "curves.png",
@@ -337,11 +346,27 @@ def test_clips_of_rare_labels_count_for_more_if_balanced(tmp_path: Path) -> None
     assert balanced == pytest.approx([2 / 3, 2.0, 1.0])
 
 
+@pytest.mark.parametrize(
+    ("changes", "epochs", "steps"),
+    [({"epochs": 9, "learning_rate": 1e-9, "early_stopping": 2}, 3, 6), ({"max_steps": 3}, 1.5, 3)],
+    ids=["without progress", "of so many steps"],
+)
 @pytest.mark.usefixtures("without_pictures")
-def test_a_run_without_progress_ends_early(clips: Path, tmp_path: Path) -> None:
-    metrics = train(settings(clips, tmp_path / "checkpoint", epochs=9, learning_rate=1e-9, early_stopping=2))
+def test_a_run_ends_early_and_stays_ended_where_it_is_resumed(
+    changes: dict[str, object], epochs: float, steps: int, clips: Path, tmp_path: Path
+) -> None:
+    asked = settings(clips, tmp_path / "checkpoint", **changes)
+    metrics = train(asked)
     assert metrics is not None
-    assert metrics["train"]["epochs"] == 3
+    assert (metrics["train"]["epochs"], metrics["train"]["steps"]) == (epochs, steps)
+    weights = (tmp_path / "checkpoint" / "model.safetensors").read_bytes()
+    # As after a stop while clips were scored: the steps are still there.
+    resumed = train({**asked, "resume": True})
+    assert resumed is not None
+    assert {name: resumed["train"][name] for name in ("epochs", "steps", "best_step")} == {
+        name: metrics["train"][name] for name in ("epochs", "steps", "best_step")
+    }
+    assert (tmp_path / "checkpoint" / "model.safetensors").read_bytes() == weights
 
 
 def test_the_checkpoint_answers_in_transformers_pipeline(run: Path, clips: Path) -> None:
@@ -420,6 +445,20 @@ def test_a_run_killed_in_an_epoch_and_resumed_gives_what_an_unbroken_one_gives(
     train(settings(clips, moved, resume=True, workers=1))
     assert losses(moved) == losses(run)
     resumed, unbroken = (load_file(folder / "model.safetensors") for folder in (moved, run))
+    assert all(torch.equal(resumed[name], weight) for name, weight in unbroken.items())
+
+
+@pytest.mark.usefixtures("without_pictures")
+def test_a_resumed_run_with_dropout_is_the_unbroken_one_however_its_clips_are_loaded(
+    clips: Path, tmp_path: Path
+) -> None:
+    asked = {name: settings(clips, tmp_path / name, dropout=0.1, workers=1) for name in ("unbroken", "resumed")}
+    train(asked["unbroken"])
+    with pytest.raises(InterruptedError):
+        train(asked["resumed"], callbacks=[Stop()])
+    train({**asked["resumed"], "resume": True, "workers": 0})
+    resumed, unbroken = (load_file(tmp_path / name / "model.safetensors") for name in ("resumed", "unbroken"))
+    assert losses(tmp_path / "resumed") == losses(tmp_path / "unbroken")
     assert all(torch.equal(resumed[name], weight) for name, weight in unbroken.items())
 
 
@@ -542,6 +581,45 @@ def test_what_cannot_be_resumed_is_refused(run: Path, clips: Path, tmp_path: Pat
         train(settings(clips, tmp_path / "none", resume=True))
     with pytest.raises(ValueError, match=r"learning_rate is 0\.001, not 0\.5"):
         train(settings(clips, run, resume=True, learning_rate=0.5))
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+@pytest.mark.parametrize("when", ["stopped", "complete"])
+@pytest.mark.usefixtures("without_pictures")
+def test_a_run_goes_on_with_its_own_clips_alone(when: str, clips: Path, tmp_path: Path) -> None:
+    data, output = Path(shutil.copytree(clips, tmp_path / "data")), tmp_path / "checkpoint"
+    asked = settings(data, output, epochs=2, keep_steps=False)
+    if when == "stopped":
+        with pytest.raises(InterruptedError):
+            train(asked, callbacks=[Stop()])
+    else:
+        train(asked)
+    before = contents(output)
+    away = (data / "train" / "jump" / "3.mp4").rename(tmp_path / "3.mp4")
+    with pytest.raises(ValueError, match=r"clips\.json, and train/jump/3\.mp4 of train is gone or cannot be read; put"):
+        train({**asked, "resume": True})
+    shutil.copy(away, data / "train" / "jump" / "3.mp4")
+    more = Path(shutil.copy(away, data / "test" / "wave" / "9.mp4"))
+    with pytest.raises(ValueError, match=r"clips\.json, and test/wave/9\.mp4 is new; put the clips back as they were"):
+        train({**asked, "resume": True})
+    assert contents(output) == before
+    more.unlink()
+    train({**asked, "resume": True})
+    assert why_incomplete(output) is None
+    assert (output / "clips.json").read_bytes() == before[output / "clips.json"]
+
+
+@pytest.mark.usefixtures("without_pictures")
+def test_a_run_without_fingerprints_keeps_none_of_its_clips(clips: Path, tmp_path: Path) -> None:
+    output = tmp_path / "checkpoint"
+    for changes in ({}, {"resume": True, "no_fingerprints": True}):
+        train(settings(clips, output, max_steps=1, **changes))
+        kept = json.loads((output / "clips.json").read_text(encoding="utf-8"))
+        assert len(kept["clips"]) == 18
+        assert {clip["fingerprint"] is None for clip in kept["clips"]} == {bool(changes)}
 
 
 def test_a_power_cut_at_any_moment_leaves_a_run_that_goes_on(recorded_run: Run) -> None:

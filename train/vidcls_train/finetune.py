@@ -41,6 +41,7 @@ from vidcls_train.output.hub import check_push, push
 from vidcls_train.output.metrics import measure
 from vidcls_train.output.negatives import score_negatives
 from vidcls_train.output.remaining import time_after_training
+from vidcls_train.output.run_clips import RunClips, check_same_clips, run_clips, save_clips
 from vidcls_train.output.run_folder import check_output, discarded_on_failure
 from vidcls_train.output.samples import write_training_samples
 from vidcls_train.output.scored import score
@@ -150,10 +151,10 @@ def _plan(settings: Mapping[str, Any], track: Track) -> _Plan:
             cache=cache,
             track=track,
         )
+        clips = run_clips(config, found, checked, unpacked=output / _UNPACKED_FOLDER)
+        check_same_clips(output, clips)
         refuse_worthless(checked.report, allow_duplicates=config.classification.allow_duplicates)
-        output.mkdir(parents=True, exist_ok=True)
-        mark_unfinished(output)
-        save_settings(config)
+        _begin(config, clips)
     about_val = checked.report.about_val()
     if about_val is not None:
         _LOG.info(about_val)
@@ -173,6 +174,14 @@ def _plan(settings: Mapping[str, Any], track: Track) -> _Plan:
     return _Plan(
         config=config, contract=contract, teacher=teacher, flip=flip, checked=checked, prepared=prepared, done=done
     )
+
+
+def _begin(config: TrainConfig, clips: RunClips) -> None:
+    """Write what a run is known by into its folder."""
+    config.run.output.mkdir(parents=True, exist_ok=True)
+    mark_unfinished(config.run.output)
+    save_settings(config)
+    save_clips(config.run.output, clips)
 
 
 def _find(config: TrainConfig, track: Track) -> ClipList:

@@ -17,7 +17,8 @@ def class_weights(
         targets: float32 [clips, labels] of the training clips.
         how: "none" is 1 for each. "balanced", of clips with one label each: the less the more clips of it there are,
             and 1 on average over clips. "balanced", of any number of labels: what a clip that shows the label counts
-            for, so that all of these weigh as much as all others (PyTorch's `pos_weight`). A label without clips: 1.
+            for, so that all of these weigh as much as all others, which count for 1 each. A label without clips, or
+            without others: 1.
         activation: "sigmoid" where a clip may have any number of labels.
 
     Example:
@@ -31,7 +32,8 @@ def class_weights(
     if how == "none":
         return [1.0] * len(counts)
     if activation == "sigmoid":
-        weights = (len(targets) - counts) / np.maximum(counts, 1)
+        others = len(targets) - counts
+        weights = np.where(others > 0, others, counts) / np.maximum(counts, 1)
     else:
         weights = len(targets) / (np.count_nonzero(counts) * np.maximum(counts, 1))
     return [float(weight) if count else 1.0 for weight, count in zip(weights, counts, strict=True)]

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
-from transformers import PreTrainedModel
+from transformers import PreTrainedModel, TrainerState
 
 from vidcls.contract import configured_tokens
 from vidcls_train.config.groups import RegularizationConfig
@@ -24,6 +24,7 @@ from vidcls_train.model.families import token_count, token_grid
 from vidcls_train.model.patch_dropout import PatchDropout
 from vidcls_train.trainer.callbacks import EarlyStop
 from vidcls_train.trainer.distillation import Distillation
+from vidcls_train.trainer.selection import epochs_without_progress
 from vidcls_train.trainer.trainer import VideoTrainer
 from vidcls_train.trainer.validation import accuracy, mean_average_precision
 
@@ -74,8 +75,14 @@ class ClassificationTrainer(VideoTrainer):
         self._smoothing = regularization.label_smoothing
         self.distillation = distillation
         self._class_weights = torch.tensor(class_weights, device=self.args.device)
-        if config.classification.early_stopping is not None:
-            self.add_callback(EarlyStop(config.classification.early_stopping))
+        self._patience = config.classification.early_stopping
+        if self._patience is not None:
+            self.add_callback(EarlyStop(self._patience))
+
+    def is_over(self, state: TrainerState) -> bool:
+        """Whether a run that has got so far trains no more; after so many epochs without progress it does not."""
+        is_early = self._patience is not None and epochs_without_progress(state.log_history) >= self._patience
+        return is_early or super().is_over(state)
 
     def compute_loss(
         self, model: Any, inputs: dict[str, torch.Tensor], **_: Any
@@ -113,13 +120,19 @@ def softmax_loss(
 ) -> torch.Tensor:
     """Cross entropy, summed over clips.
 
+    The weight is the clip's, not the label's that it is compared with: the share that smoothing gives a clip's other
+    labels counts by what that clip counts for. PyTorch's own `weight` counts it by theirs, so that a clip of a common
+    label would be trained to be answered with a rare one.
+
     Args:
         logits: float32 [clips, labels].
         targets: float32 [clips, labels], shares that add up to 1.
-        class_weights: float32 [labels], what the clips of each label count for.
-        smoothing: share of each clip's target that is spread evenly over all labels.
+        class_weights: float32 [labels], what the clips of each label count for; of a mixed clip, each share of it.
+        smoothing: share of each clip's weighted target that is spread evenly over all labels.
     """
-    return cross_entropy(logits, targets, weight=class_weights, label_smoothing=smoothing, reduction="sum")
+    weighted = targets * class_weights
+    spread = weighted.sum(dim=1, keepdim=True) / targets.shape[1]
+    return -((weighted * (1 - smoothing) + spread * smoothing) * logits.log_softmax(dim=1)).sum()
 
 
 def binary_loss(
@@ -127,12 +140,17 @@ def binary_loss(
 ) -> torch.Tensor:
     """Binary cross entropy of each label, its mean over labels, summed over clips.
 
+    As in `softmax_loss` the weight is the clip's, for its smoothed target as a whole. PyTorch's `pos_weight` would also
+    count what smoothing gives a label that the clip does not show.
+
     Args:
         logits: float32 [clips, labels].
         targets: float32 [clips, labels], from 0 to 1 each.
-        class_weights: float32 [labels], what a clip that shows a label counts for in its loss; one that does not: 1.
+        class_weights: float32 [labels], what a clip that shows a label counts for in its loss; one that does not: 1;
+            one of target t: 1 + (weight - 1) * t.
         smoothing: targets move by half of this towards 0.5: t becomes t * (1 - smoothing) + smoothing / 2.
     """
     smoothed = targets * (1 - smoothing) + smoothing / 2
-    loss = binary_cross_entropy_with_logits(logits, smoothed, pos_weight=class_weights, reduction="none")
+    weights = 1 + (class_weights - 1) * targets
+    loss = binary_cross_entropy_with_logits(logits, smoothed, weight=weights, reduction="none")
     return loss.mean(dim=1).sum()

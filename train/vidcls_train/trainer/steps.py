@@ -29,9 +29,10 @@ EMA_FILE = "average.safetensors"
 # Beside the steps: the EMA of the epoch that is kept.
 BEST_FILE = "best.safetensors"
 
-_STATE_FILE = "trainer_state.json"
+# The Trainer's own, in a step: how far the run had got, and its history.
+STATE_FILE = "trainer_state.json"
 # Without one of these the Trainer would go on all the same, from another state than the step's.
-_NEEDED = (EMA_FILE, "model.safetensors", "optimizer.pt", "rng_state*.pth", "scheduler.pt", _STATE_FILE)
+_NEEDED = (EMA_FILE, "model.safetensors", "optimizer.pt", "rng_state*.pth", "scheduler.pt", STATE_FILE)
 
 _STEP = re.compile(r"checkpoint-(\d+)")
 
@@ -83,7 +84,7 @@ def check_step(step: Path) -> None:
             raise DamagedRunError(f"{file}: is damaged ({error}); {remedy}") from None
     best = step.parent / BEST_FILE
     try:
-        if best_row(_read_json(step / _STATE_FILE)["log_history"]) is not None:
+        if best_row(_read_json(step / STATE_FILE)["log_history"]) is not None:
             _check_tensors(best)
     except _DamagedFileError as error:
         raise DamagedRunError(
@@ -107,7 +108,7 @@ def _check_file(file: Path, step: Path) -> None:
         _check_tensors(file)
     elif file.suffix == ".json":
         fields = _read_json(file)
-        if file.name == _STATE_FILE and (
+        if file.name == STATE_FILE and (
             fields.get("global_step") != _number(step) or not isinstance(fields.get("log_history"), list)
         ):
             raise _DamagedFileError("it is not this step's")

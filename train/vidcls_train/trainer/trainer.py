@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from torch.utils.data import DataLoader
-from transformers import PreTrainedModel, PrinterCallback, ProgressCallback, Trainer, TrainerCallback
+from transformers import PreTrainedModel, PrinterCallback, ProgressCallback, Trainer, TrainerCallback, TrainerState
 
 from vidcls_train.config.settings import Config
 from vidcls_train.data.epoch_sampler import EpochSampler
@@ -23,7 +23,7 @@ from vidcls_train.trainer.memory import named_memory_errors
 from vidcls_train.trainer.param_groups import make_optimizer
 from vidcls_train.trainer.progress import EpochLines, tensorboard_log
 from vidcls_train.trainer.selection import best_row
-from vidcls_train.trainer.steps import BEST_FILE, EMA_FILE, last_step, step_folder
+from vidcls_train.trainer.steps import BEST_FILE, EMA_FILE, STATE_FILE, last_step, step_folder
 
 
 class VideoTrainer(Trainer):  # type: ignore[misc]
@@ -50,7 +50,7 @@ class VideoTrainer(Trainer):  # type: ignore[misc]
             rank=process_rank(),
         )
         self._batches = len(self.sampler) // config.run.gradient_accumulation_steps
-        steps = config.schedule.max_steps or config.schedule.epochs * self._batches
+        steps = self._steps = config.schedule.max_steps or config.schedule.epochs * self._batches
         optimizer = make_optimizer(
             model,
             config.optimization.optimizer,
@@ -102,7 +102,9 @@ class VideoTrainer(Trainer):  # type: ignore[misc]
 
     def evaluate(self, *arguments: Any, **options: Any) -> dict[str, float]:
         """Validate the EMA of the weights."""
-        with self.ema.applied():
+        # The loader of validation clips, which a resumed run makes anew, takes numbers from the generator that dropout
+        # draws from.
+        with self.ema.applied(), torch.random.fork_rng(devices=[]):
             metrics: dict[str, float] = super().evaluate(*arguments, **options)
         return metrics
 
@@ -137,8 +139,26 @@ class VideoTrainer(Trainer):  # type: ignore[misc]
             ),
         ):
             step = by_first_process(lambda: last_step(output)) if config.run.resume else None
-            self.train(resume_from_checkpoint=step)
+            if step is None or not self._ends_with(Path(step)):
+                self.train(resume_from_checkpoint=step)
         return time.perf_counter() - started
+
+    def is_over(self, state: TrainerState) -> bool:
+        """Whether a run that has got so far trains no more."""
+        over: bool = state.global_step >= self._steps
+        return over
+
+    def _ends_with(self, step: Path) -> bool:
+        """Whether the run was over with this step, whose weights and history are then taken.
+
+        The Trainer itself would train another step, or another epoch, before it asks.
+        """
+        state = TrainerState.load_from_json(str(step / STATE_FILE))
+        if not self.is_over(state):
+            return False
+        self._load_from_checkpoint(str(step))
+        self.state = state
+        return True
 
     @contextmanager
     def _workers_ended(self) -> Iterator[None]:
