@@ -6,7 +6,6 @@ import dataclasses
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from vidcls.errors import VideoError
 from vidcls.progress import Track, untracked
@@ -32,7 +31,7 @@ _SCENES_LISTED = 1000
 class DataCheck:
     """Readable clips by split, and what was found.
 
-    copies: {"val", "test": the files of its clips whose footage is in train as well}.
+    copies: {"val", "test": those of its clips whose footage is in train as well}.
     encoding_predictions: the labels of the test clips as predicted from encodings alone, in their order;
     None where there are too few to learn from.
     cached: the clips that were decoded into the cache, all of train's among them if there was a cache.
@@ -40,7 +39,7 @@ class DataCheck:
     """
 
     splits: Splits
-    copies: dict[str, list[Path]]
+    copies: dict[str, list[Footage]]
     encoding_predictions: list[str] | None
     report: DataReport
     cached: dict[Footage, CachedVideo]
@@ -112,10 +111,9 @@ def check_clips(
     report = _report(found, probed, unreadable, clip_seconds=clip_seconds)
     findings = collect_findings(report, probed.pairs, readable, torn_scenes=torn_scenes, clip_seconds=clip_seconds)
     train_infos, train_labels, _ = probed.train()
-    path_of = {str(clip.footage): clip.path for clip in readable.clips}
     return DataCheck(
         splits=splits,
-        copies={split: [path_of[video] for video in copied(probed.pairs, split)] for split in ("val", "test")},
+        copies={split: copied(probed.pairs, split) for split in ("val", "test")},
         encoding_predictions=predict_labels(train_infos, train_labels, probed.of(splits.test)),
         report=dataclasses.replace(report, findings=findings),
         cached={info.footage: info.cached for info in infos if info.cached is not None},

@@ -47,9 +47,7 @@ def scene_findings(report: DataReport, pairs: Sequence[ClipPair], *, torn_scenes
     """Scenes that train and a held-out split both hold, apart from copies. torn_scenes: there were too few to part."""
     for split in ("val", "test"):
         torn = {
-            pair.videos[pair.splits.index(split)]
-            for pair in pairs
-            if pair.kind == "same scene" and set(pair.splits) == {"train", split}
+            pair.of(split) for pair in pairs if pair.kind == "same scene" and set(pair.splits) == {"train", split}
         } - set(copied(pairs, split))
         if torn:
             total = report.clips_in(split)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from vidcls.contract import Contract, Decision
@@ -16,6 +15,7 @@ from vidcls.evaluation.calibration import log_losses
 from vidcls.evaluation.intervals import paired_bootstrap, wilson_interval
 from vidcls.evaluation.metrics import accepted, score_answers
 from vidcls.fitting.decision import FittedDecision, fit_decision
+from vidcls_train.data.clip_list import Footage
 from vidcls_train.output.negatives import Negatives
 from vidcls_train.output.scored import Scored
 
@@ -26,7 +26,7 @@ def fit(
     val: Scored,
     contract: Contract,
     *,
-    copies: Sequence[Path],
+    copies: Sequence[Footage],
     negatives: Negatives | None,
     target_precision: float,
     false_alarm_rate: float | None = None,
@@ -87,7 +87,7 @@ def decision_fields(
     }
 
 
-def _about_copies(val: Scored, used: Scored, copies: Sequence[Path]) -> list[str]:
+def _about_copies(val: Scored, used: Scored, copies: Sequence[Footage]) -> list[str]:
     left_out = len(val.clips) - len(used.clips)
     if left_out:
         return [
