@@ -34,7 +34,7 @@ from vidcls_train.model.teaching import find_teacher, larger_image, teacher_sett
 from vidcls_train.model.tokens import token_notices
 from vidcls_train.output.checkpoint import write_decision, write_results, write_weights
 from vidcls_train.output.decision import fit
-from vidcls_train.output.fingerprints import clip_fingerprints
+from vidcls_train.output.fingerprints import clip_fingerprints, fitting_a_contract
 from vidcls_train.output.finished import complete, finished_training
 from vidcls_train.output.hub import check_push, push
 from vidcls_train.output.metrics import measure
@@ -146,6 +146,7 @@ def _plan(settings: Mapping[str, Any], track: Track) -> _Plan:
             val_fraction=config.classification.val_fraction,
             seed=config.run.seed,
             clip_seconds=config.data.clip_seconds,
+            known_to=[start.clips, None if teacher is None else teacher.contract.source.clips],
             cache=cache,
             track=track,
         )
@@ -230,10 +231,11 @@ def _results(plan: _Plan, trainer: ClassificationTrainer, *, seconds: float, tra
     else:
         trainer.take_over(output, plan.done)
     # Before anything is scored, fitted or drawn: nothing that goes wrong from here on may cost the training.
-    known = None if config.decision.no_fingerprints else clip_fingerprints(prepared, checked)
-    contract = write_weights(output, trainer, plan.contract, prepared, clips=known)
+    known = clip_fingerprints(prepared, checked, base=plan.contract.source.clips)
+    written = None if config.decision.no_fingerprints else fitting_a_contract(known)
+    contract = write_weights(output, trainer, plan.contract, prepared, clips=written)
     val = score(trainer, prepared.val, contract, region=region, label="scoring val", track=track)
-    negatives = score_negatives(trainer, config.decision.negatives, contract, region=region, track=track)
+    negatives = score_negatives(trainer, config.decision.negatives, contract, known=known, region=region, track=track)
     fitted = fit(
         val,
         contract,

@@ -7,12 +7,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from vidcls.contract import ClipFingerprints
 from vidcls.errors import VideoError
 from vidcls.progress import Track, untracked
 from vidcls_train.audit.data_report import ClipPair, ClipRow, DataReport, copied
 from vidcls_train.audit.duplicates import COPIES, Pair, find_pairs
 from vidcls_train.audit.findings import collect_findings
 from vidcls_train.audit.grouping import split_by_footage
+from vidcls_train.audit.known_clips import known_clips
 from vidcls_train.audit.probe import ClipInfo, probe
 from vidcls_train.audit.shortcuts import cross_validate, find_shortcuts, predict_labels
 from vidcls_train.data.clip_list import NONE_LABEL, SPLITS, Clip, ClipList, DataError, Footage, Splits
@@ -31,7 +33,8 @@ _SCENES_LISTED = 1000
 class DataCheck:
     """Readable clips by split, and what was found.
 
-    copies: {"val", "test": those of its clips whose footage is in train as well}.
+    copies: {"val", "test": those of its clips whose footage is in train as well, or that the base or the teacher
+    knows}.
     encoding_predictions: the labels of the test clips as predicted from encodings alone, in their order;
     None where there are too few to learn from.
     cached: the clips that were decoded into the cache, all of train's among them if there was a cache.
@@ -77,6 +80,7 @@ def check_clips(
     val_fraction: float,
     seed: int,
     clip_seconds: float,
+    known_to: Sequence[ClipFingerprints | None] = (),
     cache: FrameCache | None = None,
     track: Track = untracked,
 ) -> DataCheck:
@@ -87,6 +91,7 @@ def check_clips(
         val_fraction: as for `split_clips`.
         seed: as for `split_clips`.
         clip_seconds: length of the model's window.
+        known_to: what the base and the teacher say that they know.
         cache: that the clips which may be trained on are decoded into, in the same pass; None: frames are not kept.
         track: shows the progress.
 
@@ -108,16 +113,18 @@ def check_clips(
         split_names=split_names,
         pairs=[_named(pair, readable.clips, split_names) for pair in pairs],
     )
-    report = _report(found, probed, unreadable, clip_seconds=clip_seconds)
+    fingerprints = {info.footage: info.contract_fingerprint for info in infos}
+    known = known_clips(splits, fingerprints, known_to)
+    report = _report(found, probed, unreadable, known=known, clip_seconds=clip_seconds)
     findings = collect_findings(report, probed.pairs, readable, torn_scenes=torn_scenes, clip_seconds=clip_seconds)
     train_infos, train_labels, _ = probed.train()
     return DataCheck(
         splits=splits,
-        copies={split: copied(probed.pairs, split) for split in ("val", "test")},
+        copies={split: sorted({*copied(probed.pairs, split), *clips}, key=str) for split, clips in known.items()},
         encoding_predictions=predict_labels(train_infos, train_labels, probed.of(splits.test)),
         report=dataclasses.replace(report, findings=findings),
         cached={info.footage: info.cached for info in infos if info.cached is not None},
-        fingerprints={info.footage: info.contract_fingerprint for info in infos},
+        fingerprints=fingerprints,
     )
 
 
@@ -169,7 +176,14 @@ def _without_empty_copies(pair: Pair, clips: Sequence[Clip]) -> Pair:
     return pair if shown or pair.kind == "same file" else dataclasses.replace(pair, kind="same scene")
 
 
-def _report(found: ClipList, probed: _Probed, unreadable: list[dict[str, str]], *, clip_seconds: float) -> DataReport:
+def _report(
+    found: ClipList,
+    probed: _Probed,
+    unreadable: list[dict[str, str]],
+    *,
+    known: dict[str, list[Footage]],
+    clip_seconds: float,
+) -> DataReport:
     """All that was found, without findings."""
     clips, infos, splits = probed.readable.clips, probed.infos, probed.splits
     labels = sorted({*found.labels, *(label for _, label in found.empty)})
@@ -190,6 +204,7 @@ def _report(found: ClipList, probed: _Probed, unreadable: list[dict[str, str]], 
         truncated=[str(info.path) for info in _one_a_file(infos) if info.decoded_share < _TRUNCATED_SHARE],
         pairs=_listed(probed.pairs),
         pair_counts=dict(Counter(str(pair.kind) for pair in probed.pairs)),
+        known={split: list(map(str, footage)) for split, footage in known.items()},
         encoding=cross_validate(train_infos, train_labels, train_groups),
         tells=find_shortcuts(train_infos, train_labels),
         findings=[],

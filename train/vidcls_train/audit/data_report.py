@@ -76,6 +76,7 @@ class DataReport:
     groups: of footage. counts: {label: {split: readable clips}}.
     unreadable: {"video", "split", "label", "message"}. short: videos shorter than the model's window.
     truncated: videos of which the end is missing. pair_counts: {kind: pairs}; `pairs` lists all, or the first.
+    known: {"val", "test": its clips that the base or the teacher knows}.
     encoding, tells: what encodings alone give away, of all labels and of single ones. (The fields' names are those of
     data-report.json.)
     """
@@ -91,6 +92,7 @@ class DataReport:
     truncated: list[str]
     pairs: list[ClipPair]
     pair_counts: dict[str, int]
+    known: dict[str, list[str]]
     encoding: EncodingBaseline | None
     tells: list[Shortcut]
     findings: list[Finding]

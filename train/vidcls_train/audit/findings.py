@@ -16,6 +16,7 @@ from vidcls_train.audit.label_findings import (
 from vidcls_train.audit.leakage_findings import (
     copy_findings,
     group_findings,
+    known_findings,
     label_conflict_findings,
     repetition_findings,
     scene_findings,
@@ -39,6 +40,7 @@ def collect_findings(
         *coverage_findings(report),
         *val_findings(report),
         *copy_findings(report, pairs),
+        *known_findings(report),
         *scene_findings(report, pairs, torn_scenes=torn_scenes),
         *group_findings(used),
         *label_conflict_findings(pairs),

@@ -71,7 +71,12 @@ def report_text(report: DataReport) -> str:
             + " in all.",
             "",
         ]
-    for title, videos in (("Shorter than the window", report.short), ("End early", report.truncated)):
+    known = [video for videos in report.known.values() for video in videos]
+    for title, videos in (
+        ("Known to the base or the teacher", known),
+        ("Shorter than the window", report.short),
+        ("End early", report.truncated),
+    ):
         lines += _list(title, [place(video) for video in videos])
     lines += _list("Unreadable", [markdown(row["message"]) for row in report.unreadable], listed=len(report.unreadable))
     return "\n".join(lines)

@@ -173,7 +173,8 @@ class ClassificationConfig:
     class_weights: "balanced" counts the clips of rare labels for more.
     early_stopping: end after so many epochs without a better validation accuracy; None never does.
     head_only: train the classification head alone, on an encoder that stays as it is.
-    allow_duplicates: train even where much of val or test is footage that is in train too.
+    allow_duplicates: train even where much of val or test is footage that is in train too, or that the base or the
+        teacher knows.
     """
 
     resize: Literal["shortest_edge", "stretch"] | None = None

@@ -129,7 +129,7 @@ def _unreadable(prepared: PreparedClips, checked: DataCheck) -> list[dict[str, s
 
 
 def _fields(scored: Scored | None, contract: Contract, *, copies: Sequence[Footage]) -> dict[str, Any] | None:
-    """A split's figures, and those without the clips whose footage is in train as well, `copies`.
+    """A split's figures, and those without the clips whose footage was trained on, `copies`.
 
     None without clips that show a label.
     """
