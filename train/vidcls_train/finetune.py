@@ -32,6 +32,7 @@ from vidcls_train.model.recipe import recipe_for
 from vidcls_train.model.teacher import load_teacher, view_of
 from vidcls_train.model.teaching import find_teacher, larger_image, teacher_settings
 from vidcls_train.model.tokens import token_notices
+from vidcls_train.model.window import window_notices, with_window
 from vidcls_train.output.checkpoint import write_decision, write_results, write_weights
 from vidcls_train.output.decision import fit
 from vidcls_train.output.fingerprints import clip_fingerprints, fitting_a_contract
@@ -122,12 +123,14 @@ def train(
     return _results(plan, trainer, seconds=seconds, track=track) if process_rank() == 0 else None
 
 
-def _plan(settings: Mapping[str, Any], track: Track) -> _Plan:
-    config = train_config(settings)
+def _plan(asked: Mapping[str, Any], track: Track) -> _Plan:
+    config = train_config(asked)
     output = config.run.output
     check_output(config)
     if config.run.push_to_hub:
         check_push(config.run.push_to_hub)
+    settings = with_window(asked)
+    config = train_config(settings)
     with discarded_on_failure(output / _UNPACKED_FOLDER):
         found = _find(config, track)
         teacher = find_teacher(config, found, notice=_LOG.info)
@@ -135,7 +138,7 @@ def _plan(settings: Mapping[str, Any], track: Track) -> _Plan:
         made, known = start.model.config, {**settings, **teacher_settings(config, teacher)}
         tokens = tokens_text(configured_tokens(made))
         config = recipe_for(known, kind=made.model_type, layers=made.num_hidden_layers, tokens=tokens)
-        for notice in (*start.notices, *token_notices(start.model, config.regularization)):
+        for notice in (*start.notices, *window_notices(config), *token_notices(start.model, config.regularization)):
             _LOG.info(notice)
         done = finished_training(config)
         contract = draft_contract(config, found, start)

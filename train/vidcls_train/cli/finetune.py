@@ -176,7 +176,7 @@ def _check(*, output: Path | None, **chosen: Any) -> None:
         found = check_data(config)
         if output is not None:
             check_writable(output)
-        check_start_without_hub(settings, found)
+        config = check_start_without_hub(settings, found)
         with options.named_missing_packages("checking data"):
             from vidcls_train.audit.check import check_clips
             from vidcls_train.audit.findings import refuse_worthless

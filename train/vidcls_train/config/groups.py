@@ -55,7 +55,7 @@ class RunConfig:
 class DataConfig:
     """What is trained on.
 
-    data: as given on the command line. clip_seconds: length of a window in seconds.
+    data: as given on the command line. clip_seconds: length of a window in seconds, see `model.window`.
     cache_gb: disk for decoded clips, in gigabytes.
     """
 

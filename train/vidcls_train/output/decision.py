@@ -92,8 +92,8 @@ def _about_copies(val: Scored, used: Scored, copies: Sequence[Footage]) -> list[
     left_out = len(val.clips) - len(used.clips)
     if left_out:
         return [
-            f"the decision is fitted without {left_out} of {len(val.clips)} validation clips, whose footage was trained "
-            "on"
+            f"the decision is fitted without {left_out} of {len(val.clips)} validation clips, whose footage was "
+            "trained on"
         ]
     if copies:
         return [

@@ -23,6 +23,7 @@ from vidcls_train.data.sources import HUB_PREFIX
 from vidcls_train.data.splits import check_sizes
 from vidcls_train.data.unlabelled import find_unlabelled
 from vidcls_train.model.recipe import recipe_for
+from vidcls_train.model.window import with_window
 from vidcls_train.output.hub import check_token
 from vidcls_train.output.run_folder import check_output, check_resume, check_writable
 from vidcls_train.preflight.base import check_base, check_pretrained_base
@@ -87,6 +88,7 @@ def check_start(settings: Mapping[str, Any], found: ClipList | None, *, processe
     Raises:
         ValueError, ModelError: as `check_training_run`.
     """
+    settings = with_window(settings)
     config = train_config(settings)
     check_base(config.model, resize=config.classification.resize)
     _warn_of_incomplete(config)
@@ -105,17 +107,21 @@ def check_start(settings: Mapping[str, Any], found: ClipList | None, *, processe
     return config, shape
 
 
-def check_start_without_hub(settings: Mapping[str, Any], found: ClipList | None) -> None:
+def check_start_without_hub(settings: Mapping[str, Any], found: ClipList | None) -> TrainConfig:
     """As `check_start`, for who trains nothing yet: a base on the hub is not fetched, and the default not even sought.
+
+    The configuration is as far as it is known without it.
 
     Raises:
         ValueError, ModelError: as `check_training_run`.
     """
-    base = train_config(settings).model.base
+    config = train_config(settings)
+    base = config.model.base
     if base is None or is_here(base):
-        check_start(settings, found, processes=1)
-    elif settings.get("base") is not None:
+        return check_start(settings, found, processes=1)[0]
+    if settings.get("base") is not None:
         check_exists(base)
+    return config
 
 
 def find_named(config: TrainConfig) -> ClipList | None:
