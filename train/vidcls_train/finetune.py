@@ -248,7 +248,8 @@ def _results(plan: _Plan, trainer: ClassificationTrainer, *, seconds: float, tra
         false_alarm_rate=config.decision.false_alarm_rate,
     )
     contract = write_decision(output, contract, fitted.decision)
-    whole = compare_with_all_tokens(output, val, contract, region=region, track=track)
+    device = trainer.model.device
+    whole = compare_with_all_tokens(output, val, contract, device=device, region=region, track=track)
     results = measure(
         trainer,
         prepared,
