@@ -14,6 +14,7 @@ from vidcls.files.run_status import mark_unfinished
 from vidcls.progress import Track, untracked
 from vidcls.versions import check_training
 from vidcls_train.audit.check import DataCheck, check_clips
+from vidcls_train.audit.data_report import DataReport
 from vidcls_train.audit.findings import refuse_worthless
 from vidcls_train.audit.report import write_data_report
 from vidcls_train.config.settings import TrainConfig, save_settings, train_config
@@ -157,12 +158,7 @@ def _plan(asked: Mapping[str, Any], track: Track) -> _Plan:
         output.mkdir(parents=True, exist_ok=True)
         mark_unfinished(output)
         save_settings(config)
-    about_val = checked.report.about_val()
-    if about_val is not None:
-        _LOG.info(about_val)
-    for finding in checked.report.findings:
-        if finding.level != "note":
-            _LOG.warning(finding.what)
+    _tell(checked.report)
     write_data_report(checked.report, output)
     prepared = prepare(
         checked.splits,
@@ -176,6 +172,16 @@ def _plan(asked: Mapping[str, Any], track: Track) -> _Plan:
     return _Plan(
         config=config, contract=contract, teacher=teacher, flip=flip, checked=checked, prepared=prepared, done=done
     )
+
+
+def _tell(report: DataReport) -> None:
+    """Log what was found in the data, but for what is only noted."""
+    about_val = report.about_val()
+    if about_val is not None:
+        _LOG.info(about_val)
+    for finding in report.findings:
+        if finding.level != "note":
+            _LOG.warning(finding.what)
 
 
 def _find(config: TrainConfig, track: Track) -> ClipList:

@@ -73,6 +73,15 @@ class _Probed:
         by_footage = {info.footage: info for info in self.infos}
         return [by_footage[clip.footage] for clip in clips]
 
+    def predictions(self) -> list[str] | None:
+        """The labels of the test clips by their encodings alone, as `DataCheck` has them."""
+        infos, labels, _ = self.train()
+        return predict_labels(infos, labels, self.of(self.splits.test))
+
+    def fingerprints(self) -> dict[Footage, bytes]:
+        """Those that a contract holds, of every readable clip."""
+        return {info.footage: info.contract_fingerprint for info in self.infos}
+
 
 def check_clips(
     found: ClipList,
@@ -113,18 +122,16 @@ def check_clips(
         split_names=split_names,
         pairs=[_named(pair, readable.clips, split_names) for pair in pairs],
     )
-    fingerprints = {info.footage: info.contract_fingerprint for info in infos}
-    known = known_clips(splits, fingerprints, known_to)
+    known = known_clips(splits, probed.fingerprints(), known_to)
     report = _report(found, probed, unreadable, known=known, clip_seconds=clip_seconds)
     findings = collect_findings(report, probed.pairs, readable, torn_scenes=torn_scenes, clip_seconds=clip_seconds)
-    train_infos, train_labels, _ = probed.train()
     return DataCheck(
         splits=splits,
         copies={split: sorted({*copied(probed.pairs, split), *clips}, key=str) for split, clips in known.items()},
-        encoding_predictions=predict_labels(train_infos, train_labels, probed.of(splits.test)),
+        encoding_predictions=probed.predictions(),
         report=dataclasses.replace(report, findings=findings),
         cached={info.footage: info.cached for info in infos if info.cached is not None},
-        fingerprints=fingerprints,
+        fingerprints=probed.fingerprints(),
     )
 
 
