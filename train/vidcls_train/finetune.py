@@ -17,6 +17,7 @@ from vidcls_train.audit.check import DataCheck, check_clips
 from vidcls_train.audit.data_report import DataReport
 from vidcls_train.audit.findings import refuse_worthless
 from vidcls_train.audit.report import write_data_report
+from vidcls_train.config.precision import check_precision
 from vidcls_train.config.settings import TrainConfig, save_settings, train_config
 from vidcls_train.data.clip_list import MULTI_LABEL, SINGLE_LABEL, ClipList, targets_of
 from vidcls_train.data.datasets import ViewDataset
@@ -51,7 +52,13 @@ from vidcls_train.teacher_file import TeacherFile
 from vidcls_train.trainer.class_weights import class_weights
 from vidcls_train.trainer.classification import ClassificationTrainer
 from vidcls_train.trainer.distillation import distillation_of
-from vidcls_train.trainer.distributed import by_first_process, join_processes, leave_processes, process_rank
+from vidcls_train.trainer.distributed import (
+    by_first_process,
+    join_processes,
+    leave_processes,
+    process_rank,
+    takes_gpu,
+)
 from vidcls_train.trainer.steps import STEPS_FOLDER
 
 _LOG = logging.getLogger("vidcls.train")
@@ -106,7 +113,9 @@ def train(
         ValueError: a setting is wrong, settings do not fit together, or the output folder is taken.
     """
     check_training("training")
-    join_processes(train_config(settings).run.device)
+    run = train_config(settings).run
+    join_processes(run.device)
+    check_precision(run, on_gpu=takes_gpu(run.device))
     plan = by_first_process(lambda: _plan(settings, track))
     trainer = _trainer(plan)
     if plan.done is None:

@@ -15,6 +15,7 @@ from vidcls.contract import Image
 from vidcls.files.run_status import mark_unfinished
 from vidcls.progress import Track, untracked
 from vidcls.versions import check_training
+from vidcls_train.config.precision import check_precision
 from vidcls_train.config.settings import PretrainConfig, pretrain_config, save_settings
 from vidcls_train.data.clip_list import Clip, DataError
 from vidcls_train.data.opening import open_clips
@@ -28,7 +29,13 @@ from vidcls_train.model.window import window_notices, with_window
 from vidcls_train.output.finished import finished_metrics
 from vidcls_train.output.pretraining import write_pretraining
 from vidcls_train.output.run_folder import check_output, check_resume
-from vidcls_train.trainer.distributed import by_first_process, join_processes, leave_processes, process_rank
+from vidcls_train.trainer.distributed import (
+    by_first_process,
+    join_processes,
+    leave_processes,
+    process_rank,
+    takes_gpu,
+)
 from vidcls_train.trainer.masked import MaskedTrainer
 
 _LOG = logging.getLogger("vidcls.train")
@@ -75,7 +82,9 @@ def pretrain(
         ValueError: a setting is wrong, settings do not fit together, or the output folder is taken.
     """
     check_training("pretraining")
-    join_processes(pretrain_config(settings).run.device)
+    run = pretrain_config(settings).run
+    join_processes(run.device)
+    check_precision(run, on_gpu=takes_gpu(run.device))
     config = pretrain_config(by_first_process(lambda: with_window(settings)))
     plan = by_first_process(lambda: _plan(config, track))
     if plan.done is not None:

@@ -14,6 +14,7 @@ from vidcls.huggingface import CONFIG_FILE
 from vidcls_train.bases.location import check_exists, is_here, located
 from vidcls_train.config.batches import check_parts
 from vidcls_train.config.fine_tuning import has_recipe
+from vidcls_train.config.precision import check_precision
 from vidcls_train.config.settings import Config, TrainConfig, train_config
 from vidcls_train.data.archives import is_archive
 from vidcls_train.data.clip_list import ClipList
@@ -50,6 +51,7 @@ def check_training_run(settings: Mapping[str, Any], *, processes: int) -> None:
     """
     config = train_config(settings)
     check_output(config)
+    check_precision(config.run, on_gpu=config.run.device != "cpu")
     if config.run.push_to_hub is not None:
         check_token(config.run.push_to_hub)
     found = check_data(config)
@@ -156,6 +158,7 @@ def check_pretraining_run(config: Config) -> None:
         ModelError: there is no such base, or it cannot be pretrained.
     """
     check_output(config)
+    check_precision(config.run, on_gpu=config.run.device != "cpu")
     find_unlabelled(config.data.data)
     if not config.run.resume:
         check_writable(config.run.output)
