@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from pathlib import Path
 
 from generated import write_scene
+from vidcls.contract import ClipFingerprints
 from vidcls_train.audit.check import DataCheck, check_clips
 from vidcls_train.audit.data_report import Finding
 from vidcls_train.data.frame_cache import FrameCache
@@ -24,9 +26,16 @@ def write_data(root: Path, *, labels: tuple[str, ...] = ("jump", "swim", "wave")
     return root
 
 
-def check(data: Path, tmp_path: Path, *, clip_seconds: float = 0.5, cache: FrameCache | None = None) -> DataCheck:
+def check(
+    data: Path,
+    tmp_path: Path,
+    *,
+    clip_seconds: float = 0.5,
+    known_to: Sequence[ClipFingerprints | None] = (),
+    cache: FrameCache | None = None,
+) -> DataCheck:
     found = find_clips(str(data), unpack_to=tmp_path / "unpacked", clip_seconds=clip_seconds)
-    return check_clips(found, val_fraction=0.2, seed=0, clip_seconds=clip_seconds, cache=cache)
+    return check_clips(found, val_fraction=0.2, seed=0, clip_seconds=clip_seconds, known_to=known_to, cache=cache)
 
 
 def warnings(checked: DataCheck) -> list[Finding]:

@@ -69,7 +69,7 @@ def make_draft(
     file = scratch / "graph.onnx"
     onnx.save(converted.proto, file)
     onnx.checker.check_model(file)
-    check_rounding(file, reference.clip, reference.logits, precision=precision)
+    check_rounding(file, reference.clip, reference.logits, precision=precision, reach=reference.reach)
     classify = OnnxRuntimeSession(file, device="cpu").run
     difference = float(np.abs(classify(reference.clip)[0].astype(np.float64) - reference.logits).max())
     return Draft(

@@ -34,12 +34,14 @@ class Reference:
     classify: its logits for any cropped frames, in fp32 on the CPU.
     clip: the self-test's clip as the model gets it, uint8 RGB [1, T, H, W, 3].
     logits: the model's for that clip, one for each label.
+    reach: the largest |logit| of that clip and of others made of it: those of one alone may be near 0 by chance.
     latency_ms: median time of that clip through the model alone.
     """
 
     classify: Classify
     clip: npt.NDArray[np.uint8]
     logits: tuple[float, ...]
+    reach: float
     latency_ms: float
 
 
@@ -51,8 +53,15 @@ def measure_reference(model: PreTrainedModel, contract: Contract) -> Reference:
     """
     classify, clip = partial(reference_logits, model, contract.image), self_test_clip(contract)
     logits = tuple(classify(clip)[0].tolist())
-    check_finite(logits, of="PyTorch")
-    return Reference(classify=classify, clip=clip, logits=logits, latency_ms=median_ms(partial(classify, clip)))
+    others = [classify(other) for other in (255 - clip, clip // 4, np.full_like(clip, 128))]
+    check_finite([logits, *(other[0] for other in others)], of="PyTorch")
+    return Reference(
+        classify=classify,
+        clip=clip,
+        logits=logits,
+        reach=max(float(np.abs(np.asarray(found)).max()) for found in (logits, *others)),
+        latency_ms=median_ms(partial(classify, clip)),
+    )
 
 
 def reference_logits(model: PreTrainedModel, image: Image, frames: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:

@@ -15,6 +15,7 @@ from vidcls.contract import ModelContract, to_json
 from vidcls.errors import ArgumentError
 
 _MAX_BATCH = 32
+_BATCHES = (4, 8, 16, _MAX_BATCH)
 # How long a request waits for others to share a batch with: little beside what one clip takes.
 _QUEUE_MICROSECONDS = 5000
 
@@ -39,6 +40,9 @@ output [
     label_filename: "labels.txt"
   }}
 ]
+"""
+
+_BATCHING = """\
 dynamic_batching {{
   preferred_batch_size: [ {preferred} ]
   max_queue_delay_microseconds: {delay}
@@ -85,6 +89,7 @@ What the client must keep to is `contract.json`, the text that the ONNX file car
 - pixels: {resize}, Pillow's antialiased bilinear filter on uint8 RGB, crop {size} x {size} in the middle
 - input {input_name}: {dtype} [batch, {input_dims}] ({layout}){normalised}
 - output {output_name}: float32 [batch, {labels}], logits in the order of labels.txt
+- batch: {batch}
 """
 
 
@@ -118,18 +123,19 @@ def write_repository(model: Path, contract: ModelContract, folder: Path) -> Path
 
 def _config_text(name: str, contract: ModelContract) -> str:
     """config.pbtxt of a model."""
-    dimensions = _dimensions(contract)
-    return _CONFIG.format(
+    dimensions, largest = _dimensions(contract), _largest_batch(contract)
+    config = _CONFIG.format(
         name=_quoted(name),
-        max_batch=_MAX_BATCH,
+        max_batch=largest,
         input_name=_quoted(contract.model.input.name),
         input_type=_TYPES[contract.model.input.dtype],
         input_dims=", ".join(map(str, dimensions)),
         output_name=_quoted(contract.model.output.name),
         labels=len(contract.labels),
-        preferred=", ".join(map(str, (4, 8, 16, _MAX_BATCH))),
-        delay=_QUEUE_MICROSECONDS,
     )
+    if largest == 1:
+        return config
+    return config + _BATCHING.format(preferred=", ".join(map(str, _BATCHES)), delay=_QUEUE_MICROSECONDS)
 
 
 def _readme_text(name: str, contract: ModelContract) -> str:
@@ -151,7 +157,23 @@ def _readme_text(name: str, contract: ModelContract) -> str:
         layout=entry.layout,
         normalised=f", (x / 255 - {list(image.mean)}) / {list(image.std)} per channel" if entry.normalised else "",
         labels=len(contract.labels),
+        batch=_about_batches(contract),
     )
+
+
+def _largest_batch(contract: ModelContract) -> int:
+    """Clips that one run of the graph may answer together.
+
+    An int8 graph for onnxruntime finds the ranges of its numbers anew at every run, over all clips of the batch, so
+    that each would change the others' answers.
+    """
+    return 1 if (contract.model.precision, contract.model.graph) == ("int8", "onnxruntime") else _MAX_BATCH
+
+
+def _about_batches(contract: ModelContract) -> str:
+    if _largest_batch(contract) == 1:
+        return "one clip a request; an int8 graph of this kind answers each clip otherwise beside others"
+    return f"up to {_MAX_BATCH} clips a request; those of several clients are answered together"
 
 
 def _dimensions(contract: ModelContract) -> list[int]:

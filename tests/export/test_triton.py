@@ -17,6 +17,8 @@ from generated import LABELS, write_clip, write_model
 from vidcls import VideoClassifier
 from vidcls_export.triton import write_repository
 
+SUMS = 1e-5  # of logits, in another order
+
 
 @pytest.fixture(scope="module", params=["float32", "uint8"])
 def repository(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -60,6 +62,26 @@ def test_the_configuration_fits_tritons_schema_and_the_graph(repository: Path) -
         (output.name, types[output.type], output.shape[1:])
     ]
     assert (repository / config.output[0].label_filename).is_file()
+
+
+@pytest.mark.parametrize(
+    ("kind", "largest"), [(("int8", "onnxruntime"), 1), (("int8", "portable"), 32), (("fp32", "onnxruntime"), 32)]
+)
+def test_a_clip_is_answered_in_the_largest_batch_as_it_is_alone(
+    kind: tuple[str, str], largest: int, exports: dict[tuple[str, str], Any], tmp_path: Path
+) -> None:
+    report = exports[kind]
+    repository = write_repository(report.path, report.contract, tmp_path)
+    text = (repository / "config.pbtxt").read_text(encoding="utf-8")
+    (batch,) = map(int, re.findall(r"max_batch_size: (\d+)", text))
+    session = onnxruntime.InferenceSession(repository / "1" / "model.onnx", providers=["CPUExecutionProvider"])
+    (entry,) = session.get_inputs()
+    random = np.random.default_rng(0)
+    dark = random.integers(0, 40, (1, *entry.shape[1:]), dtype=np.uint8)
+    others = random.integers(0, 256, (batch - 1, *entry.shape[1:]), dtype=np.uint8)
+    (alone,), (together,) = (session.run(None, {entry.name: clips}) for clips in (dark, np.concatenate([dark, others])))
+    np.testing.assert_allclose(together[:1], alone, atol=SUMS, rtol=0)
+    assert (batch, "dynamic_batching" in text) == (largest, largest > 1)
 
 
 def test_only_a_model_of_tritons_is_replaced(tmp_path: Path) -> None:

@@ -769,6 +769,13 @@ def test_a_push_without_a_token_stops_before_training(
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_half_precision_is_refused_where_there_is_no_gpu(clips: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="precision is bf16, which is for GPUs"):
+        train(settings(clips, tmp_path / "checkpoint", precision="bf16", device="auto"))
+    assert not (tmp_path / "checkpoint").exists()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
 def test_training_on_a_gpu_that_is_not_there_is_refused(clips: Path, tmp_path: Path) -> None:
     with pytest.raises(DeviceError, match="finds no CUDA device"):
         train(settings(clips, tmp_path / "checkpoint", device="cuda"))

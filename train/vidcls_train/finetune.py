@@ -14,8 +14,9 @@ from vidcls.files.run_status import mark_unfinished
 from vidcls.progress import Track, untracked
 from vidcls.versions import check_training
 from vidcls_train.audit.check import DataCheck, check_clips
-from vidcls_train.audit.findings import refuse_worthless
+from vidcls_train.audit.findings import log_findings, refuse_worthless
 from vidcls_train.audit.report import write_data_report
+from vidcls_train.config.precision import check_precision
 from vidcls_train.config.settings import TrainConfig, save_settings, train_config
 from vidcls_train.data.clip_list import MULTI_LABEL, SINGLE_LABEL, ClipList
 from vidcls_train.data.datasets import ViewDataset
@@ -33,9 +34,10 @@ from vidcls_train.model.recipe import recipe_for
 from vidcls_train.model.teacher import load_teacher, view_of
 from vidcls_train.model.teaching import find_teacher, larger_image, teacher_settings
 from vidcls_train.model.tokens import token_notices
+from vidcls_train.model.window import window_notices, with_window
 from vidcls_train.output.checkpoint import write_decision, write_results, write_weights
 from vidcls_train.output.decision import fit
-from vidcls_train.output.fingerprints import clip_fingerprints
+from vidcls_train.output.fingerprints import clip_fingerprints, fitting_a_contract
 from vidcls_train.output.finished import complete, finished_training
 from vidcls_train.output.hub import check_push, push
 from vidcls_train.output.metrics import measure
@@ -51,7 +53,13 @@ from vidcls_train.teacher_file import TeacherFile
 from vidcls_train.trainer.class_weights import class_weights
 from vidcls_train.trainer.classification import ClassificationTrainer
 from vidcls_train.trainer.distillation import distillation_of
-from vidcls_train.trainer.distributed import by_first_process, join_processes, leave_processes, process_rank
+from vidcls_train.trainer.distributed import (
+    by_first_process,
+    join_processes,
+    leave_processes,
+    process_rank,
+    takes_gpu,
+)
 from vidcls_train.trainer.steps import STEPS_FOLDER
 
 _LOG = logging.getLogger("vidcls.train")
@@ -106,7 +114,9 @@ def train(
         ValueError: a setting is wrong, settings do not fit together, or the output folder is taken.
     """
     check_training("training")
-    join_processes(train_config(settings).run.device)
+    run = train_config(settings).run
+    join_processes(run.device)
+    check_precision(run, on_gpu=takes_gpu(run.device))
     plan = by_first_process(lambda: _plan(settings, track))
     trainer = _trainer(plan)
     if plan.done is None:
@@ -124,12 +134,14 @@ def train(
     return _results(plan, trainer, seconds=seconds, track=track) if process_rank() == 0 else None
 
 
-def _plan(settings: Mapping[str, Any], track: Track) -> _Plan:
-    config = train_config(settings)
+def _plan(asked: Mapping[str, Any], track: Track) -> _Plan:
+    config = train_config(asked)
     output = config.run.output
     check_output(config)
     if config.run.push_to_hub:
         check_push(config.run.push_to_hub)
+    settings = with_window(asked)
+    config = train_config(settings)
     with discarded_on_failure(output / _UNPACKED_FOLDER):
         found = _find(config, track)
         teacher = find_teacher(config, found, notice=_LOG.info)
@@ -137,7 +149,7 @@ def _plan(settings: Mapping[str, Any], track: Track) -> _Plan:
         made, known = start.model.config, {**settings, **teacher_settings(config, teacher)}
         tokens = tokens_text(configured_tokens(made))
         config = recipe_for(known, kind=made.model_type, layers=made.num_hidden_layers, tokens=tokens)
-        for notice in (*start.notices, *token_notices(start.model, config.regularization)):
+        for notice in (*start.notices, *window_notices(config), *token_notices(start.model, config.regularization)):
             _LOG.info(notice)
         done = finished_training(config)
         contract = draft_contract(config, found, start)
@@ -148,6 +160,7 @@ def _plan(settings: Mapping[str, Any], track: Track) -> _Plan:
             val_fraction=config.classification.val_fraction,
             seed=config.run.seed,
             clip_seconds=config.data.clip_seconds,
+            known_to=[start.clips, None if teacher is None else teacher.contract.source.clips],
             cache=cache,
             track=track,
         )
@@ -155,12 +168,7 @@ def _plan(settings: Mapping[str, Any], track: Track) -> _Plan:
         check_same_clips(output, clips)
         refuse_worthless(checked.report, allow_duplicates=config.classification.allow_duplicates)
         _begin(config, clips)
-    about_val = checked.report.about_val()
-    if about_val is not None:
-        _LOG.info(about_val)
-    for finding in checked.report.findings:
-        if finding.level != "note":
-            _LOG.warning(finding.what)
+    log_findings(checked.report)
     write_data_report(checked.report, output)
     prepared = prepare(
         checked.splits,
@@ -240,10 +248,11 @@ def _results(plan: _Plan, trainer: ClassificationTrainer, *, seconds: float, tra
     else:
         trainer.take_over(output, plan.done)
     # Before anything is scored, fitted or drawn: nothing that goes wrong from here on may cost the training.
-    known = None if config.decision.no_fingerprints else clip_fingerprints(prepared, checked)
-    contract = write_weights(output, trainer, plan.contract, prepared, clips=known)
+    known = clip_fingerprints(prepared, checked, base=plan.contract.source.clips)
+    written = None if config.decision.no_fingerprints else fitting_a_contract(known)
+    contract = write_weights(output, trainer, plan.contract, prepared, clips=written)
     val = score(trainer, prepared.val, contract, region=region, label="scoring val", track=track)
-    negatives = score_negatives(trainer, config.decision.negatives, contract, region=region, track=track)
+    negatives = score_negatives(trainer, config.decision.negatives, contract, known=known, region=region, track=track)
     fitted = fit(
         val,
         contract,
@@ -253,7 +262,8 @@ def _results(plan: _Plan, trainer: ClassificationTrainer, *, seconds: float, tra
         false_alarm_rate=config.decision.false_alarm_rate,
     )
     contract = write_decision(output, contract, fitted.decision)
-    whole = compare_with_all_tokens(output, val, contract, region=region, track=track)
+    device = trainer.model.device
+    whole = compare_with_all_tokens(output, val, contract, device=device, region=region, track=track)
     results = measure(
         trainer,
         prepared,

@@ -15,6 +15,7 @@ from vidcls.contract import Image
 from vidcls.files.run_status import mark_unfinished
 from vidcls.progress import Track, untracked
 from vidcls.versions import check_training
+from vidcls_train.config.precision import check_precision
 from vidcls_train.config.settings import PretrainConfig, pretrain_config, save_settings
 from vidcls_train.data.clip_list import Clip, DataError
 from vidcls_train.data.opening import open_clips
@@ -24,10 +25,17 @@ from vidcls_train.data.unlabelled import find_unlabelled
 from vidcls_train.data.video import DecodedVideo
 from vidcls_train.model.from_config import masked_starting_point
 from vidcls_train.model.patch_embedding import is_zero_mean, whiten
+from vidcls_train.model.window import window_notices, with_window
 from vidcls_train.output.finished import finished_metrics
 from vidcls_train.output.pretraining import write_pretraining
 from vidcls_train.output.run_folder import check_output, check_resume
-from vidcls_train.trainer.distributed import by_first_process, join_processes, leave_processes, process_rank
+from vidcls_train.trainer.distributed import (
+    by_first_process,
+    join_processes,
+    leave_processes,
+    process_rank,
+    takes_gpu,
+)
 from vidcls_train.trainer.masked import MaskedTrainer
 
 _LOG = logging.getLogger("vidcls.train")
@@ -74,8 +82,10 @@ def pretrain(
         ValueError: a setting is wrong, settings do not fit together, or the output folder is taken.
     """
     check_training("pretraining")
-    config = pretrain_config(settings)
-    join_processes(config.run.device)
+    run = pretrain_config(settings).run
+    join_processes(run.device)
+    check_precision(run, on_gpu=takes_gpu(run.device))
+    config = pretrain_config(by_first_process(lambda: with_window(settings)))
     plan = by_first_process(lambda: _plan(config, track))
     if plan.done is not None:
         leave_processes()
@@ -98,7 +108,7 @@ def pretrain(
 def _plan(config: PretrainConfig, track: Track) -> _Plan:
     check_output(config)
     start = masked_starting_point(config)
-    for notice in start.notices:
+    for notice in (*start.notices, *window_notices(config)):
         _LOG.info(notice)
     if config.run.resume:
         check_resume(config)

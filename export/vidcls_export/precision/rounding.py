@@ -15,7 +15,9 @@ from vidcls_export.options import Precision
 from vidcls_export.precision.tolerances import largest_difference
 
 
-def check_rounding(path: Path, clip: npt.NDArray[np.uint8], expected: Sequence[float], *, precision: Precision) -> None:
+def check_rounding(
+    path: Path, clip: npt.NDArray[np.uint8], expected: Sequence[float], *, precision: Precision, reach: float
+) -> None:
     """Compare a graph with PyTorch, every number rounded to the precision that the graph states.
 
     onnxruntime computes most of an fp16 graph in fp32 on a CPU, so that what overflows on a GPU does not show there.
@@ -26,6 +28,7 @@ def check_rounding(path: Path, clip: npt.NDArray[np.uint8], expected: Sequence[f
         clip: cropped frames uint8 RGB [1, T, H, W, 3].
         expected: PyTorch's logits for it.
         precision: what the graph computes in.
+        reach: the largest |logit| of several clips.
 
     Raises:
         ModelError: the logits are NaN or infinite, or further from `expected` than the precision explains.
@@ -37,7 +40,7 @@ def check_rounding(path: Path, clip: npt.NDArray[np.uint8], expected: Sequence[f
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     (logits,) = session.run(None, {session.get_inputs()[0].name: clip})
     difference = float(np.abs(logits[0].astype(np.float64) - expected).max())
-    allowed = largest_difference(expected, precision=precision)
+    allowed = largest_difference(expected, precision=precision, reach=reach)
     if not difference <= allowed:  # written so that NaN fails
         found = f"differ from PyTorch's by {difference:.2g}, more than {allowed:.2g}"
         found = found if np.isfinite(logits).all() else "overflow"

@@ -8,10 +8,15 @@ from vidcls_export.options import Precision
 
 # How far an export's logits for the self-test's clip may be from PyTorch's where they reach up to `_USUAL_LOGIT`, and
 # in proportion where they reach further, because rounding errors grow with the numbers. fp32 differs only in the order
-# of its sums, fp16 keeps 11 bits and rounds at every operator, int8 keeps 7 or 8 bits; tests/benchmarks/engines.py
-# prints how far each is off on random weights. What int8 does to real clips is for --check to say.
-_TOLERANCES: dict[Precision, float] = {"fp32": 1e-3, "fp16": 2e-2, "int8": 5e-1}
+# of its sums, fp16 keeps 11 bits and rounds at every operator; tests/benchmarks/engines.py prints how far each is off
+# on random weights.
+_TOLERANCES: dict[Precision, float] = {"fp32": 1e-3, "fp16": 2e-2}
 _USUAL_LOGIT = 4.0
+
+# int8 keeps 7 or 8 bits, so that it is off by a share of how far logits reach, however small they are: the tests'
+# VideoMAE by up to 0.02 on the self-test's clip, by 0.1 or more where its weights are in another order; models trained
+# on few clips by up to 0.04, on the worst of real ones. What int8 does to yours is for --check to say.
+_INT8_SHARE = 0.08
 
 # int8 computes in integers, which every processor does alike, so most of its distance from PyTorch is known when it is
 # exported: twice that leaves room for values that a last bit puts on the other side of a rounding step, and the least
@@ -19,10 +24,17 @@ _USUAL_LOGIT = 4.0
 _INT8_MARGIN = 2.0
 
 
-def largest_difference(logits: Sequence[float], *, precision: Precision) -> float:
-    """How far from PyTorch's `logits` an export in `precision` may be at all."""
-    largest = max(abs(logit) for logit in logits)
-    return _TOLERANCES[precision] * max(1.0, largest / _USUAL_LOGIT)
+def largest_difference(logits: Sequence[float], *, precision: Precision, reach: float) -> float:
+    """How far from PyTorch's `logits` an export in `precision` may be at all.
+
+    Args:
+        logits: of one clip.
+        precision: what the file computes in.
+        reach: the largest |logit| of several clips.
+    """
+    if precision == "int8":
+        return max(_INT8_SHARE * reach, _TOLERANCES["fp32"])
+    return _of_rounding(logits, precision=precision)
 
 
 def self_test_tolerance(logits: Sequence[float], *, precision: Precision, difference: float) -> float:
@@ -34,5 +46,11 @@ def self_test_tolerance(logits: Sequence[float], *, precision: Precision, differ
         difference: the largest |logit difference| of the export from them, on this machine.
     """
     if precision == "int8":
-        return max(_INT8_MARGIN * difference, largest_difference(logits, precision="fp16"))
-    return largest_difference(logits, precision=precision)
+        return max(_INT8_MARGIN * difference, _of_rounding(logits, precision="fp16"))
+    return _of_rounding(logits, precision=precision)
+
+
+def _of_rounding(logits: Sequence[float], *, precision: Precision) -> float:
+    """What rounding, and sums in another order, explain."""
+    largest = max(abs(logit) for logit in logits)
+    return _TOLERANCES[precision] * max(1.0, largest / _USUAL_LOGIT)

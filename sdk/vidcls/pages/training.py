@@ -108,7 +108,7 @@ def _accuracy_rows(metrics: Mapping[str, Any], key: str) -> Iterable[tuple[Conte
         yield (words, row["videos"], views, *_figure(row, key))
         if "without_copies" in row:
             apart = row["without_copies"]
-            yield (f"{words}, without clips whose footage is in train", apart["videos"], views, *_figure(apart, key))
+            yield (f"{words}, without clips whose footage was trained on", apart["videos"], views, *_figure(apart, key))
     names = {"majority": "always the most frequent label", "metadata": "guessed from file size, bit rate and the like"}
     for kind, row in (metrics.get("baselines") or {}).items():
         yield (f"test, {names.get(kind, kind)}", row["videos"], "", *_figure(row, "top1"))

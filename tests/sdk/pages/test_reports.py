@@ -277,7 +277,7 @@ def test_a_training_page_says_how_good_how_it_got_there_and_what_was_fitted(spli
     assert ("There are no test clips" in text) == (split == "val")
     for row in (
         "validation 10 1 x 1 0.700 0.31 to 0.83",
-        "validation, without clips whose footage is in train 8 1 x 1 0.500 0.20 to 0.80",
+        "validation, without clips whose footage was trained on 8 1 x 1 0.500 0.20 to 0.80",
         "test, many views 10 5 x 3 0.650",
         "test, always the most frequent label 10 0.300",
         "1.4 (95 % interval 1.10 to 1.90)",

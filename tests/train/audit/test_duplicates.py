@@ -12,6 +12,7 @@ from audited import check, kinds, only
 from generated import write_scene
 from vidcls_train.audit.duplicates import _correlation, _Motion
 from vidcls_train.audit.findings import refuse_worthless
+from vidcls_train.data.clip_list import Footage
 
 ENCODINGS = {
     "half the size": {"size": (80, 60)},
@@ -30,7 +31,7 @@ def test_a_copy_in_test_is_found_however_it_is_encoded(encoding: dict[str, Any],
     copy = write_scene(data / "test" / "jump" / "copy.mp4", **{"place": 100, **encoding})
     checked = check(data, tmp_path)
     assert kinds(checked) == {("same footage", frozenset({"original", "copy"}))}
-    assert checked.copies == {"val": [], "test": [copy]}
+    assert checked.copies == {"val": [], "test": [Footage(copy)]}
     assert "train also holds the footage of 1 of 7 clips in test" in only(checked).what
     refuse_worthless(checked.report, allow_duplicates=False)  # one of seven: said, and not counted
 
@@ -39,7 +40,7 @@ def test_the_same_file_is_found_whatever_its_name(data: Path, tmp_path: Path) ->
     copy = Path(shutil.copy(data / "train" / "jump" / "0.mp4", data / "val" / "jump" / "other name.mp4"))
     checked = check(data, tmp_path)
     assert kinds(checked) == {("same file", frozenset({"0", "other name"}))}
-    assert checked.copies == {"val": [copy], "test": []}
+    assert checked.copies == {"val": [Footage(copy)], "test": []}
 
 
 def test_another_take_at_the_same_place_is_no_copy(data: Path, tmp_path: Path) -> None:
@@ -69,7 +70,7 @@ def test_one_clip_in_two_splits_of_a_csv_is_found(data: Path, tmp_path: Path) ->
     table = data / "clips.csv"
     table.write_text("path,label,split\n" + "".join(rows) + "train/jump/0.mp4,jump,test\n", encoding="utf-8")
     checked = check(table, tmp_path)
-    assert checked.copies == {"val": [], "test": [data / "train" / "jump" / "0.mp4"]}
+    assert checked.copies == {"val": [], "test": [Footage(data / "train" / "jump" / "0.mp4")]}
 
 
 def test_known_footage_of_ucf101_is_found(real_data: Path, tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ def test_labels_that_may_hold_together_have_a_mean_average_precision(capsys: pyt
     fields["val"]["without_copies"] = {"videos": 30, "top1": None, "map": 0.58, "map_interval": [0.41, 0.7]}
     told = printed(fields, capsys)
     assert "val  mean average precision 0.6100 (0.50 to 0.70) on 40 videos" in told
-    assert "without clips whose footage is in train: 0.5800 (0.41 to 0.70) on 30" in told
+    assert "without clips whose footage was trained on: 0.5800 (0.41 to 0.70) on 30" in told
     assert "top-1" not in told
 
 
@@ -93,7 +93,7 @@ def test_every_accuracy_has_its_interval(capsys: pytest.CaptureFixture[str]) -> 
     models = {who: {"megabytes": 1.0, "answer_ms": 5.0} for who in ("student", "teacher")}
     told = printed(fields | {"teacher": {"test": None, "val": row, "models": models}}, capsys)
     assert "val  top-1 0.7500 (0.60 to 0.86), top-5 1.0000 (0.91 to 1.00) on 40 videos" in told
-    assert "without clips whose footage is in train: 0.7000 (0.52 to 0.83) on 30\n" in told
+    assert "without clips whose footage was trained on: 0.7000 (0.52 to 0.83) on 30\n" in told
     assert "test top-1 without looking at pictures: majority 0.2500 (0.14 to 0.40)\n" in told
     assert "top-1 0.8000 (0.65 to 0.90), the student's 0.7500 (0.60 to 0.86); they agree" in told
 

@@ -11,16 +11,17 @@ import pytest
 
 from audited import check
 from decoder_counts import Decoding
-from generated import painted_frame, painted_number, write_clip
+from generated import painted_frame, painted_number, write_clip, write_scene
 from vidcls.clips import read_clips
 from vidcls.contract import read_checkpoint
 from vidcls_train.data.background import cut, uncovered, with_background
-from vidcls_train.data.clip_list import ClipList, DataError
+from vidcls_train.data.clip_list import ClipList, DataError, Footage
 from vidcls_train.data.csv_source import read_csv
 from vidcls_train.data.frame_cache import FrameCache
 from vidcls_train.data.preparation import prepare
 from vidcls_train.data.sources import find_clips
 from vidcls_train.data.video import DecodedVideo
+from vidcls_train.output.scored import Scored
 
 RATE = 25
 FLOATS = 1e-9  # seconds: differences of times that are equal as fractions
@@ -206,3 +207,19 @@ def test_stretches_are_checked_and_prepared_as_clips_are(checkpoint: Path, tmp_p
         size = contract.image.crop_size
         view = np.fromfile(file, np.uint8).reshape(-1, size, size, 3)
         assert np.array_equal(view, read_clips(clip.path, contract, stretch=clip.stretch).frames[0])
+
+
+def test_a_copied_stretch_takes_no_other_stretch_of_its_video_along(tmp_path: Path) -> None:
+    write_scene(tmp_path / "train.mp4", place=100, frames=38)
+    write_scene(tmp_path / "other.mp4", place=101, frames=38)
+    write_scene(tmp_path / "val.mp4", place=100, frames=100)
+    rows = ["other.mp4,0,1.5,wave,train"]
+    rows += ["train.mp4,0,1.5,jump,train", "val.mp4,0,1.5,jump,val", "val.mp4,2.4,3.9,jump,val"]
+    checked = check(write_table(tmp_path, *rows, columns="video,start,end,label,split"), tmp_path)
+    copy = Footage(tmp_path / "val.mp4", (0.0, 1.5))
+    assert checked.copies == {"val": [copy], "test": []}
+    val = checked.splits.val
+    apart = Scored(clips=val, logits=np.zeros((len(val), 1), np.float32), views=1, crops=1).without({copy})
+    assert apart is not None
+    assert {clip.footage for clip in apart.clips} == {clip.footage for clip in val} - {copy}
+    assert any(clip.path == copy.path for clip in apart.clips)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from functools import partial
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ import torch
 from generated import write_clip
 from vidcls.contract import Image, read_checkpoint
 from vidcls_train.config.groups import AugmentationConfig
+from vidcls_train.config.settings import train_config
 from vidcls_train.data.augmentation import PairMixing, mixing_mask, training_transform
 from vidcls_train.data.collate import Collate
 from vidcls_train.data.datasets import ClipDataset
@@ -20,6 +22,7 @@ from vidcls_train.data.frame_cache import FrameCache
 from vidcls_train.data.masks import patch_dropout_mask
 from vidcls_train.data.rng import MIXING, seeded_rng
 from vidcls_train.data.teacher_clips import TaughtClips
+from vidcls_train.data.training_clips import training_clips
 from vidcls_train.data.video import DecodedVideo
 
 SEED, SIDE, FRAMES = 7, 32, 4
@@ -90,6 +93,29 @@ def test_a_teacher_of_the_same_size_and_frames_is_given_the_very_same_frames(
     for epoch in range(4):
         frames = torch.from_numpy(plain.frames(epoch, 0)).permute(0, 3, 1, 2).float()
         torch.testing.assert_close(clips[epoch, 0]["teacher_values"], frames, atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize(("resize", "teachers"), [("shortest_edge", "stretch"), ("stretch", "shortest_edge")])
+def test_a_teacher_that_resizes_otherwise_is_given_the_students_crop(
+    resize: Literal["shortest_edge", "stretch"],
+    teachers: Literal["shortest_edge", "stretch"],
+    videos: list[DecodedVideo],
+    checkpoint: Path,
+) -> None:
+    student = read_checkpoint(checkpoint)
+    image = dataclasses.replace(student.image, resize=resize)
+    grey: dict[str, Any] = {"mean": (0.0, 0.0, 0.0), "std": (1 / 255, 1 / 255, 1 / 255)}
+    larger = dataclasses.replace(image, resize=teachers, resize_size=2 * SIDE, crop_size=2 * SIDE, **grey)
+    config = dataclasses.replace(
+        train_config({"data": "d", "output": "o", "preset": "tiny", "clip_seconds": 0.8, "seed": SEED}),
+        augmentation=COLOURS,
+    )
+    made = partial(training_clips, videos, np.eye(4, dtype=np.float32), config, image=image, frames=FRAMES, flip=True)
+    clips, plain = made(teacher=dataclasses.replace(student, image=larger)), made()
+    for epoch in range(12):
+        halved = torch.nn.functional.avg_pool2d(clips[epoch, 1]["teacher_values"], 2)
+        own = torch.from_numpy(plain.frames(epoch, 1)).permute(0, 3, 1, 2).float()
+        assert (halved - own).abs().mean() < RESIZED, epoch
 
 
 def test_more_frames_are_of_the_same_window(videos: list[DecodedVideo], image: Image) -> None:

@@ -65,21 +65,21 @@ def test_clips_whose_footage_is_in_train_fit_nothing(
     logits = val.logits.copy()
     logits[::3] += 100 * np.eye(3, dtype=np.float32)[[LABELS.index(clip.label) for clip in copies]]
     mixed = dataclasses.replace(val, logits=logits)
-    paths = [clip.path for clip in copies]
-    fitted = fit(mixed, contract(), copies=paths, negatives=None, target_precision=0.9)
-    apart = val.without(set(paths))
+    footage = [clip.footage for clip in copies]
+    fitted = fit(mixed, contract(), copies=footage, negatives=None, target_precision=0.9)
+    apart = val.without(set(footage))
     assert apart is not None
     assert fitted.decision.temperature == pytest.approx(most_probable_temperature(apart, LABELS), abs=SAME_MINIMUM)
     assert fitted.decision.fitted_on is not None
     assert fitted.decision.fitted_on.videos == 60
-    assert fitted.notes[0] == ("the decision is fitted without 30 of 90 validation clips, whose footage is in train")
+    assert fitted.notes[0] == ("the decision is fitted without 30 of 90 validation clips, whose footage was trained on")
     assert fitted.notes[0] in caplog.text
 
 
 def test_where_all_footage_is_in_train_that_is_said(contract: Make, scored: Score) -> None:
     val = scored(LABELS, 2)
-    fitted = fit(val, contract(), copies=[clip.path for clip in val.clips], negatives=None, target_precision=0.9)
-    assert fitted.notes[0].startswith("the footage of every validation clip is in train")
+    fitted = fit(val, contract(), copies=[clip.footage for clip in val.clips], negatives=None, target_precision=0.9)
+    assert fitted.notes[0].startswith("the footage of every validation clip was trained on")
 
 
 def test_too_few_clips_write_no_rule_and_say_how_many_are_needed(contract: Make, scored: Score) -> None:

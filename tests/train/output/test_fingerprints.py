@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from vidcls.fingerprint import ALGORITHM, decode
+from vidcls.contract import ClipFingerprints
+from vidcls.fingerprint import ALGORITHM, decode, encode
 from vidcls_train.data.clip_list import Clip, Footage
 from vidcls_train.output import fingerprints
-from vidcls_train.output.fingerprints import clip_fingerprints
+from vidcls_train.output.fingerprints import clip_fingerprints, fitting_a_contract
 
 
 def data(**splits: int) -> tuple[Any, Any]:
@@ -26,18 +27,26 @@ def data(**splits: int) -> tuple[Any, Any]:
 
 
 def test_training_and_validation_clips_are_known(caplog: pytest.LogCaptureFixture) -> None:
-    known = clip_fingerprints(*data(train=3, val=2, test=2))
-    assert known is not None
+    known = clip_fingerprints(*data(train=3, val=2, test=2), base=None)
+    assert fitting_a_contract(known) is known
     assert known.algorithm == ALGORITHM
     assert decode(known.train) == [f"train-{number}.mp4".ljust(16).encode() for number in range(3)]
     assert decode(known.val) == [f"val-{number}.mp4".ljust(16).encode() for number in range(2)]
     assert caplog.text == ""
 
 
+def test_what_the_base_knows_stays_known_and_is_counted_once() -> None:
+    shared, others = b"train-0.mp4".ljust(16), [bytes([number]) * 16 for number in (1, 2)]
+    base = ClipFingerprints(algorithm=ALGORITHM, train=encode([shared, others[0]]), val=encode([others[1]]))
+    known = clip_fingerprints(*data(train=2, val=1), base=base)
+    assert decode(known.train) == sorted([shared, b"train-1.mp4".ljust(16), others[0]])
+    assert decode(known.val) == sorted([b"val-0.mp4".ljust(16), others[1]])
+
+
 def test_more_than_a_contract_holds_are_left_out(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(fingerprints, "MOST_FINGERPRINTS", 4)
-    assert clip_fingerprints(*data(train=2, val=2, test=9)) is not None
-    assert clip_fingerprints(*data(train=3, val=2, test=0)) is None
+    assert fitting_a_contract(clip_fingerprints(*data(train=2, val=2, test=9), base=None)) is not None
+    assert fitting_a_contract(clip_fingerprints(*data(train=3, val=2, test=0), base=None)) is None
     assert "does not say which clips it was trained on" in caplog.text

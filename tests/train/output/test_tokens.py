@@ -6,7 +6,9 @@ import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 import transformers
 
 from generated import LABELS
@@ -34,14 +36,25 @@ def test_the_same_region_is_shown_by_who_can_open_the_model(
     clip = Clip(path=video, labels=LABELS[:1], group="")
     logits = all_logits(model, [clip.footage], lattice, views=1, crops=1, region=REGION, label="scoring")
     val = Scored(clips=[clip], logits=logits, views=1, crops=1)
-    same = compare_with_all_tokens(tmp_path / kind, val, lattice, region=REGION)
-    other = compare_with_all_tokens(tmp_path / kind, val, lattice)
+    same = compare_with_all_tokens(tmp_path / kind, val, lattice, device=model.device, region=REGION)
+    other = compare_with_all_tokens(tmp_path / kind, val, lattice, device=model.device)
     assert same is not None
     assert other is not None
     assert same["mean_abs_logit_diff"] == 0
     assert other["mean_abs_logit_diff"] > 0
     family = FAMILIES[kind]
     assert same["shown_by"] == ("pipeline" if opens_in_a_pipeline(kind, tmp_path / kind) else family.classifier)
+
+
+def test_the_trained_models_device_computes(contract: Callable[..., Contract], tmp_path: Path) -> None:
+    """Without a card: PyTorch's device "meta" computes shapes alone, and refuses to hand out a number."""
+    save(MAKERS["videomae"], tmp_path / "videomae")
+    video = write_lossless(tmp_path / "clip.mkv", noise_frames(frames=20, width=96, height=64) // 2)
+    lattice = dataclasses.replace(contract(LABELS), tokens=Tokens(rule="lattice", share=0.5))
+    clip = Clip(path=video, labels=LABELS[:1], group="")
+    val = Scored(clips=[clip], logits=np.zeros((1, len(LABELS)), np.float32), views=1, crops=1)
+    with pytest.raises(NotImplementedError, match="meta"):
+        compare_with_all_tokens(tmp_path / "videomae", val, lattice, device=torch.device("meta"))
 
 
 def opens_in_a_pipeline(kind: str, folder: Path) -> bool:

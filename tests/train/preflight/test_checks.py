@@ -31,6 +31,15 @@ def test_sound_settings_pass_and_leave_nothing(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"clips"}
 
 
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_half_precision_on_a_cpu_is_refused(precision: str, tmp_path: Path) -> None:
+    settings = {"data": clips(tmp_path), "output": tmp_path / "out", "preset": "tiny", "precision": precision}
+    with pytest.raises(ArgumentError, match=f"precision is {precision}, which is for GPUs, and the run is on a CPU"):
+        check_training_run({**settings, "device": "cpu"}, processes=1)
+    check_training_run(settings, processes=1)  # only PyTorch knows whether there is a GPU
+    check_training_run({**settings, "device": "cpu", "precision": "fp32"}, processes=1)
+
+
 @pytest.mark.parametrize(
     ("asked", "own", "told"),
     [

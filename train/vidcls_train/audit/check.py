@@ -6,14 +6,15 @@ import dataclasses
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
+from vidcls.contract import ClipFingerprints
 from vidcls.errors import VideoError
 from vidcls.progress import Track, untracked
 from vidcls_train.audit.data_report import ClipPair, ClipRow, DataReport, copied
 from vidcls_train.audit.duplicates import COPIES, Pair, find_pairs
 from vidcls_train.audit.findings import collect_findings
 from vidcls_train.audit.grouping import split_by_footage
+from vidcls_train.audit.known_clips import known_clips
 from vidcls_train.audit.probe import ClipInfo, probe
 from vidcls_train.audit.shortcuts import cross_validate, find_shortcuts, predict_labels
 from vidcls_train.data.clip_list import NONE_LABEL, SPLITS, Clip, ClipList, DataError, Footage, Splits
@@ -32,7 +33,8 @@ _SCENES_LISTED = 1000
 class DataCheck:
     """Readable clips by split, and what was found.
 
-    copies: {"val", "test": the files of its clips whose footage is in train as well}.
+    copies: {"val", "test": those of its clips whose footage is in train as well, or that the base or the teacher
+    knows}.
     encoding_predictions: the labels of the test clips as predicted from encodings alone, in their order;
     None where there are too few to learn from.
     cached: the clips that were decoded into the cache, all of train's among them if there was a cache.
@@ -40,7 +42,7 @@ class DataCheck:
     """
 
     splits: Splits
-    copies: dict[str, list[Path]]
+    copies: dict[str, list[Footage]]
     encoding_predictions: list[str] | None
     report: DataReport
     cached: dict[Footage, CachedVideo]
@@ -71,6 +73,15 @@ class _Probed:
         by_footage = {info.footage: info for info in self.infos}
         return [by_footage[clip.footage] for clip in clips]
 
+    def predictions(self) -> list[str] | None:
+        """The labels of the test clips by their encodings alone, as `DataCheck` has them."""
+        infos, labels, _ = self.train()
+        return predict_labels(infos, labels, self.of(self.splits.test))
+
+    def fingerprints(self) -> dict[Footage, bytes]:
+        """Those that a contract holds, of every readable clip."""
+        return {info.footage: info.contract_fingerprint for info in self.infos}
+
 
 def check_clips(
     found: ClipList,
@@ -78,6 +89,7 @@ def check_clips(
     val_fraction: float,
     seed: int,
     clip_seconds: float,
+    known_to: Sequence[ClipFingerprints | None] = (),
     cache: FrameCache | None = None,
     track: Track = untracked,
 ) -> DataCheck:
@@ -88,6 +100,7 @@ def check_clips(
         val_fraction: as for `split_clips`.
         seed: as for `split_clips`.
         clip_seconds: length of the model's window.
+        known_to: what the base and the teacher say that they know.
         cache: that the clips which may be trained on are decoded into, in the same pass; None: frames are not kept.
         track: shows the progress.
 
@@ -109,17 +122,16 @@ def check_clips(
         split_names=split_names,
         pairs=[_named(pair, readable.clips, split_names) for pair in pairs],
     )
-    report = _report(found, probed, unreadable, clip_seconds=clip_seconds)
+    known = known_clips(splits, probed.fingerprints(), known_to)
+    report = _report(found, probed, unreadable, known=known, clip_seconds=clip_seconds)
     findings = collect_findings(report, probed.pairs, readable, torn_scenes=torn_scenes, clip_seconds=clip_seconds)
-    train_infos, train_labels, _ = probed.train()
-    path_of = {str(clip.footage): clip.path for clip in readable.clips}
     return DataCheck(
         splits=splits,
-        copies={split: [path_of[video] for video in copied(probed.pairs, split)] for split in ("val", "test")},
-        encoding_predictions=predict_labels(train_infos, train_labels, probed.of(splits.test)),
+        copies={split: sorted({*copied(probed.pairs, split), *clips}, key=str) for split, clips in known.items()},
+        encoding_predictions=probed.predictions(),
         report=dataclasses.replace(report, findings=findings),
         cached={info.footage: info.cached for info in infos if info.cached is not None},
-        fingerprints={info.footage: info.contract_fingerprint for info in infos},
+        fingerprints=probed.fingerprints(),
     )
 
 
@@ -171,7 +183,14 @@ def _without_empty_copies(pair: Pair, clips: Sequence[Clip]) -> Pair:
     return pair if shown or pair.kind == "same file" else dataclasses.replace(pair, kind="same scene")
 
 
-def _report(found: ClipList, probed: _Probed, unreadable: list[dict[str, str]], *, clip_seconds: float) -> DataReport:
+def _report(
+    found: ClipList,
+    probed: _Probed,
+    unreadable: list[dict[str, str]],
+    *,
+    known: dict[str, list[Footage]],
+    clip_seconds: float,
+) -> DataReport:
     """All that was found, without findings."""
     clips, infos, splits = probed.readable.clips, probed.infos, probed.splits
     labels = sorted({*found.labels, *(label for _, label in found.empty)})
@@ -192,6 +211,7 @@ def _report(found: ClipList, probed: _Probed, unreadable: list[dict[str, str]], 
         truncated=[str(info.path) for info in _one_a_file(infos) if info.decoded_share < _TRUNCATED_SHARE],
         pairs=_listed(probed.pairs),
         pair_counts=dict(Counter(str(pair.kind) for pair in probed.pairs)),
+        known={split: list(map(str, footage)) for split, footage in known.items()},
         encoding=cross_validate(train_infos, train_labels, train_groups),
         tells=find_shortcuts(train_infos, train_labels),
         findings=[],

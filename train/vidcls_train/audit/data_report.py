@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from vidcls_train.audit.duplicates import COPIES, Kind
 from vidcls_train.audit.shortcuts import EncodingBaseline, Shortcut
+from vidcls_train.data.clip_list import Footage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +41,11 @@ class ClipPair:
     similarity: float
     motion: float
 
+    def of(self, split: str) -> Footage:
+        """Its clip in one of its splits; the first where both are of it."""
+        index = self.splits.index(split)
+        return Footage(Path(self.files[index]), self.stretches[index])
+
 
 @dataclass(frozen=True, kw_only=True)
 class ClipRow:
@@ -69,6 +76,7 @@ class DataReport:
     groups: of footage. counts: {label: {split: readable clips}}.
     unreadable: {"video", "split", "label", "message"}. short: videos shorter than the model's window.
     truncated: videos of which the end is missing. pair_counts: {kind: pairs}; `pairs` lists all, or the first.
+    known: {"val", "test": its clips that the base or the teacher knows}.
     encoding, tells: what encodings alone give away, of all labels and of single ones. (The fields' names are those of
     data-report.json.)
     """
@@ -84,6 +92,7 @@ class DataReport:
     truncated: list[str]
     pairs: list[ClipPair]
     pair_counts: dict[str, int]
+    known: dict[str, list[str]]
     encoding: EncodingBaseline | None
     tells: list[Shortcut]
     findings: list[Finding]
@@ -100,8 +109,8 @@ class DataReport:
         return f"there is no val: {val} of train's {train + val} clips, whole groups of footage, are set aside for it"
 
 
-def copied(pairs: Iterable[ClipPair], split: str) -> list[str]:
-    """Videos of a split whose footage is in train as well, sorted.
+def copied(pairs: Iterable[ClipPair], split: str) -> list[Footage]:
+    """Clips of a split whose footage is in train as well, sorted by name.
 
     Example:
         >>> def pair(*splits: str) -> ClipPair:
@@ -115,14 +124,11 @@ def copied(pairs: Iterable[ClipPair], split: str) -> list[str]:
         ...         similarity=0.9,
         ...         motion=0.9,
         ...     )
-        >>> copied([pair("train", "test"), pair("val", "test")], "test")
+        >>> [str(clip) for clip in copied([pair("train", "test"), pair("val", "test")], "test")]
         ['b.mp4']
     """
-    copies = set()
-    for pair in pairs:
-        if pair.kind in COPIES and set(pair.splits) == {"train", split}:
-            copies.add(pair.videos[pair.splits.index(split)])
-    return sorted(copies)
+    copies = {pair.of(split) for pair in pairs if pair.kind in COPIES and set(pair.splits) == {"train", split}}
+    return sorted(copies, key=str)
 
 
 def worst_first(pairs: Sequence[ClipPair]) -> list[ClipPair]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 from vidcls_train.audit.clip_findings import encoding_findings, length_findings, readability_findings
@@ -16,11 +17,14 @@ from vidcls_train.audit.label_findings import (
 from vidcls_train.audit.leakage_findings import (
     copy_findings,
     group_findings,
+    known_findings,
     label_conflict_findings,
     repetition_findings,
     scene_findings,
 )
 from vidcls_train.data.clip_list import ClipList, DataError
+
+_LOG = logging.getLogger("vidcls.train")
 
 
 def collect_findings(
@@ -39,6 +43,7 @@ def collect_findings(
         *coverage_findings(report),
         *val_findings(report),
         *copy_findings(report, pairs),
+        *known_findings(report),
         *scene_findings(report, pairs, torn_scenes=torn_scenes),
         *group_findings(used),
         *label_conflict_findings(pairs),
@@ -71,3 +76,13 @@ def refuse_worthless(report: DataReport, *, allow_duplicates: bool) -> None:
     if stops:
         more = f" ({len(stops) - 1} more such finding{'s' * (len(stops) > 2)})" if len(stops) > 1 else ""
         raise DataError(f"{report.data}: {stops[0].what}; {stops[0].mend}{more}. --check-only reports all there is")
+
+
+def log_findings(report: DataReport) -> None:
+    """Log what was found in the data, but for what is only noted."""
+    about_val = report.about_val()
+    if about_val is not None:
+        _LOG.info(about_val)
+    for finding in report.findings:
+        if finding.level != "note":
+            _LOG.warning(finding.what)

@@ -43,13 +43,28 @@ def copy_findings(report: DataReport, pairs: Sequence[ClipPair]) -> Iterable[Fin
         )
 
 
+def known_findings(report: DataReport) -> Iterable[Finding]:
+    """Held-out clips that the base or the teacher knows."""
+    found = [(len(clips), report.clips_in(split), split) for split, clips in report.known.items() if clips]
+    if not found:
+        return
+    worthless = any(known > _COPIES_LIMIT * total for known, total, _ in found)
+    counts = " and ".join(f"{known} of {total} clips in {split}" for known, total, split in found)
+    why = "scores on them measure memory" if worthless else _APART
+    yield Finding(
+        level="stop" if worthless else "warning",
+        allowable=worthless,
+        what=f"the base or the teacher knows {counts}, by their fingerprints: {why}",
+        mend="give val and test clips that neither was trained on, and the others to train"
+        + (", or train all the same with --allow-duplicates" if worthless else ""),
+    )
+
+
 def scene_findings(report: DataReport, pairs: Sequence[ClipPair], *, torn_scenes: bool) -> Iterable[Finding]:
     """Scenes that train and a held-out split both hold, apart from copies. torn_scenes: there were too few to part."""
     for split in ("val", "test"):
         torn = {
-            pair.videos[pair.splits.index(split)]
-            for pair in pairs
-            if pair.kind == "same scene" and set(pair.splits) == {"train", split}
+            pair.of(split) for pair in pairs if pair.kind == "same scene" and set(pair.splits) == {"train", split}
         } - set(copied(pairs, split))
         if torn:
             total = report.clips_in(split)

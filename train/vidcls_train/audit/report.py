@@ -71,10 +71,19 @@ def report_text(report: DataReport) -> str:
             + " in all.",
             "",
         ]
-    for title, videos in (("Shorter than the window", report.short), ("End early", report.truncated)):
+    for title, videos in _videos_listed(report).items():
         lines += _list(title, [place(video) for video in videos])
     lines += _list("Unreadable", [markdown(row["message"]) for row in report.unreadable], listed=len(report.unreadable))
     return "\n".join(lines)
+
+
+def _videos_listed(report: DataReport) -> dict[str, list[str]]:
+    """The videos that a list of their own names, by its title."""
+    return {
+        "Known to the base or the teacher": [*report.known["val"], *report.known["test"]],
+        "Shorter than the window": report.short,
+        "End early": report.truncated,
+    }
 
 
 def _without_label(report: DataReport) -> list[str]:

@@ -105,7 +105,11 @@ from vidcls_train.config.settings import TrainConfig, read_settings, train_confi
     is_flag=True,
     help="Check the data, print what was found, and train nothing; -o writes it with a picture.",
 )
-@setting(TrainConfig, "allow_duplicates", what="Train even where much of val or test is footage that is in train too.")
+@setting(
+    TrainConfig,
+    "allow_duplicates",
+    what="Train even where much of val or test is footage that is in train too, or that --base or --teacher knows.",
+)
 @options.decision()
 @options.common(TrainConfig)
 @setting(TrainConfig, "push_to_hub", metavar="REPO", what="Upload the checkpoint to this repository on the hub.")
@@ -174,11 +178,12 @@ def _check(*, output: Path | None, **chosen: Any) -> None:
             found = check_data(config)
             if output is not None:
                 check_writable(output)
-            check_start_without_hub(settings, found)
+            config = check_start_without_hub(settings, found)
             from vidcls_train.audit.check import check_clips
             from vidcls_train.audit.findings import refuse_worthless
             from vidcls_train.audit.report import report_text, write_data_report
             from vidcls_train.data.sources import find_clips
+            from vidcls_train.model.base_folder import known_to
             from vidcls_train.model.teaching import find_teacher
         with tempfile.TemporaryDirectory() as folder:
             found = find_clips(
@@ -188,12 +193,13 @@ def _check(*, output: Path | None, **chosen: Any) -> None:
                 seed=config.run.seed,
                 track=terminal.track,
             )
-            find_teacher(config, found, notice=click.echo)
+            teacher = find_teacher(config, found, notice=click.echo)
             checked = check_clips(
                 found,
                 val_fraction=config.classification.val_fraction,
                 seed=config.run.seed,
                 clip_seconds=config.data.clip_seconds,
+                known_to=[known_to(config.model.base), None if teacher is None else teacher.contract.source.clips],
                 track=terminal.track,
             )
             if output is not None:

@@ -50,8 +50,8 @@ def common(kind: type[Config]) -> Callable[[F], F]:
         setting(
             kind,
             "clip_seconds",
-            what="Length of the window that the frames are spread over. Default: 64/30 (16 frames, every 4th, at 30 "
-            "fps).",
+            what="Length of the window that the frames are spread over. Default: the base's, where vidcls-train made "
+            "it, else 64/30 (16 frames, every 4th, at 30 fps).",
         ),
         setting(kind, "seed", what="Default: 0."),
         device_option(

@@ -43,7 +43,7 @@ def _print_split(name: str, row: dict[str, Any]) -> None:
     if "without_copies" in row:
         apart = row["without_copies"]
         value = _share(apart, "map" if row["top1"] is None else "top1")
-        click.echo(f"     without clips whose footage is in train: {value} on {apart['videos']}")
+        click.echo(f"     without clips whose footage was trained on: {value} on {apart['videos']}")
 
 
 def _print_teacher(fields: dict[str, Any]) -> None:

@@ -55,7 +55,7 @@ class RunConfig:
 class DataConfig:
     """What is trained on.
 
-    data: as given on the command line. clip_seconds: length of a window in seconds.
+    data: as given on the command line. clip_seconds: length of a window in seconds, see `model.window`.
     cache_gb: disk for decoded clips, in gigabytes.
     """
 
@@ -173,7 +173,8 @@ class ClassificationConfig:
     class_weights: "balanced" counts the clips of rare labels for more.
     early_stopping: end after so many epochs without a better validation accuracy; None never does.
     head_only: train the classification head alone, on an encoder that stays as it is.
-    allow_duplicates: train even where much of val or test is footage that is in train too.
+    allow_duplicates: train even where much of val or test is footage that is in train too, or that the base or the
+        teacher knows.
     """
 
     resize: Literal["shortest_edge", "stretch"] | None = None

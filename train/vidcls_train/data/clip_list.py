@@ -6,14 +6,15 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 from vidcls.contract import LABEL
 from vidcls.errors import VidclsError
 from vidcls.schema import shown
 from vidcls.video.folders import NONE_FOLDER
 
-SPLITS = ("train", "val", "test")
+Split: TypeAlias = Literal["train", "val", "test"]
+SPLITS: tuple[Split, ...] = ("train", "val", "test")
 
 # The class of clips that show none of the labels.
 NONE_LABEL = NONE_FOLDER

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -47,10 +48,13 @@ def training_clips(
     }
     if teacher is None:
         return ClipDataset(videos, targets, **options)
+    # Another kind of crop draws another number of random numbers, and all that is drawn after it would differ: the
+    # teacher is given the student's crop, as it is where both are of one size.
+    cropped = dataclasses.replace(teacher.image, resize=image.resize)
     return TaughtClips(
         videos,
         targets,
         teacher_image=teacher.image,
-        teacher_transform=made(teacher.image, frames=teacher.sampling.frames),
+        teacher_transform=made(cropped, frames=teacher.sampling.frames),
         **options,
     )

@@ -17,7 +17,10 @@ from vidcls_train.model.starting_point import StartingPoint
 
 
 def draft_contract(config: TrainConfig, found: ClipList, start: StartingPoint) -> Contract:
-    """The contract as far as it is known before training; hash, counts and accuracy come after it."""
+    """The contract as far as it is known before training; hash, counts and accuracy come after it.
+
+    Its clips are those that the base knows.
+    """
     activation: Literal["softmax", "sigmoid"] = "sigmoid" if found.problem_type == MULTI_LABEL else "softmax"
     return Contract(
         format=FORMAT,
@@ -30,7 +33,7 @@ def draft_contract(config: TrainConfig, found: ClipList, start: StartingPoint) -
             base_license=start.base_license,
             checkpoint_sha256="0" * 64,
             data=None,
-            clips=None,
+            clips=start.clips,
             versions={
                 "vidcls": vidcls.__version__,
                 "torch": torch.__version__,

@@ -61,7 +61,7 @@ def from_preset(
     model = VideoMAEForVideoClassification(config)
     _prepare_encoder(model.videomae, preset, patch_levels)
     image = image_section(size=size, resize=resize or "shortest_edge", mean=IMAGENET_MEAN, std=IMAGENET_STD)
-    return StartingPoint(model=model, image=image, frames=frames, base=None, base_license=None, notices=())
+    return StartingPoint(model=model, image=image, frames=frames, base=None, base_license=None, clips=None, notices=())
 
 
 def masked_from_preset(

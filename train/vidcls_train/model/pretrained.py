@@ -77,10 +77,12 @@ def from_base(
     notices += (_head_notice(base, old_labels if had_head else None, labels), *left_out)
     if had_head and problem_differs:
         notices += (f"{base}: {_OTHER_PROBLEM[problem_type]}",)
-    name, licence = origin(base)
+    name, licence, clips = origin(base)
     notices += _licence_notices(base, licence)
     frames, _ = sizes_of(config)
-    return StartingPoint(model=model, image=image, frames=frames, base=name, base_license=licence, notices=notices)
+    return StartingPoint(
+        model=model, image=image, frames=frames, base=name, base_license=licence, clips=clips, notices=notices
+    )
 
 
 def masked_from_base(base: str, *, frames: int | None, image_size: int | None) -> PretrainingPoint:
@@ -106,7 +108,7 @@ def masked_from_base(base: str, *, frames: int | None, image_size: int | None) -
     model = VideoMAEForPreTraining(config)
     weights = {name: weight for name, weight in loaded.float().state_dict().items() if name not in missing}
     model.load_state_dict(weights, strict=False)
-    name, licence = origin(base)
+    name, licence, _ = origin(base)
     notices += (*find_weights(Path(base)).notices, *_licence_notices(base, licence))
     return PretrainingPoint(
         model=model, image=image, frames=config.num_frames, base=name, base_license=licence, notices=notices

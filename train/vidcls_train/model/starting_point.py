@@ -7,7 +7,7 @@ from typing import Any
 
 from transformers import PreTrainedModel, VideoMAEForPreTraining
 
-from vidcls.contract import Image
+from vidcls.contract import ClipFingerprints, Image
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,7 +15,7 @@ class StartingPoint:
     """A classifier before training, and what the contract needs to know of it.
 
     image: the contract's image section. frames: per clip. base, base_license: of the weights it starts from, None for
-    random ones. notices: sentences for the user.
+    random ones. clips: that these know, None where that is unknown. notices: sentences for the user.
     """
 
     model: PreTrainedModel
@@ -23,6 +23,7 @@ class StartingPoint:
     frames: int
     base: str | None
     base_license: str | None
+    clips: ClipFingerprints | None
     notices: tuple[str, ...]
 
 

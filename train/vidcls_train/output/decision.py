@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from vidcls.contract import Contract, Decision
@@ -16,6 +15,7 @@ from vidcls.evaluation.calibration import log_losses
 from vidcls.evaluation.intervals import paired_bootstrap, wilson_interval
 from vidcls.evaluation.metrics import accepted, score_answers
 from vidcls.fitting.decision import FittedDecision, fit_decision
+from vidcls_train.data.clip_list import Footage
 from vidcls_train.output.negatives import Negatives
 from vidcls_train.output.scored import Scored
 
@@ -26,7 +26,7 @@ def fit(
     val: Scored,
     contract: Contract,
     *,
-    copies: Sequence[Path],
+    copies: Sequence[Footage],
     negatives: Negatives | None,
     target_precision: float,
     false_alarm_rate: float | None = None,
@@ -36,8 +36,9 @@ def fit(
     Args:
         val: scored with one view and crop.
         contract: whose activation and none label are kept.
-        copies: validation clips whose footage is in train as well. The model answers them as it answers clips that it
-            was trained on, so that they are left out, unless there are no others.
+        copies: validation clips whose footage is in train as well, or that the base or the teacher knows. The model
+            answers them as it answers clips that it was trained on, so that they are left out, unless there are no
+            others.
         negatives: answers to videos that show none of the labels.
         target_precision, false_alarm_rate: of the operating points; where there is the latter, it decides.
 
@@ -87,15 +88,17 @@ def decision_fields(
     }
 
 
-def _about_copies(val: Scored, used: Scored, copies: Sequence[Path]) -> list[str]:
+def _about_copies(val: Scored, used: Scored, copies: Sequence[Footage]) -> list[str]:
     left_out = len(val.clips) - len(used.clips)
     if left_out:
         return [
-            f"the decision is fitted without {left_out} of {len(val.clips)} validation clips, whose footage is in train"
+            f"the decision is fitted without {left_out} of {len(val.clips)} validation clips, whose footage was "
+            "trained on"
         ]
     if copies:
         return [
-            "the footage of every validation clip is in train: what is fitted on them is too sure of itself elsewhere"
+            "the footage of every validation clip was trained on: what is fitted on them is too sure of itself "
+            "elsewhere"
         ]
     return []
 
@@ -119,10 +122,11 @@ def _before_and_after(scored: Scored | None, labels: tuple[str, ...], decision: 
 
 
 def _negatives_fields(negatives: Negatives, labels: tuple[str, ...], decision: Decision) -> dict[str, Any]:
-    """{"videos", "unreadable", "falsely_accepted": share taken for one of the labels, "falsely_accepted_interval"}."""
+    """{"videos", "known", "unreadable", "falsely_accepted": share taken for a label, "falsely_accepted_interval"}."""
     found = accepted(negatives.logits, labels, decision)
     return {
         "videos": len(negatives.videos),
+        "known": negatives.known,
         "unreadable": negatives.unreadable,
         "falsely_accepted": float(found.mean()),
         "falsely_accepted_interval": list(wilson_interval(int(found.sum()), len(found))),

@@ -20,6 +20,7 @@ _PUSHED = [
     "preprocessor_config.json",
     "samples.gif",
     "vidcls.json",
+    "video_preprocessor_config.json",  # of a V-JEPA 2, instead of the other
 ]
 
 

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any, Literal
 
 from transformers import Trainer
@@ -19,7 +18,7 @@ from vidcls.fitting.decision import FittedDecision
 from vidcls.progress import Track, untracked
 from vidcls.region import Region
 from vidcls_train.audit.check import DataCheck
-from vidcls_train.data.clip_list import Clip
+from vidcls_train.data.clip_list import Clip, Footage
 from vidcls_train.data.preparation import PreparedClips
 from vidcls_train.model.patch_embedding import is_zero_mean
 from vidcls_train.output.decision import decision_fields
@@ -129,8 +128,8 @@ def _unreadable(prepared: PreparedClips, checked: DataCheck) -> list[dict[str, s
     return [*found, *prepared.unreadable]
 
 
-def _fields(scored: Scored | None, contract: Contract, *, copies: Sequence[Path]) -> dict[str, Any] | None:
-    """A split's figures, and those without the clips whose footage is in train as well, `copies`.
+def _fields(scored: Scored | None, contract: Contract, *, copies: Sequence[Footage]) -> dict[str, Any] | None:
+    """A split's figures, and those without the clips whose footage was trained on, `copies`.
 
     None without clips that show a label.
     """
@@ -198,6 +197,6 @@ def _data(checked: DataCheck) -> dict[str, Any]:
         "val_here": report.val_here,
         "groups": report.groups,
         "pairs": report.pair_counts,
-        "copies": {split: [str(path) for path in paths] for split, paths in checked.copies.items()},
+        "copies": {split: [str(clip) for clip in clips] for split, clips in checked.copies.items()},
         "findings": [dataclasses.asdict(finding) for finding in report.findings],
     }

@@ -190,7 +190,7 @@ def _split_rows(metrics: dict[str, Any], *, columns: tuple[str, ...]) -> list[st
             apart = row["without_copies"]
             shares = " | ".join(_share(apart, name) for name in columns)
             lines.append(
-                f"| {split}, without clips whose footage is in train | {apart['videos']} | {views} | {shares} | |"
+                f"| {split}, without clips whose footage was trained on | {apart['videos']} | {views} | {shares} | |"
             )
     return lines
 

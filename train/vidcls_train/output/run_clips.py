@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from vidcls.errors import ArgumentError
 from vidcls.files.atomic import write_whole
@@ -21,7 +21,7 @@ from vidcls.schema import read_fields, read_json
 from vidcls.schema.bounds import HexDigits
 from vidcls_train.audit.check import DataCheck
 from vidcls_train.config.settings import DamagedRunError, TrainConfig
-from vidcls_train.data.clip_list import MULTI_LABEL, NONE_LABEL, SEPARATOR, SPLITS, ClipList, ProblemType
+from vidcls_train.data.clip_list import MULTI_LABEL, NONE_LABEL, SEPARATOR, SPLITS, ClipList, ProblemType, Split
 
 CLIPS_FILE = "clips.json"
 
@@ -36,7 +36,7 @@ class RunClip:
     """
 
     video: str
-    split: Literal["train", "val", "test"]
+    split: Split
     labels: tuple[str, ...]
     start_seconds: float | None
     end_seconds: float | None

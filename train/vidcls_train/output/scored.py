@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -15,7 +14,7 @@ from vidcls.contract import Contract
 from vidcls.evaluation.answers import Answers
 from vidcls.progress import Track, untracked
 from vidcls.region import Region
-from vidcls_train.data.clip_list import Clip
+from vidcls_train.data.clip_list import Clip, Footage
 from vidcls_train.data.targets import targets_of
 from vidcls_train.output.scoring import all_logits
 
@@ -37,9 +36,9 @@ class Scored:
         """Whether a clip shows one of the labels: where they may hold together, none has to."""
         return bool(self.answers(labels).targets.any())
 
-    def without(self, videos: Collection[Path]) -> Scored | None:
-        """Those of the other clips; None where there are none."""
-        kept = [index for index, clip in enumerate(self.clips) if clip.path not in videos]
+    def without(self, footage: Collection[Footage]) -> Scored | None:
+        """Those of the clips that show something else; None where there are none."""
+        kept = [index for index, clip in enumerate(self.clips) if clip.footage not in footage]
         if not kept:
             return None
         clips = [self.clips[index] for index in kept]

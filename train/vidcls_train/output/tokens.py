@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from transformers import AutoModelForVideoClassification
 
 from vidcls.contract import Contract
@@ -17,7 +18,13 @@ from vidcls_train.output.scoring import all_logits
 
 
 def compare_with_all_tokens(
-    folder: Path, val: Scored, contract: Contract, *, region: Region | None = None, track: Track = untracked
+    folder: Path,
+    val: Scored,
+    contract: Contract,
+    *,
+    device: torch.device,
+    region: Region | None = None,
+    track: Track = untracked,
 ) -> dict[str, Any] | None:
     """The answers to validation clips beside those of the same weights with all tokens; None for a model that sees all.
 
@@ -25,6 +32,7 @@ def compare_with_all_tokens(
         folder: the checkpoint, as it was written.
         val: its answers.
         contract: its own.
+        device: that computes, the trained model's.
         region: of the picture that the answers are of; None for all of it.
         track: shows the progress.
 
@@ -34,7 +42,7 @@ def compare_with_all_tokens(
     """
     if contract.tokens.share is None:
         return None
-    model = AutoModelForVideoClassification.from_pretrained(folder)
+    model = AutoModelForVideoClassification.from_pretrained(folder).to(device)
     videos = [clip.footage for clip in val.clips]
     label = "scoring val with all tokens"
     whole = all_logits(

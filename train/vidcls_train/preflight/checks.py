@@ -14,6 +14,7 @@ from vidcls.huggingface import CONFIG_FILE
 from vidcls_train.bases.location import check_exists, is_here, located
 from vidcls_train.config.batches import check_parts
 from vidcls_train.config.fine_tuning import has_recipe
+from vidcls_train.config.precision import check_precision
 from vidcls_train.config.settings import Config, TrainConfig, train_config
 from vidcls_train.data.archives import is_archive
 from vidcls_train.data.clip_list import ClipList
@@ -29,6 +30,7 @@ from vidcls_train.data.negatives import check_negatives, find_negatives
 from vidcls_train.data.splits import check_sizes
 from vidcls_train.data.unlabelled import find_unlabelled
 from vidcls_train.model.recipe import recipe_for
+from vidcls_train.model.window import with_window
 from vidcls_train.output.run_folder import check_output, check_resume, check_writable
 from vidcls_train.preflight.base import check_base, check_pretrained_base
 from vidcls_train.preflight.room import check_room
@@ -54,6 +56,7 @@ def check_training_run(settings: Mapping[str, Any], *, processes: int) -> None:
     """
     config = train_config(settings)
     check_output(config)
+    check_precision(config.run, on_gpu=config.run.device != "cpu")
     if config.run.push_to_hub is not None:
         from vidcls_train.output.hub import check_token  # noqa: PLC0415 - the hub's library takes long to load
 
@@ -94,6 +97,7 @@ def check_start(settings: Mapping[str, Any], found: ClipList | None, *, processe
     Raises:
         ValueError, ModelError: as `check_training_run`.
     """
+    settings = with_window(settings)
     config = train_config(settings)
     check_base(config.model, resize=config.classification.resize)
     _warn_of_incomplete(config)
@@ -112,17 +116,21 @@ def check_start(settings: Mapping[str, Any], found: ClipList | None, *, processe
     return config, shape
 
 
-def check_start_without_hub(settings: Mapping[str, Any], found: ClipList | None) -> None:
+def check_start_without_hub(settings: Mapping[str, Any], found: ClipList | None) -> TrainConfig:
     """As `check_start`, for who trains nothing yet: a base on the hub is not fetched, and the default not even sought.
+
+    The configuration is as far as it is known without it.
 
     Raises:
         ValueError, ModelError: as `check_training_run`.
     """
-    base = train_config(settings).model.base
+    config = train_config(settings)
+    base = config.model.base
     if base is None or is_here(base):
-        check_start(settings, found, processes=1)
-    elif settings.get("base") is not None:
+        return check_start(settings, found, processes=1)[0]
+    if settings.get("base") is not None:
         check_exists(base)
+    return config
 
 
 def find_named(config: TrainConfig) -> ClipList | None:
@@ -157,6 +165,7 @@ def check_pretraining_run(config: Config) -> None:
         ModelError: there is no such base, or it cannot be pretrained.
     """
     check_output(config)
+    check_precision(config.run, on_gpu=config.run.device != "cpu")
     find_unlabelled(config.data.data)
     if not config.run.resume:
         check_writable(config.run.output)
