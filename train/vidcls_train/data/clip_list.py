@@ -6,15 +6,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple
 
 from vidcls.contract import LABEL
 from vidcls.errors import VidclsError
 from vidcls.schema import shown
 from vidcls.video.folders import NONE_FOLDER
 
-Split: TypeAlias = Literal["train", "val", "test"]
-SPLITS: tuple[Split, ...] = ("train", "val", "test")
+SPLITS = ("train", "val", "test")
 
 # The class of clips that show none of the labels.
 NONE_LABEL = NONE_FOLDER

@@ -21,7 +21,7 @@ from vidcls.schema import read_fields, read_json
 from vidcls.schema.bounds import HexDigits
 from vidcls_train.audit.check import DataCheck
 from vidcls_train.config.settings import DamagedRunError, TrainConfig
-from vidcls_train.data.clip_list import MULTI_LABEL, NONE_LABEL, SEPARATOR, SPLITS, ClipList, ProblemType, Split
+from vidcls_train.data.clip_list import MULTI_LABEL, NONE_LABEL, SEPARATOR, SPLITS, ClipList, ProblemType
 
 CLIPS_FILE = "clips.json"
 
@@ -31,12 +31,13 @@ class RunClip:
     """One readable clip.
 
     video: its file, relative to DATA where it lies in it.
+    split: one of SPLITS.
     start_seconds, end_seconds: of the stretch of it, in seconds after its first frame; None for the whole file.
     fingerprint: see `vidcls.fingerprint`; None of a run with --no-fingerprints.
     """
 
     video: str
-    split: Split
+    split: str
     labels: tuple[str, ...]
     start_seconds: float | None
     end_seconds: float | None
