@@ -23,6 +23,16 @@ SEPARATOR = "|"
 _PREDICTED = ("video", "label", "score", "known", "labels_present", "start", "end")
 _MEASURED = ("decoded_share", "device", "decode_ms", "preprocess_ms", "inference_ms", "total_ms")
 PREDICTION_COLUMNS = (*_PREDICTED, *_MEASURED, "error")
+_SCORES = ("state", "peak_score", "mean_score", "detection_delay", "coverage", "start_time", "end_time")
+_DELIVERY = ("time", "lag_seconds", "dropped_frames", "dropped_windows", "gap_seconds", "repeated")
+# Of no answers, which cannot say them themselves.
+_COLUMNS: dict[type[Result], tuple[str, ...]] = {
+    Prediction: PREDICTION_COLUMNS,
+    VideoError: PREDICTION_COLUMNS,
+    Record: ("label", "score", "known", "labels_present", "start", "end", *_DELIVERY),
+    Segment: ("start", "end", "label", "score"),
+    Event: ("label", "start", "end", *_SCORES),
+}
 
 
 def to_rows(results: Iterable[Result]) -> list[Row]:
@@ -56,31 +66,37 @@ def to_rows(results: Iterable[Result]) -> list[Row]:
     return [{name: row.get(name) for name in columns} for row in rows]
 
 
-def to_csv(results: Iterable[Result]) -> str:
+def to_csv(results: Iterable[Result], *, of: type[Result] = Prediction) -> str:
     r"""The same as the text of a CSV file: a line with the columns, then a line for each answer; None is empty.
 
-    A text that a spreadsheet would run as a formula gets an apostrophe before it. Of no answers the text is empty: they
-    are of no kind yet, and so have no columns.
+    A text that a spreadsheet would run as a formula gets an apostrophe before it. Of no answers it is the line with the
+    columns alone.
 
     Examples:
         >>> print(to_csv([Segment(start=0.0, end=2.5, label="jump, twice", score=0.93)]))
         start,end,label,score
         0.0,2.5,"jump, twice",0.93
         <BLANKLINE>
+        >>> print(to_csv([], of=Segment))
+        start,end,label,score
+        <BLANKLINE>
         >>> from pathlib import Path
         >>> results = VideoClassifier("model.onnx").timeline("long.mp4")
         >>> Path("long.csv").write_text(to_csv(results), encoding="utf-8") > 40
         True
 
+    Args:
+        results: as for `to_rows`.
+        of: the class of the answers, such as Event, which says the columns where there are none.
+
     Raises:
         TypeError: as for `to_rows`.
     """
     rows = to_rows(results)
-    if not rows:
-        return ""
+    columns = list(rows[0]) if rows else list(_COLUMNS[of])
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerows([list(rows[0]), *([csv_cell(value) for value in row.values()] for row in rows)])
+    writer.writerows([columns, *([csv_cell(value) for value in row.values()] for row in rows)])
     return text.getvalue()
 
 

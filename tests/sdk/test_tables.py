@@ -117,7 +117,22 @@ def test_a_csv_file_reads_back_as_the_rows(answers: list[Prediction | VideoError
     rows = to_rows(answers)
     found = list(csv.DictReader(io.StringIO(to_csv(answers))))
     assert found == [{name: "" if value is None else str(value) for name, value in row.items()} for row in rows]
-    assert to_csv([]) == ""
+
+
+def test_of_no_answers_the_columns_are_those_of_some(
+    answers: list[Prediction | VideoError], records: list[Record], classifier: VideoClassifier, video: Path
+) -> None:
+    assert to_csv([]) == to_csv(answers).partition("\n")[0] + "\n"
+    some: dict[Any, list[Any]] = {
+        Prediction: answers[:1],
+        VideoError: answers[1:2],
+        Record: records,
+        Segment: list(classifier.timeline(video)),
+        Event: list(steady_events(records, smoothing_seconds=0.0)),
+    }
+    for kind, results in some.items():
+        assert all(isinstance(result, kind) for result in results)
+        assert to_csv([], of=kind) == to_csv(results).partition("\n")[0] + "\n"
 
 
 def test_commas_quotes_other_scripts_and_formulas_keep_their_cell() -> None:
