@@ -20,7 +20,7 @@ from vidcls.printable import printable
 
 _HEADINGS = (
     *("", "file", "precision", "tokens", "engine", "device", "total ms", "p90", "inference", "time", "MB"),
-    *("same top-1", "accuracy", "trained", "clips"),
+    *("same top-1", "of clips", "accuracy", "trained"),
 )
 _TEXTS = 6  # so many of them are texts, and stand to the left
 _MAX_NAME = 40
@@ -150,7 +150,7 @@ def _where(row: Row, name: str) -> str:
 
 
 def _notes(result: Judged, *, video: str) -> Iterator[str]:
-    """Why a row is not recommended, and whether the answers differ."""
+    """Why a row is not recommended, whether the answers differ, and why accuracies have no interval."""
     answers: defaultdict[str, list[str]] = defaultdict(list)
     for number, (row, proof) in enumerate(zip(result.rows, result.proofs, strict=True), 1):
         if row.failure is not None:
@@ -162,6 +162,11 @@ def _notes(result: Judged, *, video: str) -> Iterator[str]:
     if len(answers) > 1:
         told = ", ".join(f"{printable(label)!r} by {' '.join(numbers)}" for label, numbers in answers.items())
         yield f"the answers for {printable(video)} differ: {told}"
+    if any(proof.accuracy is not None for proof in result.proofs):
+        yield (
+            "accuracy is of those of the clips that are new to the model; how many, a file does not say, so it has no "
+            "interval: 'vidcls evaluate' gives both"
+        )
 
 
 def _names(rows: Sequence[Row]) -> list[str]:
@@ -179,8 +184,8 @@ def _cells(row: Row, name: str, proof: Proof, ratio: Ratio | None) -> list[str]:
     parity = None if contract is None else contract.parity
     checked = ["", "", "", ""]
     if parity is not None:
-        checked = [_share(parity.top1_agreement), _share(proof.accuracy), _share(proof.accuracy_trained)]
-        checked.append(str(parity.videos))
+        checked = [_share(parity.top1_agreement), str(parity.videos)]
+        checked += [_share(proof.accuracy), _share(proof.accuracy_trained)]
     return [name, *what, *where, *_figures(row, ratio), *checked]
 
 
@@ -215,7 +220,7 @@ def _table(cells: Sequence[Sequence[str]]) -> list[str]:
 
 def _blocks(cells: Sequence[Sequence[str]]) -> Iterator[str]:
     for number, name, precision, tokens, engine, device, *figures in cells:
-        total, p90, inference, ratio, megabytes, same, accuracy, trained, clips = figures
+        total, p90, inference, ratio, megabytes, same, clips, accuracy, trained = figures
         kind = f"{precision}, tokens {tokens}, {engine} on {device}" if engine else "not used"
         yield f"{number}  {name}: {kind}"
         if total:
