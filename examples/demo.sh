@@ -35,7 +35,9 @@ parity = classifier.contract.parity
 prediction = classifier.predict(".demo/data/test/left/left_0000.avi")
 metrics = json.loads(Path(".demo/checkpoint/metrics.json").read_text(encoding="utf-8"))
 
-print(f"test top-1 {metrics['test']['top1']:.2f}")
+test = metrics["test"]
+low, high = test["top1_interval"]
+print(f"test top-1 {test['top1']:.2f} ({low:.2f} to {high:.2f}) on {test['videos']} videos")
 print(
     f"parity with PyTorch: top-1 agreement {parity.top1_agreement:.4f}, largest logit difference "
     f"{parity.max_abs_logit_diff:.1e}, on {parity.videos} videos"

@@ -45,7 +45,7 @@ class EpochLines(TrainerCallback):  # type: ignore[misc]
         if best is not None:
             measure, name = ("mAP", "eval_map") if "eval_map" in best else ("top-1", "eval_accuracy")
             line += (
-                f"  val loss {latest['eval_loss']:.3f}, {measure} {latest[name]:.3f} "
+                f"  val loss {latest['eval_loss']:.3f}, {measure} {latest[name]:.3f} on {latest['eval_clips']} clips "
                 f"(kept: epoch {best['epoch']:.0f}, {best[name]:.3f})"
             )
         after = self._seconds_after()
