@@ -41,7 +41,8 @@ def watched(folder: Path, model: Path, source: str, *, turn: Callable[[], object
         CameraSettings(name="door", source=source, enter_score=0.0, leave_score=0.0),
         CameraSettings(name="yard", source="http://127.0.0.1:9/yard"),  # nothing is there; it is waited for
     )
-    file, ended = folder / "events.jsonl", []
+    file = folder / "events.jsonl"
+    ended: list[float] = []
 
     def is_over() -> bool:
         turn()

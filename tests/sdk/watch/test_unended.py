@@ -166,7 +166,11 @@ def test_what_a_disk_does_not_take_until_the_end_is_written_at_the_next_start(
         page=None,
         events=share / "events.jsonl",
     )
-    run(given, is_stopped=lambda: False, on_ready=lambda _: share.rename(away))
+
+    def take_away(_: str) -> None:
+        share.rename(away)
+
+    run(given, is_stopped=lambda: False, on_ready=take_away)
     told = [json.loads(body) for body in hook.bodies]
     assert {event["state"] for event in told} == {"provisional"}
     begun = [event["id"] for event in told]
