@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from vidcls.errors import ArgumentError
 from vidcls.files.atomic import write_whole
@@ -30,13 +30,13 @@ CLIPS_FILE = "clips.json"
 class RunClip:
     """One readable clip.
 
-    video: its file, relative to DATA where it lies in it.
+    video: its file, relative to DATA where it lies in it. split: train, val or test.
     start_seconds, end_seconds: of the stretch of it, in seconds after its first frame; None for the whole file.
     fingerprint: see `vidcls.fingerprint`; None of a run with --no-fingerprints.
     """
 
     video: str
-    split: Literal["train", "val", "test"]
+    split: str
     labels: tuple[str, ...]
     start_seconds: float | None
     end_seconds: float | None
