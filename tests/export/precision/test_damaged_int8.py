@@ -16,6 +16,7 @@ import random_models
 from vidcls.errors import ModelError
 from vidcls_export.exporter import export
 from vidcls_export.precision import convert
+from vidcls_export.precision.int8_dynamic import to_int8_dynamic
 
 MATRIX = 100  # numbers; what is quantized and holds fewer is no matrix
 
@@ -48,7 +49,7 @@ def test_shuffled_weights_are_refused_at_every_size_of_logits(
     sound = export(tmp_path / "model", tmp_path / "sound.onnx", precision="int8")
     assert sound.verification.ok, sound.verification.problem
     assert reach[0] < np.abs(sound.contract.self_test.logits).max() < reach[1]
-    monkeypatch.setattr(convert, "to_int8_dynamic", shuffled(convert.to_int8_dynamic))
+    monkeypatch.setattr(convert, "to_int8_dynamic", shuffled(to_int8_dynamic))
     with pytest.raises(ModelError, match="computed in int8, the model's logits differ from PyTorch's by"):
         export(tmp_path / "model", tmp_path / "damaged.onnx", precision="int8")
     assert not (tmp_path / "damaged.onnx").exists()

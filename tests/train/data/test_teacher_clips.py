@@ -104,8 +104,14 @@ def test_a_teacher_that_resizes_otherwise_is_given_the_students_crop(
 ) -> None:
     student = read_checkpoint(checkpoint)
     image = dataclasses.replace(student.image, resize=resize)
-    grey = {"mean": (0.0, 0.0, 0.0), "std": (1 / 255, 1 / 255, 1 / 255)}
-    larger = dataclasses.replace(image, resize=teachers, resize_size=2 * SIDE, crop_size=2 * SIDE, **grey)
+    larger = dataclasses.replace(
+        image,
+        resize=teachers,
+        resize_size=2 * SIDE,
+        crop_size=2 * SIDE,
+        mean=(0.0, 0.0, 0.0),
+        std=(1 / 255, 1 / 255, 1 / 255),
+    )
     config = dataclasses.replace(
         train_config({"data": "d", "output": "o", "preset": "tiny", "clip_seconds": 0.8, "seed": SEED}),
         augmentation=COLOURS,
