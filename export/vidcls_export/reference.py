@@ -53,8 +53,8 @@ def measure_reference(model: PreTrainedModel, contract: Contract) -> Reference:
     """
     classify, clip = partial(reference_logits, model, contract.image), self_test_clip(contract)
     logits = tuple(classify(clip)[0].tolist())
-    others = [classify(other) for other in (255 - clip, clip // 4, np.full_like(clip, 128))]
-    check_finite([logits, *(other[0] for other in others)], of="PyTorch")
+    reached = np.stack([logits, *(classify(other)[0] for other in (255 - clip, clip // 4, np.full_like(clip, 128)))])
+    check_finite(reached, of="PyTorch")
     return Reference(
         classify=classify,
         clip=clip,
