@@ -14,10 +14,11 @@ _TOLERANCES: dict[Precision, float] = {"fp32": 1e-3, "fp16": 2e-2}
 _USUAL_LOGIT = 4.0
 
 # int8 keeps 7 or 8 bits, so that it is off by a share of how far logits reach, however small they are. On the
-# self-test's clip a VideoMAE drawn at random, as the tests', is off by up to 0.02, a ViViT by 0.05, and the VideoMAE by
-# 0.1 or more where its weights are in another order; trained models by up to 0.02, and by 0.04 on the worst of real
-# clips. What int8 does to yours is for --check to say.
-_INT8_SHARE = 0.08
+# self-test's clip a VideoMAE drawn at random, as the tests', is off by up to 0.02, a ViViT by 0.05; trained models by
+# 0.003 to 0.05, the demo's most. With the weights in another order, 0.3 and more but for logits of nearly nothing. Three
+# times the worst sound one: to refuse a good file costs more than to leave a bad one to --check, which says what int8
+# does to yours.
+_INT8_SHARE = 0.15
 
 # int8 computes in integers, which every processor does alike, so most of its distance from PyTorch is known when it is
 # exported: twice that leaves room for values that a last bit puts on the other side of a rounding step, and the least

@@ -38,7 +38,7 @@ def shuffled(quantize: Callable[..., onnx.ModelProto]) -> Callable[..., onnx.Mod
     return convert_and_shuffle
 
 
-@pytest.mark.parametrize(("scale", "reach"), [(0.02, (0.1, 0.5)), (0.2, (1.0, 4.0))])
+@pytest.mark.parametrize(("scale", "reach"), [(0.05, (0.1, 0.9)), (0.2, (1.0, 4.0))])
 def test_shuffled_weights_are_refused_at_every_size_of_logits(
     scale: float, reach: tuple[float, float], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,7 +19,7 @@ def test_int8_may_be_off_by_a_share_of_how_far_logits_reach() -> None:
     # Those of one clip may be near 0 by chance, and are off by as much as any other's.
     reached = [largest_difference([0.01], precision="int8", reach=reach) for reach in (0.1, 1.0, 10.0)]
     assert reached == pytest.approx([reached[0], 10 * reached[0], 100 * reached[0]])
-    assert 0.04 < reached[1] < 0.1
+    assert 0.05 < reached[1] < 0.3  # between sound files and ruined ones
 
 
 def test_tolerance_of_int8_is_twice_what_it_was_off_when_made() -> None:
