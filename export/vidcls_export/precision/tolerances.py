@@ -15,9 +15,9 @@ _USUAL_LOGIT = 4.0
 
 # int8 keeps 7 or 8 bits, so that it is off by a share of how far logits reach, however small they are. On the
 # self-test's clip a VideoMAE drawn at random, as the tests', is off by up to 0.02, a ViViT by 0.05; trained models by
-# 0.003 to 0.05, the demo's most. With the weights in another order, 0.3 and more but for logits of nearly nothing. Three
-# times the worst sound one: to refuse a good file costs more than to leave a bad one to --check, which says what int8
-# does to yours.
+# 0.003 to 0.05, the demo's most. With the weights in another order, 0.3 and more but for logits of nearly nothing.
+# Three times the worst sound one: to refuse a good file costs more than to leave a bad one to --check, which says what
+# int8 does to yours.
 _INT8_SHARE = 0.15
 
 # int8 computes in integers, which every processor does alike, so most of its distance from PyTorch is known when it is
