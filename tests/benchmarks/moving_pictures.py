@@ -41,7 +41,11 @@ def read_footage(folders: Iterable[Path]) -> Footage:
     pictures = [path for path in files if path.suffix in _PICTURES and path.stem not in _LEFT_OUT]
     videos = [path for path in files if path.suffix in _VIDEOS]
     return Footage(
-        pictures=[_pyramid(picture) for path in pictures if (picture := cv2.imread(str(path))) is not None],
+        pictures=[
+            picture_levels(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB))
+            for path in pictures
+            if (picture := cv2.imread(str(path))) is not None
+        ],
         videos=[video for path in videos if len(video := _frames(path)) >= FRAMES],
     )
 
@@ -54,8 +58,9 @@ def make_clip(footage: Footage, seed: Sequence[int]) -> np.ndarray:
     return np.ascontiguousarray(_recoloured(frames, random))
 
 
-def _pyramid(picture: np.ndarray) -> Picture:
-    levels = [cv2.cvtColor(_shrunk(picture, _LONG_SIDE / max(picture.shape[:2])), cv2.COLOR_BGR2RGB)]
+def picture_levels(picture: np.ndarray) -> Picture:
+    """Of a uint8 RGB picture [H, W, 3]."""
+    levels = [_shrunk(picture, _LONG_SIDE / max(picture.shape[:2]))]
     while min(levels[-1].shape[:2]) > SIZE:
         levels.append(_shrunk(levels[-1], 0.5))
     return levels
