@@ -44,10 +44,22 @@ def hang(library):
         library.pause()
 
 
+def note_opener(number):
+    "Whether it is this process that opens it as that number: of several at the same time only one is."
+    own = FOLDER / f"{{os.getpid()}}.opening"
+    own.write_text(str(os.getpid()))
+    try:
+        os.link(own, FOLDER / f"{{number}}.opened")
+    except FileExistsError:
+        return False
+    return True
+
+
 class Camera:
     def __init__(self, source, *_):
-        number = len(list(FOLDER.glob("*.opened")))
-        (FOLDER / f"{{number}}.opened").write_text(str(os.getpid()))
+        number = 0
+        while not note_opener(number):
+            number += 1
         self.kind = KINDS[min(number, len(KINDS) - 1)]
         if self.kind == "open hangs":
             hang(ctypes.CDLL(None))
