@@ -218,7 +218,9 @@ def test_a_base_of_ours_is_not_sought_on_the_hub_under_whose_name_it_may_be(
     asked: list[str] = []
     with serving(hub(lambda request: asked.append(request.path))) as address:
         ask(address, monkeypatch)
-        told = r"^vidcls/tiny: is no trained model; .* which 'vidcls-train --base' takes alone; name a folder, or a model"
+        told = (
+            r"^vidcls/tiny: is no trained model; .* which 'vidcls-train --base' takes alone; name a folder, or a model"
+        )
         with pytest.raises(ModelError, match=told):
             take("vidcls/tiny", **WORDS)
     assert asked == []

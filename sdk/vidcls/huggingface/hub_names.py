@@ -11,8 +11,8 @@ from vidcls.video.protocols import without_secrets
 
 CARD_FILE = "README.md"
 
-# What the names of the bases that come with vidcls begin with: none of them is asked of the hub, where such a name would
-# be somebody else's.
+# What the names of the bases that come with vidcls begin with: the hub is not asked for them, where such a name would be
+# somebody else's.
 OWN = "vidcls/"
 
 # Where the hub's library keeps a model, below its cache.

@@ -26,8 +26,9 @@ def few_clips_notices(model: ModelConfig, *, clips: int, labels: int) -> tuple[s
     """
     if model.preset is None or clips >= FEW * labels:
         return ()
+    base = " or ".join(SHIPPED)
     return (
-        f"--preset {model.preset} has learnt nothing yet, and {clips / labels:.0f} training clips a label are few: with "
-        f"as few --base {' or '.join(SHIPPED)} was mostly right more often than --preset tiny; train both, and take "
-        "what is better on validation",
+        f"--preset {model.preset} has learnt nothing yet, and {clips / labels:.0f} training clips a label are few: "
+        f"with as few --base {base} was mostly right more often than --preset tiny; train both, and take what is "
+        "better on validation",
     )
