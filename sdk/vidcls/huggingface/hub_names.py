@@ -11,8 +11,8 @@ from vidcls.video.protocols import without_secrets
 
 CARD_FILE = "README.md"
 
-# What the names of the bases that come with vidcls begin with: the hub is not asked for them, where such a name would be
-# somebody else's.
+# What the names of the bases that come with vidcls begin with: the hub is not asked for them, as such a name may be
+# somebody else's there.
 OWN = "vidcls/"
 
 # Where the hub's library keeps a model, below its cache.
