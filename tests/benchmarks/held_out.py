@@ -63,8 +63,9 @@ def main(how: str, data: str, output: Path, epochs: int | None, settings: Path |
         folder = output / name
         if not (folder / "metrics.json").exists():
             train(split_settings(split, folder, given), on_epoch=click.echo)
+        lines = [json.dumps(row) + "\n" for row in _answers(split, folder, run=name)]  # a run with any counts as done
         with answers.open("a", encoding="utf-8") as file:
-            file.writelines(json.dumps(row) + "\n" for row in _answers(split, folder, run=name))
+            file.writelines(lines)
 
 
 def joined_clips(data: str, output: Path) -> ClipList:

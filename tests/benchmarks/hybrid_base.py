@@ -153,6 +153,7 @@ def _spread_evenly(projection: torch.nn.Linear, mean: torch.Tensor, deviation: t
 def _card(made_of: Path, weights: Path) -> str:
     source = hashlib.sha256(made_of.read_bytes()).hexdigest()
     own = hashlib.sha256(weights.read_bytes()).hexdigest()
+    pytorch = torch.__version__.partition("+")[0]
     return f"""---
 license: apache-2.0
 library_name: vidcls
@@ -178,8 +179,8 @@ and what it gives of each 32 x 32 pixels of two frames is a token of an encoder 
   what happens in it.
 - What ImageNet knows little of (pictures from above, infrared, drawings, medical ones), this base knows little of too.
 
-Made by `tests/benchmarks/hybrid_base.py`, seed {SEED}, PyTorch {torch.__version__.partition("+")[0]}, in seconds; no
-further training.
+Made by `python tests/benchmarks/hybrid_base.py -o tiny` in the repository of vidcls, seed {SEED}, PyTorch {pytorch}, in
+seconds; no further training.
 
 | file | SHA-256 |
 |---|---|

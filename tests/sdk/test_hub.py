@@ -211,6 +211,21 @@ def test_what_can_be_no_name_on_the_hub_is_not_asked_for(name: str, monkeypatch:
     assert asked == []
 
 
+@pytest.mark.parametrize("take", [check_on_hub, fetched])
+def test_a_base_of_ours_is_not_sought_on_the_hub_under_whose_name_it_may_be(
+    take: Callable[..., object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    with serving(hub(lambda request: asked.append(request.path))) as address:
+        ask(address, monkeypatch)
+        told = (
+            r"^vidcls/tiny: is no trained model; .* which 'vidcls-train --base' takes alone; name a folder, or a model"
+        )
+        with pytest.raises(ModelError, match=told):
+            take("vidcls/tiny", **WORDS)
+    assert asked == []
+
+
 @pytest.mark.parametrize(
     ("card", "expected"),
     [

@@ -27,6 +27,7 @@ from vidcls_train.data.sources import find_clips
 from vidcls_train.data.targets import targets_of
 from vidcls_train.data.training_clips import training_clips
 from vidcls_train.model.draft_contract import draft_contract
+from vidcls_train.model.few_clips import few_clips_notices
 from vidcls_train.model.from_config import starting_point
 from vidcls_train.model.patch_embedding import is_zero_mean, whiten
 from vidcls_train.model.pretrained import freeze_encoder
@@ -169,6 +170,8 @@ def _plan(asked: Mapping[str, Any], track: Track) -> _Plan:
         refuse_worthless(checked.report, allow_duplicates=config.classification.allow_duplicates)
         _begin(config, clips)
     log_findings(checked.report)
+    for notice in few_clips_notices(config.model, clips=len(checked.splits.train), labels=len(contract.labels)):
+        _LOG.info(notice)
     write_data_report(checked.report, output)
     prepared = prepare(
         checked.splits,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from vidcls.huggingface.hub_names import check_no_path
+from vidcls.huggingface.hub_names import check_hub_name
 
 
 def check_on_hub(name: str, *, expected: str, instead: str) -> None:
@@ -23,7 +23,7 @@ def check_on_hub(name: str, *, expected: str, instead: str) -> None:
     Raises:
         ModelError: neither has it, or the hub cannot be asked, which takes a few seconds at most.
     """
-    check_no_path(name, expected=expected)
+    check_hub_name(name, expected=expected)
     from vidcls.huggingface import hub_access  # noqa: PLC0415 - see above
 
     hub_access.check_there(name, expected=expected, instead=instead)
@@ -38,7 +38,7 @@ def fetched(name: str, *, expected: str, instead: str) -> Path:
     Raises:
         ModelError: as `check_on_hub`, or the files cannot be fetched.
     """
-    check_no_path(name, expected=expected)
+    check_hub_name(name, expected=expected)
     from vidcls.huggingface import hub_access  # noqa: PLC0415 - see above
 
     return hub_access.fetched(name, expected=expected, instead=instead)

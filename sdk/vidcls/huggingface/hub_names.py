@@ -11,6 +11,10 @@ from vidcls.video.protocols import without_secrets
 
 CARD_FILE = "README.md"
 
+# What the names of the bases that come with vidcls begin with: the hub is not asked for them, as such a name may be
+# somebody else's there.
+OWN = "vidcls/"
+
 # Where the hub's library keeps a model, below its cache.
 _SNAPSHOT = re.compile(r"models--(?P<name>.+)")
 
@@ -55,11 +59,16 @@ def _name(found: re.Match[str]) -> str:
     return found["name"].replace("--", "/")
 
 
-def check_no_path(name: str, *, expected: str) -> None:
-    """Refuse what is a path on this machine that is not there, and no name of a model.
+def check_hub_name(name: str, *, expected: str) -> None:
+    """Refuse what is a path on this machine that is not there, or a name of ours, and no name of a model on the hub.
 
     Raises:
         ModelError: it is one.
     """
     if _PATH.fullmatch(name):
         raise ModelError(f"{name}: there is no such folder; name {expected}")
+    if name.startswith(OWN):
+        raise ModelError(
+            f"{name}: is no trained model; names that begin with {OWN} are those of bases that come with vidcls, which "
+            f"'vidcls-train --base' takes alone; name {expected}"
+        )

@@ -90,7 +90,9 @@ def test_its_name_is_known_by_its_folder_alone(tmp_path: Path) -> None:
 
 def test_a_name_of_ours_that_does_not_exist_is_refused_without_asking_the_hub() -> None:
     with pytest.raises(
-        ModelError, match=r"^vidcls/huge: is neither .* nor a base that comes with vidcls; that is vidcls/tiny$"
+        ModelError,
+        match=r"^vidcls/huge: is neither a folder nor a base that comes with vidcls; take vidcls/tiny, or name a "
+        r"checkpoint's folder, or a model on the hub$",
     ):
         located("vidcls/huge")
 

@@ -7,6 +7,8 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 
 from empty_clips import touch
 from generated import write_checkpoint
@@ -74,10 +76,14 @@ def test_sizes_of_a_cached_base_are_checked_without_a_network(tmp_path: Path) ->
         check_training_run(run(tmp_path, image_size=100), processes=1)
 
 
-def test_room_is_that_of_a_cached_bases_weights(
-    snapshot: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_room_is_that_of_a_cached_bases_weights_as_they_are_trained(
+    dtype: torch.dtype, snapshot: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    steps = 14 * (snapshot / "model.safetensors").stat().st_size
+    file = snapshot / "model.safetensors"
+    weights = {name: weight.to(dtype) for name, weight in load_file(file).items()}
+    save_file(weights, file)
+    steps = 14 * 4 * sum(weight.numel() for weight in weights.values())
     model = ModelConfig(base=NAME)
     for free, fits in ((steps, True), (steps - 1, False)):
         usage = shutil._ntuple_diskusage(0, 0, free)  # type: ignore[attr-defined]

@@ -96,6 +96,20 @@ def test_a_run_from_the_shipped_base_passes_and_is_gone_on_with(tmp_path: Path) 
         check_training_run({**settings, "epochs": 3, "resume": True}, processes=1)
 
 
+def test_a_folder_called_as_the_shipped_base_is_said_not_to_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = {"data": clips(tmp_path), "output": tmp_path / "out", "base": "vidcls/tiny"}
+    check_training_run(settings, processes=1)
+    assert caplog.messages == []
+    write_checkpoint(tmp_path / "vidcls" / "tiny")
+    check_training_run(settings, processes=1)
+    assert caplog.messages == [
+        "--base vidcls/tiny: is the base that comes with vidcls; for the folder of that name give --base ./vidcls/tiny"
+    ]
+
+
 def test_sizes_are_checked_against_those_of_the_shipped_base(tmp_path: Path) -> None:
     settings = {"data": clips(tmp_path), "output": tmp_path / "out", "base": "vidcls/tiny", "image_size": 100}
     with pytest.raises(ArgumentError, match="--image-size 100 is not a multiple of the patch size 32; take 96 or 128"):

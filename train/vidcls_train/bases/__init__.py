@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-# What the names of those that come with the project begin with.
-OWN = "vidcls/"
-
 # By the name that --base takes; a card in each folder says what it was made from.
 SHIPPED = {"vidcls/tiny": Path(__file__).parent / "tiny"}
 

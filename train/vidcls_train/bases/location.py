@@ -9,8 +9,8 @@ from pathlib import Path
 
 from vidcls.errors import ModelError
 from vidcls.huggingface.hub import check_on_hub, fetched
-from vidcls.huggingface.hub_names import snapshot_name
-from vidcls_train.bases import OWN, SHIPPED, shipped_name
+from vidcls.huggingface.hub_names import OWN, snapshot_name
+from vidcls_train.bases import SHIPPED, shipped_name
 
 _EXPECTED = "a checkpoint's folder, or a model on the hub"
 _INSTEAD = "give --base FOLDER, or train what needs no hub: --base vidcls/tiny or --preset tiny"
@@ -41,6 +41,11 @@ def is_here(base: str) -> bool:
     return _known_folder(base) is not None
 
 
+def hides_folder(base: str) -> bool:
+    """Whether a base that comes with the project is called as a folder is here, which is then not read."""
+    return base in SHIPPED and Path(base).exists()
+
+
 def check_exists(base: str) -> None:
     """Refuse what `located` would refuse, without fetching anything; raises likewise."""
     if not is_here(base):
@@ -69,7 +74,10 @@ def named(base: str) -> Iterator[str]:
 
 def _known_folder(base: str) -> str | None:
     if base.startswith(OWN) and base not in SHIPPED and not Path(base).exists():
-        raise ModelError(f"{base}: is neither a folder nor a base that comes with vidcls; that is {', '.join(SHIPPED)}")
+        raise ModelError(
+            f"{base}: is neither a folder nor a base that comes with vidcls; take {' or '.join(SHIPPED)}, or name "
+            f"{_EXPECTED}"
+        )
     if base in SHIPPED:
         return str(SHIPPED[base])
     return base if Path(base).exists() else None

@@ -184,6 +184,7 @@ def _check(*, output: Path | None, **chosen: Any) -> None:
             from vidcls_train.audit.report import report_text, write_data_report
             from vidcls_train.data.sources import find_clips
             from vidcls_train.model.base_folder import known_to
+            from vidcls_train.model.few_clips import few_clips_notices
             from vidcls_train.model.teaching import find_teacher
         with tempfile.TemporaryDirectory() as folder:
             found = find_clips(
@@ -206,6 +207,8 @@ def _check(*, output: Path | None, **chosen: Any) -> None:
                 output.mkdir(parents=True, exist_ok=True)
                 write_data_report(checked.report, output)
         click.echo(report_text(checked.report))
+        for notice in few_clips_notices(config.model, clips=len(checked.splits.train), labels=len(found.labels)):
+            click.echo(notice)
         refuse_worthless(checked.report, allow_duplicates=config.classification.allow_duplicates)
     if checked.report.unreadable:
         raise SystemExit(1)

@@ -45,7 +45,8 @@ def common(kind: type[Config]) -> Callable[[F], F]:
         setting(
             kind,
             "image_size",
-            what="Pixels, square; a multiple of the patch size (16; tiny: 8). Default: the preset's or the base's.",
+            what="Pixels, square; a multiple of the patch size, mostly 16 (--preset tiny: 8). Default: the preset's or "
+            "the base's.",
         ),
         setting(
             kind,

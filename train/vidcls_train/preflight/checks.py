@@ -11,7 +11,7 @@ from typing import Any
 from vidcls.errors import ArgumentError
 from vidcls.files.run_status import why_incomplete
 from vidcls.huggingface import CONFIG_FILE
-from vidcls_train.bases.location import check_exists, is_here, located
+from vidcls_train.bases.location import check_exists, hides_folder, is_here, located
 from vidcls_train.config.batches import check_parts
 from vidcls_train.config.fine_tuning import has_recipe
 from vidcls_train.config.precision import check_precision
@@ -100,7 +100,7 @@ def check_start(settings: Mapping[str, Any], found: ClipList | None, *, processe
     settings = with_window(settings)
     config = train_config(settings)
     check_base(config.model, resize=config.classification.resize)
-    _warn_of_incomplete(config)
+    _warn_of_base(config)
     shape = shape_of(config.model)
     check_shape(config.model, shape)
     if shape.layers is not None and _is_known(shape):
@@ -170,16 +170,23 @@ def check_pretraining_run(config: Config) -> None:
     if not config.run.resume:
         check_writable(config.run.output)
     check_pretrained_base(config.model)
-    _warn_of_incomplete(config)
+    _warn_of_base(config)
     shape = shape_of(config.model)
     check_shape(config.model, shape)
     if not config.run.resume:
         check_room(config.run.output, config.model, shape)
 
 
-def _warn_of_incomplete(config: Config) -> None:
+def _warn_of_base(config: Config) -> None:
+    """Say what may not be meant by --base: a run that goes on, a base of ours where a folder is called so too."""
     base = config.model.base
-    problem = None if base is None else why_incomplete(Path(located(base)))
+    if base is None:
+        return
+    if hides_folder(base):
+        _LOG.warning(
+            "--base %s: is the base that comes with vidcls; for the folder of that name give --base ./%s", base, base
+        )
+    problem = why_incomplete(Path(located(base)))
     if problem is not None:
         _LOG.warning("--base %s: %s; the weights that it has now are taken", base, problem)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from pathlib import Path
 
 from vidcls.errors import ArgumentError
-from vidcls_train.bases.location import located
+from vidcls.huggingface import find_weights
+from vidcls_train.bases.location import named
 from vidcls_train.config.groups import ModelConfig
 from vidcls_train.preflight.shapes import Shape
 
@@ -28,6 +30,7 @@ def check_room(output: Path, model: ModelConfig, shape: Shape) -> None:
 
     Raises:
         ValueError: there is less room than the steps that a run saves take; says how much.
+        ModelError: there is no such base, or it holds no weights.
     """
     needed = _WEIGHTS_KEPT * _weights_bytes(model, shape)
     existing = next(path for path in (output, *output.absolute().parents) if path.is_dir())
@@ -40,8 +43,10 @@ def check_room(output: Path, model: ModelConfig, shape: Shape) -> None:
 
 
 def _weights_bytes(model: ModelConfig, shape: Shape) -> int:
-    """About how large the weights are; 0 where nothing is known of them."""
+    """About how large the weights are as they are trained, in float32; 0 where nothing is known of them."""
     if model.base is not None:
-        return sum(file.stat().st_size for file in Path(located(model.base)).glob("*.safetensors"))
+        with named(model.base) as folder:
+            weights = find_weights(Path(folder)).tensors.values()
+        return _BYTES_PER_WEIGHT * sum(math.prod(weight.shape) for weight in weights)
     width, layers = shape.width or 0, shape.layers or 0
     return _BYTES_PER_WEIGHT * layers * (4 + 2 * _MLP) * width**2
