@@ -228,10 +228,11 @@ def test_the_newest_picture_can_be_had_while_the_model_is_busy(classifier: Video
     with classifier.stream(clip) as stream:
         first = next(stream)
         assert stream.connected
-        time.sleep(0.3)
-        assert stream.picture is not None
+        until = time.monotonic() + 20
+        while stream.picture is None or (stream.picture == first.picture).all():
+            assert time.monotonic() < until
+            time.sleep(0.02)
         assert stream.picture.shape == (120, 160, 3)
-        assert (stream.picture != first.picture).any()
 
 
 @pytest.mark.parametrize("pace", ["realtime", "fastest"])
