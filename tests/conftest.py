@@ -15,6 +15,11 @@ ROOT = Path(__file__).parent.parent
 give_up_real_time()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put modules marked `long` first: a run that ends with one of theirs keeps one worker busy and the others idle."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """Workers of `-n auto`: as many as keep this machine busy, and no more than its memory surely holds."""

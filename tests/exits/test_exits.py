@@ -18,7 +18,10 @@ REPETITIONS = 20 if IS_SLOW else 1
 # Of repeated runs, by how many seconds later than the first the last one's signal comes.
 SPREAD_SECONDS = 0.5
 
-pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="what is left is found in Linux's /proc")
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="what is left is found in Linux's /proc"),
+]
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,10 @@ REPETITIONS = 20 if IS_SLOW else 1
 SPREAD_SECONDS = 0.5
 LOG_EVENTS = Path(__file__).parents[2] / "examples" / "log_events.py"
 
-pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="what is left is found in Linux's /proc")
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="what is left is found in Linux's /proc"),
+]
 
 
 @dataclass(frozen=True, kw_only=True)

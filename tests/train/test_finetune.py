@@ -70,6 +70,8 @@ RUN: dict[str, Any] = {
     "allow_duplicates": True,  # all clips are of the same painted numbers
 }
 
+pytestmark = pytest.mark.long
+
 LOSS_LIMIT = 1e-4  # sums of other orders, of gradients too, over nine steps
 TEMPERATURE_PRIOR_SD = 0.5  # of its logarithm
 LOGIT_LIMIT = 1e-3  # fp32, which differs from PyTorch in the order of sums only

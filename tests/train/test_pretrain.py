@@ -20,6 +20,8 @@ from vidcls_train.cli.pretrain import main
 from vidcls_train.finetune import train
 from vidcls_train.pretrain import pretrain
 
+pytestmark = pytest.mark.long
+
 
 def settings(clips: Path, output: Path, **changes: object) -> dict[str, object]:
     tiny = {
