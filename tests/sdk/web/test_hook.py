@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from loopback import addresses, dead_port
+from loopback import addresses, dead_port, free_port
 from vidcls.web import hook, post
 from vidcls.web.hook import WebHook
 from vidcls.web.post import read_address
@@ -133,11 +133,13 @@ def closed_in_time(opened: WebHook) -> Iterator[WebHook]:
     yield opened
     begun = time.monotonic()
     opened.close()
-    assert time.monotonic() - begun < hook.LAST_SECONDS + 4  # beside other work on the machine
+    assert (
+        time.monotonic() - begun < hook.LAST_SECONDS + 10
+    )  # beside other work on the machine; some would go on for ever
 
 
 def wait_for(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -263,9 +265,7 @@ def test_the_last_messages_are_still_delivered(serve: Callable[..., Server], mon
 
 
 def test_nobody_there_is_waited_for(caplog: pytest.LogCaptureFixture) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    with closed_in_time(WebHook(f"http://user:{SECRET}@127.0.0.1:{port}/{SECRET}")) as opened:
+    with closed_in_time(WebHook(f"http://user:{SECRET}@127.0.0.1:{free_port()}/{SECRET}")) as opened:
         opened.send({"number": 0})
         wait_for(lambda: "cannot be reached" in caplog.text)
     assert opened.given_up == 1
@@ -418,10 +418,12 @@ def test_tls_is_checked_and_then_spoken(
     assert server.numbers() == [1, 1]
 
 
-def test_a_handshake_that_never_comes_is_given_up(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_handshake_that_never_comes_is_given_up(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(hook, "CALL_SECONDS", SILENT_SECONDS)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         with closed_in_time(WebHook(f"https://localhost:{port}/")) as opened:
             opened.send({"number": 0})
-            time.sleep(0.5)
-    assert "does not answer in time" in caplog.text
+            wait_for(lambda: "does not answer in time" in caplog.text)
