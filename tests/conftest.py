@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 
 from generated import write_checkpoint
+from interrupts import take_interrupts
 from scheduling import give_up_real_time
 from vidcls.cpus import usable_cpus
 
 ROOT = Path(__file__).parent.parent
 
 give_up_real_time()
+take_interrupts()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -86,12 +86,6 @@ class Outcome:
     problems: list[str] = field(default_factory=list)
 
 
-def take_interrupts() -> None:
-    """Let programs that are started from here get interrupts, also where a shell runs this in the background."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
 def run(way: Way, files: Mapping[str, str], folder: Path, *, spread: float = 0.0) -> Outcome:
     """Leave that way once.
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from exits.files import made_files
-from exits.harness import Way, run, take_interrupts
+from exits.harness import Way, run
 from exits.ways import WAYS
 from slow import IS_SLOW
 
@@ -26,7 +26,6 @@ pytestmark = [
 
 @pytest.fixture(scope="session")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    take_interrupts()
     with made_files(tmp_path_factory.mktemp("exits"), CHOSEN) as made:
         yield made
 
