@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 import socket
 import subprocess
 import threading
@@ -206,6 +207,8 @@ def test_no_event_is_lost_where_the_broker_dies(
 def test_user_and_password(
     tmp_path: Path, mosquitto: Callable[..., Mosquitto], caplog: pytest.LogCaptureFixture
 ) -> None:
+    if shutil.which("mosquitto_passwd") is None:
+        pytest.skip("mosquitto is not installed")
     passwords = tmp_path / "passwords"
     subprocess.run(["mosquitto_passwd", "-c", "-b", passwords, USER, PASSWORD], check=True, capture_output=True)
     port = mosquitto(lines=("allow_anonymous false", f"password_file {passwords}")).port
