@@ -91,14 +91,15 @@ def test_every_sources_records_are_those_of_its_own_stream(classifier: VideoClas
 def test_a_slow_model_serves_all_in_turn_and_always_their_newest(classifier: VideoClassifier, tmp_path: Path) -> None:
     names = ("a", "b", "c", "d")
     clip = write_clip(tmp_path / "clip.mp4", frames=100, rate=25)
-    options = {name: SourceOptions(source=clip, step_seconds=0.04 * (1 + 2 * k)) for k, name in enumerate(names)}
+    # Until it is each one's turn again, 0.6 s, all have had a window for long, also on a busy machine.
+    options = {name: SourceOptions(source=clip, step_seconds=0.04 * (1 + k)) for k, name in enumerate(names)}
     served = []
-    with several(classifier, options, answer_seconds=0.08) as streams:
+    with several(classifier, options, answer_seconds=0.15) as streams:
         for name, record in streams:
             served.append(name)
             if len(served) > len(names):
                 # Its newest window was complete one step ago at most when the model began.
-                assert record.lag_seconds < 0.08 + 0.28 + HELD_UP_SECONDS
+                assert record.lag_seconds < 0.15 + 0.16 + HELD_UP_SECONDS
             if len(served) == 16:
                 break
     counts = Counter(served)
