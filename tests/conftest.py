@@ -7,12 +7,19 @@ from pathlib import Path
 import pytest
 
 from generated import write_checkpoint
+from interrupts import take_interrupts
 from scheduling import give_up_real_time
 from vidcls.cpus import usable_cpus
 
 ROOT = Path(__file__).parent.parent
 
 give_up_real_time()
+take_interrupts()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put modules marked `long` first: a run that ends with one of theirs keeps one worker busy and the others idle."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -167,6 +167,7 @@ class Show:
         self.board.put_alive()
         for camera in self.names:
             self.board.put_record(camera, self.record(camera, at))
+            self.board.put_connected(camera, True)
             self._turn_event(camera, at)
 
     def _turn_event(self, camera: str, at: datetime) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -12,11 +13,19 @@ from typing import Any
 # How often a server asks whether it is to end: by default it is up to half a second late, in every test that has one.
 POLL_SECONDS = 0.01
 
+# Below those that systems give to whoever asks for any, so that nobody is given one that is to be listened at later:
+# Linux begins at 32768, others at 49152.
+_FIRST_PORT, _LAST_PORT = 10_000, 32_000
+# Processes that run beside each other begin in different places.
+_ports = iter(range(_FIRST_PORT + os.getpid() * 97 % 20_000, _LAST_PORT))
+
 
 def free_port() -> int:
-    """A port of loopback that nothing listens at now."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+    """A port of loopback that nothing listens at now, nor will before the caller does; each time another."""
+    for port in _ports:
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise OSError("every port has been tried")
 
 
 @contextmanager

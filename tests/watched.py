@@ -44,7 +44,7 @@ def finished(number: int, *, label: str = "fall", camera: str = "door") -> Camer
     )
 
 
-def wait_for(is_so: Callable[[], Any], *, seconds: float = 10.0) -> None:
+def wait_for(is_so: Callable[[], Any], *, seconds: float = 60.0) -> None:
     """Until that is so; fails where it takes too long."""
     until = time.monotonic() + seconds
     while not is_so():
@@ -55,7 +55,7 @@ def wait_for(is_so: Callable[[], Any], *, seconds: float = 10.0) -> None:
 class Mosquitto:
     """A real broker on loopback, which keeps what it retains across restarts."""
 
-    def __init__(self, folder: Path, *, lines: tuple[str, ...] = (), seconds: float = 10.0) -> None:
+    def __init__(self, folder: Path, *, lines: tuple[str, ...] = (), seconds: float = 60.0) -> None:
         program = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
         if program is None:
             pytest.skip("mosquitto is not installed")

@@ -57,7 +57,8 @@ class Way:
         braces are the files' names, and {own} is a folder that it may make. code: the exit code; minus a signal's
         number where that ends it.
     kind, after: the signal that is sent so many seconds after the script says `leaving`, or after the command has begun
-        to take care of signals. stderr: what may stand on stderr, whole.
+        to take care of signals, and has said that it runs where it `runs_by`: with a line on stderr that begins so.
+    stderr: what may stand on stderr, whole.
     step: seconds that pass at most until the program can notice: by default a frame's decoding.
     is_quick: whether it belongs to the default tests, and not only to the repeated ones.
     """
@@ -68,6 +69,7 @@ class Way:
     code: int
     kind: signal.Signals | None = None
     after: float = 0.3
+    runs_by: str = ""
     stderr: str = ""
     step: float = FRAME_SECONDS
     is_quick: bool = False
@@ -82,12 +84,6 @@ class Outcome:
     stderr: str = ""
     left: list[str] = field(default_factory=list)  # processes and files
     problems: list[str] = field(default_factory=list)
-
-
-def take_interrupts() -> None:
-    """Let programs that are started from here get interrupts, also where a shell runs this in the background."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def run(way: Way, files: Mapping[str, str], folder: Path, *, spread: float = 0.0) -> Outcome:
@@ -111,12 +107,14 @@ def run(way: Way, files: Mapping[str, str], folder: Path, *, spread: float = 0.0
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        bufsize=0,  # or a line that is read would take others with it
         start_new_session=True,
     )
     assert process.stdout is not None
     outcome = Outcome()
     try:
-        if not (_handles_signals(process.pid) if way.command else _reads_leaving(process.stdout)):
+        is_leaving, said = _begin(way, process)
+        if not is_leaving:
             outcome.problems.append("it ended before it left")
         if way.kind is not None:
             time.sleep(way.after + spread)
@@ -129,7 +127,7 @@ def run(way: Way, files: Mapping[str, str], folder: Path, *, spread: float = 0.0
             outcome.problems.append(f"it did not end within {3 * limit:.0f} s")
             process.kill()
             _, errors = process.communicate()
-        outcome.code, outcome.stderr = process.returncode, errors.decode("utf-8", "replace")
+        outcome.code, outcome.stderr = process.returncode, (said + errors).decode("utf-8", "replace")
         outcome.seconds = time.monotonic() - left
         outcome.left = _left_processes(mark, until=left + limit) + _left_files(scratch, working)
     finally:
@@ -140,6 +138,17 @@ def run(way: Way, files: Mapping[str, str], folder: Path, *, spread: float = 0.0
         process.stdout.close()
     _judge(way, outcome, limit=limit)
     return outcome
+
+
+def _begin(way: Way, process: subprocess.Popen[bytes]) -> tuple[bool, bytes]:
+    """(whether it has come to where it is left, what was read of stderr until then)."""
+    assert process.stdout is not None
+    assert process.stderr is not None
+    if not way.command:
+        return _line(process.stdout) == LEAVING, b""
+    handles_signals = _handles_signals(process.pid)
+    said = _line(process.stderr) if way.runs_by else b""
+    return handles_signals and said.startswith(way.runs_by.encode()), said
 
 
 def _judge(way: Way, outcome: Outcome, *, limit: float) -> None:
@@ -177,10 +186,10 @@ def _handles_signals(pid: int) -> bool:
     return False
 
 
-def _reads_leaving(stdout: IO[bytes]) -> bool:
+def _line(pipe: IO[bytes]) -> bytes:
     with selectors.DefaultSelector() as selector:
-        selector.register(stdout, selectors.EVENT_READ)
-        return bool(selector.select(START_SECONDS)) and stdout.readline() == LEAVING
+        selector.register(pipe, selectors.EVENT_READ)
+        return pipe.readline() if selector.select(START_SECONDS) else b""
 
 
 def _processes(mark: str) -> list[int]:

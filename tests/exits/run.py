@@ -16,8 +16,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import click
 
 from exits.files import made_files
-from exits.harness import Outcome, Way, run, take_interrupts
+from exits.harness import Outcome, Way, run
 from exits.ways import WAYS
+from interrupts import take_interrupts
 
 # Seconds by which the last repetition's signal comes later than the first one's.
 SPREAD_SECONDS = 0.5

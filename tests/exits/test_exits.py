@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from exits.files import made_files
-from exits.harness import Way, run, take_interrupts
+from exits.harness import Way, run
 from exits.ways import WAYS
 from slow import IS_SLOW
 
@@ -18,12 +18,14 @@ REPETITIONS = 20 if IS_SLOW else 1
 # Of repeated runs, by how many seconds later than the first the last one's signal comes.
 SPREAD_SECONDS = 0.5
 
-pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="what is left is found in Linux's /proc")
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="what is left is found in Linux's /proc"),
+]
 
 
 @pytest.fixture(scope="session")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    take_interrupts()
     with made_files(tmp_path_factory.mktemp("exits"), CHOSEN) as made:
         yield made
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import fake_camera
-from exits.harness import Way, run, take_interrupts
+from exits.harness import Way, run
 from exits.ways import INTERRUPTED
 from fake_camera import Kind
 from generated import write_clip, write_model
@@ -21,7 +21,10 @@ REPETITIONS = 20 if IS_SLOW else 1
 SPREAD_SECONDS = 0.5
 LOG_EVENTS = Path(__file__).parents[2] / "examples" / "log_events.py"
 
-pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="what is left is found in Linux's /proc")
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="what is left is found in Linux's /proc"),
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +120,6 @@ def ways() -> list[Watching]:
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    take_interrupts()
     folder = tmp_path_factory.mktemp("live-exits")
     clip = write_clip(folder / "clip.avi", frames=50, rate=25)
     return {"model": str(write_model(folder / "model.onnx")), "clip": str(clip)}

@@ -253,9 +253,11 @@ COMMANDS = (
             name=f"watch-command-{kind.name}",
             command=(*_WATCH, "--state", "{own}"),
             kind=kind,
-            after=3.0,
+            after=1.0,
+            runs_by="watching",
             code=code,
-            stderr="(watching 1 camera; the page is [^ ]+; Ctrl-C ends it\n)?",
+            stderr="watching 1 camera; the page is [^ ]+; Ctrl-C ends it\n",
+            step=6.0,  # with what every ending may take the 8 s that it promises
             is_quick=kind is signal.SIGTERM,
         )
         for kind, code in ((signal.SIGTERM, 0), (signal.SIGINT, 0), (signal.SIGKILL, -signal.SIGKILL))

@@ -102,8 +102,12 @@ def test_wrong_arguments_are_refused_at_once(classifier: VideoClassifier) -> Non
 def test_an_endless_list_is_taken_as_it_is_needed_and_closing_ends_the_threads(
     classifier: VideoClassifier, clips: list[Path]
 ) -> None:
-    classifier.predict(clips[-1])  # the first run starts the thread that limits how long runs take, which stays
     before = set(threading.enumerate())  # one of an earlier test may end meanwhile
+
+    def own_threads() -> list[threading.Thread]:
+        """But for the one that limits runs, which ends where there is none for a moment, and is started again."""
+        return [each for each in {*threading.enumerate()} - before if each.name != "vidcls run limit"]
+
     taken: list[Path] = []
 
     def endless() -> Iterator[Path]:
@@ -114,9 +118,9 @@ def test_an_endless_list_is_taken_as_it_is_needed_and_closing_ends_the_threads(
     answers = classifier.predict_many(endless())
     for _ in range(5):
         assert isinstance(next(answers), Prediction)
-    assert 5 <= len(taken) <= 5 + len({*threading.enumerate()} - before) + 1  # a thread each, and one to spare
+    assert 5 <= len(taken) <= 5 + len(own_threads()) + 1  # a thread each, and one to spare
     answers.close()
-    assert not {*threading.enumerate()} - before
+    assert not own_threads()
 
 
 def test_threads_that_share_a_classifier_get_their_own_answers(classifier: VideoClassifier, clips: list[Path]) -> None:
@@ -139,7 +143,7 @@ def test_threads_that_share_a_classifier_get_their_own_answers(classifier: Video
 
 
 def test_results_keep_the_order_of_their_items_and_work_overlaps() -> None:
-    meeting = threading.Barrier(3, timeout=10)
+    meeting = threading.Barrier(3, timeout=60)
 
     def work(item: int) -> int:
         meeting.wait()  # three items at the same time, or nobody gets past

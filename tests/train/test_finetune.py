@@ -35,12 +35,12 @@ from slow import slow
 from vidcls import VideoClassifier
 from vidcls.cli import main as cli
 from vidcls.contract import NEUTRAL, FittedOn, read_checkpoint
-from vidcls.errors import DeviceError, VidclsError
+from vidcls.errors import ArgumentError, DeviceError, VidclsError
 from vidcls.files.run_status import why_incomplete
 from vidcls.fingerprint import decode, fingerprint_of
 from vidcls_train.cli.finetune import main
 from vidcls_train.config.settings import DamagedRunError, train_config
-from vidcls_train.data.clip_list import Clip, Footage
+from vidcls_train.data.clip_list import Clip, DataError, Footage
 from vidcls_train.data.targets import targets_of
 from vidcls_train.finetune import train
 from vidcls_train.output.scoring import all_logits
@@ -69,6 +69,8 @@ RUN: dict[str, Any] = {
     "keep_steps": True,
     "allow_duplicates": True,  # all clips are of the same painted numbers
 }
+
+pytestmark = pytest.mark.long
 
 LOSS_LIMIT = 1e-4  # sums of other orders, of gradients too, over nine steps
 TEMPERATURE_PRIOR_SD = 0.5  # of its logarithm
@@ -727,6 +729,21 @@ def test_a_run_that_cannot_start_leaves_its_folder_free(clips: Path, tmp_path: P
     assert not output.exists()
     train(settings(archive, output, max_steps=1))
     assert (output / "data" / "train").is_dir()
+    # What was unpacked is taken as it is, and an archive of others replaces none of it.
+    before = {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in output.rglob("*.mp4")}
+    with pytest.raises(ArgumentError, match="learning_rate is"):
+        train(settings(archive, output, max_steps=1, learning_rate=0.5, resume=True))
+    shutil.copytree(clips, tmp_path / "more")
+    (tmp_path / "more" / "train" / "jump" / "2.mp4").rename(tmp_path / "more" / "train" / "jump" / "22.mp4")
+    whole = archive.read_bytes()
+    shutil.make_archive(str(tmp_path / "clips"), "zip", tmp_path / "more")
+    with pytest.raises(
+        DataError, match=r"clips\.zip: is not the archive .*, where 'train/jump/2\.mp4' is one more; name"
+    ):
+        train(settings(archive, output, max_steps=1, resume=True))
+    archive.write_bytes(whole)
+    train(settings(archive, output, max_steps=1, resume=True))
+    assert {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in output.rglob("*.mp4")} == before
 
 
 @pytest.mark.usefixtures("without_pictures")

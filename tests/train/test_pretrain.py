@@ -20,6 +20,8 @@ from vidcls_train.cli.pretrain import main
 from vidcls_train.finetune import train
 from vidcls_train.pretrain import pretrain
 
+pytestmark = pytest.mark.long
+
 
 def settings(clips: Path, output: Path, **changes: object) -> dict[str, object]:
     tiny = {
@@ -52,6 +54,7 @@ def run(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_run_writes_what_fine_tuning_takes(run: Path, clips: Path, tmp_path: Path) -> None:
     assert {file.name for file in run.iterdir() if file.is_file()} == {
         "README.md",
+        "clips.json",
         "config.json",
         "curve.png",
         "metrics.json",
@@ -98,6 +101,31 @@ def test_a_resumed_run_gives_what_an_unbroken_one_gives(run: Path, clips: Path, 
     pretrain(settings(clips, output, resume=True))
     resumed, unbroken = (load_file(folder / "model.safetensors") for folder in (output, run))
     assert all(torch.equal(resumed[name], weight) for name, weight in unbroken.items())
+
+
+def test_a_run_goes_on_with_its_own_videos_alone(clips: Path, tmp_path: Path) -> None:
+    data, output = Path(shutil.copytree(clips, tmp_path / "data")), tmp_path / "checkpoint"
+    asked = settings(data, output, max_steps=1)
+    pretrain(asked)
+    before = {file: file.read_bytes() for file in output.rglob("*") if file.is_file()}
+
+    def refused(because: str) -> None:
+        with pytest.raises(ValueError, match=rf"clips\.json, and {because}; put the clips back as they were"):
+            pretrain({**asked, "resume": True})
+        assert {file: file.read_bytes() for file in output.rglob("*") if file.is_file()} == before
+
+    first, second = data / "train" / "jump" / "3.mp4", data / "test" / "wave" / "9.mp4"
+    whole = first.read_bytes()
+    first.unlink()
+    refused(r"train/jump/3\.mp4 of train is gone or cannot be read")
+    first.write_bytes(whole)
+    second.write_bytes(whole)
+    refused(r"test/wave/9\.mp4 is new")
+    second.unlink()
+    shutil.copy(data / "train" / "wave" / "3.mp4", first)
+    refused(r"train/jump/3\.mp4 shows something else")
+    first.write_bytes(whole)
+    pretrain({**asked, "resume": True})
 
 
 def test_a_finished_run_is_left_as_it_is(run: Path, clips: Path, tmp_path: Path) -> None:

@@ -29,6 +29,8 @@ from vidcls_train.cli.finetune import main
 from vidcls_train.finetune import train
 from vidcls_train.output.remaining import time_after_training
 
+pytestmark = pytest.mark.long
+
 RUN: dict[str, Any] = {
     "preset": "tiny",
     "epochs": 2,

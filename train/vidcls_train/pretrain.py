@@ -28,6 +28,7 @@ from vidcls_train.model.patch_embedding import is_zero_mean, whiten
 from vidcls_train.model.window import window_notices, with_window
 from vidcls_train.output.finished import finished_metrics
 from vidcls_train.output.pretraining import write_pretraining
+from vidcls_train.output.run_clips import check_same_clips, save_clips, unlabelled_run_clips
 from vidcls_train.output.run_folder import check_output, check_resume
 from vidcls_train.trainer.distributed import (
     by_first_process,
@@ -45,10 +46,11 @@ _LOG = logging.getLogger("vidcls.train")
 class _Plan:
     """What is known before a step is trained: the readable videos, and {"video", "message"} of the others.
 
-    done: what metrics.json holds of a run to resume that is over.
+    keys: {each readable video: what names its frames}. done: what metrics.json holds of a run to resume that is over.
     """
 
     videos: Sequence[DecodedVideo]
+    keys: Mapping[Path, str]
     unreadable: list[dict[str, str]]
     done: dict[str, Any] | None = None
 
@@ -114,17 +116,25 @@ def _plan(config: PretrainConfig, track: Track) -> _Plan:
         check_resume(config)
         done = finished_metrics(config.run.output)
         if done is not None:
-            return _Plan(videos=[], unreadable=[], done=done)
+            return _Plan(videos=[], keys={}, unreadable=[], done=done)
     paths = find_unlabelled(config.data.data)
-    config.run.output.mkdir(parents=True, exist_ok=True)
-    mark_unfinished(config.run.output)
-    save_settings(config)
     plan = _opened(paths, start.image, cache_gb=config.data.cache_gb, track=track)
     if not plan.videos:
         raise DataError(f"{config.data.data}: not one of its {len(paths)} videos can be read")
+    _begin(config, plan)
     if plan.unreadable:
         _LOG.info("%d videos cannot be read and are left out (metrics.json lists them)", len(plan.unreadable))
     return plan
+
+
+def _begin(config: PretrainConfig, plan: _Plan) -> None:
+    """Write what a run is known by into its folder, unless that has one of other videos."""
+    output, clips = config.run.output, unlabelled_run_clips(config.data.data, plan.keys)
+    check_same_clips(output, clips)
+    output.mkdir(parents=True, exist_ok=True)
+    mark_unfinished(output)
+    save_settings(config)
+    save_clips(output, clips)
 
 
 def _opened(paths: Sequence[Path], image: Image, *, cache_gb: float, track: Track) -> _Plan:
@@ -132,4 +142,5 @@ def _opened(paths: Sequence[Path], image: Image, *, cache_gb: float, track: Trac
     unlabelled = [Clip(path=path, labels=(), group=str(path)) for path in paths]
     opened = open_clips(unlabelled, lambda video: cache.add(video.path), label="decoding", track=track)
     videos = [DecodedVideo(clip.path, known, cache) for clip, known in zip(opened.clips, opened.values, strict=True)]
-    return _Plan(videos=videos, unreadable=opened.unreadable)
+    keys = {clip.path: known.key for clip, known in zip(opened.clips, opened.values, strict=True)}
+    return _Plan(videos=videos, keys=keys, unreadable=opened.unreadable)

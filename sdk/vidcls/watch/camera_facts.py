@@ -101,9 +101,9 @@ class CameraFacts:
         self._points: deque[Point] = deque(maxlen=int(HISTORY_SECONDS / POINT_SECONDS) + 1)
 
     def put_record(self, record: Record, *, now: float) -> None:
-        """Take in an answer that came at `now`, in monotonic seconds."""
+        """Take in an answer that came at `now`, in monotonic seconds, also of a camera that was lost meanwhile."""
         self.record = record
-        self.connected = self.was_connected = True
+        self.was_connected = True
         self._windows += 1
         self._dropped_windows += record.dropped_windows
         self._dropped_frames += record.dropped_frames

@@ -140,6 +140,7 @@ class _Loop:
             if found is not None:
                 camera, record = found
                 self._board.put_record(camera, record)
+                self._board.put_connected(camera, self._sources.connected(camera))
                 self._tell(self._events[camera].add(record))
             elif has_ended:
                 return

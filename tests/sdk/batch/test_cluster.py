@@ -26,6 +26,8 @@ from vidcls.batch.parts import Parts, part_name
 
 parquet = pytest.importorskip("pyarrow.parquet")
 
+pytestmark = pytest.mark.long
+
 REGION = (0.5, 0.0, 1.0, 0.9)
 
 # A video whose reading kills the process that reads it: a filesystem that Python, and so every process of Ray, finds.

@@ -46,7 +46,7 @@ TOLD = """
 
 def forked(child: str, *, engine: str, model: Path, clip: Path) -> list[str]:
     command = [sys.executable, "-c", PROGRAM % child.strip(), engine, str(model), str(clip)]
-    found = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    found = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert (found.returncode, found.stderr) == (0, "")
     *said, code, parent = found.stdout.splitlines()
     assert (code, parent) == ("4", "49")

@@ -13,6 +13,8 @@ import pytest
 
 from vidcls.concurrency.child_process import owned
 
+# Within which a child is gone on a busy machine; by itself it would stay for a minute.
+SOON = 20.0
 CHILD = """
 import time
 from vidcls.concurrency.child_process import end_with_owner
@@ -60,7 +62,7 @@ def test_a_block_that_is_left_by_an_error_kills_the_child(error: type[BaseExcept
         started = time.monotonic()
         raise error
     assert process.returncode == -signal.SIGKILL
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < SOON
 
 
 @pytest.mark.usefixtures("environment")
@@ -69,4 +71,4 @@ def test_a_child_of_an_owner_that_is_killed_ends_itself() -> None:
         assert owner.stdout is not None
         child = int(owner.stdout.readline())
         owner.kill()
-        assert is_gone(child, within=1)
+        assert is_gone(child, within=SOON)

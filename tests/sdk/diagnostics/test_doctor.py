@@ -24,6 +24,8 @@ from vidcls.diagnostics import checks, doctor
 from vidcls.video import decoder_check
 from vidcls.video.reader import iter_frames
 
+pytestmark = pytest.mark.long
+
 FIELDS = {"ok", "python", "onnxruntime", "providers", "opencv", "cpu", "problems"}
 
 

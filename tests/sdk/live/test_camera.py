@@ -36,7 +36,7 @@ pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="it kills
 # How much later than due something may happen on a machine that is busy with other things, of which the start of a
 # process, which loads OpenCV, is not a part.
 HELD_UP_SECONDS = 1.0
-START_SECONDS = 5.0
+START_SECONDS = 20.0
 # What a stream's close() promises.
 CLOSE_SECONDS = 2.0
 
@@ -85,6 +85,7 @@ def wait_until(happened: Callable[[], bool], *, seconds: float) -> bool:
     return happened()
 
 
+@pytest.mark.clock
 def test_frames_come_through_the_pipe_bit_for_bit_and_at_their_time(plug_in: Callable[..., Path]) -> None:
     plug_in("good")
     camera = Camera(0, timeout_seconds=5)
@@ -102,7 +103,7 @@ def test_frames_come_through_the_pipe_bit_for_bit_and_at_their_time(plug_in: Cal
     for arrival, number in zip(arrivals, numbers, strict=True):
         expected = painted_frame(number, width=fake_camera.WIDTH, height=fake_camera.HEIGHT)
         np.testing.assert_array_equal(arrival.picture, expected[..., ::-1])
-    assert arrivals[-1].at - arrivals[0].at == pytest.approx(19 / fake_camera.RATE, abs=0.1)
+    assert arrivals[-1].at - arrivals[0].at == pytest.approx(19 / fake_camera.RATE, abs=0.5)
 
 
 def test_a_camera_is_given_region_and_crops(plug_in: Callable[..., Path], classifier: VideoClassifier) -> None:
@@ -170,7 +171,8 @@ def test_a_camera_that_hangs_and_a_process_that_is_killed_are_lost_and_opened_ag
 ) -> None:
     folder = plug_in("read hangs", "good")
     gaps = []
-    with classifier.stream(0, timeout_seconds=0.3, step_seconds=0.2) as stream:
+    # A camera that is well may be silent for a while, too, where its process waits for a processor.
+    with classifier.stream(0, timeout_seconds=1.0, step_seconds=0.2) as stream:
         for record in stream:
             assert record.label in LABELS
             if record.gap_seconds:
@@ -181,8 +183,8 @@ def test_a_camera_that_hangs_and_a_process_that_is_killed_are_lost_and_opened_ag
                 if len(gaps) == 2:
                     break
                 os.kill(opener, signal.SIGKILL)
-    # Of a silence of 0.3 s, the end of its process, 0.5 s and the start of another; then of the last two alone.
-    assert 0.8 < gaps[0] < 0.8 + CLOSE_SECONDS + START_SECONDS
+    # Of a silence of 1 s, the end of its process, 0.5 s and the start of another; then of the last two alone.
+    assert 1.5 < gaps[0] < 1.5 + CLOSE_SECONDS + START_SECONDS
     assert 0.5 < gaps[1] < 0.5 + HELD_UP_SECONDS + START_SECONDS
     assert caplog.messages == [
         "camera 0: lost; trying to open it again",
@@ -197,7 +199,7 @@ def test_a_process_that_is_stopped_and_a_camera_that_is_not_there_are_waited_for
     plug_in: Callable[..., Path], classifier: VideoClassifier, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder = plug_in("good", "not there", "open hangs", "open crashes", "good")
-    with classifier.stream(0, timeout_seconds=0.5, step_seconds=0.2) as stream:
+    with classifier.stream(0, timeout_seconds=1.0, step_seconds=0.2) as stream:
         next(stream)
         os.kill(fake_camera.openers(folder)[0], signal.SIGSTOP)
         record = next(record for record in stream if record.gap_seconds)
@@ -219,7 +221,7 @@ def test_close_takes_two_seconds_at_most_whatever_the_camera_does(
     started = time.monotonic()
     stream.close()
     took = time.monotonic() - started
-    assert took < (CLOSE_SECONDS if kind != "good" else 0.5 + HELD_UP_SECONDS)
+    assert took < (CLOSE_SECONDS if kind != "good" else 0.5) + HELD_UP_SECONDS
     assert not any(map(is_alive, fake_camera.openers(folder)))
 
 
@@ -246,7 +248,7 @@ def test_where_the_program_is_killed_the_camera_is_free_within_a_second(
         is_running = is_alive(opener)
         program.kill()
         assert is_running
-    assert wait_until(lambda: not is_alive(opener), seconds=1)
+    assert wait_until(lambda: not is_alive(opener), seconds=1 + HELD_UP_SECONDS)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no os.fork")
@@ -285,7 +287,7 @@ def test_a_copy_of_a_killed_program_does_not_hold_its_camera(plug_in: Callable[.
         try:
             (opener,) = fake_camera.openers(folder)
             program.kill()
-            assert wait_until(lambda: not is_alive(opener), seconds=1)
+            assert wait_until(lambda: not is_alive(opener), seconds=1 + HELD_UP_SECONDS)
             assert is_alive(copy)
         finally:
             program.kill()

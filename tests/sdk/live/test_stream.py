@@ -30,7 +30,7 @@ pytestmark = pytest.mark.clock
 LOGIT = 5e-5
 
 # How much later than due something may happen on a machine that is busy with other things.
-HELD_UP_SECONDS = 1.0
+HELD_UP_SECONDS = 2.0
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def _no_thread_is_left_over() -> Iterator[None]:
     before = set(threading.enumerate())
     yield
     gc.collect()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while (left := set(threading.enumerate()) - before) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not left
@@ -119,7 +119,7 @@ def test_when_the_model_is_too_slow_windows_are_dropped_and_the_lag_stays(
         for record in stream:
             records.append(record)
             ago = datetime.now(timezone.utc) - record.time
-            assert ago.total_seconds() == pytest.approx(record.lag_seconds, abs=0.3)
+            assert -0.1 < ago.total_seconds() - record.lag_seconds < 0.7  # less than a window
     assert all(0.4 <= record.lag_seconds < 0.4 + 0.1 + HELD_UP_SECONDS for record in records)
     assert sum(record.dropped_windows for record in records) + len(records) == 23  # from 0.8 to 3 s every 0.1 s
     assert 3 <= len(records) <= 3 / 0.4
@@ -228,10 +228,11 @@ def test_the_newest_picture_can_be_had_while_the_model_is_busy(classifier: Video
     with classifier.stream(clip) as stream:
         first = next(stream)
         assert stream.connected
-        time.sleep(0.3)
-        assert stream.picture is not None
+        until = time.monotonic() + 20
+        while stream.picture is None or (stream.picture == first.picture).all():
+            assert time.monotonic() < until
+            time.sleep(0.02)
         assert stream.picture.shape == (120, 160, 3)
-        assert (stream.picture != first.picture).any()
 
 
 @pytest.mark.parametrize("pace", ["realtime", "fastest"])

@@ -78,8 +78,8 @@ def test_a_graph_without_end_is_ended(tmp_path: Path, monkeypatch: pytest.Monkey
     started = time.monotonic()
     with pytest.raises(ModelError, match=r"m\.onnx: the graph ran for 0 s, longer than its size allows, and was ended"):
         session.run(BATCH[:1])
-    assert time.monotonic() - started < 5
-    deadline_of_watcher = time.monotonic() + 5
+    assert time.monotonic() - started < 60
+    deadline_of_watcher = time.monotonic() + 60
     while watchers() and time.monotonic() < deadline_of_watcher:
         time.sleep(0.05)
     assert watchers() == []
@@ -91,7 +91,7 @@ def test_one_thread_watches_all_runs_and_a_process_that_waits_is_not_ended() -> 
         assert len(watchers()) == 1
         time.sleep(1)  # takes no processor, as a stopped process does
         assert ended == []
-        until = time.monotonic() + 5
+        until = time.monotonic() + 60
         while not ended and time.monotonic() < until:
             sum(range(10_000))
     assert set(ended) == {"one"}

@@ -172,7 +172,7 @@ def test_a_recording_that_has_not_ended_is_told_at_once(folder: Path, body: str)
     started = time.monotonic()
     with pytest.raises(VideoError, match=r"p\.m3u8: the recording has not ended: .* append that line$"):
         read_times(path)
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 10  # FFmpeg would wait for its next segments
     path.write_text(path.read_text(encoding="utf-8") + END, encoding="utf-8")
     assert len(read_times(path)) == 50
 

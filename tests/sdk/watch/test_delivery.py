@@ -31,7 +31,7 @@ def opened(folder: Path) -> Journal:
 
 
 @contextmanager
-def delivering(journal: Journal, hook: Hook, *, end_seconds: float = 2.0) -> Iterator[Delivery]:
+def delivering(journal: Journal, hook: Hook, *, end_seconds: float = 60.0) -> Iterator[Delivery]:
     address = read_address(hook.url)
     delivery = Delivery("hook", journal, to_hook(address), shown=address.name, last_pause_seconds=0.05)
     try:
@@ -85,7 +85,7 @@ def test_what_comes_while_the_server_is_down_is_sent_once_it_is_back(
         put(journal, delivery, 1, 2)
         delivery.put_begun(begun(3))
         put(journal, delivery, 3)
-        time.sleep(0.2)
+        wait_for(lambda: caplog.messages)
         hook.start()
         wait_for(lambda: ids(hook) == [0, 1, 2, 3])
     assert ids(hook, state="provisional") == [1]  # it was on its way; of 3 the end waited already
@@ -103,7 +103,7 @@ def test_what_was_not_taken_is_sent_by_the_next_start(tmp_path: Path, hook: Hook
         hook.kill()
         put(journal, delivery, 1, 2)
         started = time.monotonic()
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 30  # and not for ever
     hook.start()
     with delivering(opened(tmp_path), hook) as delivery:
         put(journal, delivery, 3)

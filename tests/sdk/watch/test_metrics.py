@@ -33,6 +33,7 @@ def board() -> Board:
     board = Board(LABELS, ["door", "hall"], model=model, temperature=lambda: 61.25)
     made = answered_record([0.0, 3.0], labels=LABELS, start=0.0)
     made.prediction.timing_ms["inference"] = 40.0
+    board.put_connected("door", True)
     for lag in (0.2, 0.7, 3.0):
         board.put_record("door", replace(made, lag_seconds=lag, dropped_frames=5, dropped_windows=1, gap_seconds=0.5))
     moment = datetime(2026, 1, 1, tzinfo=timezone.utc)

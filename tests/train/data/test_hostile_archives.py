@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import shutil
 import stat
 import struct
 import tarfile
@@ -213,20 +214,30 @@ def tar_of(folder: Path, archive: Path) -> Path:
     return archive
 
 
-def test_an_earlier_folder_is_replaced_only_by_a_whole_one(tmp_path: Path) -> None:
+def test_what_was_unpacked_is_taken_as_it_is_and_replaced_by_nothing_else(tmp_path: Path) -> None:
     archive = tar_of(touch(tmp_path / "data", *SPLIT_FILES), tmp_path / "data.tar.gz")
     (tmp_path / "unpacked.partial").mkdir()  # as a killed run leaves it
     (tmp_path / "unpacked.partial" / "old.mp4").touch()
     assert names(find(archive, tmp_path)) == SPLIT_NAMES
     assert not (tmp_path / "unpacked.partial").exists()
-    (tmp_path / "unpacked" / "old.mp4").touch()
+    before = {path: path.stat().st_ino for path in (tmp_path / "unpacked").rglob("*")}
     whole = archive.read_bytes()
     archive.write_bytes(whole[:-20])
     refuse(archive, "archive is complete")
-    assert (tmp_path / "unpacked" / "old.mp4").exists()
     archive.write_bytes(whole)
     assert names(find(archive, tmp_path)) == SPLIT_NAMES
-    assert not (tmp_path / "unpacked" / "old.mp4").exists()
+    assert {path: path.stat().st_ino for path in (tmp_path / "unpacked").rglob("*")} == before
+    first = next(path for path in before if path.is_file())
+    told = "is not the archive that was unpacked to .*unpacked, where '.*' {}; name the archive"
+    first.write_bytes(b"a byte")
+    refuse(archive, told.format("has 6 bytes, not 5"))
+    first.rename(tmp_path / "first.mp4")
+    refuse(archive, told.format("is missing"))
+    first.write_bytes(b"video")
+    (tmp_path / "first.mp4").rename(tmp_path / "unpacked" / "z.mp4")
+    refuse(archive, told.format("is one more"))
+    shutil.rmtree(tmp_path / "unpacked")
+    assert names(find(archive, tmp_path)) == SPLIT_NAMES
 
 
 @pytest.mark.parametrize("fraction", [0.1, 0.5, 0.9, 0.99])
@@ -330,12 +341,12 @@ def test_names_that_are_one_on_this_disk_are_refused(tmp_path: Path, monkeypatch
 def test_a_list_in_an_archive_names_no_other_file_of_this_machine(tmp_path: Path) -> None:
     mine = tmp_path / "private.mp4"
     mine.write_bytes(CONTENT)
-    for path in ("../private.mp4", "../../private.mp4", str(mine), "a/../../private.mp4"):
+    for number, path in enumerate(("../private.mp4", "../../private.mp4", str(mine), "a/../../private.mp4")):
         with zipfile.ZipFile(tmp_path / "data.zip", "w") as archive:
             archive.writestr("clips.csv", f"path,label\na/1.mp4,jump\n{path},wave\n")
             archive.writestr("a/1.mp4", CONTENT)
         with pytest.raises(DataError, match=r"data\.zip: its list names '.*private\.mp4', which is not in it"):
-            find(tmp_path / "data.zip", tmp_path)
+            find(tmp_path / "data.zip", tmp_path, unpacked=str(number))
     with zipfile.ZipFile(tmp_path / "data.zip", "w") as archive:
         archive.writestr("clips.csv", "path,label,split\na/1.mp4,jump,train\na/../b/2.mp4,wave,val\n")
         archive.writestr("a/1.mp4", CONTENT)

@@ -6,6 +6,7 @@ import gzip
 import lzma
 import shutil
 import struct
+import sys
 import tarfile
 import zipfile
 import zlib
@@ -45,10 +46,10 @@ def is_archive(path: Path) -> bool:
 
 
 def unpack(archive: Path, folder: Path) -> None:
-    """Unpack the plain files of a tar or zip archive, which become `folder` once all are there.
+    """Unpack the plain files of a tar or zip archive, which become `folder`, a new one, once all are there.
 
-    A folder that is there already is replaced. Names, kinds and sizes of all entries are checked before the first
-    one is written; rights, owners and times are not taken over, archives in the archive not unpacked.
+    Names, kinds and sizes of all entries are checked before the first one is written; rights, owners and times are not
+    taken over, archives in the archive not unpacked.
 
     Raises:
         ValueError: damaged, encrypted, too large for the disk once unpacked, or it holds an entry that would land
@@ -73,11 +74,37 @@ def unpack(archive: Path, folder: Path) -> None:
                 for _ in entries(Claims(room_bytes=_room(partial))):
                     pass  # all of them are checked before one is written
                 _write(entries(Claims(room_bytes=_room(partial))), partial)
-            if folder.exists():
-                shutil.rmtree(folder)
             partial.rename(folder)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
+
+
+def check_unpacked(archive: Path, folder: Path) -> None:
+    """Compare the names and sizes of an archive's files with those of a folder that one was unpacked to; write nothing.
+
+    Raises:
+        ValueError: they differ; names the first that does. Or the archive is one that `unpack` refuses.
+    """
+    with _named_problems(archive, folder), _opened(archive) as entries:
+        packed = {entry.name: entry.size for entry in entries(Claims(room_bytes=sys.maxsize)) if entry.open is not None}
+    there = {
+        PurePosixPath(path.relative_to(folder).as_posix()): path.stat().st_size
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+    for name in sorted(packed.keys() | there.keys()):
+        if packed.get(name) != there.get(name):
+            raise ValueError(
+                f"{archive}: is not the archive that was unpacked to {folder}, where '{printable(str(name))}' "
+                f"{_other_size(packed.get(name), there.get(name))}; name the archive that the run was begun with, or "
+                f"remove {folder} to have the clips of this one compared with the run's"
+            )
+
+
+def _other_size(packed: int | None, there: int | None) -> str:
+    if there is None:
+        return "is missing"
+    return "is one more" if packed is None else f"has {there} bytes, not {packed}"
 
 
 @contextmanager

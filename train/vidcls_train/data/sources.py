@@ -18,7 +18,7 @@ from vidcls.huggingface.hub_names import hub_problem
 from vidcls.printable import printable
 from vidcls.progress import Track, untracked
 from vidcls_train.config.groups import DEFAULT_CLIP_SECONDS
-from vidcls_train.data.archives import is_archive, unpack
+from vidcls_train.data.archives import check_unpacked, is_archive, unpack
 from vidcls_train.data.background import with_background
 from vidcls_train.data.clip_list import ClipList, DataError
 from vidcls_train.data.listing import HUB_PREFIX, check_kind, check_label_count, check_learnable, list_clips
@@ -39,7 +39,7 @@ def find_clips(
             per label; a CSV path,label[,group][,split], or with other columns, see `csv_source`; a .tar.gz or .zip of
             one of these; or hf:OWNER/DATASET/FILE on the hub. A folder `_none`, or that label, is for videos that show
             none of the others.
-        unpack_to: folder for an archive's files.
+        unpack_to: folder for an archive's files. One that is there has them already, of a run that goes on.
         clip_seconds: length of the model's window. Where DATA names stretches of videos, what it leaves of them becomes
             clips that show none of the labels, no shorter than that; see `background`.
         seed: of the choice among these.
@@ -74,7 +74,7 @@ def _local_path(data: str, *, unpack_to: Path) -> Path:
     check_kind(path, data=data)
     if path.is_file() and is_archive(path):
         try:
-            unpack(path, unpack_to)
+            (check_unpacked if unpack_to.exists() else unpack)(path, unpack_to)
         except ValueError as error:
             raise DataError(str(error)) from error
         path = unpack_to

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -21,9 +22,19 @@ from vidcls.schema import read_fields, read_json
 from vidcls.schema.bounds import HexDigits
 from vidcls_train.audit.check import DataCheck
 from vidcls_train.config.settings import DamagedRunError, TrainConfig
-from vidcls_train.data.clip_list import MULTI_LABEL, NONE_LABEL, SEPARATOR, SPLITS, ClipList, ProblemType
+from vidcls_train.data.clip_list import (
+    MULTI_LABEL,
+    NONE_LABEL,
+    SEPARATOR,
+    SINGLE_LABEL,
+    SPLITS,
+    ClipList,
+    ProblemType,
+)
 
 CLIPS_FILE = "clips.json"
+# What videos without labels are known by: half of the SHA-256 of their files, as many digits as fingerprints have.
+_FILES_ALGORITHM = "sha256-128"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +44,7 @@ class RunClip:
     video: its file, relative to DATA where it lies in it.
     split: one of SPLITS.
     start_seconds, end_seconds: of the stretch of it, in seconds after its first frame; None for the whole file.
-    fingerprint: see `vidcls.fingerprint`; None of a run with --no-fingerprints.
+    fingerprint: see `algorithm` of `RunClips`; None of a run with --no-fingerprints.
     """
 
     video: str
@@ -58,7 +69,8 @@ class RunClip:
 class RunClips:
     """The readable clips of a run, in the order of their splits.
 
-    labels: of all clips of DATA, sorted. algorithm: of the fingerprints, None where there are none.
+    labels: of all clips of DATA, sorted. algorithm: of the fingerprints, `vidcls.fingerprint`'s or that of files; None
+        where there are none.
     """
 
     problem_type: ProblemType
@@ -79,14 +91,9 @@ def run_clips(config: TrainConfig, found: ClipList, checked: DataCheck, *, unpac
     without = config.decision.no_fingerprints
     data = Path(config.data.data)
     folders = (unpacked, data, data.parent)
-
-    def relative(path: Path) -> str:
-        folder = next((folder for folder in folders if path.is_relative_to(folder)), None)
-        return str(path) if folder is None else path.relative_to(folder).as_posix()
-
     clips = [
         RunClip(
-            video=relative(clip.path),
+            video=_relative(clip.path, folders),
             split=split,
             labels=clip.labels,
             start_seconds=clip.start_seconds,
@@ -102,6 +109,33 @@ def run_clips(config: TrainConfig, found: ClipList, checked: DataCheck, *, unpac
         algorithm=None if without else ALGORITHM,
         clips=tuple(clips),
     )
+
+
+def unlabelled_run_clips(data: str, keys: Mapping[Path, str]) -> RunClips:
+    """The clips of a pretraining that begins, or goes on.
+
+    Args:
+        data: the folder.
+        keys: {a readable video: the SHA-256 of its file}, in the order in which batches are drawn from them.
+    """
+    clips = [
+        RunClip(
+            video=_relative(path, (Path(data),)),
+            split="train",
+            labels=(),
+            start_seconds=None,
+            end_seconds=None,
+            fingerprint=key[:32],
+        )
+        for path, key in keys.items()
+    ]
+    return RunClips(problem_type=SINGLE_LABEL, labels=(), algorithm=_FILES_ALGORITHM, clips=tuple(clips))
+
+
+def _relative(path: Path, folders: Sequence[Path]) -> str:
+    """The name of a video, from the first of these that it lies in."""
+    folder = next((folder for folder in folders if path.is_relative_to(folder)), None)
+    return str(path) if folder is None else path.relative_to(folder).as_posix()
 
 
 def save_clips(output: Path, clips: RunClips) -> None:

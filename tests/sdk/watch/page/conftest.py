@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from live_page import Show
-from vidcls.watch.page.server import CLOSE_SECONDS, WatchPage
+from vidcls.watch.page.server import WatchPage
 from vidcls.watch.settings import PageSettings
 
 TOKEN = "a token of 8+".replace(" ", "-")
+# Within which a page closes on a busy machine, whoever hangs on it; what waits for that waits for longer.
+CLOSED_SECONDS = 20.0
 
 
 @pytest.fixture
@@ -55,8 +57,8 @@ def served(page: WatchPage) -> Iterator[str]:
     yield address
     begun = time.monotonic()
     page.close()
-    assert time.monotonic() - begun < CLOSE_SECONDS
-    until = time.monotonic() + 5
+    assert time.monotonic() - begun < CLOSED_SECONDS
+    until = begun + CLOSED_SECONDS
     while own_threads() - before:  # a thread that has just been told to end
         assert time.monotonic() < until, own_threads() - before
         time.sleep(0.01)

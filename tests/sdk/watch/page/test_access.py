@@ -148,9 +148,8 @@ def test_guesses_are_slow_and_the_token_lets_in_behind_a_proxy_too(show: Show, m
             assert [answer.status for answer in answers] == ([303, 200] if is_right else [429, 429])
             assert time.monotonic() - begun >= 2 * 0.4  # whether it is right or wrong
         assert int(ask(page.url, "/metrics", Authorization="Bearer guess").headers["Retry-After"]) == GUESS_SECONDS
-        begun = time.monotonic()
-        assert ask(page.url, "/state.json", Cookie=known).status == 200
-        assert time.monotonic() - begun < 0.4  # who is known waits for nothing
+        monkeypatch.setattr("vidcls.watch.page.guard.SLOW_SECONDS", 60.0)
+        assert ask(page.url, "/state.json", Cookie=known).status == 200  # who is known waits for nothing
 
 
 def test_an_address_may_guess_again_after_a_minute() -> None:

@@ -75,6 +75,7 @@ def turning(show: Show) -> Iterator[None]:
             for name in show.names:
                 show.board.put_alive()
                 show.board.put_record(name, show.record(name, now))
+                show.board.put_connected(name, True)
 
     thread = threading.Thread(target=turn)
     thread.start()

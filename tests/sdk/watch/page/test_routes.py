@@ -31,7 +31,7 @@ from vidcls.watch.settings import PageSettings
 
 def ask(page: str, path: str, *, method: str = "GET", body: bytes | None = None, **headers: str) -> HTTPResponse:
     """The answer, of which nothing but the head has been read."""
-    connection = HTTPConnection(urlsplit(page).netloc, timeout=10)
+    connection = HTTPConnection(urlsplit(page).netloc, timeout=60)
     connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
     return connection.getresponse()
 
@@ -211,10 +211,10 @@ def test_each_picture_is_made_once_for_all_and_none_for_nobody(page: str, show: 
     assert len(asked) <= 8 / 0.9 * seconds + 3  # and not six times as many
     for viewer in viewers:
         viewer.close()
-    time.sleep(0.4)  # until the server has noticed
-    noticed = len(asked)
-    time.sleep(0.3)
-    assert len(asked) == noticed
+    until = time.monotonic() + 20
+    while time.monotonic() - asked[-1] < 0.5:  # until the server has noticed; eight a second are made for somebody
+        assert time.monotonic() < until
+        time.sleep(0.02)
 
 
 def test_a_clip_is_given_whole_and_in_parts(page: str, show: Show) -> None:
@@ -331,7 +331,7 @@ now = datetime.now(timezone.utc)
 board = Board(["fall"], ["door"])
 board.put_event(CameraEvent(id="a", camera="door", label="fall", state="final", start=now, end=now, start_seconds=0,
     end_seconds=1, peak_score=1, mean_score=1, detection_delay=0, coverage=1, clip="a.webm"))
-disk.DISK_SECONDS = 3.0
+disk.DISK_SECONDS = 5.0
 disk_answers = threading.Event()
 asked = []
 
@@ -360,7 +360,7 @@ print([ask(path) for path in ("state.json", "metrics", "events.json", "history/d
 took = time.monotonic() - begun
 for thread in waiting:
     thread.join()
-print(took < 2.5, len(said), {code for code, _ in said}, any("does not answer" in text for _, text in said))
+print(took < 4.5, len(said), {code for code, _ in said}, any("does not answer" in text for _, text in said))
 page.close()
 sys.exit(3)
 """
@@ -368,7 +368,7 @@ sys.exit(3)
 
 def test_a_disk_that_hangs_holds_up_neither_the_page_nor_the_end() -> None:
     ended = subprocess.run(
-        [sys.executable, "-c", HANGING], capture_output=True, timeout=40, check=False, env=_env(), text=True
+        [sys.executable, "-c", HANGING], capture_output=True, timeout=120, check=False, env=_env(), text=True
     )
     assert ended.returncode == 3, ended.stderr
     assert ended.stdout == "[200, 200, 200, 200]\nTrue 17 {503} True\n"
