@@ -25,6 +25,9 @@ from vidcls_export.reference import Classify, check_finite
 
 _logger = logging.getLogger("vidcls.export")
 
+# Accuracies are ratios of small whole numbers, of which no difference is exact; they are off by less.
+_ROUNDING = 1e-9
+
 
 @dataclass(frozen=True, kw_only=True)
 class Videos:
@@ -220,7 +223,7 @@ def check_loss(loss: Loss, *, most: float) -> None:
     """Raise ModelError where accuracy is known, and lower than with all tokens by more than the share `most`."""
     if loss.accuracy is None or loss.accuracy_all is None:
         return
-    if loss.accuracy_all - loss.accuracy > most:
+    if loss.accuracy_all - loss.accuracy > most + _ROUNDING:
         raise ModelError(
             f"with these tokens the accuracy is {loss.accuracy:.4f} on {_counted(loss)}, and with all of them "
             f"{loss.accuracy_all:.4f}: more than the loss of {most:g} that is allowed; no file was written; train the "
