@@ -97,7 +97,7 @@ def export(
     target = target_of(output, report, precision, graph, region)
     opened = open_with_tokens(checkpoint, tokens, clip_seconds=clip_seconds)
     videos, without = _find_videos(check, negatives, opened.contract, target.region)
-    with usable_threads(), _folder_beside(target.path) as scratch:
+    with usable_threads(), _folder_beside(target) as scratch:
         reference, draft = _drafted(opened, target, videos, scratch=scratch)
         comparison = _compare(draft, opened.contract, reference, videos, min_agreement=min_agreement, track=track)
         loss = _measure_loss(draft, opened, reference, videos, most=max_loss, track=track)
@@ -120,10 +120,14 @@ def _find_videos(
 
 
 @contextmanager
-def _folder_beside(path: Path) -> Iterator[Path]:
-    """A temporary folder beside the file to write, so that the finished file only has to be renamed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
+def _folder_beside(target: Target) -> Iterator[Path]:
+    """A temporary folder beside the file to write, so that the finished file only has to be renamed.
+
+    The page's folder is made too: where it cannot be, that shows before the work and not after it.
+    """
+    for path in (target.path, target.page):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=target.path.parent, prefix=f".{target.path.name}.") as folder:
         yield Path(folder)
 
 
@@ -228,7 +232,6 @@ def _report(
 
 def _publish(report: Report, finished: _Finished, scratch: Path) -> Report:
     """Put the page and the file in their places, the file last; the report."""
-    report.page.parent.mkdir(parents=True, exist_ok=True)
     page = scratch / "report.html"
     page.write_text(report_page(report), encoding="utf-8")
     shutil.move(page, report.page)  # may lie on another disk

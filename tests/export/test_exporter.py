@@ -6,6 +6,7 @@ import dataclasses
 import doctest
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -269,6 +270,19 @@ def test_wrong_arguments(checkpoint: Path, tmp_path: Path, arguments: dict[str, 
 def test_report_must_not_be_the_model(checkpoint: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="is the model; name an HTML file"):
         export(checkpoint, tmp_path / "model.html")
+    (tmp_path / "pages").mkdir()
+    with pytest.raises(ValueError, match="is the model; name an HTML file"):
+        export(checkpoint, tmp_path / "model.onnx", report=tmp_path / "pages" / ".." / "model.onnx")
+
+
+def test_where_no_report_can_be_written_shows_before_the_work(
+    edit_weights: Callable[..., Path], tmp_path: Path
+) -> None:
+    """The weights are NaN, which is found first thing in it."""
+    folder = edit_weights(lambda model: model.classifier.weight.fill_(float("nan")))
+    (tmp_path / "file").touch()
+    with pytest.raises(FileExistsError):
+        export(folder, tmp_path / "model.onnx", report=tmp_path / "file" / "page.html")
 
 
 def test_output_must_not_be_a_folder(checkpoint: Path, tmp_path: Path) -> None:
