@@ -38,6 +38,7 @@ from vidcls_export.parity import (
     measure_loss,
 )
 from vidcls_export.precision.choices import check_weights
+from vidcls_export.precision.rounding import check_real_clips
 from vidcls_export.reference import Reference, measure_reference, usable_threads
 from vidcls_export.report import Report
 
@@ -100,6 +101,7 @@ def export(
     with usable_threads(), _folder_beside(target) as scratch:
         reference, draft = _drafted(opened, target, videos, scratch=scratch)
         comparison = _compare(draft, opened.contract, reference, videos, min_agreement=min_agreement, track=track)
+        _check_real_clips(comparison, precision=precision)
         loss = _measure_loss(draft, opened, reference, videos, most=max_loss, track=track)
         rejected = _measure_negatives(draft, opened.contract, comparison, without, track=track)
         finished = _embed(draft, target, with_false_acceptance(opened.contract, rejected), comparison, scratch=scratch)
@@ -156,6 +158,11 @@ def _compare(
     comparison = compare(videos, contract, pytorch=reference.classify, exported=draft.classify, track=track)
     check_agreement(comparison, minimum=min_agreement)
     return comparison
+
+
+def _check_real_clips(comparison: Comparison, *, precision: Precision) -> None:
+    if comparison.parity is not None:
+        check_real_clips(comparison.parity.max_abs_logit_diff, reach=comparison.reach, precision=precision)
 
 
 def _measure_negatives(

@@ -70,6 +70,7 @@ class Comparison:
     failed: how many videos could not be read.
     parts: figures of the exported graph, by what the model knows of the videos; None where labels are unknown.
     counts: {"new", "trained_on", "chosen_by": how many videos}; None where the model does not say which it knows.
+    reach: PyTorch's largest |logit|.
     """
 
     parity: Parity | None
@@ -77,6 +78,7 @@ class Comparison:
     failed: int
     parts: Parts | None
     counts: dict[str, int] | None
+    reach: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +97,7 @@ class Loss:
     accuracy: float | None
 
 
-NOT_COMPARED = Comparison(parity=None, disagreements=[], failed=0, parts=None, counts=None)
+NOT_COMPARED = Comparison(parity=None, disagreements=[], failed=0, parts=None, counts=None, reach=0.0)
 NOT_MEASURED = Loss(videos=0, top1_agreement=None, accuracy_videos=0, accuracy_all=None, accuracy=None)
 
 
@@ -164,6 +166,7 @@ def compare(
         failed=len(videos.paths) - len(readable),
         parts=of_export,
         counts=None if contract.source.clips is None else _counts(origins),
+        reach=float(np.abs(expected).max()),
     )
 
 
