@@ -21,7 +21,6 @@ from pytorch_answers import normalised, pattern, pytorch, random_clips, transfor
 from vidcls import ModelError, VideoClassifier
 from vidcls.contract import Contract, from_json
 from vidcls.runtime.onnxruntime_session import OnnxRuntimeSession
-from vidcls_export import draft
 from vidcls_export.exporter import export
 from vidcls_export.precision import convert
 from vidcls_export.reference import self_test_clip
@@ -302,8 +301,8 @@ def test_an_fp32_file_that_is_off_on_real_clips_alone_is_refused_whatever_it_ans
         )
         return right(proto, **options)
 
-    right = draft.convert
-    monkeypatch.setattr(draft, "convert", spoil)
+    right = convert.convert
+    monkeypatch.setattr("vidcls_export.draft.convert", spoil)
     assert export(checkpoint, tmp_path / "unproven.onnx").verification.ok
     with pytest.raises(ModelError, match=r"on the videos to check on, the logits .* differ from PyTorch's by"):
         export(checkpoint, tmp_path / "model.onnx", check=clips)

@@ -1,4 +1,4 @@
-"""The weights of an int8 graph compared with those that they were made of, number by number.
+"""The matrices that onnxruntime quantized compared with those that they were made of, number by number.
 
 What a graph answers says little of its weights where a model hardly reacts to a clip: a hybrid drawn at random gives
 every clip the logits of its biases, to a thousandth, whatever its matrices hold.
