@@ -100,8 +100,7 @@ def export(
     videos, without = _find_videos(check, negatives, opened.contract, target.region)
     with usable_threads(), _folder_beside(target) as scratch:
         reference, draft = _drafted(opened, target, videos, scratch=scratch)
-        comparison = _compare(draft, opened.contract, reference, videos, min_agreement=min_agreement, track=track)
-        _check_real_clips(comparison, precision=precision)
+        comparison = _compare(draft, opened, target, reference, videos, min_agreement=min_agreement, track=track)
         loss = _measure_loss(draft, opened, reference, videos, most=max_loss, track=track)
         rejected = _measure_negatives(draft, opened.contract, comparison, without, track=track)
         finished = _embed(draft, target, with_false_acceptance(opened.contract, rejected), comparison, scratch=scratch)
@@ -145,7 +144,8 @@ def _drafted(opened: Opened, target: Target, videos: Videos | None, *, scratch: 
 
 def _compare(
     draft: Draft,
-    contract: Contract,
+    opened: Opened,
+    target: Target,
     reference: Reference,
     videos: Videos | None,
     *,
@@ -155,14 +155,11 @@ def _compare(
     """The draft compared with PyTorch on the videos, if there are any."""
     if videos is None:
         return NOT_COMPARED
-    comparison = compare(videos, contract, pytorch=reference.classify, exported=draft.classify, track=track)
+    comparison = compare(videos, opened.contract, pytorch=reference.classify, exported=draft.classify, track=track)
     check_agreement(comparison, minimum=min_agreement)
-    return comparison
-
-
-def _check_real_clips(comparison: Comparison, *, precision: Precision) -> None:
     if comparison.parity is not None:
-        check_real_clips(comparison.parity.max_abs_logit_diff, reach=comparison.reach, precision=precision)
+        check_real_clips(comparison.parity.max_abs_logit_diff, reach=comparison.reach, precision=target.precision)
+    return comparison
 
 
 def _measure_negatives(
