@@ -51,7 +51,7 @@ def check_rounding(
 def check_real_clips(difference: float, *, reach: float, precision: Precision) -> None:
     """Hold an fp32 graph to PyTorch's logits on real clips too, however the top-1 answers agree.
 
-    What other precisions are off by depends on the clips, and is told.
+    What other precisions are off by depends on the clips, and is reported.
 
     Args:
         difference: the largest |logit difference|.
