@@ -151,6 +151,7 @@ def main(
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # see vidcls.runtime.onnxruntime_session
     with terminal.exit_codes(), terminal.busy(f"exporting {checkpoint} ..."):
         _check_bundle(bundle, output, triton, options["report"])
+        _check_triton(triton, output)
         check_exporting()
         if not incomplete:
             _check_complete(checkpoint)
@@ -184,6 +185,14 @@ def _check_bundle(bundle: Path | None, *others: Path | None) -> None:
         check_free(bundle, others=others)
 
 
+def _check_triton(repository: Path | None, output: Path) -> None:
+    """Likewise of the folder that a model repository would have for the model."""
+    if repository is not None:
+        from vidcls_export.triton import check_replaceable
+
+        check_replaceable(repository, output.stem)
+
+
 def _check_first(checkpoint: str, output: Path, **options: Any) -> None:
     """Refuse what can be refused before PyTorch is loaded."""
     with _named_missing_packages():
@@ -210,7 +219,7 @@ def _exported(checkpoint: str, output: Path, *, triton: Path | None, bundle: Pat
     if triton is not None:
         from vidcls_export.triton import write_repository
 
-        write_repository(report.path, report.contract, triton)
+        write_repository(report.path, report.contract, triton, region=report.region)
     if bundle is not None:
         from vidcls_export.bundle.folder import write_bundle
 

@@ -38,6 +38,7 @@ from vidcls_export.parity import (
     measure_loss,
 )
 from vidcls_export.precision.choices import check_weights
+from vidcls_export.precision.rounding import check_real_clips
 from vidcls_export.reference import Reference, measure_reference, usable_threads
 from vidcls_export.report import Report
 
@@ -97,9 +98,9 @@ def export(
     target = target_of(output, report, precision, graph, region)
     opened = open_with_tokens(checkpoint, tokens, clip_seconds=clip_seconds)
     videos, without = _find_videos(check, negatives, opened.contract, target.region)
-    with usable_threads(), _folder_beside(target.path) as scratch:
+    with usable_threads(), _folder_beside(target) as scratch:
         reference, draft = _drafted(opened, target, videos, scratch=scratch)
-        comparison = _compare(draft, opened.contract, reference, videos, min_agreement=min_agreement, track=track)
+        comparison = _compare(draft, opened, target, reference, videos, min_agreement=min_agreement, track=track)
         loss = _measure_loss(draft, opened, reference, videos, most=max_loss, track=track)
         rejected = _measure_negatives(draft, opened.contract, comparison, without, track=track)
         finished = _embed(draft, target, with_false_acceptance(opened.contract, rejected), comparison, scratch=scratch)
@@ -120,10 +121,14 @@ def _find_videos(
 
 
 @contextmanager
-def _folder_beside(path: Path) -> Iterator[Path]:
-    """A temporary folder beside the file to write, so that the finished file only has to be renamed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
+def _folder_beside(target: Target) -> Iterator[Path]:
+    """A temporary folder beside the file to write, so that the finished file only has to be renamed.
+
+    The page's folder is made too: where it cannot be, that shows before the work and not after it.
+    """
+    for path in (target.path, target.page):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=target.path.parent, prefix=f".{target.path.name}.") as folder:
         yield Path(folder)
 
 
@@ -139,7 +144,8 @@ def _drafted(opened: Opened, target: Target, videos: Videos | None, *, scratch: 
 
 def _compare(
     draft: Draft,
-    contract: Contract,
+    opened: Opened,
+    target: Target,
     reference: Reference,
     videos: Videos | None,
     *,
@@ -149,8 +155,10 @@ def _compare(
     """The draft compared with PyTorch on the videos, if there are any."""
     if videos is None:
         return NOT_COMPARED
-    comparison = compare(videos, contract, pytorch=reference.classify, exported=draft.classify, track=track)
+    comparison = compare(videos, opened.contract, pytorch=reference.classify, exported=draft.classify, track=track)
     check_agreement(comparison, minimum=min_agreement)
+    if comparison.parity is not None:
+        check_real_clips(comparison.parity.max_abs_logit_diff, reach=comparison.reach, precision=target.precision)
     return comparison
 
 
@@ -228,7 +236,6 @@ def _report(
 
 def _publish(report: Report, finished: _Finished, scratch: Path) -> Report:
     """Put the page and the file in their places, the file last; the report."""
-    report.page.parent.mkdir(parents=True, exist_ok=True)
     page = scratch / "report.html"
     page.write_text(report_page(report), encoding="utf-8")
     shutil.move(page, report.page)  # may lie on another disk

@@ -69,7 +69,7 @@ def target_of(
     if path.is_dir():
         raise ArgumentError(f"{path}: is a folder; name the ONNX file to write")
     page = path.with_suffix(".html") if report is None else Path(report)
-    if page.is_dir() or page == path:
+    if page.is_dir() or page.resolve() == path.resolve():
         raise ArgumentError(
             f"{page}: is {'a folder' if page.is_dir() else 'the model'}; name an HTML file for the report"
         )

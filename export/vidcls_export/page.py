@@ -85,4 +85,4 @@ def _measured(report: Report) -> Iterator[tuple[str, str]]:
             f"{high:.2f})",
         )
     elif negatives is not None:
-        yield "clips of none", f"all {negatives.videos} are taken for known: the checkpoint has no rule against that"
+        yield "clips of none", f"all {negatives.videos} are taken for known: the file has no rule against that"

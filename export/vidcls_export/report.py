@@ -221,7 +221,7 @@ def _negative_lines(negatives: Negatives) -> Iterator[str]:
         yield f"{what}, {negatives.falsely_accepted:.4f} ({low:.2f} to {high:.2f}) are taken for one that does"
     else:
         yield (
-            f"{what}, all are taken for one that does: the checkpoint has no rule against that; vidcls-train fits one "
+            f"{what}, all are taken for one that does: the file has no rule against that; vidcls-train fits one "
             "on enough validation clips"
         )
     if negatives.auroc is not None:

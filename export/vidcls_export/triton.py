@@ -13,6 +13,8 @@ from pathlib import Path
 
 from vidcls.contract import ModelContract, to_json
 from vidcls.errors import ArgumentError
+from vidcls.files.atomic import remove_whole, whole_folder
+from vidcls.region import Region, region_text
 
 _MAX_BATCH = 32
 _BATCHES = (4, 8, 16, _MAX_BATCH)
@@ -60,64 +62,90 @@ The server takes tensors, not videos. The client does what comes before, exactly
 (`pip install "vidcls" "tritonclient[http]"`; no onnxruntime is needed there, only the contract that vidcls reads):
 
 ```python
-import json
 import sys
 from pathlib import Path
 
-import numpy as np
 import tritonclient.http as triton
 
-from vidcls.contract import ModelContract, from_json
-from vidcls.decision import probabilities
-from vidcls.preprocessing import normalise
+from vidcls import Prediction
 from vidcls.clips import read_clips
+from vidcls.contract import ModelContract, from_json
+from vidcls.preprocessing import normalise
 
 contract = from_json(ModelContract, Path("contract.json").read_text(encoding="utf-8"), where="contract.json")
-frames = read_clips(sys.argv[1], contract).frames  # uint8 RGB [views, T, h, w, 3]
-values = normalise(frames, contract.image) if contract.model.input.normalised else frames
+clips = read_clips(sys.argv[1], contract{region})  # of frames uint8 RGB [views, T, h, w, 3]
+values = normalise(clips.frames, contract.image) if contract.model.input.normalised else clips.frames
 
 tensor = triton.InferInput({input_name}, list(values.shape), {wire_type})
 tensor.set_data_from_numpy(values)
 answer = triton.InferenceServerClient("localhost:8000").infer({name_text}, [tensor])
-logits = answer.as_numpy({output_name}).mean(axis=0)
-print(contract.labels[int(logits.argmax())], float(probabilities(logits, contract.decision).max()))
+prediction = Prediction.from_logits(
+    answer.as_numpy({output_name}).mean(axis=0),
+    labels=contract.labels,
+    decision=contract.decision,
+    clips=clips,
+    device="triton",
+    preprocess_ms=0.0,
+    inference_ms=0.0,
+)
+print(", ".join(prediction.labels_present) or "none of the labels", prediction.score)
 ```
 
 What the client must keep to is `contract.json`, the text that the ONNX file carries under the key `vidcls`:
 
 - sampling: {frames} frames, spread evenly over {seconds:.4g} s in the middle of the video
-- pixels: {resize}, Pillow's antialiased bilinear filter on uint8 RGB, crop {size} x {size} in the middle
+- pixels: {where}{resize}, Pillow's antialiased bilinear filter on uint8 RGB, crop {size} x {size} in the middle
 - input {input_name}: {dtype} [batch, {input_dims}] ({layout}){normalised}
 - output {output_name}: float32 [batch, {labels}], logits in the order of labels.txt
 - batch: {batch}
 """
 
 
-def write_repository(model: Path, contract: ModelContract, folder: Path) -> Path:
+def check_replaceable(folder: Path, name: str) -> None:
+    """Refuse a repository whose folder for a model is something else, before an export is put into the work.
+
+    Args:
+        folder: the repository. name: of the model.
+
+    Raises:
+        ArgumentError: it is.
+    """
+    target = folder / name
+    if target.exists() and not (target / "config.pbtxt").is_file():
+        raise ArgumentError(f"{target}: is there already and is no model of Triton's; name another folder")
+
+
+def write_repository(model: Path, contract: ModelContract, folder: Path, *, region: Region | None) -> Path:
     """Write a model repository that serves an exported file under the file's own name.
 
     Args:
         model: the ONNX file.
         contract: what it carries.
         folder: the repository, which may hold other models; this one's own folder is replaced.
+        region: that the clips were cut to which the model was checked on; as for `predict`. None for all of a picture.
 
     Returns:
         The model's folder: config.pbtxt, labels.txt, contract.json, README.md and 1/model.onnx.
 
     Raises:
         ValueError: the model's folder is something else.
+        OSError: it cannot be written; what was there is still there.
     """
     target = folder / model.stem
-    if target.exists():
-        if not (target / "config.pbtxt").is_file():
-            raise ArgumentError(f"{target}: is there already and is no model of Triton's; name another folder")
-        shutil.rmtree(target)
-    (target / "1").mkdir(parents=True)
-    shutil.copyfile(model, target / "1" / "model.onnx")
-    (target / "labels.txt").write_text("".join(f"{label}\n" for label in contract.labels), encoding="utf-8")
-    (target / "contract.json").write_text(to_json(contract), encoding="utf-8")
-    (target / "config.pbtxt").write_text(_config_text(model.stem, contract), encoding="utf-8")
-    (target / "README.md").write_text(_readme_text(model.stem, contract), encoding="utf-8")
+    check_replaceable(folder, model.stem)
+    texts = {
+        "labels.txt": "".join(f"{label}\n" for label in contract.labels),
+        "contract.json": to_json(contract),
+        "config.pbtxt": _config_text(model.stem, contract),
+        "README.md": _readme_text(model.stem, contract, region),
+    }
+    with whole_folder(target) as scratch:
+        (scratch / "1").mkdir()
+        shutil.copyfile(model, scratch / "1" / "model.onnx")
+        for file, text in texts.items():
+            (scratch / file).write_text(text, encoding="utf-8")
+        if target.exists():
+            remove_whole(target.resolve())
     return target
 
 
@@ -138,7 +166,7 @@ def _config_text(name: str, contract: ModelContract) -> str:
     return config + _BATCHING.format(preferred=", ".join(map(str, _BATCHES)), delay=_QUEUE_MICROSECONDS)
 
 
-def _readme_text(name: str, contract: ModelContract) -> str:
+def _readme_text(name: str, contract: ModelContract, region: Region | None) -> str:
     """What a client has to do, in words and as a program."""
     image, entry = contract.image, contract.model.input
     shortest = f"short side {image.resize_size}" if image.resize == "shortest_edge" else "stretched to a square"
@@ -150,6 +178,8 @@ def _readme_text(name: str, contract: ModelContract) -> str:
         wire_type=json.dumps(_TYPES[entry.dtype].removeprefix("TYPE_")),
         frames=contract.sampling.frames,
         seconds=contract.sampling.clip_seconds,
+        region="" if region is None else f", region={tuple(map(float, region))}",
+        where="" if region is None else f"of the region {region_text(region)} of the picture, ",
         resize=shortest,
         size=image.crop_size,
         dtype=entry.dtype,

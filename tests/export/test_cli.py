@@ -181,6 +181,13 @@ def test_a_bundle_s_folder_is_refused_before_anything_is_opened(tmp_path: Path) 
     assert not (tmp_path / "new").exists()
 
 
+def test_a_repository_s_folder_that_is_something_else_is_refused_before_anything_is_opened(tmp_path: Path) -> None:
+    (tmp_path / "served" / "model").mkdir(parents=True)
+    (tmp_path / "served" / "model" / "thesis.txt").write_text("three years")
+    result = run(tmp_path / "gone", "-o", tmp_path / "model.onnx", "--triton", tmp_path / "served", code=2)
+    assert f"Error: {tmp_path / 'served' / 'model'}: is there already and is no model of Triton's" in result.stderr
+
+
 def test_missing_checkpoint_exits_with_1(tmp_path: Path) -> None:
     result = run(tmp_path / "nowhere" / "at all", "-o", tmp_path / "model.onnx", code=1)
     assert "there is no such folder" in result.stderr

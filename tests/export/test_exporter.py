@@ -6,6 +6,7 @@ import dataclasses
 import doctest
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from vidcls import ModelError, VideoClassifier
 from vidcls.contract import Contract, from_json
 from vidcls.runtime.onnxruntime_session import OnnxRuntimeSession
 from vidcls_export.exporter import export
+from vidcls_export.precision import convert
+from vidcls_export.reference import self_test_clip
 from vidcls_export.report import report_fields
 
 # Largest |logit difference| from PyTorch; the tiny model's logits reach about 2.
@@ -266,9 +269,62 @@ def test_wrong_arguments(checkpoint: Path, tmp_path: Path, arguments: dict[str, 
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_fp32_file_that_is_off_on_real_clips_alone_is_refused_whatever_it_answers(
+    checkpoint: Path, clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its logits are off by a thousandth for each grey level that a clip is darker or brighter than the self-test's."""
+    contract = from_json(Contract, (checkpoint / "vidcls.json").read_text(encoding="utf-8"), where="vidcls.json")
+    level = np.float32(self_test_clip(contract).mean(dtype=np.float64))
+
+    def spoil(proto: onnx.ModelProto, **options: Any) -> convert.Converted:
+        graph, node = proto.graph, onnx.helper.make_node
+        constants = {
+            "axes": np.array([1, 2, 3, 4]),
+            "level": level,
+            "slope": np.float32(1e-3),
+            "row": np.array([-1, 1]),
+        }
+        graph.initializer.extend(
+            onnx.numpy_helper.from_array(np.asarray(v), f"spoil_{k}") for k, v in constants.items()
+        )
+        for each in graph.node:
+            each.output[:] = ["right" if name == "logits" else name for name in each.output]
+        graph.node.extend(
+            [
+                node("Cast", [graph.input[0].name], ["grey"], to=onnx.TensorProto.FLOAT),
+                node("ReduceMean", ["grey", "spoil_axes"], ["mean"], keepdims=0),
+                node("Sub", ["mean", "spoil_level"], ["off"]),
+                node("Mul", ["off", "spoil_slope"], ["scaled"]),
+                node("Reshape", ["scaled", "spoil_row"], ["added"]),
+                node("Add", ["right", "added"], ["logits"]),
+            ]
+        )
+        return right(proto, **options)
+
+    right = convert.convert
+    monkeypatch.setattr("vidcls_export.draft.convert", spoil)
+    assert export(checkpoint, tmp_path / "unproven.onnx").verification.ok
+    with pytest.raises(ModelError, match=r"on the videos to check on, the logits .* differ from PyTorch's by"):
+        export(checkpoint, tmp_path / "model.onnx", check=clips)
+    assert not (tmp_path / "model.onnx").exists()
+
+
 def test_report_must_not_be_the_model(checkpoint: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="is the model; name an HTML file"):
         export(checkpoint, tmp_path / "model.html")
+    (tmp_path / "pages").mkdir()
+    with pytest.raises(ValueError, match="is the model; name an HTML file"):
+        export(checkpoint, tmp_path / "model.onnx", report=tmp_path / "pages" / ".." / "model.onnx")
+
+
+def test_where_no_report_can_be_written_shows_before_the_work(
+    edit_weights: Callable[..., Path], tmp_path: Path
+) -> None:
+    """The weights are NaN, which is found first thing in it."""
+    folder = edit_weights(lambda model: model.classifier.weight.fill_(float("nan")))
+    (tmp_path / "file").touch()
+    with pytest.raises(FileExistsError):
+        export(folder, tmp_path / "model.onnx", report=tmp_path / "file" / "page.html")
 
 
 def test_output_must_not_be_a_folder(checkpoint: Path, tmp_path: Path) -> None:

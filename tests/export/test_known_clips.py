@@ -151,7 +151,7 @@ def test_without_a_rule_nothing_is_stored_and_the_scores_are_compared(
     scores = np.array([classifier.predict(clip).score for clip in [*scenes[3:], *none[1:]]])
     area = auroc(scores, np.arange(9) < 5)
     assert f"a clip with a label scores above one without in {area:.4f} of pairs (AUROC)" in text
-    assert "the checkpoint has no rule against that; vidcls-train fits one" in text
+    assert "the file has no rule against that; vidcls-train fits one" in text
     assert "1 videos without a label are not counted: the model knows them" in text
     assert classifier.contract.decision.reject is None
 

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Literal
 
@@ -263,6 +264,14 @@ def test_the_refusal_names_the_clips_that_were_counted() -> None:
     with pytest.raises(ModelError, match=r"accuracy is 0\.2500 on 4 of 9 videos, those that are new to the model"):
         check_loss(loss, most=0.4)
     check_loss(loss, most=0.5)
+
+
+def test_a_loss_of_as_much_as_is_allowed_is_allowed() -> None:
+    """0.9 - 0.87 is 0.030000000000000027 in float64, and 3 of 100 clips are 3 %."""
+    for lost, is_refused in ((3, False), (4, True)):
+        loss = Loss(videos=100, top1_agreement=1.0, accuracy_videos=100, accuracy_all=0.9, accuracy=(90 - lost) / 100)
+        with pytest.raises(ModelError) if is_refused else nullcontext():
+            check_loss(loss, most=0.03)
 
 
 def test_what_fewer_tokens_cost_is_told_and_may_be_too_much(

@@ -13,7 +13,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from generated import LABELS, write_clip, write_model
+from generated import LABELS, contract_fields, write_clip, write_model
 from vidcls import VideoClassifier
 from vidcls_export.triton import write_repository
 
@@ -25,7 +25,7 @@ def repository(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
     """The folder of one model; its name needs escapes."""
     folder = tmp_path_factory.mktemp("triton")
     model = write_model(folder / 'a "b" ä.onnx', dtype=request.param)
-    return write_repository(model, VideoClassifier(model, device="cpu").contract, folder / "models")
+    return write_repository(model, VideoClassifier(model, device="cpu").contract, folder / "models", region=None)
 
 
 def test_the_folder_is_what_a_model_repository_holds(repository: Path) -> None:
@@ -71,7 +71,7 @@ def test_a_clip_is_answered_in_the_largest_batch_as_it_is_alone(
     kind: tuple[str, str], largest: int, exports: dict[tuple[str, str], Any], tmp_path: Path
 ) -> None:
     report = exports[kind]
-    repository = write_repository(report.path, report.contract, tmp_path)
+    repository = write_repository(report.path, report.contract, tmp_path, region=None)
     text = (repository / "config.pbtxt").read_text(encoding="utf-8")
     (batch,) = map(int, re.findall(r"max_batch_size: (\d+)", text))
     session = onnxruntime.InferenceSession(repository / "1" / "model.onnx", providers=["CPUExecutionProvider"])
@@ -91,21 +91,19 @@ def test_only_a_model_of_tritons_is_replaced(tmp_path: Path) -> None:
     other.parent.mkdir(parents=True)
     other.write_text("three years")
     with pytest.raises(ValueError, match="is there already and is no model of Triton's"):
-        write_repository(model, contract, folder)
+        write_repository(model, contract, folder, region=None)
     assert other.read_text() == "three years"
     other.unlink()
     other.parent.rmdir()
-    stale = write_repository(model, contract, folder) / "2" / "model.onnx"
+    stale = write_repository(model, contract, folder, region=None) / "2" / "model.onnx"
     stale.parent.mkdir()
     stale.write_bytes(b"older")
-    write_repository(model, contract, folder)
+    write_repository(model, contract, folder, region=None)
     assert not stale.exists()
 
 
-def test_the_client_of_the_readme_gives_the_answer_of_predict(
-    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    clip = write_clip(tmp_path / "clip.mp4", frames=40, rate=25)
+def run_client(repository: Path, clip: Path, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Run the program of the README, with the graph behind it instead of a server; the names that it asked for."""
     session = onnxruntime.InferenceSession(repository / "1" / "model.onnx", providers=["CPUExecutionProvider"])
     sent: list[Any] = []
 
@@ -140,9 +138,59 @@ def test_the_client_of_the_readme_gives_the_answer_of_predict(
     monkeypatch.chdir(repository)
     (program,) = re.findall(r"```python\n(.*?)```", (repository / "README.md").read_text(encoding="utf-8"), re.DOTALL)
     exec(compile(program, "README.md", "exec"), {})  # noqa: S102 - what a reader would run
+    return sent
+
+
+def test_the_client_of_the_readme_gives_the_answer_of_predict(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clip = write_clip(tmp_path / "clip.mp4", frames=40, rate=25)
+    sent = run_client(repository, clip, monkeypatch)
     expected = VideoClassifier(repository / "1" / "model.onnx", device="cpu").predict(clip)
     assert capsys.readouterr().out == f"{expected.label} {expected.score}\n"
     assert sent == [repository.name]
+
+
+def test_the_client_looks_at_the_region_that_the_model_was_checked_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clip, region = write_clip(tmp_path / "clip.mp4", frames=40, rate=25), (0.5, 0.25, 1.0, 1.0)
+    model = VideoClassifier(write_model(tmp_path / "model.onnx"), device="cpu")
+    repository = write_repository(tmp_path / "model.onnx", model.contract, tmp_path / "models", region=region)
+    run_client(repository, clip, monkeypatch)
+    expected = model.predict(clip, region=region)
+    assert capsys.readouterr().out == f"{expected.label} {expected.score}\n"
+    assert expected.score != model.predict(clip).score
+    assert "- pixels: of the region 0.5,0.25,1,1 of the picture, " in (repository / "README.md").read_text("utf-8")
+
+
+def test_the_client_knows_what_shows_none_of_the_labels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clip = write_clip(tmp_path / "clip.mp4", frames=40, rate=25)
+    top = VideoClassifier(write_model(tmp_path / "some.onnx"), device="cpu").predict(clip).label
+    fields = contract_fields()
+    fields["decision"] |= {"none_label": top, "operating_points": None, "reject": None, "events": None}
+    model = VideoClassifier(write_model(tmp_path / "model.onnx", fields), device="cpu")
+    run_client(
+        write_repository(tmp_path / "model.onnx", model.contract, tmp_path / "models", region=None), clip, monkeypatch
+    )
+    assert not model.predict(clip).known
+    assert capsys.readouterr().out == f"none of the labels {model.predict(clip).score}\n"
+
+
+def test_where_the_disk_is_full_the_older_one_stays_whole(tmp_path: Path) -> None:
+    model = write_model(tmp_path / "model.onnx")
+    contract, folder = VideoClassifier(model, device="cpu").contract, tmp_path / "models"
+    older = write_repository(model, contract, folder, region=None) / "1" / "older"
+    older.touch()
+    with pytest.raises(FileNotFoundError):
+        write_repository(tmp_path / "gone" / "model.onnx", contract, folder, region=None)
+    assert older.exists()
+    assert [path.name for path in folder.iterdir()] == ["model"]
+    with pytest.raises(FileNotFoundError):
+        write_repository(tmp_path / "gone" / "new.onnx", contract, folder, region=None)
+    assert [path.name for path in folder.iterdir()] == ["model"]
 
 
 def test_a_model_that_is_there_is_replaced_and_others_stay(tmp_path: Path) -> None:
@@ -150,8 +198,8 @@ def test_a_model_that_is_there_is_replaced_and_others_stay(tmp_path: Path) -> No
     contract = VideoClassifier(model, device="cpu").contract
     folder = tmp_path / "models"
     (folder / "other").mkdir(parents=True)
-    (write_repository(model, contract, folder) / "1" / "old").touch()
-    write_repository(model, contract, folder)
+    (write_repository(model, contract, folder, region=None) / "1" / "old").touch()
+    write_repository(model, contract, folder, region=None)
     assert sorted(path.name for path in folder.iterdir()) == ["one", "other"]
     assert not (folder / "one" / "1" / "old").exists()
 
@@ -161,5 +209,5 @@ def test_a_folder_that_is_something_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "one").mkdir()
     (tmp_path / "one" / "work.txt").touch()
     with pytest.raises(ValueError, match="is there already and is no model of Triton's"):
-        write_repository(model, VideoClassifier(model, device="cpu").contract, tmp_path)
+        write_repository(model, VideoClassifier(model, device="cpu").contract, tmp_path, region=None)
     assert (tmp_path / "one" / "work.txt").exists()

@@ -88,6 +88,8 @@ def _accuracy(contract: ModelContract, region: Region | None) -> Iterator[str]:
         yield "That is the accuracy of the checkpoint in PyTorch; the interval is Wilson's, for independent videos."
     yield ""
     yield from _parity(contract.parity, precision=contract.model.precision)
+    if contract.tokens.share is not None:
+        yield f"PyTorch was given the same tokens as the file, {contract.tokens.share:g} of all."
     if region is not None:
         yield f"The clips were cut to the region {region_text(region)} of their pictures: give the same one in use."
 

@@ -14,6 +14,7 @@ from vidcls_export.options import Graph, Precision, is_static_int8
 from vidcls_export.precision.fp16 import to_fp16
 from vidcls_export.precision.int8_dynamic import to_int8_dynamic
 from vidcls_export.precision.int8_static import to_int8_static
+from vidcls_export.precision.int8_weights_check import check_matrices
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +47,8 @@ def convert(
         scratch: a folder with room for the graph.
 
     Raises:
-        ModelError: the graph is not as expected, or static int8 has no clip to find its ranges on.
+        ModelError: the graph is not as expected, static int8 has no clip to find its ranges on, or the weights of the
+            other kind are not those of the graph.
     """
     if precision == "fp16":
         kept = to_fp16(proto, clips, scratch=scratch)
@@ -54,5 +56,6 @@ def convert(
     if is_static_int8(precision, graph):
         to_int8_static(proto, clips, scratch=scratch)
     elif precision == "int8":
-        proto = to_int8_dynamic(proto, scratch=scratch)
+        made_of, proto = proto, to_int8_dynamic(proto, scratch=scratch)
+        check_matrices(proto.graph, made_of.graph)
     return Converted(proto=proto, kept_in_fp32=())

@@ -46,3 +46,25 @@ def check_rounding(
         found = found if np.isfinite(logits).all() else "overflow"
         mend = "; export it with --precision fp32" if precision != "fp32" else ""
         raise ModelError(f"computed in {precision}, the model's logits {found}; no file was written{mend}")
+
+
+def check_real_clips(difference: float, *, reach: float, precision: Precision) -> None:
+    """Hold an fp32 graph to PyTorch's logits on real clips too, however the top-1 answers agree.
+
+    What other precisions are off by depends on the clips, and is reported.
+
+    Args:
+        difference: the largest |logit difference|.
+        reach: PyTorch's largest |logit|.
+        precision: what the graph computes in.
+
+    Raises:
+        ModelError: they differ by more than sums in another order explain.
+    """
+    allowed = largest_difference([reach], precision="fp32", reach=reach)
+    if precision == "fp32" and difference > allowed:
+        raise ModelError(
+            f"on the videos to check on, the logits of the exported graph differ from PyTorch's by {difference:.2g}, "
+            f"more than the {allowed:.2g} that sums in another order explain; this version of torch, transformers or "
+            "onnxruntime computes the model in a way that vidcls-export does not know; no file was written"
+        )

@@ -91,8 +91,8 @@ def whole_folder(target: Path) -> Iterator[Path]:
     scratch.mkdir()
     try:
         yield scratch
-        for file in sorted(scratch.iterdir()):
-            sync_file(file)
+        for path in sorted(scratch.rglob("*"), reverse=True):  # a folder after what is in it
+            sync_folder(path) if path.is_dir() else sync_file(path)
         sync_folder(scratch)
         if target.is_dir():  # an empty one, which Windows would not replace
             target.rmdir()

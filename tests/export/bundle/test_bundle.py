@@ -76,6 +76,16 @@ def test_figures_that_were_not_measured_are_not_there(tmp_path: Path) -> None:
     card = (write_bundle(model, contract, tmp_path / "b", name="tiny", region=None) / "README.md").read_text()
     assert "No accuracy is known" in card
     assert "not on real clips" in card
+    assert "same tokens" not in card
+
+
+def test_its_card_says_what_pytorch_was_given_to_see(tmp_path: Path) -> None:
+    fields = contract_fields() | {"tokens": {"rule": "lattice", "share": 0.25}}
+    model = write_model(tmp_path / "tiny.onnx", fields)
+    contract = VideoClassifier(model, device="cpu").contract
+    card = (write_bundle(model, contract, tmp_path / "b", name="tiny", region=None) / "README.md").read_text()
+    assert "logits differed by" in card
+    assert "PyTorch was given the same tokens as the file, 0.25 of all." in card
 
 
 @pytest.mark.parametrize(

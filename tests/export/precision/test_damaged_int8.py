@@ -50,6 +50,22 @@ def test_shuffled_weights_are_refused_at_every_size_of_logits(
     assert sound.verification.ok, sound.verification.problem
     assert reach[0] < np.abs(sound.contract.self_test.logits).max() < reach[1]
     monkeypatch.setattr(convert, "to_int8_dynamic", shuffled(to_int8_dynamic))
+    monkeypatch.setattr(convert, "check_matrices", lambda *_: None)  # logits alone
     with pytest.raises(ModelError, match="computed in int8, the model's logits differ from PyTorch's by"):
+        export(tmp_path / "model", tmp_path / "damaged.onnx", precision="int8")
+    assert not (tmp_path / "damaged.onnx").exists()
+
+
+def test_shuffled_matrices_are_refused_where_answers_hardly_show_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a hybrid that was never trained, whatever is shown: it answers with its biases, to a thousandth."""
+    monkeypatch.setitem(random_models.SHAPE, "initializer_range", 0.02)
+    torch.manual_seed(0)
+    for part in random_models.videomae_hybrid():
+        part.save_pretrained(tmp_path / "model")
+    assert export(tmp_path / "model", tmp_path / "sound.onnx", precision="int8").verification.ok
+    monkeypatch.setattr(convert, "to_int8_dynamic", shuffled(to_int8_dynamic))
+    with pytest.raises(ModelError, match=r"converted to int8, the weights '.*' are off by up to .* steps where"):
         export(tmp_path / "model", tmp_path / "damaged.onnx", precision="int8")
     assert not (tmp_path / "damaged.onnx").exists()

@@ -54,11 +54,15 @@ def test_a_folder_is_there_with_all_its_files_or_not_at_all(is_there: bool, tmp_
     with recorded() as recording, whole_folder(target) as scratch:
         (scratch / "a").write_bytes(b"1")
         (scratch / "b").write_bytes(b"2")
+        (scratch / "inner").mkdir()
+        (scratch / "inner" / "c").write_bytes(b"3")
         assert is_unfinished(scratch.name)
         assert not target.exists() or not list(target.iterdir())
     assert recording.problems == []
-    assert 0 < recording.synced(target / "a") < recording.renamed[target] > recording.synced(target / "b") > 0
-    assert {path.name: path.read_bytes() for path in target.iterdir()} == {"a": b"1", "b": b"2"}
+    for name in ("a", "b", "inner/c"):
+        assert 0 < recording.synced(target / name) < recording.renamed[target]
+    found = {path.name: path.read_bytes() for path in target.rglob("*") if path.is_file()}
+    assert found == {"a": b"1", "b": b"2", "c": b"3"}
     assert list(target.parent.iterdir()) == [target]
 
 
