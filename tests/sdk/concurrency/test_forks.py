@@ -93,3 +93,31 @@ def test_what_the_parent_reads_is_the_parents(model: Path, clip: Path) -> None:
     assert (
         untouched == f"{clip}: was opened before this process was forked, and is its parent's; open it in this process"
     )
+
+
+BUSY = """
+import os, sys, threading, time
+from vidcls.concurrency.daemons import RUN_SECONDS, call_of_the_program
+
+entered = threading.Event()
+
+def call():
+    with call_of_the_program():
+        entered.set()
+        time.sleep(100)
+
+threading.Thread(target=call, daemon=True).start()
+entered.wait()
+begun = time.monotonic()
+child = os.fork()
+if child == 0:
+    sys.exit(4)
+print(os.waitstatus_to_exitcode(os.wait()[1]), time.monotonic() - begun < RUN_SECONDS / 2, flush=True)
+os._exit(0)  # the parent itself waits for its own daemon
+"""
+
+
+def test_a_childs_end_does_not_wait_for_daemons_that_only_its_parent_has() -> None:
+    command = [sys.executable, "-W", "ignore", "-c", BUSY]
+    found = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (found.stdout, found.stderr) == ("4 True\n", "")
