@@ -292,7 +292,7 @@ class VideoClassifier(OpenedModel):
         """
         with call_of_the_program():
             return selftest.verify(
-                self._path,
+                self._place,
                 self._contract,
                 lambda frames: self.predict_frames(frames).logits,
                 device=self.device,

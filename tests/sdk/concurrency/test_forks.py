@@ -76,6 +76,27 @@ def test_a_model_that_was_replaced_is_not_taken_for_the_one_that_was_open(
     assert said == f"{copy}: has changed since it was opened; open it again in this process"
 
 
+ELSEWHERE = """
+import os, sys
+from vidcls import VideoClassifier
+
+classifier = VideoClassifier("model.onnx", device="cpu")
+expected = classifier.predict(sys.argv[1]).logits.tobytes()
+os.chdir("/")  # as daemons do
+child = os.fork()
+if child == 0:
+    print(classifier.predict(sys.argv[1]).logits.tobytes() == expected, flush=True)
+    os._exit(0)
+os.wait()
+"""
+
+
+def test_a_child_finds_the_model_though_the_working_folder_is_another(model: Path, clip: Path) -> None:
+    command = [sys.executable, "-W", "ignore", "-c", ELSEWHERE, str(clip)]
+    found = subprocess.run(command, cwd=model.parent, capture_output=True, text=True, timeout=60, check=False)
+    assert (found.stdout, found.stderr) == ("True\n", "")
+
+
 def test_openvino_is_refused_in_a_child(model: Path, clip: Path) -> None:
     pytest.importorskip("openvino")
     inherited = TOLD % "classifier.predict(clip)"
