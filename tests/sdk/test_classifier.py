@@ -246,7 +246,9 @@ def test_a_file_that_is_gone_is_proven_no_more(tmp_path: Path) -> None:
     model.unlink()
     result = classifier.verify()
     assert not result.ok
-    assert result.problem == "the file cannot be read any more (No such file or directory); put it back, or open another"
+    assert (
+        result.problem == "the file cannot be read any more (No such file or directory); put it back, or open another"
+    )
 
 
 def test_a_hash_of_other_bytes_is_found(tmp_path: Path) -> None:

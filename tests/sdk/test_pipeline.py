@@ -111,7 +111,9 @@ def test_clips_that_were_read_for_another_model_are_refused(
         replace(own, frames=own.frames[:0]),
     ]
     for given in others:
-        with pytest.raises(ValueError, match=r"^clips hold frames .*, expected uint8 \[1 or more, 4, 32, 32, 3\]; read"):
+        with pytest.raises(
+            ValueError, match=r"^clips hold frames .*, expected uint8 \[1 or more, 4, 32, 32, 3\]; read"
+        ):
             classifier.predict_clips(given)
     assert_same(classifier.predict_clips(own), classifier.predict(clips[0]))
 

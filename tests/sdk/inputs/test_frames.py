@@ -202,7 +202,9 @@ def test_what_has_another_shape_is_a_value_error_that_says_what_to_do(frames: An
         as_frames(frames)
 
 
-@pytest.mark.parametrize("mode", ["YCbCr", "HSV", "LAB", "P", "PA", "L", "LA", "1", "RGBA", "RGBX", "CMYK", "I;16", "F"])
+@pytest.mark.parametrize(
+    "mode", ["YCbCr", "HSV", "LAB", "P", "PA", "L", "LA", "1", "RGBA", "RGBX", "CMYK", "I;16", "F"]
+)
 def test_pictures_whose_pixels_are_not_red_green_and_blue_say_how_to_convert_them(mode: str) -> None:
     picture = PillowImage.new(mode, (32, 24))
     with pytest.raises(TypeError, match=rf"frame 1 is a picture of mode '{mode}', expected 'RGB'; .*convert\('RGB'\)"):

@@ -80,6 +80,8 @@ class Failing(io.BytesIO):
 def test_one_that_fails_between_two_frames_says_why(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "large.avi", frames=50, codec="MJPG", width=640, height=480)
     opened = Failing(path.read_bytes())
+    frames = iter_frames(opened, range(50), decoder="opencv")  # PyAV would have read all of it by then
+    next(frames)
+    opened.fails = True
     with pytest.raises(VideoError, match="the open file cannot be read"):
-        for _ in iter_frames(opened, range(50), decoder="opencv"):  # PyAV has read all of it by then
-            opened.fails = True
+        list(frames)
