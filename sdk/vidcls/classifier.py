@@ -106,7 +106,7 @@ class VideoClassifier(OpenedModel):
             True
 
         Raises:
-            ModelError: the model does not answer with finite numbers.
+            ModelError, ValueError: as for `predict`, the latter also of clips that were read for another model.
         """
         with call_of_the_program():
             return pipeline.predict_clips(self._session, self._contract, clips)
@@ -292,7 +292,7 @@ class VideoClassifier(OpenedModel):
         """
         with call_of_the_program():
             return selftest.verify(
-                self._path,
+                self._place,
                 self._contract,
                 lambda frames: self.predict_frames(frames).logits,
                 device=self.device,

@@ -114,7 +114,9 @@ def predict_clips(session: Session, contract: ModelContract, clips: SampledClips
 
     Raises:
         ModelError: the graph cannot be run, or its answer is not what the contract says.
+        ValueError: the clips are none, or not as the contract has them.
     """
+    _check_clips(clips, contract)
     logits, preprocess_seconds, inference_seconds = [], 0.0, 0.0
     for start in range(0, len(clips.frames), session.batch):
         frames = clips.frames[start : start + session.batch]
@@ -133,6 +135,17 @@ def predict_clips(session: Session, contract: ModelContract, clips: SampledClips
         preprocess_ms=preprocess_seconds * 1000,
         inference_ms=inference_seconds * 1000,
     )
+
+
+def _check_clips(clips: SampledClips, contract: ModelContract) -> None:
+    """Raise ValueError where clips were read for another model: of other sizes, or of pixels of another type."""
+    frames, size = clips.frames, contract.image.crop_size
+    expected = (contract.sampling.frames, size, size, 3)
+    if frames.dtype != np.uint8 or frames.shape[1:] != expected or len(frames) == 0:
+        raise ArgumentError(
+            f"clips hold frames {frames.dtype} {list(frames.shape)}, expected uint8 [1 or more, "
+            f"{', '.join(map(str, expected))}]; read them by this model's contract"
+        )
 
 
 def predict_each(

@@ -84,8 +84,7 @@ def verify(
             problem = f"the logits differ from PyTorch's by {difference:.2g}, more than {test.tolerance:g}"
     except ModelError as error:
         problem = str(error)
-    if file_sha256(path, recorded=contract.model.file_sha256) != contract.model.file_sha256:
-        problem = "the file's bytes are not those that were exported; copy or export it again"
+    problem = _file_problem(path, recorded=contract.model.file_sha256) or problem
     return Verification(
         ok=problem is None,
         max_abs_diff=float(difference),
@@ -95,3 +94,13 @@ def verify(
         decoders=tuple(decoders),
         problem=problem,
     )
+
+
+def _file_problem(path: Path, *, recorded: str) -> str | None:
+    """Why a file is not proven to be as it was exported; None where it is."""
+    try:
+        if file_sha256(path, recorded=recorded) == recorded:
+            return None
+    except OSError as error:
+        return f"the file cannot be read any more ({error.strerror}); put it back, or open another"
+    return "the file's bytes are not those that were exported; copy or export it again"

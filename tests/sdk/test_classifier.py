@@ -231,6 +231,26 @@ def test_a_flip_too_small_to_move_logits_is_found_by_the_hash(tmp_path: Path) ->
     assert "bytes are not those that were exported" in result.problem
 
 
+def test_a_model_verifies_whatever_the_working_folder_has_become(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(model.parent)
+    classifier = VideoClassifier(model.name, device="cpu")
+    monkeypatch.chdir(tmp_path)
+    assert classifier.verify().ok
+
+
+def test_a_file_that_is_gone_is_proven_no_more(tmp_path: Path) -> None:
+    model = write_model(tmp_path / "model.onnx")
+    classifier = VideoClassifier(model, device="cpu")
+    model.unlink()
+    result = classifier.verify()
+    assert not result.ok
+    assert (
+        result.problem == "the file cannot be read any more (No such file or directory); put it back, or open another"
+    )
+
+
 def test_a_hash_of_other_bytes_is_found(tmp_path: Path) -> None:
     fields = contract_fields()
     fields["model"]["file_sha256"] = hashlib.sha256(b"another file").hexdigest()

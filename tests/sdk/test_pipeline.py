@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from generated import write_clip
+from generated import write_clip, write_model
 from vidcls import Prediction, VideoClassifier, VideoError
 from vidcls.concurrency.prefetch import map_ahead
 from vidcls.pipeline import predict_each, read_source
@@ -97,6 +98,24 @@ def test_wrong_arguments_are_refused_at_once(classifier: VideoClassifier) -> Non
         classifier.predict_many(["gone.mp4"], crops=2)
     with pytest.raises(TypeError, match="video is None, expected a path"):
         list(classifier.predict_many([None]))  # type: ignore[list-item]
+
+
+def test_clips_that_were_read_for_another_model_are_refused(
+    classifier: VideoClassifier, clips: list[Path], tmp_path: Path
+) -> None:
+    own = read_source(clips[0], classifier.contract)
+    others = [
+        read_source(clips[0], VideoClassifier(write_model(tmp_path / "longer.onnx", frames=8)).contract),
+        read_source(clips[0], VideoClassifier(write_model(tmp_path / "larger.onnx", size=48)).contract),
+        replace(own, frames=own.frames / 255),  # type: ignore[arg-type] - of which normalising made black ones
+        replace(own, frames=own.frames[:0]),
+    ]
+    for given in others:
+        with pytest.raises(
+            ValueError, match=r"^clips hold frames .*, expected uint8 \[1 or more, 4, 32, 32, 3\]; read"
+        ):
+            classifier.predict_clips(given)
+    assert_same(classifier.predict_clips(own), classifier.predict(clips[0]))
 
 
 def test_an_endless_list_is_taken_as_it_is_needed_and_closing_ends_the_threads(

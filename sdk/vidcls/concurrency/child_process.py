@@ -47,8 +47,9 @@ def command(module: str, arguments: Sequence[str]) -> list[str]:
     """
     if not sys.executable or getattr(sys, "frozen", False):
         raise OSError(f"a Python interpreter is needed for it, and sys.executable is {sys.executable!r}")
+    searched = [place for place in sys.path if isinstance(place, str)]  # what else is in it, Python passes over too
     flags = [flag for name, flag in _FLAGS.items() if getattr(sys.flags, name)]
-    return [sys.executable, *flags, "-c", _RUN.format(path=sys.path, module=module), *arguments]
+    return [sys.executable, *flags, "-c", _RUN.format(path=searched, module=module), *arguments]
 
 
 @contextmanager

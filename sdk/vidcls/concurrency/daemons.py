@@ -7,6 +7,7 @@ process. So the end of the program waits until they are back, and they then stay
 from __future__ import annotations
 
 import atexit
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -63,3 +64,15 @@ def _wait_for_calls() -> None:
     until = time.monotonic() + RUN_SECONDS
     while _busy and time.monotonic() < until:
         time.sleep(_POLL_SECONDS)
+
+
+def _forget_the_parents() -> None:
+    """In a forked child, which has none of its parent's other threads: their calls never come back."""
+    own = threading.get_ident()
+    for number in list(_busy):
+        if number != own:
+            del _busy[number]
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_the_parents)

@@ -21,6 +21,8 @@ from vidcls.selftest import Verification
 from vidcls.video.decoder_check import DecoderCheck
 
 _MODULE = "vidcls.diagnostics.guarded"
+# A day, and 1,000 TB: more than any file takes, and less than what the system's calls can be given.
+MOST_SECONDS, MOST_MEMORY_MB = 86_400.0, 1_000_000_000
 
 
 def verify_guarded(
@@ -35,7 +37,7 @@ def verify_guarded(
 
     Args:
         model: path of the file.
-        max_seconds: how long the process may take, from its start on.
+        max_seconds: how long the process may take, from its start on; at most a day.
         max_memory_mb: how much memory it may hold, in 10^6 bytes, beside its programs' own files; None does not limit
             it. Only Linux does. CUDA reserves far more than it uses, so leave it None there.
         device, engine: as for `VideoClassifier`.
@@ -43,12 +45,16 @@ def verify_guarded(
     Raises:
         ModelError: the file is not a vidcls model, is damaged, or takes more than that.
         VidclsError: whatever else `VideoClassifier` raises.
-        ArgumentError: this system cannot limit a process's memory.
+        ArgumentError: a limit is out of its range, or this system cannot limit a process's memory.
 
     >>> from vidcls.diagnostics.guarded import verify_guarded
     >>> verify_guarded("model.onnx", max_seconds=60).ok
     True
     """
+    if not 0 < max_seconds <= MOST_SECONDS:  # nor NaN
+        raise ArgumentError(f"max_seconds is {max_seconds}, expected more than 0 and at most {MOST_SECONDS:.0f}")
+    if max_memory_mb is not None and not 1 <= max_memory_mb <= MOST_MEMORY_MB:
+        raise ArgumentError(f"max_memory_mb is {max_memory_mb}, expected from 1 to {MOST_MEMORY_MB}")
     if max_memory_mb is not None and not sys.platform.startswith("linux"):
         raise ArgumentError("the memory of a process can only be limited on Linux; leave that limit out here")
     limit = "none" if max_memory_mb is None else str(max_memory_mb)

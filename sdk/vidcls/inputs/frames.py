@@ -11,6 +11,7 @@ from typing import Any, Literal, Protocol, TypeAlias, TypeGuard, get_args
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image as PillowImage
 
 from vidcls.errors import ArgumentError
 from vidcls.sampling import presentation_times
@@ -118,6 +119,8 @@ def _pixels(given: Any, *, name: str, axes: str) -> npt.NDArray[np.uint8]:
     """uint8, of these axes."""
     expected = f"expected a uint8 numpy array [{axes}], RGB"
     dtype, kind = getattr(given, "dtype", None), type(given).__name__
+    if isinstance(given, PillowImage.Image) and given.mode != "RGB":
+        raise TypeError(f"{name} is a picture of mode '{given.mode}', expected 'RGB'; {_conversion(given.mode)}")
     if getattr(getattr(given, "device", None), "type", "cpu") != "cpu":
         raise TypeError(f"{name} is a tensor on {given.device}, {expected}; bring it to the CPU first, by its cpu()")
     name_held = _name_held(given)
@@ -140,6 +143,13 @@ def _pixels(given: Any, *, name: str, axes: str) -> npt.NDArray[np.uint8]:
     if wrong is not None:
         raise ArgumentError(f"{name} has shape {list(array.shape)}, expected [{axes}]; {wrong}")
     return array
+
+
+def _conversion(mode: str) -> str:
+    """What makes an RGB picture of one of Pillow's other modes: its pixels alone may be a palette's, or YCbCr."""
+    if mode[0] in "IF":  # convert() would cut off what is above 255
+        return "bring its values to 0 to 255, and then convert it by convert('L').convert('RGB')"
+    return "convert it by convert('RGB')"
 
 
 def _name_held(given: Any) -> object:
@@ -181,10 +191,15 @@ def _wrong_shape(shape: tuple[int, ...], *, leading: int) -> str | None:
 
 
 def _seconds(times: Times, *, count: int) -> list[float]:
+    expected = "expected the seconds at which each frame is shown"
     try:
-        seconds = np.asarray(times, np.float64)
+        given = np.asarray(times)
+        seconds = given.astype(np.float64) if given.dtype.kind not in "mMc" else None
     except (TypeError, ValueError):
-        raise TypeError("times holds what is no number, expected the seconds at which each frame is shown") from None
+        raise TypeError(f"times holds what is no number, {expected}") from None
+    if seconds is None:  # NumPy would count dates in a unit of their own, such as ns
+        hint = "" if given.dtype.kind == "c" else "; (times - times[0]) / np.timedelta64(1, 's') gives them"
+        raise TypeError(f"times holds {given.dtype}, {expected}{hint}")
     if seconds.ndim != 1 or len(seconds) != count:
         held = f"length {len(seconds)}" if seconds.ndim == 1 else f"shape {list(seconds.shape)}"
         raise ArgumentError(f"times has {held} and there are {count} frames, expected one time in seconds per frame")

@@ -25,7 +25,8 @@ class ProcessSession:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._process, self._file = os.getpid(), _identity(session.path)
+        self._place = session.path.absolute()  # wherever the working folder is by then
+        self._process, self._file = os.getpid(), _identity(self._place)
         self.path, self.device, self.device_reason = session.path, session.device, session.device_reason
         self.provider, self.batch = session.provider, session.batch
         self.input_name, self.input_type, self.input_shape = session.input_name, session.input_type, session.input_shape
@@ -51,9 +52,9 @@ class ProcessSession:
                 f"{self.path}: was opened with {self.provider} before this process was forked, and cannot be used in "
                 f"it; {FORKED}"
             )
-        if _identity(self.path) != self._file:
+        if _identity(self._place) != self._file:
             raise RuntimeError(f"{self.path}: has changed since it was opened; open it again in this process")
-        self._session, self._process = OnnxRuntimeSession(self.path, device="cpu"), os.getpid()
+        self._session, self._process = OnnxRuntimeSession(self._place, device="cpu"), os.getpid()
         keep_in_children(self._session)
 
 

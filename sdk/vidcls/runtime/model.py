@@ -12,6 +12,7 @@ from typing import get_args
 from vidcls.contract import MAX_BYTES, METADATA_KEY, ModelContract, from_json
 from vidcls.errors import DeviceError, ModelError
 from vidcls.files.kinds import file_sha256, mistaken, where_else, why_no_file
+from vidcls.printable import printable
 from vidcls.runtime import cuda, onnx_file
 from vidcls.runtime.devices import Device, asked_for, checked_device, is_cuda
 from vidcls.runtime.inherited import ProcessSession
@@ -120,6 +121,7 @@ def _open_session(path: Path, contract: ModelContract, *, device: Device, engine
                 f"{asked_for(device)}engine 'openvino' is for CPUs; use engine 'onnxruntime', or device 'cpu'"
             )
         return OpenVinoSession(path)
+    _check_name(path)
     if contract.model.precision != "int8" or device == "cpu":
         return OnnxRuntimeSession(path, device=device)
     if is_cuda(device):
@@ -134,6 +136,16 @@ def _open_session(path: Path, contract: ModelContract, *, device: Device, engine
             "running on the CPU: %s; export the model with --precision fp16 for CUDA", session.device_reason
         )
     return session
+
+
+def _check_name(path: Path) -> None:
+    """Refuse a name that onnxruntime cannot be given: it takes texts, and a file's name may be any bytes."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise ModelError(
+            f"{printable(str(path))}: onnxruntime opens only files whose names are valid UTF-8; rename it"
+        ) from None
 
 
 def _check_graph(path: Path, contract: ModelContract, session: Session) -> None:

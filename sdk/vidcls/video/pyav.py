@@ -203,6 +203,7 @@ class PyAVVideo:
         try:
             self._container = av.open(
                 self._opened,
+                mode="r",  # which it would look for in the file: gzip's is a number
                 timeout=(self._timeout_seconds, READ_SECONDS),
                 metadata_errors="replace",
                 options={"protocol_whitelist": protocol_whitelist(self.source)},

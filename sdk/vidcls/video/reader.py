@@ -8,7 +8,6 @@ Frames are numbered in the order the decoder hands them out, which is the order 
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,7 +16,6 @@ from functools import cached_property, partial
 from typing import Generic, TypeVar
 
 from vidcls.concurrency.forks import keep_in_children
-from vidcls.concurrency.prefetch import in_thread
 from vidcls.errors import VideoError
 from vidcls.sampling import View, sample_stretch, sample_views, stretch_frames
 from vidcls.video.completeness import Completeness
@@ -29,6 +27,7 @@ from vidcls.video.frames import (
     read_frames,
     scan,
 )
+from vidcls.video.given_file import broken_off_by_signals, check_read, guarded
 from vidcls.video.interlacing import converted
 from vidcls.video.opencv import OpenCVVideo
 from vidcls.video.opening import Decoder as Decoder  # noqa: PLC0414 - for those who open videos here
@@ -36,7 +35,6 @@ from vidcls.video.opening import EndlessError as EndlessError  # noqa: PLC0414
 from vidcls.video.opening import default_decoder as default_decoder  # noqa: PLC0414
 from vidcls.video.opening import open_decoder
 from vidcls.video.protocol import Frame, Picture, Video
-from vidcls.video.protocols import is_remote
 from vidcls.video.source import OPEN_SECONDS, VideoSource
 
 Taken = TypeVar("Taken")
@@ -68,7 +66,7 @@ class VideoReader:
     def index(self) -> FrameIndex:
         """Which frames the video has, and when, as its packets say; all of them, and nothing is decoded."""
         self._check_process()
-        predicted = _broken_off_by_signals(self._source, lambda: predict_index(self.video))
+        predicted = broken_off_by_signals(self._source, lambda: predict_index(self.video))
         self._completeness.check(predicted)
         return predicted
 
@@ -103,7 +101,7 @@ class VideoReader:
 
         self._check_process()
         read = partial(self._read_views, take, frames=frames, clip_seconds=clip_seconds, views=views, stretch=stretch)
-        return _broken_off_by_signals(self._source, read)
+        return broken_off_by_signals(self._source, read)
 
     def _read_views(
         self,
@@ -161,7 +159,7 @@ class VideoReader:
     def scan(self) -> FrameIndex:
         """Which frames the video has, and when, found by decoding all of them."""
         self.index  # noqa: B018 - what there should be, to compare with
-        found = _broken_off_by_signals(self._source, lambda: scan(self.video))
+        found = broken_off_by_signals(self._source, lambda: scan(self.video))
         self._completeness.check(found)
         self._completeness.check_end()
         return found
@@ -225,26 +223,20 @@ def open_video(
         EndlessError: a VideoError; a URL of something that states no length and does not end.
         DependencyError: "pyav" without PyAV.
     """
+    source = guarded(source)
     opening = partial(open_decoder, source, decoder=decoder, timeout_seconds=timeout_seconds)
-    video = _broken_off_by_signals(source, opening)
+    video = broken_off_by_signals(source, opening)
     reader = VideoReader(video, source)
     keep_in_children(video)
     try:
         yield reader
+        check_read(source)
+    except VideoError:
+        check_read(source)
+        raise
     finally:
         if reader.is_in_its_process():
             video.close()
-
-
-def _broken_off_by_signals(source: VideoSource, work: Callable[[], Result]) -> Result:
-    """What `work` gives, which reads `source`, and which a signal can break off.
-
-    A file needs nothing for that. A server or a file object, read by a decoder through Python code, is read in another
-    thread: signals come in the main thread, and what their handlers raise may not come up inside a decoder.
-    """
-    if isinstance(source, io.BufferedIOBase) or (isinstance(source, str) and is_remote(source)):
-        return in_thread(work)
-    return work()
 
 
 def read_times(source: VideoSource, *, decoder: Decoder = "auto") -> list[float]:

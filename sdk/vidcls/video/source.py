@@ -54,7 +54,7 @@ def source_name(source: int | VideoSource) -> str:
         return f"camera {source}"
     if isinstance(source, io.BufferedIOBase):
         name = getattr(source, "name", None)
-        return f"<{name}>" if isinstance(name, str) else "<video in memory>"
+        return f"<{name}>" if name and isinstance(name, str) else "<video in memory>"
     name = os.fspath(source)
     if is_url(name):
         return without_secrets(name)

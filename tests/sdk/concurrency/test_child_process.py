@@ -66,6 +66,14 @@ def test_modules_are_found_where_the_owner_finds_them_and_not_where_it_runs(
     assert capfd.readouterr() == ("", "not for the owner\n")
 
 
+def test_what_the_owner_does_not_search_its_children_do_not_either(child: str, tmp_path: Path) -> None:
+    sys.path.append(tmp_path)  # type: ignore[arg-type] - Python takes texts alone, and says nothing of others
+    process = DependentProcess(child)
+    process.ask("abcdefghi")
+    assert read_all(process, 1_000_000) == b"abcdefghi\n" * 100_000
+    assert process.end(grace_seconds=5.0)
+
+
 def test_reading_ends_when_it_is_over_though_nothing_comes(child: str) -> None:
     process = DependentProcess(child)
     started = time.monotonic()

@@ -76,6 +76,27 @@ def test_a_model_that_was_replaced_is_not_taken_for_the_one_that_was_open(
     assert said == f"{copy}: has changed since it was opened; open it again in this process"
 
 
+ELSEWHERE = """
+import os, sys
+from vidcls import VideoClassifier
+
+classifier = VideoClassifier("model.onnx", device="cpu")
+expected = classifier.predict(sys.argv[1]).logits.tobytes()
+os.chdir("/")  # as daemons do
+child = os.fork()
+if child == 0:
+    print(classifier.predict(sys.argv[1]).logits.tobytes() == expected, flush=True)
+    os._exit(0)
+os.wait()
+"""
+
+
+def test_a_child_finds_the_model_though_the_working_folder_is_another(model: Path, clip: Path) -> None:
+    command = [sys.executable, "-W", "ignore", "-c", ELSEWHERE, str(clip)]
+    found = subprocess.run(command, cwd=model.parent, capture_output=True, text=True, timeout=60, check=False)
+    assert (found.stdout, found.stderr) == ("True\n", "")
+
+
 def test_openvino_is_refused_in_a_child(model: Path, clip: Path) -> None:
     pytest.importorskip("openvino")
     inherited = TOLD % "classifier.predict(clip)"
@@ -93,3 +114,31 @@ def test_what_the_parent_reads_is_the_parents(model: Path, clip: Path) -> None:
     assert (
         untouched == f"{clip}: was opened before this process was forked, and is its parent's; open it in this process"
     )
+
+
+BUSY = """
+import os, sys, threading, time
+from vidcls.concurrency.daemons import RUN_SECONDS, call_of_the_program
+
+entered = threading.Event()
+
+def call():
+    with call_of_the_program():
+        entered.set()
+        time.sleep(100)
+
+threading.Thread(target=call, daemon=True).start()
+entered.wait()
+begun = time.monotonic()
+child = os.fork()
+if child == 0:
+    sys.exit(4)
+print(os.waitstatus_to_exitcode(os.wait()[1]), time.monotonic() - begun < RUN_SECONDS / 2, flush=True)
+os._exit(0)  # the parent itself waits for its own daemon
+"""
+
+
+def test_a_childs_end_does_not_wait_for_daemons_that_only_its_parent_has() -> None:
+    command = [sys.executable, "-W", "ignore", "-c", BUSY]
+    found = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (found.stdout, found.stderr) == ("4 True\n", "")

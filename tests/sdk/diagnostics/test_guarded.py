@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,6 +41,19 @@ def test_a_graph_that_computes_for_minutes_is_given_up(tmp_path: Path) -> None:
     # The sentence says which limit ended it: the one of every run would come after five seconds.
     with pytest.raises(ModelError, match=r"m\.onnx: opening and running it takes more than 2 s; given up"):
         verify_guarded(path, max_seconds=2)
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        *({"max_seconds": seconds} for seconds in (0, -1, float("inf"), float("nan"), 1e10)),
+        *({"max_seconds": 60, "max_memory_mb": megabytes} for megabytes in (0, 10**13)),
+    ],
+    ids=str,
+)
+def test_limits_that_the_system_cannot_be_given_are_refused(limits: dict[str, Any], model: Path) -> None:
+    with pytest.raises(ArgumentError, match=r"^max_\w+ is .*, expected "):
+        verify_guarded(model, **limits)
 
 
 @pytest.mark.parametrize(

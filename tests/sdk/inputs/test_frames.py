@@ -6,6 +6,7 @@ Tensors: tests/parity/test_tensors.py, where PyTorch is at hand.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -201,6 +202,22 @@ def test_what_has_another_shape_is_a_value_error_that_says_what_to_do(frames: An
         as_frames(frames)
 
 
+@pytest.mark.parametrize(
+    "mode", ["YCbCr", "HSV", "LAB", "P", "PA", "L", "LA", "1", "RGBA", "RGBX", "CMYK", "I;16", "F"]
+)
+def test_pictures_whose_pixels_are_not_red_green_and_blue_say_how_to_convert_them(mode: str) -> None:
+    picture = PillowImage.new(mode, (32, 24))
+    with pytest.raises(TypeError, match=rf"frame 1 is a picture of mode '{mode}', expected 'RGB'; .*convert\('RGB'\)"):
+        as_frames([PillowImage.new("RGB", (32, 24)), picture])
+
+
+@pytest.mark.parametrize("mode", ["YCbCr", "HSV", "P", "RGBA", "CMYK"])
+def test_pictures_converted_as_the_message_says_are_taken(mode: str) -> None:
+    picture = PillowImage.new("RGB", (32, 24), (204, 102, 51)).convert(mode)
+    (frame,) = as_frames([picture.convert("RGB")])
+    assert np.abs(frame.astype(int) - (204, 102, 51)).max() <= 3  # as near as the mode itself comes
+
+
 @pytest.mark.parametrize("channels", ["BGR", "rgba", 3, None])
 def test_another_order_of_colours_is_refused(channels: Any) -> None:
     with pytest.raises(ValueError, match=r"channels is .*, expected one of 'rgb', 'bgr'"):
@@ -240,11 +257,20 @@ def test_frames_without_times_that_can_be_used_are_refused(options: dict[str, An
         ({"fps": True}, "fps is True"),
         ({"times": "abc"}, "times holds what is no number"),
         ({"times": ["a", "b", "c"]}, "times holds what is no number"),
+        ({"times": [timedelta(seconds=second) for second in range(3)]}, "times holds what is no number"),
+        ({"times": np.arange(3).astype("timedelta64[ms]")}, r"times holds timedelta64\[ms\], .*timedelta64\(1, 's'\)"),
+        ({"times": list(np.arange(3).astype("datetime64[ns]"))}, r"times holds datetime64\[ns\], expected the seconds"),
+        ({"times": np.arange(3) * 1j}, "times holds complex128, expected the seconds"),
     ],
 )
 def test_times_that_are_no_numbers_are_a_type_error(options: dict[str, Any], problem: str) -> None:
     with pytest.raises(TypeError, match=problem):
         frame_times(3, **options)
+
+
+def test_dates_become_seconds_as_the_message_says() -> None:
+    times = np.datetime64("2026-11-30T09:51:30", "ms") + np.arange(0, 120, 40).astype("timedelta64[ms]")
+    assert frame_times(3, times=(times - times[0]) / np.timedelta64(1, "s")) == [0.0, 0.04, 0.08]
 
 
 def test_options_that_do_not_go_together_are_refused(classifier: VideoClassifier, clip: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -134,3 +136,13 @@ def test_what_is_named_in_a_models_place_is_called_what_it_is(tmp_path: Path) ->
         read_contract(folder)
     with pytest.raises(ModelError, match=rf"model\.safetensors: holds a checkpoint's weights, which are {command}"):
         read_contract(folder / "model.safetensors")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are Unicode")
+def test_a_name_that_is_not_utf8_is_said_where_an_engine_cannot_take_it(model: Path, tmp_path: Path) -> None:
+    odd = tmp_path / os.fsdecode(b"m\xff.onnx")
+    odd.write_bytes(model.read_bytes())
+    with pytest.raises(
+        ModelError, match=r"m\\udcff\.onnx: onnxruntime opens only files whose names are valid UTF-8; re"
+    ):
+        open_model(odd, device="cpu", engine="onnxruntime")

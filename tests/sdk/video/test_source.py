@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import pickle
@@ -49,6 +50,14 @@ def test_an_open_file_and_memory_are_read_like_the_path(model: Path, clip: Path,
             found = classifier.predict(source, views=views, decoder=decoder)  # type: ignore[arg-type]
             np.testing.assert_array_equal(found.logits, expected.logits)
             np.testing.assert_array_equal(found.timestamps, expected.timestamps)
+
+
+@pytest.mark.parametrize("decoder", ["opencv", "pyav"])
+def test_a_file_that_is_unpacked_as_it_is_read_is_one_as_well(clip: Path, tmp_path: Path, decoder: str) -> None:
+    packed = tmp_path / "clip.mp4.gz"
+    packed.write_bytes(gzip.compress(clip.read_bytes()))
+    with gzip.open(packed) as opened:  # whose mode is a number
+        assert read_times(opened, decoder=decoder) == read_times(clip, decoder=decoder)  # type: ignore[arg-type]
 
 
 def test_memory_that_holds_no_video_is_named() -> None:
