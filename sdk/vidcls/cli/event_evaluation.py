@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import click
 
 from vidcls.cli import options, terminal
 from vidcls.cli.event_scores import event_fields, event_lines
+from vidcls.cli.report_folder import EVENTS_FILE, PAGE_FILE, begin_report, check_spared
 from vidcls.printable import csv_cell
 
 if TYPE_CHECKING:
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from vidcls.live.stream import Stream
     from vidcls.region import Region
     from vidcls.video.reader import Decoder
-
-REPORT_FILE, EVENTS_FILE, PAGE_FILE = "report.json", "events.csv", "report.html"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +61,7 @@ def evaluate_events(
     with terminal.exit_codes():
         if views != 1:
             raise click.UsageError("--events takes one window after the other; leave --views out")
+        check_spared(report, labels_csv)
         classifier = options.open_classifier(model, device, engine=engine, crops=str(crops))
         watch = partial(classifier.stream, pace="fastest", crops=crops, region=region, decoder=decoder)
         found = _evaluate(classifier, model, data_dir, labels_csv, watch=watch, decoder=decoder)
@@ -142,8 +141,7 @@ def _video_events(video: LongVideo, labels_csv: Path, *, watch: Callable[[Path],
 def _write_report(folder: Path, fields: dict[str, Any], found: _Evaluated) -> None:
     from vidcls.video.source import source_name
 
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / REPORT_FILE).write_text(json.dumps(fields, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    begin_report(folder, fields)
     with (folder / EVENTS_FILE).open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
         rows.writerow(["video", "start", "end", "label", "score", "handed_out"])

@@ -103,6 +103,25 @@ def test_evaluate_writes_a_report(tmp_path: Path) -> None:
     ]
 
 
+def test_a_report_has_no_page_or_picture_of_an_earlier_one(model: Path, tmp_path: Path) -> None:
+    data, report = write_labelled(tmp_path / "data", {"wave": 1}), tmp_path / "report"
+    run("evaluate", model, data, "--report", report)
+    pictures = {"report.html", "confusion.png", "mistakes.png"}
+    assert pictures < {path.name for path in report.iterdir()}
+    (data / "wave").rename(data / "_none")  # of which there is no accuracy, and so no page
+    run("evaluate", model, data, "--report", report)
+    assert {path.name for path in report.iterdir()} == {"report.json", "predictions.csv"}
+
+
+def test_a_report_never_overwrites_the_list_that_is_evaluated(model: Path, tmp_path: Path) -> None:
+    write_labelled(tmp_path, {"wave": 1})
+    table = tmp_path / "predictions.csv"
+    table.write_text("path,label\nwave/0.mp4,wave\n", encoding="utf-8")
+    result = run("evaluate", model, table, "--report", tmp_path, code=2)
+    assert f"--report {tmp_path} would overwrite {table}, which is read" in result.stderr
+    assert table.read_text(encoding="utf-8") == "path,label\nwave/0.mp4,wave\n"
+
+
 def test_evaluate_counts_what_failed_and_scores_the_rest(model: Path, tmp_path: Path) -> None:
     data = write_labelled(tmp_path / "data", {"clap": 2, "wave": 1})
     broken = data / "wave" / "broken.mp4"

@@ -96,6 +96,10 @@ def test_wrong_use_is_one_sentence(films: tuple[Path, Path, Path], tmp_path: Pat
     model, folder, table = films
     result = run("evaluate", model, folder, "--events", table, "--views", 5, code=2)
     assert "leave --views out" in result.stderr
+    labelled = table.read_text(encoding="utf-8")  # events.csv, which is what a report's list of events is called, too
+    result = run("evaluate", model, folder, "--events", table, "--report", folder, code=2)
+    assert f"would overwrite {table}, which is read; name another folder to write" in result.stderr
+    assert table.read_text(encoding="utf-8") == labelled
     late = tmp_path / "late.csv"
     late.write_text("video,start,end,label\nfirst.avi,0,14,left\n", encoding="utf-8")
     result = run("evaluate", model, folder, "--events", late, code=2)
