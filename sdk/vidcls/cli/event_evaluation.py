@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import shlex
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -96,10 +97,11 @@ def _evaluate(
     contract = classifier.contract
     labels = [label for label in states(classifier.labels, contract.decision) if label is not None]
     videos = read_event_labels(labels_csv, data_dir, labels, none_label=contract.decision.none_label)
+    _check_ends(videos, labels_csv, decoder=decoder)
     read, found, failed = [], [], []
     for video in terminal.track(videos, label="evaluating", length=len(videos)):
         try:
-            found.append(_video_events(video, labels_csv, watch=watch))
+            found.append(_video_events(video, watch=watch))
             read.append(video)
         except VideoError as error:
             terminal.clear_progress()
@@ -122,14 +124,26 @@ def _evaluate(
     )
 
 
-def _video_events(video: LongVideo, labels_csv: Path, *, watch: Callable[[Path], Stream]) -> VideoEvents:
-    """What happens in a video beside what is found in it, with the model's own rule for events."""
+def _check_ends(videos: Sequence[LongVideo], labels_csv: Path, *, decoder: Decoder) -> None:
+    """Refuse a line that ends after its video before any is searched: that may take hours."""
+    from vidcls.errors import VideoError
     from vidcls.evaluation.event_labels import check_ends
+    from vidcls.video.reader import open_video
+
+    for video in terminal.track(videos, label="comparing with the CSV", length=len(videos)):
+        with (
+            suppress(VideoError),
+            open_video(video.path, decoder=decoder) as reader,
+        ):  # which is said where it is searched
+            check_ends(video, labels_csv, seconds=reader.index.duration)
+
+
+def _video_events(video: LongVideo, *, watch: Callable[[Path], Stream]) -> VideoEvents:
+    """What happens in a video beside what is found in it, with the model's own rule for events."""
     from vidcls.evaluation.event_metrics import DetectedEvent, VideoEvents
     from vidcls.temporal.events import steady_events
 
     with watch(video.path) as stream:
-        check_ends(video, labels_csv, seconds=stream.duration or 0.0)
         detected = [
             DetectedEvent(event.label, event.start, event.end, event.score, event.start + event.detection_delay)
             for event in steady_events(stream)

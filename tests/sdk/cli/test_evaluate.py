@@ -355,6 +355,9 @@ def test_labels_that_hold_together_are_measured_by_average_precision(tmp_path: P
         ("path,labels\n,clap\n", "line 2 names no video"),
         ("video,labels\na.mp4,clap\n", "its columns are ['labels', 'video']"),
         ("path,labels\n", "lists no videos"),
+        ('path,label\n"a\n.mp4",clap\n\nb.mp4,swim\n', "line 5 has the label 'swim'"),
+        ("path,label\na.mp4,clap\nb.mp4,clap\n./a.mp4,jump\n", "line 4 names "),
+        ("path,label\nb/a.mp4,clap\nb/../b/a.mp4,clap\n", "as line 2 does; write it once"),
     ],
 )
 def test_a_csv_of_another_form_is_wrong_usage(text: str, problem: str, model: Path, tmp_path: Path) -> None:
