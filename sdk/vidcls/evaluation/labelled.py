@@ -86,7 +86,7 @@ def _rows(table: Path) -> list[tuple[int, dict[str, str]]]:
     """(number of its last line, cells by column) of every row."""
     try:
         with table.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, restval="")
+            reader = csv.DictReader(file, restval="", strict=True)
             rows = [(reader.line_num, row) for row in reader]
     except OSError as error:
         raise ArgumentError(f"{table}: cannot be read ({error.strerror}); name a CSV or a folder of videos") from None

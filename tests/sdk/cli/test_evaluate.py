@@ -356,6 +356,7 @@ def test_labels_that_hold_together_are_measured_by_average_precision(tmp_path: P
         ("video,labels\na.mp4,clap\n", "its columns are ['labels', 'video']"),
         ("path,labels\n", "lists no videos"),
         ('path,label\n"a\n.mp4",clap\n\nb.mp4,swim\n', "line 5 has the label 'swim'"),
+        ('path,label\na.mp4,clap\nb.mp4,"jump\nc.mp4,jump\n', "is not a CSV in UTF-8 (unexpected end of data)"),
         ("path,label\na.mp4,clap\nb.mp4,clap\n./a.mp4,jump\n", "line 4 names "),
         ("path,label\nb/a.mp4,clap\nb/../b/a.mp4,clap\n", "as line 2 does; write it once"),
     ],
