@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable
 from typing import Any
 
 from vidcls.errors import VideoError
 from vidcls.prediction import Prediction
-from vidcls.printable import csv_cell
 from vidcls.temporal.events import Event
 from vidcls.temporal.record import Record
-from vidcls.temporal.timeline import Segment
+from vidcls.temporal.timeline import Segment, csv_line
 
 Result = Prediction | VideoError | Record | Segment | Event
 Row = dict[str, Any]
@@ -94,10 +91,7 @@ def to_csv(results: Iterable[Result], *, of: type[Result] = Prediction) -> str:
     """
     rows = to_rows(results)
     columns = list(rows[0]) if rows else list(_COLUMNS[of])
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerows([columns, *([csv_cell(value) for value in row.values()] for row in rows)])
-    return text.getvalue()
+    return "".join(f"{csv_line(cells)}\n" for cells in [columns, *(row.values() for row in rows)])
 
 
 def _row(result: Result) -> Row:

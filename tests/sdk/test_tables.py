@@ -135,6 +135,15 @@ def test_of_no_answers_the_columns_are_those_of_some(
         assert to_csv([], of=kind) == to_csv(results).partition("\n")[0] + "\n"
 
 
+@pytest.mark.parametrize("name", ["a\rb.avi", "a\nb.avi", "a\r\nb.avi", 'a","b.avi'])
+def test_a_line_break_in_a_name_ends_no_row(name: str) -> None:
+    text = to_csv([VideoError(name, "is gone"), VideoError("next.avi", "is gone")])
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    assert [row["video"] for row in rows] == [name, "next.avi"]
+    table = pytest.importorskip("pandas").read_csv(io.StringIO(text, newline=""))
+    assert table["video"].tolist() == [name, "next.avi"]
+
+
 def test_commas_quotes_other_scripts_and_formulas_keep_their_cell() -> None:
     labels = ['jump, "twice"', "옷 입는 중", "=1+1", None]
     segments = [Segment(start=0.0, end=1.0, label=label, score=0.5) for label in labels]

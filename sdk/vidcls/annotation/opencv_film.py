@@ -9,7 +9,9 @@ from pathlib import Path
 import cv2
 
 from vidcls.annotation.film import Shape, Sound, even, rounded_rate
+from vidcls.errors import VideoError
 from vidcls.video.protocol import Frame
+from vidcls.video.reader import open_video
 
 # Times are counted in steps of it, which is what MPEG-4 has 16 bits for.
 _FASTEST = Fraction(240)
@@ -40,15 +42,23 @@ class OpenCVFilm:
         self._shown = cv2.cvtColor(even(frame), cv2.COLOR_RGB2BGR)
 
     def finish(self, *, decoded_share: float) -> None:  # noqa: ARG002 - there is no sound
-        """Write the last frame, and check that there is a file: OpenCV says nothing of a full disk."""
+        """Write the last frame, and check that all are in the file: OpenCV says nothing of a full disk."""
         self._show_until(self._written + 1)
         self.close()
-        if not self._path.exists() or self._path.stat().st_size == 0:
+        if self._readable() < self._written:
             raise OSError(errno.ENOSPC, "not all of it could be written; the disk may be full", str(self._path))
 
     def close(self) -> None:
         """Let go of the file."""
         self._writer.release()
+
+    def _readable(self) -> int:
+        """How many frames the packets of the closed file show; 0 of one that lacks what a reader begins with."""
+        try:
+            with open_video(self._path, decoder="opencv") as reader:
+                return len(reader.index.times)
+        except VideoError:
+            return 0
 
     def _show_until(self, position: int) -> None:
         while self._shown is not None and self._written < position:

@@ -95,8 +95,28 @@ def _read_list(content: bytes, path: str, source: str) -> list[str]:
         raise ArgumentError(f"{source_name(source)}: is not UTF-8 text ({error}); save it as UTF-8") from None
     if kind == ".txt":
         return [line.strip() for line in text.splitlines() if line.strip()]
-    rows = [row for row in csv.reader(io.StringIO(text, newline="")) if row]
+    return _read_csv(text, where=source_name(source))
+
+
+def _read_csv(text: str, *, where: str) -> list[str]:
+    """The names in the column of videos, in order.
+
+    Raises:
+        ValueError: it is no CSV, as where a quote is never closed; or a row has none, and would be a video that nobody
+            misses.
+    """
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        rows = [(reader.line_num, row) for row in reader if row]
+    except csv.Error as error:
+        raise ArgumentError(f"{where}: line {reader.line_num} is not of a CSV ({error}); correct it") from None
     if not rows:
         return []
-    named = next((rows[0].index(column) for column in _COLUMNS if column in rows[0]), None)
-    return [row[named or 0] for row in (rows if named is None else rows[1:]) if len(row) > (named or 0)]
+    header = rows[0][1]
+    named = next((header.index(column) for column in _COLUMNS if column in header), None)
+    column = named or 0
+    listed = rows if named is None else rows[1:]
+    short = next((line for line, row in listed if len(row) <= column or not row[column].strip()), None)
+    if short is not None:
+        raise ArgumentError(f"{where}: line {short} names no video; add its name, or remove the line")
+    return [row[column] for _, row in listed]

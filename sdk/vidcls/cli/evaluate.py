@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,6 +12,7 @@ import click
 
 from vidcls.cli import options, terminal
 from vidcls.cli.event_evaluation import evaluate_events
+from vidcls.cli.report_folder import PAGE_FILE, PREDICTIONS_FILE, begin_report, check_spared
 from vidcls.cli.scores import score_lines
 from vidcls.printable import csv_cell
 
@@ -117,6 +117,7 @@ def _evaluate_clips(about: _About, *, device: str, report: Path | None, as_json:
     with terminal.exit_codes():
         from vidcls.evaluation.apart import score_apart
 
+        check_spared(report, about.data)
         classifier = options.open_classifier(
             about.model, device, engine=about.engine, views=about.views, crops=str(about.crops)
         )
@@ -203,8 +204,7 @@ def _fields(found: _Answered, parts: Parts, contract: ModelContract) -> dict[str
 
 
 def _write_report(folder: Path, fields: dict[str, Any], found: _Answered, contract: ModelContract) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "report.json").write_text(json.dumps(fields, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    begin_report(folder, fields)
     origins = iter(found.origins)
     rows = [
         _failed_row(video, answer, contract)
@@ -212,7 +212,7 @@ def _write_report(folder: Path, fields: dict[str, Any], found: _Answered, contra
         else _row(video, answer, next(origins), contract)
         for video, answer in found.every
     ]
-    with (folder / "predictions.csv").open("w", newline="", encoding="utf-8") as file:
+    with (folder / PREDICTIONS_FILE).open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([_COLUMNS, *([csv_cell(cell) for cell in row] for row in rows)])
 
 
@@ -297,4 +297,4 @@ def _write_page(folder: Path, found: _Answered, classifier: VideoClassifier, abo
             ).frames[0]
         ),
     )
-    (folder / "report.html").write_text(page, encoding="utf-8")
+    (folder / PAGE_FILE).write_text(page, encoding="utf-8")

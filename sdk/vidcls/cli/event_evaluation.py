@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import csv
-import json
 import shlex
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,7 @@ import click
 
 from vidcls.cli import options, terminal
 from vidcls.cli.event_scores import event_fields, event_lines
+from vidcls.cli.report_folder import EVENTS_FILE, PAGE_FILE, begin_report, check_spared
 from vidcls.printable import csv_cell
 
 if TYPE_CHECKING:
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from vidcls.live.stream import Stream
     from vidcls.region import Region
     from vidcls.video.reader import Decoder
-
-REPORT_FILE, EVENTS_FILE, PAGE_FILE = "report.json", "events.csv", "report.html"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +62,7 @@ def evaluate_events(
     with terminal.exit_codes():
         if views != 1:
             raise click.UsageError("--events takes one window after the other; leave --views out")
+        check_spared(report, labels_csv)
         classifier = options.open_classifier(model, device, engine=engine, crops=str(crops))
         watch = partial(classifier.stream, pace="fastest", crops=crops, region=region, decoder=decoder)
         found = _evaluate(classifier, model, data_dir, labels_csv, watch=watch, decoder=decoder)
@@ -97,10 +97,11 @@ def _evaluate(
     contract = classifier.contract
     labels = [label for label in states(classifier.labels, contract.decision) if label is not None]
     videos = read_event_labels(labels_csv, data_dir, labels, none_label=contract.decision.none_label)
+    _check_ends(videos, labels_csv, decoder=decoder)
     read, found, failed = [], [], []
     for video in terminal.track(videos, label="evaluating", length=len(videos)):
         try:
-            found.append(_video_events(video, labels_csv, watch=watch))
+            found.append(_video_events(video, watch=watch))
             read.append(video)
         except VideoError as error:
             terminal.clear_progress()
@@ -123,14 +124,26 @@ def _evaluate(
     )
 
 
-def _video_events(video: LongVideo, labels_csv: Path, *, watch: Callable[[Path], Stream]) -> VideoEvents:
-    """What happens in a video beside what is found in it, with the model's own rule for events."""
+def _check_ends(videos: Sequence[LongVideo], labels_csv: Path, *, decoder: Decoder) -> None:
+    """Refuse a line that ends after its video before any is searched: that may take hours."""
+    from vidcls.errors import VideoError
     from vidcls.evaluation.event_labels import check_ends
+    from vidcls.video.reader import open_video
+
+    for video in terminal.track(videos, label="comparing with the CSV", length=len(videos)):
+        with (
+            suppress(VideoError),
+            open_video(video.path, decoder=decoder) as reader,
+        ):  # which is said where it is searched
+            check_ends(video, labels_csv, seconds=reader.index.duration)
+
+
+def _video_events(video: LongVideo, *, watch: Callable[[Path], Stream]) -> VideoEvents:
+    """What happens in a video beside what is found in it, with the model's own rule for events."""
     from vidcls.evaluation.event_metrics import DetectedEvent, VideoEvents
     from vidcls.temporal.events import steady_events
 
     with watch(video.path) as stream:
-        check_ends(video, labels_csv, seconds=stream.duration or 0.0)
         detected = [
             DetectedEvent(event.label, event.start, event.end, event.score, event.start + event.detection_delay)
             for event in steady_events(stream)
@@ -142,8 +155,7 @@ def _video_events(video: LongVideo, labels_csv: Path, *, watch: Callable[[Path],
 def _write_report(folder: Path, fields: dict[str, Any], found: _Evaluated) -> None:
     from vidcls.video.source import source_name
 
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / REPORT_FILE).write_text(json.dumps(fields, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    begin_report(folder, fields)
     with (folder / EVENTS_FILE).open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
         rows.writerow(["video", "start", "end", "label", "score", "handed_out"])

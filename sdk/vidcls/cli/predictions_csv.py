@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 import click
-
-from vidcls.printable import csv_cell
 
 if TYPE_CHECKING:
     from vidcls import Prediction, VideoError
@@ -43,12 +40,13 @@ def predictions_csv(path: Path, labels: Sequence[str]) -> Iterator[Show]:
     program. What a spreadsheet would run as a formula gets an apostrophe before it.
     """
     from vidcls.tables import PREDICTION_COLUMNS, to_rows
+    from vidcls.temporal.timeline import csv_line
 
     with ExitStack() as opened:
         files: list[TextIO] = []
 
         def write(cells: Iterable[Any]) -> None:
-            csv.writer(files[0], lineterminator="\n").writerow([csv_cell(cell) for cell in cells])
+            files[0].write(f"{csv_line(cells)}\n")
             files[0].flush()
 
         def write_answer(video: str, answer: Prediction | VideoError) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from vidcls.cli import options, terminal
+from vidcls.cli.sources import check_video_is_spared
 from vidcls.printable import printable
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def preview(model: Path, video: str, output: Path, region: Region | None, decode
         from vidcls.figures.animation import write_animation
         from vidcls.runtime.model import read_contract
 
+        check_video_is_spared(output, video)
         contract = read_contract(model)
         clips = read_clips(video, contract, region=region, decoder=decoder)
         write_animation(clips.frames[0], output, seconds=contract.sampling.clip_seconds)

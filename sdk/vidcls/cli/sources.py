@@ -40,6 +40,14 @@ def check_spared(written: Path, sources: Iterable[int | str]) -> None:
         raise click.UsageError(f"{written} is one of the sources, and would be overwritten; name another file to write")
 
 
+def check_video_is_spared(written: Path, video: str) -> None:
+    """Refuse a file to be written that is the video itself: a .gif is both a video and a picture."""
+    from vidcls.annotation.formats import is_same_file
+
+    if is_same_file(written, video):
+        raise click.UsageError(f"{written} is the video itself, and would be overwritten; name another file to write")
+
+
 def videos_of_sources(sources: Sequence[int | str], *, save: Path | None) -> Iterable[Source]:
     """The videos of the sources, in order, as they are needed.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from vidcls.cli import options, terminal
+from vidcls.cli.sources import check_video_is_spared
 from vidcls.printable import printable
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ def timeline(
         check_change_odds(change_odds)
         if plot is not None:
             check_format(plot)
+            check_video_is_spared(plot, video)
         classifier = options.open_classifier(model, device, engine=engine, crops=crops)
         with classifier.stream(video, pace="fastest", crops=int(crops), region=region, decoder=decoder) as stream:
             duration = stream.duration or 0.0

@@ -49,7 +49,7 @@ def read_event_labels(
         ValueError: the file is no such CSV, or a line of it is wrong.
         OSError: it cannot be read.
     """
-    nothing, found = {NONE_LABEL, none_label}, dict[Path, list[tuple[int, TrueEvent]]]()
+    nothing, found = {NONE_LABEL, none_label}, dict[Path, dict[TrueEvent, int]]()
     for line, row in _rows(labels_csv):
         where = f"{labels_csv}, line {line}"
         video, event = _video(row["video"], labels_csv, data_dir, where), _event(row, where)
@@ -57,15 +57,17 @@ def read_event_labels(
             raise ArgumentError(
                 f"{where}: '{event.label}' is not one of the model's labels; rename it, or call it {NONE_LABEL}"
             )
-        found.setdefault(video, []).append((line, event))
+        first = found.setdefault(video, {}).setdefault(event, line)
+        if first != line and event.label not in nothing:
+            raise ArgumentError(f"{where}: says what line {first} says; remove one, or the event counts twice")
     if not found:
         raise ArgumentError(f"{labels_csv}: holds no line but its header; name at least one video")
     return [
         LongVideo(
             path=path,
-            events=tuple(event for _, event in rows if event.label not in nothing),
-            lines=tuple(line for line, event in rows if event.label not in nothing),
-            stretches=tuple((event.start, event.end) for _, event in rows),
+            events=tuple(event for event in rows if event.label not in nothing),
+            lines=tuple(line for event, line in rows.items() if event.label not in nothing),
+            stretches=tuple((event.start, event.end) for event in rows),
         )
         for path, rows in found.items()
     ]

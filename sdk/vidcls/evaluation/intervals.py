@@ -45,6 +45,19 @@ def share_text(share: float, videos: int, *, digits: int = 3) -> str:
     return f"{share:.{digits}f} ({low:.2f} to {high:.2f})"
 
 
+def change_text(change: Sequence[float]) -> str:
+    """A difference and the ends of its interval, as `paired_bootstrap` gives them, for people.
+
+    Without the interval where drawing again always gives the same, as of one footage: that says nothing of others.
+
+    >>> from vidcls.evaluation.intervals import change_text
+    >>> change_text([0.02, -0.01, 0.05]), change_text([0.02, 0.02, 0.02])
+    ('+0.020 (-0.010 to +0.050)', '+0.020')
+    """
+    mean, low, high = change
+    return f"{mean:+.3f}" if math.isclose(low, high) else f"{mean:+.3f} ({low:+.3f} to {high:+.3f})"
+
+
 def paired_bootstrap(
     first: npt.NDArray[np.floating],
     second: npt.NDArray[np.floating],
@@ -54,7 +67,8 @@ def paired_bootstrap(
 ) -> tuple[float, float, float]:
     """The mean of first - second over the same clips, and the ends of its 95 % interval.
 
-    Clips are drawn again with replacement, 2000 times, and the interval is the middle 95 % of the means.
+    Clips are drawn again with replacement, 2000 times, and the interval is the middle 95 % of the means. Of one clip,
+    or of clips of one group, both ends are the mean: that is no interval, as nothing says how far others are from it.
 
     Args:
         first, second: one figure of each clip, [clips], at least one; of the two that are compared.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,7 +44,8 @@ def read_labelled(data: Path, contract: Contract) -> list[LabelledVideo]:
         contract: of the model.
 
     Raises:
-        ValueError: there is no such folder or CSV, it holds no videos, or a label is none of the model's.
+        ValueError: there is no such folder or CSV, it holds no videos or one of them twice, or a label is none of the
+            model's.
     """
     if data.suffix.lower() == ".csv":
         return _read_csv(data, contract)
@@ -63,14 +65,29 @@ def _read_csv(table: Path, contract: Contract) -> list[LabelledVideo]:
     rows = _rows(table)
     if not rows:
         raise ArgumentError(f"{table}: lists no videos; expected rows of the form {_FORM}")
-    return [_video(table, number, row, contract) for number, row in enumerate(rows, start=2)]
+    videos = [_video(table, line, row, contract) for line, row in rows]
+    _check_once(table, [line for line, _ in rows], videos)
+    return videos
 
 
-def _rows(table: Path) -> list[dict[str, str]]:
+def _check_once(table: Path, lines: Sequence[int], videos: Sequence[LabelledVideo]) -> None:
+    """Refuse a video that is named twice: it would count twice, and each time lack the labels of the other line."""
+    named: dict[str, int] = {}
+    for line, video in zip(lines, videos, strict=True):
+        first = named.setdefault(os.path.abspath(video.path), line)  # noqa: PTH100 - resolve would ask for every file
+        if first != line:
+            raise ArgumentError(
+                f"{table}: line {line} names {video.path} as line {first} does; write it once, with '|' between its "
+                "labels where it shows several"
+            )
+
+
+def _rows(table: Path) -> list[tuple[int, dict[str, str]]]:
+    """(number of its last line, cells by column) of every row."""
     try:
         with table.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, restval="")
-            rows = list(reader)
+            reader = csv.DictReader(file, restval="", strict=True)
+            rows = [(reader.line_num, row) for row in reader]
     except OSError as error:
         raise ArgumentError(f"{table}: cannot be read ({error.strerror}); name a CSV or a folder of videos") from None
     except (UnicodeDecodeError, csv.Error) as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -59,9 +61,19 @@ class Thumbnails:
 
 
 def check_format(path: Path) -> None:
-    """Raise ValueError unless a picture can be written under this name."""
-    if path.suffix.lower() not in Image.registered_extensions():
-        raise ArgumentError(f"{path}: no format of pictures has this ending; end the name in .png")
+    """Raise unless a picture can be written under this name.
+
+    Raises:
+        ValueError: no format that Pillow writes in colour has this ending; some it only reads.
+        FileNotFoundError: there is no such folder.
+    """
+    kind = Image.registered_extensions().get(path.suffix.lower())
+    try:
+        Image.new("RGB", (ROW, ROW)).save(io.BytesIO(), kind or "")
+    except (KeyError, OSError, ValueError):
+        raise ArgumentError(f"{path}: no format of pictures has this ending; end the name in .png") from None
+    if not path.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "there is no such folder to write it to", str(path))
 
 
 def write_timeline(

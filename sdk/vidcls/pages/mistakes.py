@@ -48,19 +48,27 @@ Wrong = tuple[int, tuple[tuple[str, Content], ...], str]
 
 
 def _wrong_answers(answers: Answers, contract: Contract) -> list[Wrong]:
-    """Clips with another label than the answer, and clips of none that were taken for known."""
+    """Clips with another label than the answer, and clips of none that were taken for known.
+
+    Of a model with a none label, that is the answer wherever a clip is not known, as accuracy has it: a clip of a label
+    that is taken for none is wrong, too.
+    """
     shares = probabilities(answers.logits, contract.decision)
     given = top_class(answers.logits, contract.labels, contract.decision)
     accepted = known(answers.logits, contract.labels, contract.decision)
+    none_label = contract.decision.none_label
+    if none_label is not None:
+        given = np.where(accepted, given, contract.labels.index(none_label))
     score = shares[np.arange(len(given)), given]
     found: list[Wrong] = []
     for number in np.argsort(-score, kind="stable"):
         shown = np.flatnonzero(answers.targets[number])
-        none = not len(shown) or contract.labels[shown[0]] == contract.decision.none_label
+        none = not len(shown) or contract.labels[shown[0]] == none_label
         if accepted[number] if none else shown[0] != given[number]:
             answer = f"{_label(contract, given[number])} {score[number]:.2f}"
             label = "none" if none else f"{_label(contract, shown[0])} {shares[number, shown[0]]:.2f}"
-            facts = (("label", label), ("answer", _answer(answer, is_known=bool(accepted[number]))))
+            is_said = none_label is not None or bool(accepted[number])
+            facts = (("label", label), ("answer", tag("b", answer) if is_said else f"{answer}, not taken for known"))
             found.append((int(number), facts, f"{label}, answered {answer}"))
     return found
 
@@ -78,10 +86,6 @@ def _wrong_sets(answers: Answers, contract: Contract) -> list[Wrong]:
             answer = _labels(contract, present[number], shares[number])
             found.append((int(number), (("labels", label), ("answer", answer)), f"{label}, answered {answer}"))
     return found
-
-
-def _answer(answer: str, *, is_known: bool) -> Content:
-    return tag("b", answer) if is_known else f"{answer}, not taken for known"
 
 
 def _labels(contract: Contract, chosen: npt.NDArray[np.bool_], shares: npt.NDArray[np.float64]) -> str:

@@ -56,6 +56,8 @@ def state_probabilities(
     if not has_none_state(decision):
         return found
     found = found[..., label_columns(labels, decision)]
+    # No label's probability is 0, which the class for none leaves them where it is surer than a float can say.
+    found = np.maximum(found, np.finfo(np.float64).tiny)
     none = found.max(axis=-1) * np.exp(-known_log_odds(logits, labels, decision))
     together = np.concatenate([found, none[..., None]], axis=-1)
     return np.asarray(together / together.sum(axis=-1, keepdims=True))

@@ -207,7 +207,8 @@ class _Track:
 def csv_line(values: Iterable[object]) -> str:
     """One line of a CSV file, of which a spreadsheet runs nothing as a formula."""
     text = io.StringIO()
-    csv.writer(text).writerow(map(csv_cell, values))
+    # Of a line break in a cell the writer quotes what is in its own terminator: so both kinds, also before Python 3.13.
+    csv.writer(text, lineterminator="\r\n").writerow(map(csv_cell, values))
     return text.getvalue().removesuffix("\r\n")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -298,6 +299,29 @@ def test_the_input_is_never_written_over(model: Path, clip: Path, tmp_path: Path
     with pytest.raises(VideoError):
         write_drawn(tmp_path / "gone.mp4", tmp_path / "out.mp4", as_it_is)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mp4", "link.mp4", "soft.mp4"]
+
+
+@pytest.mark.parametrize("ending", [".mp4", ".mkv"])
+@pytest.mark.parametrize("writer", ["pyav", "opencv"])
+def test_a_film_that_does_not_fit_on_the_disk_leaves_what_was_there(
+    writer: str, ending: str, monkeypatch: pytest.MonkeyPatch, clip: Path, tmp_path: Path
+) -> None:
+    resource = pytest.importorskip("resource")  # a file may then grow no longer, which Windows cannot say
+    if writer == "opencv":
+        for module in (formats, writers):
+            monkeypatch.setattr(module, "find_pyav", lambda: None)
+    path, random = tmp_path / f"out{ending}", np.random.default_rng(0)
+    path.write_bytes(b"the copy of before")
+    before, ignored = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, before[1]))
+    try:
+        with pytest.raises(OSError, match=str(path)):
+            write_drawn(clip, path, lambda frame, _: random.integers(0, 256, frame.shape, np.uint8))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert path.read_bytes() == b"the copy of before"
+    assert [each.name for each in tmp_path.iterdir()] == [path.name]
 
 
 @pytest.mark.usefixtures("_without_pyav")

@@ -129,6 +129,10 @@ def test_a_parquet_list_has_a_column_path(clips: Path) -> None:
         ("list.txt", b"\xff\xfe", "is not UTF-8 text"),
         ("list.txt", b"\n\n", "holds no videos"),
         ("list.csv", b"", "holds no videos"),
+        ("list.csv", b"id,path\n1,b.mp4\n\n2\n3,b.mp4\n", "line 4 names no video; add its name, or remove the line"),
+        ("list.csv", b"id,path\n1,\n", "line 2 names no video"),
+        ("list.csv", b"b.mp4\n \n", "line 2 names no video"),
+        ("list.csv", b'path\n"b.mp4\nc.mp4\nd.mp4\n', r"line 4 is not of a CSV \(unexpected end of data\); correct it"),
     ],
 )
 def test_a_bad_list_is_named(name: str, content: bytes, problem: str, clips: Path) -> None:

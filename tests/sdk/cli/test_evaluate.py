@@ -103,6 +103,25 @@ def test_evaluate_writes_a_report(tmp_path: Path) -> None:
     ]
 
 
+def test_a_report_has_no_page_or_picture_of_an_earlier_one(model: Path, tmp_path: Path) -> None:
+    data, report = write_labelled(tmp_path / "data", {"wave": 1}), tmp_path / "report"
+    run("evaluate", model, data, "--report", report)
+    pictures = {"report.html", "confusion.png", "mistakes.png"}
+    assert pictures < {path.name for path in report.iterdir()}
+    (data / "wave").rename(data / "_none")  # of which there is no accuracy, and so no page
+    run("evaluate", model, data, "--report", report)
+    assert {path.name for path in report.iterdir()} == {"report.json", "predictions.csv"}
+
+
+def test_a_report_never_overwrites_the_list_that_is_evaluated(model: Path, tmp_path: Path) -> None:
+    write_labelled(tmp_path, {"wave": 1})
+    table = tmp_path / "predictions.csv"
+    table.write_text("path,label\nwave/0.mp4,wave\n", encoding="utf-8")
+    result = run("evaluate", model, table, "--report", tmp_path, code=2)
+    assert f"--report {tmp_path} would overwrite {table}, which is read" in result.stderr
+    assert table.read_text(encoding="utf-8") == "path,label\nwave/0.mp4,wave\n"
+
+
 def test_evaluate_counts_what_failed_and_scores_the_rest(model: Path, tmp_path: Path) -> None:
     data = write_labelled(tmp_path / "data", {"clap": 2, "wave": 1})
     broken = data / "wave" / "broken.mp4"
@@ -336,6 +355,10 @@ def test_labels_that_hold_together_are_measured_by_average_precision(tmp_path: P
         ("path,labels\n,clap\n", "line 2 names no video"),
         ("video,labels\na.mp4,clap\n", "its columns are ['labels', 'video']"),
         ("path,labels\n", "lists no videos"),
+        ('path,label\n"a\n.mp4",clap\n\nb.mp4,swim\n', "line 5 has the label 'swim'"),
+        ('path,label\na.mp4,clap\nb.mp4,"jump\nc.mp4,jump\n', "is not a CSV in UTF-8 (unexpected end of data)"),
+        ("path,label\na.mp4,clap\nb.mp4,clap\n./a.mp4,jump\n", "line 4 names "),
+        ("path,label\nb/a.mp4,clap\nb/../b/a.mp4,clap\n", "as line 2 does; write it once"),
     ],
 )
 def test_a_csv_of_another_form_is_wrong_usage(text: str, problem: str, model: Path, tmp_path: Path) -> None:

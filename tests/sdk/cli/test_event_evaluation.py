@@ -92,14 +92,24 @@ def test_people_get_lines_and_a_broken_video_is_named_and_left_out(
     assert [line.split()[0] for line in labels] == ["down", "left", "right", "up"]
 
 
-def test_wrong_use_is_one_sentence(films: tuple[Path, Path, Path], tmp_path: Path) -> None:
+def test_wrong_use_is_one_sentence(
+    films: tuple[Path, Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     model, folder, table = films
     result = run("evaluate", model, folder, "--events", table, "--views", 5, code=2)
     assert "leave --views out" in result.stderr
+    labelled = table.read_text(encoding="utf-8")  # events.csv, which is what a report's list of events is called, too
+    result = run("evaluate", model, folder, "--events", table, "--report", folder, code=2)
+    assert f"would overwrite {table}, which is read; name another folder to write" in result.stderr
+    assert table.read_text(encoding="utf-8") == labelled
     late = tmp_path / "late.csv"
-    late.write_text("video,start,end,label\nfirst.avi,0,14,left\n", encoding="utf-8")
-    result = run("evaluate", model, folder, "--events", late, code=2)
-    assert "line 2: ends at 14 s, but first.avi is 11.00 s long" in result.stderr
+    late.write_text("video,start,end,label\nsecond.avi,0,5,down\nfirst.avi,0,14,left\n", encoding="utf-8")
+    searched: list[object] = []
+    with monkeypatch.context() as watched:
+        watched.setattr(VideoClassifier, "stream", lambda *given, **_: searched.append(given))
+        result = run("evaluate", model, folder, "--events", late, code=2)
+    assert not searched  # which may take hours
+    assert "line 3: ends at 14 s, but first.avi is 11.00 s long" in result.stderr
 
 
 def test_videos_that_the_model_knows_are_counted_apart(films: tuple[Path, Path, Path], tmp_path: Path) -> None:

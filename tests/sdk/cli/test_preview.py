@@ -39,3 +39,16 @@ def test_preview_that_cannot_be_written_is_one_sentence(model: Path, clip: Path,
     assert str(tmp_path / "gone" / "out.gif") in result.stderr
     assert result.stderr.count("\n") == 1
     run("preview", model, tmp_path / "gone.mp4", "-o", tmp_path / "out.gif", code=1)
+
+
+def test_a_video_is_not_overwritten_by_its_preview(model: Path, clip: Path, tmp_path: Path) -> None:
+    run("preview", model, clip, "-o", tmp_path / "video.gif")
+    content = (tmp_path / "video.gif").read_bytes()
+    (tmp_path / "link.gif").symlink_to(tmp_path / "video.gif")
+    for command in (
+        ["preview", model, tmp_path / "video.gif", "-o"],
+        ["timeline", model, tmp_path / "link.gif", "--plot"],
+    ):
+        result = run(*command, tmp_path / "video.gif", code=2)
+        assert "video.gif is the video itself, and would be overwritten; name another file to write" in result.stderr
+    assert (tmp_path / "video.gif").read_bytes() == content

@@ -51,6 +51,7 @@ def test_a_models_own_none_label_is_no_event(tmp_path: Path) -> None:
         (["a.mp4,-1,2,fall"], None, r"line 2: is from -1 to 2"),
         (["a.mp4,1,2,fall", "a.mp4,0:10,12,fall"], None, r"line 3: 'start' is '0:10', expected seconds, as in 12\.5"),
         (["a.mp4,1,nan,fall"], None, r"line 2: 'end' is 'nan', expected seconds"),
+        (["a.mp4,1,2,fall", "a.mp4,3,4,fall", "./a.mp4,1.0,2,fall"], None, r"line 4: says what line 2 says"),
         (["gone.mp4,1,2,fall"], None, r"line 2: there is no video 'gone\.mp4' in"),
         (["a.mp4,1,2"], None, r"line 2: has fewer cells than the first line"),
         (["a.mp4,1,2,fall"], "video,start,stop,label", r"has no column 'end'; expected video,start,end,label"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vidcls.evaluation.intervals import bootstrap_interval, paired_bootstrap, wilson_interval
+from vidcls.evaluation.intervals import bootstrap_interval, change_text, paired_bootstrap, wilson_interval
 
 # Divisions of small counts.
 SHARE = 1e-12
@@ -47,6 +47,14 @@ def test_the_bootstrap_draws_whole_groups() -> None:
     assert (low, high) == pytest.approx(np.quantile(means, [0.025, 0.975]).tolist(), abs=0.08)
     _, narrow_low, narrow_high = paired_bootstrap(values, np.zeros(len(values)))
     assert high - low > 1.5 * (narrow_high - narrow_low)
+
+
+def test_clips_of_one_group_give_a_difference_no_interval() -> None:
+    values = np.random.default_rng(0).normal(size=20)
+    alone = paired_bootstrap(values, np.zeros(20), groups=["monday"] * 20)
+    assert change_text(alone) == f"{values.mean():+.3f}"
+    mean, low, high = paired_bootstrap(values, np.zeros(20), groups=["monday", "tuesday"] * 10)
+    assert change_text([mean, low, high]) == f"{mean:+.3f} ({low:+.3f} to {high:+.3f})"
 
 
 def test_the_same_seed_gives_the_same_interval_however_it_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:

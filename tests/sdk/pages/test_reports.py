@@ -152,6 +152,21 @@ def test_a_none_label_is_right_where_nothing_is_known() -> None:
     assert "a class of its own, '_none'" in text
 
 
+def test_a_clip_of_a_label_that_is_taken_for_none_went_wrong() -> None:
+    found = evaluation(
+        contract=contract(("clap", "_none"), none_label="_none", fitted_on=FITTED),
+        names=["missed.mp4", "seen.mp4", "nothing.mp4"],
+        answers=answers_of(np.array([[0, 2], [3, 0], [0, 3]], np.float32), [0, 0, 1], "ab"),
+        known_from=[None] * 3,
+    )
+    text = words(page_of(found))
+    assert "2 of 3 clips that the model does not know are answered rightly" in text
+    assert "1 of 3 clips, those first whose wrong answer" in text
+    assert "label clap 0.12 answer _none 0.88 file missed.mp4" in text
+    assert "seen.mp4" not in text
+    assert "nothing.mp4" not in text
+
+
 def test_labels_that_hold_together_are_measured_by_average_precision() -> None:
     rng = np.random.default_rng(0)
     targets = rng.random((40, 4)) < 0.4

@@ -72,6 +72,12 @@ def test_of_a_none_label_the_state_has_its_calibrated_probability() -> None:
     np.testing.assert_allclose(state_probabilities(logits, LABELS, WITH_NONE), [[0.5, 0.2, 0.3]], atol=ROUNDING)
 
 
+def test_a_none_label_may_be_surer_than_a_float_can_say() -> None:
+    decision = replace(NEUTRAL, none_label="none", temperature=0.05)
+    found = state_probabilities(np.array([0.0, 1.0, 40.0]), ("fall", "walk", "none"), decision)
+    np.testing.assert_allclose(found, [0, 0, 1], atol=1e-9)
+
+
 def test_without_a_rule_the_states_are_the_labels_and_their_probabilities_the_models() -> None:
     logits = np.random.default_rng(0).normal(0, 2, (50, 3)).astype(np.float32)
     assert states(LABELS, NEUTRAL) == LABELS

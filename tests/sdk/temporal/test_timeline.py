@@ -260,9 +260,13 @@ def test_the_plot_shows_a_bar_per_segment_in_its_labels_row(
 
 
 def test_a_plot_that_cannot_be_written_is_refused_first(motion_model: Path, video: Path, tmp_path: Path) -> None:
-    result = run(motion_model, video, "--plot", tmp_path / "plot.docx", code=2)
+    for name in ("plot.docx", "plot.psd", "plot.xbm"):  # Pillow only reads .psd, and writes .xbm in black and white
+        result = run(motion_model, video, "--plot", tmp_path / name, code=2)
+        assert result.stdout == ""
+        assert f"{name}: no format of pictures has this ending" in result.stderr
+    result = run(motion_model, video, "--plot", tmp_path / "gone" / "plot.png", code=1)
     assert result.stdout == ""
-    assert "plot.docx: no format of pictures has this ending" in result.stderr
+    assert "there is no such folder to write it to" in result.stderr
 
 
 def test_a_file_that_is_no_video_is_one_sentence(motion_model: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from vidcls.contract import Contract, Decision
+from vidcls.evaluation.intervals import change_text
 from vidcls.printable import markdown
 
 
@@ -62,8 +63,7 @@ def _change(calibration: dict[str, Any]) -> list[str]:
     """What the temperature does to the clips that it was not fitted on."""
     if calibration["test"] is None:
         return []
-    mean, low, high = calibration["test"]["log_loss_change"]
-    return [f"On test the temperature changes the log loss by {mean:+.3f} ({low:+.3f} to {high:+.3f})."]
+    return [f"On test the temperature changes the log loss by {change_text(calibration['test']['log_loss_change'])}."]
 
 
 def _none_of_these(decision: Decision, fields: dict[str, Any]) -> list[str]:

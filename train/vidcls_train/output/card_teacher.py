@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from vidcls.evaluation.intervals import change_text
 from vidcls.huggingface import is_non_commercial
 from vidcls.printable import markdown
 
@@ -73,11 +74,11 @@ def _comparisons(fields: dict[str, Any]) -> list[str]:
         if "agreement_interval" not in row:
             lines.append(f"On the {row['videos']} {of} videos they agree on {row['agreement']:.3f} of all labels.")
             continue
-        (low, high), (mean, least, most) = row["agreement_interval"], row["difference"]
+        low, high = row["agreement_interval"]
         lines.append(
             f"On the {row['videos']} {of} videos they give the same label to {row['agreement']:.3f} ({low:.2f} to "
-            f"{high:.2f}); the student's share of right ones less its teacher's is {mean:+.3f} "
-            f"({least:+.3f} to {most:+.3f})."
+            f"{high:.2f}); the student's share of right ones less its teacher's is "
+            f"{change_text(row['difference'])}."
         )
     return lines
 
