@@ -107,7 +107,7 @@ def test_clips_that_were_read_for_another_model_are_refused(
     others = [
         read_source(clips[0], VideoClassifier(write_model(tmp_path / "longer.onnx", frames=8)).contract),
         read_source(clips[0], VideoClassifier(write_model(tmp_path / "larger.onnx", size=48)).contract),
-        replace(own, frames=own.frames / 255),  # type: ignore[arg-type] - of which normalising made black ones
+        replace(own, frames=own.frames / 255),  # type: ignore[arg-type]  # of which normalising made black ones
         replace(own, frames=own.frames[:0]),
     ]
     for given in others:

@@ -67,7 +67,7 @@ def test_modules_are_found_where_the_owner_finds_them_and_not_where_it_runs(
 
 
 def test_what_the_owner_does_not_search_its_children_do_not_either(child: str, tmp_path: Path) -> None:
-    sys.path.append(tmp_path)  # type: ignore[arg-type] - Python takes texts alone, and says nothing of others
+    sys.path.append(tmp_path)  # type: ignore[arg-type]  # Python takes texts alone, and says nothing of others
     process = DependentProcess(child)
     process.ask("abcdefghi")
     assert read_all(process, 1_000_000) == b"abcdefghi\n" * 100_000

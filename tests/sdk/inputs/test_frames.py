@@ -206,15 +206,16 @@ def test_what_has_another_shape_is_a_value_error_that_says_what_to_do(frames: An
     "mode", ["YCbCr", "HSV", "LAB", "P", "PA", "L", "LA", "1", "RGBA", "RGBX", "CMYK", "I;16", "F"]
 )
 def test_pictures_whose_pixels_are_not_red_green_and_blue_say_how_to_convert_them(mode: str) -> None:
-    picture = PillowImage.new(mode, (32, 24))
+    picture: Any = PillowImage.new(mode, (32, 24))
     with pytest.raises(TypeError, match=rf"frame 1 is a picture of mode '{mode}', expected 'RGB'; .*convert\('RGB'\)"):
-        as_frames([PillowImage.new("RGB", (32, 24)), picture])
+        as_frames([picture.convert("RGB"), picture])
 
 
 @pytest.mark.parametrize("mode", ["YCbCr", "HSV", "P", "RGBA", "CMYK"])
 def test_pictures_converted_as_the_message_says_are_taken(mode: str) -> None:
     picture = PillowImage.new("RGB", (32, 24), (204, 102, 51)).convert(mode)
-    (frame,) = as_frames([picture.convert("RGB")])
+    converted: Any = picture.convert("RGB")
+    (frame,) = as_frames([converted])
     assert np.abs(frame.astype(int) - (204, 102, 51)).max() <= 3  # as near as the mode itself comes
 
 
