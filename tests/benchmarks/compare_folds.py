@@ -4,8 +4,8 @@
     python tests/benchmarks/held_out.py folds ../shared/data/ucf8 -o /tmp/base --settings base.json
     python tests/benchmarks/compare_folds.py /tmp/scratch /tmp/base
 
-Clips that only one of them has answered are left out. The interval of the difference draws whole groups of footage
-again, as clips of one scene are right or wrong together.
+Clips that only one of them has answered are left out, and with --without fold-1 those of a fold that chose something.
+The interval of the difference draws whole groups of footage again, as clips of one scene are right or wrong together.
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 @click.command()
 @click.argument("first", type=FOLDER)
 @click.argument("second", type=FOLDER)
-def main(first: Path, second: Path) -> None:
+@click.option("--without", multiple=True, help="Name of a run whose clips are left out.")
+def main(first: Path, second: Path, without: tuple[str, ...]) -> None:
     """Print the top-1 of both, and the second less the first."""
-    rows = [_test_rows(folder) for folder in (first, second)]
+    rows = [_test_rows(folder, without=without) for folder in (first, second)]
     shared = sorted(rows[0].keys() & rows[1].keys())
     if not shared:
         raise click.UsageError(f"{first} and {second} have answered no clip in common")
@@ -44,10 +45,11 @@ def main(first: Path, second: Path) -> None:
     click.echo(f"second less first: {mean:+.3f} ({low:+.3f} to {high:+.3f})")
 
 
-def _test_rows(folder: Path) -> dict[str, Row]:
+def _test_rows(folder: Path, *, without: Sequence[str]) -> dict[str, Row]:
     """{video: row} of the clips that chose nothing."""
     lines = (folder / "answers.jsonl").read_text(encoding="utf-8").splitlines()
-    return {row["video"]: row for row in map(json.loads, lines) if row["split"] == "test"}
+    rows = (row for row in map(json.loads, lines) if row["split"] == "test" and row["run"] not in without)
+    return {row["video"]: row for row in rows}
 
 
 def _right(rows: Sequence[Row]) -> npt.NDArray[np.float64]:
