@@ -26,6 +26,7 @@ WITH_A_WAY_ROUND = {
     ("concurrency/prefetch.py", "os.PRIO_PROCESS"),
     ("concurrency/child_process.py", "fcntl"),
     ("concurrency/child_process.py", "select.poll"),
+    ("concurrency/daemons.py", "os.register_at_fork"),
     ("concurrency/forks.py", "os.register_at_fork"),
     ("diagnostics/benchmark.py", "resource"),
     ("diagnostics/guarded.py", "resource"),
