@@ -191,7 +191,7 @@ class BranchTrainer(RecipeTrainer):
 
     def compute_loss(self, model: Any, inputs: dict[str, torch.Tensor], **options: Any) -> Any:
         """The classifier's loss, and in training the branch's: the mean over hidden pixels, summed over clips."""
-        loss = super().compute_loss(model, inputs, **options)
+        loss: Any = super().compute_loss(model, inputs, **options)
         if "labels" in inputs:
             return loss
         wanted = patches(inputs["pixel_values"], self.model.config)
@@ -217,7 +217,7 @@ CHOICES: dict[str, Callable[..., torch.Tensor | None]] = {
     "branch": lattice,
     "moving": moving,
 }
-TRAINERS: dict[str, type[ClassificationTrainer]] = {
+TRAINERS: dict[str, Callable[..., ClassificationTrainer]] = {
     **{name: type(f"{name}-trainer", (RecipeTrainer,), {"choose": staticmethod(CHOICES[name])}) for name in RECIPES},
     "branch": BranchTrainer,
 }
