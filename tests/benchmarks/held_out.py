@@ -24,7 +24,7 @@ from typing import Any
 
 import click
 from sklearn.model_selection import StratifiedGroupKFold
-from transformers import AutoModelForVideoClassification
+from transformers import AutoModelForVideoClassification, PreTrainedModel
 
 from vidcls.contract import read_checkpoint
 from vidcls_train.audit.check import check_clips
@@ -63,7 +63,8 @@ def main(how: str, data: str, output: Path, epochs: int | None, settings: Path |
         folder = output / name
         if not (folder / "metrics.json").exists():
             train(split_settings(split, folder, given), on_epoch=click.echo)
-        lines = [json.dumps(row) + "\n" for row in _answers(split, folder, run=name)]  # a run with any counts as done
+        # All at once: a run with any of them counts as done.
+        lines = [json.dumps(row) + "\n" for row in answers_of(trained_model(folder), split, folder, run=name)]
         with answers.open("a", encoding="utf-8") as file:
             file.writelines(lines)
 
@@ -124,10 +125,16 @@ def split_settings(split: Split, folder: Path, given: Mapping[str, Any]) -> dict
     return {**settings, **given}
 
 
-def _answers(split: Split, folder: Path, *, run: str) -> Iterator[dict[str, object]]:
-    contract = read_checkpoint(folder)
+def trained_model(folder: Path) -> PreTrainedModel:
+    """A run's model, which sees the tokens that its contract states."""
     model = AutoModelForVideoClassification.from_pretrained(folder)
-    use_tokens(model, contract.tokens)
+    use_tokens(model, read_checkpoint(folder).tokens)
+    return model
+
+
+def answers_of(model: PreTrainedModel, split: Split, folder: Path, *, run: str) -> Iterator[dict[str, object]]:
+    """A row for each clip of a split's "val" and "test", as answers.jsonl has them. folder: of the run."""
+    contract = read_checkpoint(folder)
     for name in ("val", "test"):
         clips = split[name]
         logits = all_logits(model, [clip.footage for clip in clips], contract, views=1, crops=1, label=f"{run} {name}")
