@@ -21,7 +21,7 @@ SLOW := docs/test_expectations.py exits export fuzz parity \
 	sdk/video/test_source.py \
 	train/audit train/bases train/cli train/data train/hybrid train/model train/output train/test_finetune.py train/test_motion_dataset.py \
 	train/preflight train/test_bases.py train/test_preparation.py train/test_pretrain.py train/test_region.py \
-	train/test_teacher_run.py train/trainer test_held_out.py
+	train/test_known_to_base.py train/test_teacher_run.py train/trainer test_held_out.py
 
 # Where tests marked `clock` are: collecting all others too takes longer than several of them.
 CLOCK = $(shell grep -rlF mark.clock --include='test_*.py' tests)
