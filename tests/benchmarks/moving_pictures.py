@@ -13,7 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-FRAMES, SIZE = 8, 224
+FRAMES, SIZE = 8, 224  # SIZE is what pictures and lengths below are meant for
 
 _PICTURES, _VIDEOS = (".jpg", ".jpeg", ".png", ".webp"), (".mkv", ".mp4", ".gif")
 _LEFT_OUT = ("screenshot", "1080x1920", "720x1440", "1622x2880")  # the same picture, smaller or narrower
@@ -50,11 +50,11 @@ def read_footage(folders: Iterable[Path]) -> Footage:
     )
 
 
-def make_clip(footage: Footage, seed: Sequence[int]) -> np.ndarray:
-    """uint8 [8, 224, 224, 3] RGB; the same for the same footage and seed."""
+def make_clip(footage: Footage, seed: Sequence[int], *, size: int = SIZE) -> np.ndarray:
+    """uint8 [8, size, size, 3] RGB; the same for the same footage, seed and size."""
     random = np.random.default_rng(seed)
     real = bool(footage.videos) and random.random() < _REAL
-    frames = _real(footage, random) if real else _made(footage, random)
+    frames = _real(footage, random, size) if real else _made(footage, random, size)
     return np.ascontiguousarray(_recoloured(frames, random))
 
 
@@ -83,7 +83,7 @@ def _shrunk(picture: np.ndarray, scale: float) -> np.ndarray:
     return picture if scale >= 1 else cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
 
 
-def _real(footage: Footage, random: np.random.Generator) -> np.ndarray:
+def _real(footage: Footage, random: np.random.Generator, size: int) -> np.ndarray:
     """A window of a video, a square of its picture."""
     video = footage.videos[int(random.integers(len(footage.videos)))]
     step = int(random.integers(1, 1 + min(3, (len(video) - 1) // (FRAMES - 1))))
@@ -92,12 +92,12 @@ def _real(footage: Footage, random: np.random.Generator) -> np.ndarray:
     side = int(min(height, width) * random.uniform(0.5, 1))
     top, left = random.integers(height - side + 1), random.integers(width - side + 1)
     window = video[first : first + FRAMES * step : step, top : top + side, left : left + side]
-    how = cv2.INTER_AREA if side > SIZE else cv2.INTER_LINEAR
-    return np.stack([cv2.resize(frame, (SIZE, SIZE), interpolation=how) for frame in window])
+    how = cv2.INTER_AREA if side > size else cv2.INTER_LINEAR
+    return np.stack([cv2.resize(frame, (size, size), interpolation=how) for frame in window])
 
 
-def _made(footage: Footage, random: np.random.Generator) -> np.ndarray:
-    frames = _view(_any(footage, random), _camera(random, travel=0.5, turn=0.4, zoom=0.4), random)
+def _made(footage: Footage, random: np.random.Generator, size: int) -> np.ndarray:
+    frames = _view(_any(footage, random), _camera(random, travel=0.5, turn=0.4, zoom=0.4), random, size)
     for _ in range(random.integers(4)):
         _add_cut_out(frames, _any(footage, random), random)
     return _warped(frames, random) if random.random() < 0.4 else frames
@@ -120,16 +120,16 @@ def _camera(random: np.random.Generator, *, travel: float, turn: float, zoom: fl
     return np.stack([_path(random, scale) for scale in (travel, travel, turn, zoom)], axis=1)
 
 
-def _view(picture: Picture, camera: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """What a camera over a picture sees, uint8 [n, 224, 224, 3]; the picture goes on mirrored beyond its borders."""
+def _view(picture: Picture, camera: np.ndarray, random: np.random.Generator, size: int) -> np.ndarray:
+    """What a camera over a picture sees, uint8 [n, size, size, 3]; the picture goes on mirrored beyond its borders."""
     side, centre = _square(picture, random)
     tilt = random.normal(0, 0.1)
-    level = int(np.clip(np.log2(side / SIZE), 0, len(picture) - 1))
+    level = int(np.clip(np.log2(side / size), 0, len(picture) - 1))
     views = []
     for across, down, turn, zoom in camera:
         middle = (centre + side * np.array([across, down])) / 2**level
-        matrix = _matrix(middle, np.full(2, SIZE / 2), turn + tilt, side * np.exp(zoom) / SIZE / 2**level)
-        views.append(_sampled(picture[level], matrix, (SIZE, SIZE)))
+        matrix = _matrix(middle, np.full(2, size / 2), turn + tilt, side * np.exp(zoom) / size / 2**level)
+        views.append(_sampled(picture[level], matrix, (size, size)))
     return np.stack(views)
 
 
@@ -160,42 +160,44 @@ def _sampled(picture: np.ndarray, matrix: np.ndarray, size: tuple[int, int]) -> 
 
 def _add_cut_out(frames: np.ndarray, picture: Picture, random: np.random.Generator) -> None:
     """Move a part of a picture across the frames, in place."""
-    texture, mask = _view(picture, np.zeros((1, 4)), random)[0], _outline(random)
-    size, tilt, place = random.uniform(0.3, 1.1), random.uniform(-np.pi, np.pi), random.uniform(0, SIZE, 2)
+    size = frames.shape[1]
+    texture, mask = _view(picture, np.zeros((1, 4)), random, size)[0], _outline(random, size)
+    share, tilt, place = random.uniform(0.3, 1.1), random.uniform(-np.pi, np.pi), random.uniform(0, size, 2)
     camera = _camera(random, travel=0.6, turn=0.8, zoom=0.3)
     for frame, (across, down, turn, zoom) in zip(frames, camera, strict=True):
-        scale = size * np.exp(zoom)
-        middle = place + SIZE * np.array([across, down])
-        reach = scale * SIZE / 2
-        (left, top), (right, bottom) = (np.clip(middle + side * reach, 0, SIZE).astype(int) for side in (-1, 1))
+        scale = share * np.exp(zoom)
+        middle = place + size * np.array([across, down])
+        reach = scale * size / 2
+        (left, top), (right, bottom) = (np.clip(middle + side * reach, 0, size).astype(int) for side in (-1, 1))
         if right <= left or bottom <= top:
             continue
-        matrix = _matrix(np.full(2, SIZE / 2), middle - (left, top), tilt + turn, 1 / scale)
+        matrix = _matrix(np.full(2, size / 2), middle - (left, top), tilt + turn, 1 / scale)
         extent = (int(right - left), int(bottom - top))
         shown = (_sampled(mask, matrix, extent) > 127).astype(np.uint8)
         cv2.copyTo(_sampled(texture, matrix, extent), shown, frame[top:bottom, left:right])
 
 
-def _outline(random: np.random.Generator) -> np.ndarray:
-    """An ellipse or a polygon, 255 inside, uint8 [224, 224]."""
-    mask = np.zeros((SIZE, SIZE), np.uint8)
+def _outline(random: np.random.Generator, size: int) -> np.ndarray:
+    """An ellipse or a polygon, 255 inside, uint8 [size, size]."""
+    mask = np.zeros((size, size), np.uint8)
     if random.random() < 0.5:
-        axes = random.integers(SIZE // 6, SIZE // 2 - 2, 2)
-        cv2.ellipse(mask, (SIZE // 2, SIZE // 2), (int(axes[0]), int(axes[1])), 0, 0, 360, 255, -1)
+        axes = random.integers(size // 6, size // 2 - 2, 2)
+        cv2.ellipse(mask, (size // 2, size // 2), (int(axes[0]), int(axes[1])), 0, 0, 360, 255, -1)
         return mask
     angles = np.sort(random.uniform(0, 2 * np.pi, random.integers(3, 9)))
-    radii = random.uniform(SIZE / 5, SIZE / 2 - 2, len(angles))
-    corners = SIZE / 2 + np.stack([radii * np.cos(angles), radii * np.sin(angles)], axis=1)
+    radii = random.uniform(size / 5, size / 2 - 2, len(angles))
+    corners = size / 2 + np.stack([radii * np.cos(angles), radii * np.sin(angles)], axis=1)
     cv2.fillPoly(mask, [corners.astype(np.int32)], 255)
     return mask
 
 
 def _warped(frames: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """The frames as if painted on cloth that moves."""
-    fields = [cv2.resize(random.normal(0, 1, (5, 5, 2)), (SIZE, SIZE), interpolation=cv2.INTER_CUBIC) for _ in "ab"]
-    across, down = np.meshgrid(np.arange(SIZE), np.arange(SIZE))
+    size = frames.shape[1]
+    fields = [cv2.resize(random.normal(0, 1, (5, 5, 2)), (size, size), interpolation=cv2.INTER_CUBIC) for _ in "ab"]
+    across, down = np.meshgrid(np.arange(size), np.arange(size))
     places = np.stack([across, down], axis=2)
-    first, second = _path(random, 8), _path(random, 8)
+    first, second = _path(random, size / 28), _path(random, size / 28)
     warped = []
     for frame, one, other in zip(frames, first, second, strict=True):
         moved = (places + one * fields[0] + other * fields[1]).astype(np.float32)
@@ -219,6 +221,6 @@ def _recoloured(frames: np.ndarray, random: np.random.Generator) -> np.ndarray:
     if random.random() < 0.1:
         recoloured = recoloured.mean(axis=3, keepdims=True).astype(np.uint8).repeat(3, axis=3)
     if random.random() < 0.15:
-        sigma = random.uniform(0.5, 2)
+        sigma = random.uniform(0.5, 2) * frames.shape[1] / SIZE
         recoloured = np.stack([cv2.GaussianBlur(frame, (0, 0), sigma) for frame in recoloured])
     return recoloured[:, :, ::-1] if random.random() < 0.5 else recoloured
