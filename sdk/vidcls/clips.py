@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from numbers import Integral
 
 import numpy as np
 import numpy.typing as npt
@@ -51,7 +52,9 @@ MAX_VIEWS = 1000
 
 
 def check_views(contract: Contract, *, views: int, crops: int, region: Region | None = None) -> None:
-    """Raise ValueError unless `views`, `crops` and `region` can be taken with this contract."""
+    """Raise ValueError or TypeError unless `views`, `crops` and `region` can be taken with this contract."""
+    if not isinstance(views, Integral) or isinstance(views, bool):
+        raise TypeError(f"views is {views!r}, expected a whole number from 1 to {MAX_VIEWS}")
     if not 1 <= views <= MAX_VIEWS:
         hint = "; timeline answers for every moment of a long video" if views > MAX_VIEWS else ""
         raise ArgumentError(f"views is {views}, expected 1 to {MAX_VIEWS}{hint}")

@@ -21,7 +21,7 @@ MAX_SENTENCE = 2000
 class VidclsError(Exception):
     """Base of every error that vidcls raises on purpose; its text is one sentence for the user.
 
-    Whatever a file, a server or a library contributed to the sentence, it is one line of at most 1,000 characters, and
+    Whatever a file, a server or a library contributed to the sentence, it is one line of at most 2,000 characters, and
     none of them is a control character.
 
     Examples:

@@ -86,7 +86,7 @@ def read_input(
         frames = as_frames(given, channels=shown.channels)
         seconds = frame_times(len(frames), fps=shown.fps, times=shown.times)
         return sample_clips(frames, seconds, contract, views=views, crops=crops, region=region)
-    if shown != Shown():
+    if shown.is_said:
         one_video(given)  # what is no video at all is said first
         raise ArgumentError(
             "fps, times and channels are those of frames in memory; a video has its own: leave them out"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -91,6 +92,12 @@ def test_views_and_crops_out_of_range_are_refused(views: int, crops: int, clip: 
         check_views(contract(), views=views, crops=crops)
     with pytest.raises(ValueError, match="expected"):
         read_clips(clip, contract(), views=views, crops=crops)
+
+
+@pytest.mark.parametrize("views", ["5", None, 2.0, True])
+def test_views_of_another_type_are_refused(views: Any) -> None:
+    with pytest.raises(TypeError, match="expected a whole number from 1 to 1000"):
+        check_views(contract(), views=views, crops=1)
 
 
 def test_a_stretching_model_has_one_crop(clip: Path) -> None:

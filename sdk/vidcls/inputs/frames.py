@@ -44,6 +44,11 @@ class Shown:
     times: Times | None = None
     channels: Channels = "rgb"
 
+    @property
+    def is_said(self) -> bool:
+        """Whether any of it was given. Not by ==, which arrays of times answer for each of them."""
+        return self.fps is not None or self.times is not None or self.channels != "rgb"
+
 
 def is_frames(given: object) -> TypeGuard[Frames]:
     """Whether this is meant as pictures, rather than as the name or the content of a video.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Generator, Iterator
+from numbers import Real
 from typing import Literal, TypeAlias, get_args
 
 import numpy as np
@@ -26,6 +27,9 @@ from vidcls.video.remote import is_broadcast
 from vidcls.video.source import VideoSource, cannot_be_opened, is_live, openable, source_name
 
 Pace: TypeAlias = Literal["realtime", "fastest"]
+
+# Shorter than any camera's; a file would have windows without number.
+MIN_STEP_SECONDS = 0.001
 
 
 class Stream(Iterator[Record]):
@@ -128,12 +132,17 @@ def checked_step(contract: Contract, *, step_seconds: float | None, timeout_seco
     """Seconds from one window to the next.
 
     Raises:
-        ArgumentError: a time is not more than 0 seconds.
+        ArgumentError: a time is not more than 0 seconds, or the step shorter than any camera's.
+        TypeError: a time is no number.
     """
     step = contract.sampling.clip_seconds / 2 if step_seconds is None else step_seconds
     for name, seconds in (("step_seconds", step), ("timeout_seconds", timeout_seconds)):
+        if not isinstance(seconds, Real):
+            raise TypeError(f"{name} is {seconds!r}, expected a number of seconds")
         if not seconds > 0:
             raise ArgumentError(f"{name} is {seconds}, expected more than 0 seconds")
+    if step < MIN_STEP_SECONDS:
+        raise ArgumentError(f"step_seconds is {step}, expected {MIN_STEP_SECONDS} at least: no camera is that fast")
     return step
 
 

@@ -48,20 +48,39 @@ NONE_FOLDER = "_none"
 
 
 def list_videos(folder: Path) -> list[Path]:
-    """All videos below `folder`, at any depth, sorted; hidden files and folders are left out."""
+    """All videos below `folder`, at any depth, sorted; hidden files and folders are left out.
+
+    Links to folders elsewhere are followed; what is below `folder` already is not there twice.
+    """
     return list(walk_videos(folder))
 
 
 def walk_videos(folder: Path) -> Iterator[Path]:
     """What `list_videos` gives, one after the other: only the names in the folders on the way are held."""
+    return _walk(folder, [folder.resolve()])
+
+
+def _walk(folder: Path, walked: list[Path]) -> Iterator[Path]:
+    """`walked`: all real folders that are gone through with what is below them; where a link leads joins them."""
     for entry in _entries(folder):
         path = folder / entry.name
         if entry.name.startswith("."):
             continue
         if entry.is_dir(follow_symlinks=False):
-            yield from walk_videos(path)
+            yield from _walk(path, walked)
+        elif (elsewhere := _linked_folder(path)) is not None:
+            if not any(elsewhere.is_relative_to(known) or known.is_relative_to(elsewhere) for known in walked):
+                walked.append(elsewhere)
+                yield from _walk(path, walked)
         elif path.suffix.lower() in VIDEO_EXTENSIONS and may_be_file(path):
             yield path
+
+
+def _linked_folder(path: Path) -> Path | None:
+    """The folder that a link leads to; None of all else, and where it may not be followed."""
+    with suppress(OSError, RuntimeError):  # RuntimeError: links in a circle, before Python 3.13
+        return path.resolve() if path.is_symlink() and path.is_dir() else None
+    return None
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:

@@ -26,8 +26,10 @@ class EndlessError(VideoError):
 
     def __init__(self, url: str) -> None:
         super().__init__(source_name(url), "it states no length; watch a live stream with stream(), download a file")
-        self.args = (url,)
         self.url = url
+
+    def __reduce__(self) -> tuple[type[EndlessError], tuple[str]]:
+        return type(self), (self.url,)  # not in args, which a traceback may print: it may hold a password
 
 
 def default_decoder() -> Literal["opencv", "pyav"]:

@@ -64,8 +64,13 @@ _SECRETS = re.compile(
     rf"(?is)([?&][^=&#]*{_PRIVATE}[^=&#]*=)[^&]*"
     rf"|([/;_][^=&#?/;_]*{_PRIVATE}[^=&#?/;_]*=).*?(?=[&/;_](?:channel|stream|subtype)=|\Z)"
 )
-# user:password@ after the ://, also where the password holds a '/', '?' or '#' that should have been escaped.
-_CREDENTIALS = re.compile(r"(?<=://)(?:[^/?#|]*@(?:[^?#|]*@)?|[^/?#:@]*:(?!\d*(?:[/?#]|$)).*@)")
+# Up to the last @ of this URL, of which `concat:` may join several.
+_UP_TO_AT = r"(?:(?!\|\w+://).)*@"
+# user:password@ after the ://, also where the password holds a '/', '?', '#' or '@' that should have been escaped:
+# rather too much is left out than too little. Digits before a '/' are a port.
+_CREDENTIALS = re.compile(rf"(?<=://)(?:[^/?#:@|\[]*:(?!\d+/){_UP_TO_AT}|[^/?#|]*@(?:[^?#|]*@)?)")
+# Of a camera, whose path hardly ever holds an @, it is a password that begins with digits.
+_CAMERA_CREDENTIALS = re.compile(rf"(?i)((?:{'|'.join(LIVE_PROTOCOLS)})://)[^/?#:@|\[]*:\d+/{_UP_TO_AT}")
 
 
 def is_url(name: str) -> bool:
@@ -147,4 +152,5 @@ def protocol_whitelist(source: str | io.BufferedIOBase | BinaryIO) -> str:
 
 def without_secrets(url: str) -> str:
     """The URL without user and password, and without what its query or path names a password, a key or the like."""
-    return _SECRETS.sub(r"\1\2...", _CREDENTIALS.sub("", url))
+    named = _SECRETS.sub(r"\1\2...", _CREDENTIALS.sub("", url))
+    return _CAMERA_CREDENTIALS.sub(r"\1", named)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -43,6 +44,8 @@ READ_SECONDS = 15
 # A file that was changed so shortly ago may still be being written.
 WRITTEN_SECONDS = 3.0
 _NO_NUMBER = "a camera is given to predict and stream by its number, without quotes"
+# Surrogates that stand for no byte of a name: see os.fsdecode.
+_NO_BYTES = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 _ZIP = b"PK\x03\x04"
 # How files of one picture begin: PNG, JPEG, BMP, TIFF.
 _PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"BM", b"II*\x00", b"MM\x00*")
@@ -58,7 +61,8 @@ def source_name(source: int | VideoSource) -> str:
     name = os.fspath(source)
     if is_url(name):
         return without_secrets(name)
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")  # so that it can be printed
+    # So that it can be printed. What the system could not decode are surrogates that stand for bytes; JSON has others.
+    return _NO_BYTES.sub("\ufffd", name).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def is_live(source: int | VideoSource) -> TypeGuard[int | str]:

@@ -276,7 +276,7 @@ def test_dates_become_seconds_as_the_message_says() -> None:
 
 def test_options_that_do_not_go_together_are_refused(classifier: VideoClassifier, clip: Path) -> None:
     frames = random_frames(50)
-    for options in ({"fps": 25.0}, {"times": [0.0]}, {"channels": "bgr"}):
+    for options in ({"fps": 25.0}, {"times": [0.0]}, {"times": np.array([0.0, 0.1])}, {"channels": "bgr"}):
         with pytest.raises(ValueError, match="fps, times and channels are those of frames in memory"):
             classifier.predict(clip, **options)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="decoder is 'opencv', but frames are decoded already"):

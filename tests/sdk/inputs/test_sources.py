@@ -155,8 +155,8 @@ def test_a_live_item_with_options_of_files_fails_in_its_place(classifier: VideoC
 
 def test_names_that_cannot_be_looked_for_are_video_errors(classifier: VideoClassifier, clip: Path) -> None:
     long = "a" * 300 + ".mp4"
-    for name in (long, f"{long}/**/*.mp4", "data:video/mp4;base64," + "A" * 300):
-        with pytest.raises(VideoError, match=r"cannot be looked for|is a pattern|'data:"):
+    for name in (long, f"{long}/**/*.mp4", "data:video/mp4;base64," + "A" * 300, "half a pair \ud800.mp4"):
+        with pytest.raises(VideoError, match=r"cannot be looked for|is a pattern|'data:|valid UTF-8|no such file"):
             classifier.predict(name)
         first, second = classifier.predict_many([name, clip])
         assert isinstance(first, VideoError)

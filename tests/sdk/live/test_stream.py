@@ -271,6 +271,8 @@ def test_what_cannot_be_opened_is_one_sentence(source: Any, message: str, classi
         (ValueError, {"source": "x.mp4", "step_seconds": 0}, "step_seconds is 0, expected more than 0"),
         (ValueError, {"source": "x.mp4", "step_seconds": float("nan")}, "step_seconds is nan"),
         (ValueError, {"source": "x.mp4", "timeout_seconds": -1}, "timeout_seconds is -1"),
+        (ValueError, {"source": "x.mp4", "step_seconds": 1e-9}, r"step_seconds is 1e-09, expected 0\.001 at least"),
+        (TypeError, {"source": "x.mp4", "step_seconds": "1"}, "step_seconds is '1', expected a number of seconds"),
         (TypeError, {"source": None}, "NoneType"),
         (TypeError, {"source": True}, "source is True, expected a camera's number, a path or a URL"),
     ],

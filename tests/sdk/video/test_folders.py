@@ -42,6 +42,20 @@ def test_a_link_that_cannot_be_followed_ends_no_listing(tmp_path: Path) -> None:
     assert [path.name for path in list_videos(tmp_path)] == ["a.mp4", "b.mp4", "c.mp4"]
 
 
+def test_linked_folders_are_followed_and_nothing_is_there_twice(tmp_path: Path) -> None:
+    root = make(tmp_path / "clips", "2026/a.mp4", "z.mp4")
+    other = make(tmp_path / "other", "b.mp4")
+    (root / "cam").symlink_to(other)
+    (root / "cam again").symlink_to(other)
+    (root / "latest").symlink_to(root / "2026")
+    (root / "circle").symlink_to(root)
+    (root / "all").symlink_to(tmp_path)
+    (root / "gone").symlink_to(tmp_path / "gone")
+    (root / "itself").symlink_to(root / "itself")
+    (other / "back").symlink_to(root)
+    assert [path.relative_to(root).as_posix() for path in list_videos(root)] == ["2026/a.mp4", "cam/b.mp4", "z.mp4"]
+
+
 def test_a_hidden_parent_hides_nothing(tmp_path: Path) -> None:
     root = make(tmp_path / ".data", "a/clip.mp4")
     assert len(list_videos(root)) == 1
