@@ -24,7 +24,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Workers of `-n auto`: one more than there are processors, as many tests wait; no more than memory surely holds."""
+    """Workers of `-n auto`: one more than processors, as many tests wait; no more than memory surely holds."""
     return min(usable_cpus() + 1, 8)
 
 
