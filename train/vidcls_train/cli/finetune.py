@@ -112,7 +112,13 @@ from vidcls_train.config.settings import TrainConfig, read_settings, train_confi
 )
 @options.decision()
 @options.common(TrainConfig)
-@setting(TrainConfig, "push_to_hub", metavar="REPO", what="Upload the checkpoint to this repository on the hub.")
+@setting(
+    TrainConfig,
+    "push_to_hub",
+    metavar="REPO",
+    what="Upload the checkpoint to this repository on the hub, with pictures of training clips (samples.gif); where "
+    "there is no such repository, a private one is made.",
+)
 def main(*, check_only: bool, **chosen: Any) -> None:
     """Fine-tune a video transformer on DATA and write a checkpoint that carries its contract.
 

@@ -21,6 +21,17 @@ class _Arguments(TrainingArguments):  # type: ignore[misc]
         found: torch.device = super().device
         return torch.device("cpu") if found.type == "cpu" else found
 
+    @property
+    def n_gpu(self) -> int:
+        """One at most: transformers would copy the model to all that it sees, and draws for a batch know of one."""
+        found: int = super().n_gpu
+        return min(found, 1)
+
+
+def computes_bf16() -> bool:
+    """Whether the card has bf16 of its own: older ones only emulate it."""
+    return torch.cuda.is_bf16_supported(including_emulation=False)
+
 
 def training_arguments(config: Config, *, steps: int, validates: bool) -> TrainingArguments:
     """What the Trainer does; it saves, and validates if it can, after every epoch."""
@@ -28,7 +39,7 @@ def training_arguments(config: Config, *, steps: int, validates: bool) -> Traini
     warnings.filterwarnings("ignore", message="mtime may not be reliable")
     run, batch_size = config.run, config.optimization.batch_size
     on_gpu = takes_gpu(run.device)
-    bf16 = run.precision == "bf16" or (run.precision == "auto" and on_gpu and torch.cuda.is_bf16_supported())
+    bf16 = run.precision == "bf16" or (run.precision == "auto" and on_gpu and computes_bf16())
     workers = workers_that_suit() if run.workers is None else run.workers
     return _Arguments(
         output_dir=str(run.output / STEPS_FOLDER),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -14,6 +15,8 @@ import torch.distributed
 from vidcls.errors import DeviceError
 
 T = TypeVar("T")
+
+_LOG = logging.getLogger("vidcls.train")
 
 # The others wait this long while the first one decodes the videos.
 _PATIENCE = timedelta(days=2)
@@ -47,9 +50,16 @@ def join_processes(device: str) -> None:
             f"device 'cuda' was asked for, but torch {torch.__version__} finds no CUDA device{among}; check "
             "'nvidia-smi', or train with --device cpu"
         )
-    if process_count() == 1 or torch.distributed.is_initialized():
-        return
     on_gpu = takes_gpu(device)
+    if process_count() == 1:
+        if on_gpu and torch.cuda.device_count() > 1:
+            _LOG.info(
+                "%d CUDA devices are here, and one is used; torchrun takes a process for each",
+                torch.cuda.device_count(),
+            )
+        return
+    if torch.distributed.is_initialized():
+        return
     if on_gpu:
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
     torch.distributed.init_process_group("cpu:gloo,cuda:nccl" if on_gpu else "gloo", timeout=_PATIENCE)
