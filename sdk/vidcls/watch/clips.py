@@ -15,6 +15,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from vidcls.concurrency.cancellation import raise_if_cancelled
+from vidcls.concurrency.daemons import call_of_the_program
 from vidcls.errors import VidclsError
 from vidcls.files.atomic import make_folder, remove_abandoned, whole_files
 from vidcls.live.clock import BURST_SECONDS, Burst
@@ -106,6 +108,9 @@ class ClipRecorder:
         """Write the clip of an event, whole or not at all: its name in the folder.
 
         None where there is no picture of it or nothing can be written; then the logger "vidcls" says why, once.
+
+        Raises:
+            CancelledError: nobody waits for this thread's work any more; nothing of the clip is left.
         """
         start, end = self._stretch(event)
         with self._news:
@@ -178,9 +183,9 @@ class ClipRecorder:
     def _write(self, name: str, pictures: Sequence[Kept], *, start: float, end: float) -> None:
         if not self._settings.folder.is_dir():  # it may be on a disk that was taken away: make it nowhere else
             raise FileNotFoundError(2, "the folder is missing", str(self._settings.folder))
-        first = _decoded(pictures[0].jpeg)
-        size = first.shape[1], first.shape[0]
-        with whole_files(self._settings.folder) as scratch:
+        with whole_files(self._settings.folder) as scratch, call_of_the_program():
+            first = _decoded(pictures[0].jpeg)
+            size = first.shape[1], first.shape[0]
             frames = _at_rate(pictures, size=size, start=max(start, pictures[0].at), end=min(end, pictures[-1].at))
             write_webm(scratch / name, frames, rate=PICTURES_PER_SECOND, size=size)
 
@@ -205,6 +210,7 @@ def _at_rate(
             newest += 1
         if shown is None or newest != number:
             number, shown = newest, _of_size(_decoded(pictures[newest].jpeg), size)
+        raise_if_cancelled()
         yield shown
 
 

@@ -1,13 +1,16 @@
-"""Clips that wait to be written, where they are too many."""
+"""Clips that wait to be written: where they are too many, and where the program ends before they are."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+import watched
 from generated import painted_frame
 from vidcls.watch import recording
 from vidcls.watch.clips import ClipRecorder
@@ -40,3 +43,39 @@ def test_an_event_whose_clip_finds_no_place_holds_no_pictures(
         show(events[2], after=100)  # when its pictures are long over
         assert recorder.save(events[2]) is None
         wait_for(lambda: len(list(tmp_path.glob("*.webm"))) == 2)
+
+
+_ENDS_WHILE_A_CLIP_IS_WRITTEN = """
+import logging, sys, time
+from dataclasses import replace
+from pathlib import Path
+
+sys.path.insert(0, sys.argv[2])
+from generated import painted_frame
+from vidcls.watch import recording
+from vidcls.watch.clips import ClipRecorder
+from vidcls.watch.settings import ClipSettings
+from watched import finished
+
+recording.LAST_SECONDS = 0.0
+logging.basicConfig(format="%(message)s")
+recorder = ClipRecorder(ClipSettings(folder=Path(sys.argv[1])))
+for number in range(80):
+    recorder.add("door", number / 10, painted_frame(number, width=640, height=480))
+saving = recording.Recording(recorder)
+for number in range(2):
+    saving.save(replace(finished(number), start_seconds=0.0, end_seconds=6.0))
+while not list(Path(sys.argv[1]).iterdir()):
+    time.sleep(0.001)
+saving.close()
+"""
+
+
+def test_a_program_that_ends_while_a_clip_is_written_ends_well(tmp_path: Path) -> None:
+    """The clip takes a second, and has none; whoever waits for it is told, and nothing of it stays."""
+    script = [sys.executable, "-c", _ENDS_WHILE_A_CLIP_IS_WRITTEN, tmp_path, Path(watched.__file__).parent]
+    ended = subprocess.run(script, capture_output=True, text=True, timeout=120)
+    assert (ended.returncode, list(tmp_path.iterdir())) == (0, []), ended.stderr
+    assert ended.stderr.splitlines() == [
+        f"door: the program ends, so the event {finished(number).id} has no clip" for number in range(2)
+    ]
