@@ -70,6 +70,7 @@ class Board:
         self._started = datetime.now(timezone.utc)
         self._events_version = 0
         self._alive: float | None = None
+        self.given_up: Mapping[str, int] = {}  # {receiver: how many finished events it is not sent any more}
 
     def put_alive(self) -> None:
         """The loop turned, whether or not an answer came; /healthz says so."""
@@ -91,6 +92,10 @@ class Board:
         """Whether the pictures that come in show anything new."""
         with self._lock:
             self._cameras[camera].picture_state = state
+
+    def put_given_up(self, given_up: Mapping[str, int]) -> None:
+        """How many finished events each receiver did not take, and is not sent any more."""
+        self.given_up = dict(given_up)
 
     def put_event(self, event: CameraEvent) -> None:
         """An event began or ended; it takes the place of one with the same id, but never a final one's back."""
