@@ -128,6 +128,21 @@ def test_a_port_where_nobody_answers_is_named_in_time() -> None:
         pass
 
 
+def test_a_search_for_the_name_that_hangs_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as the system would take for it, where no name server answers."""
+    found = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found.wait(20) and [])
+    begun = time.monotonic()
+    with pytest.raises(OSError, match="does not answer in time"):
+        HttpFile("http://camera.example/live", open_seconds=0.3, read_seconds=0.3)
+    with cancellable(lambda: True), pytest.raises(CancelledError):
+        HttpFile("http://camera.example/live", open_seconds=60.0, read_seconds=60.0)
+    with cancellable(lambda: time.monotonic() > begun + 1.0), pytest.raises(CancelledError):
+        HttpFile("http://camera.example/live", open_seconds=60.0, read_seconds=60.0)
+    assert time.monotonic() - begun < ENDING_SECONDS
+    found.set()
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a full queue refuses")
 def test_a_dead_address_of_several_leaves_time_for_the_others(
     urls: dict[str, str], monkeypatch: pytest.MonkeyPatch
