@@ -144,7 +144,7 @@ class ClipRecorder:
             )
             left = sum(size for _, size, _ in clips)
             for made, size, path in clips:
-                is_old = datetime.now(made.tzinfo) - made > timedelta(days=self._settings.max_days)
+                is_old = (datetime.now(made.tzinfo) - made) / timedelta(days=1) > self._settings.max_days
                 if not is_old and left <= self._settings.max_megabytes * 1e6:
                     break
                 with suppress(OSError):  # someone is reading it, on a system that then keeps it

@@ -30,6 +30,7 @@ class Recording:
         self._recorder = recorder
         self._finished: queue.Queue[CameraEvent] = queue.Queue(MAX_WAITING)
         self._writing: CameraEvent | None = None
+        self._said = ""  # the fault that was logged last
         self._end = float("inf")  # monotonic seconds; set by `end`
         # A daemon: a disk that hangs is not waited for.
         self._thread = threading.Thread(target=self._save_clips, daemon=True, name="vidcls-clips")
@@ -81,11 +82,20 @@ class Recording:
                     pruned = time.monotonic()
                 continue
             try:
-                with cancellable(self._is_over):
-                    self._recorder.save(self._writing)
+                self._save(self._writing)
             except CancelledError:
                 return  # `close` says of which event
             self._writing = None
+
+    def _save(self, event: CameraEvent) -> None:
+        """Write a clip; a fault in that, which nobody foresaw, is logged once and costs no other event its clip."""
+        try:
+            with cancellable(self._is_over):
+                self._recorder.save(event)
+        except Exception as error:
+            if self._said != repr(error):
+                _logger.exception("%s: a fault left the event %s without a clip", event.camera, event.id)
+            self._said = repr(error)
 
     def _is_over(self) -> bool:
         return time.monotonic() >= self._end

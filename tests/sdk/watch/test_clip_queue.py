@@ -45,6 +45,37 @@ def test_an_event_whose_clip_finds_no_place_holds_no_pictures(
         wait_for(lambda: len(list(tmp_path.glob("*.webm"))) == 2)
 
 
+class Faulty(ClipRecorder):
+    """Fails at the clips of the first two events, for a reason that nobody foresaw."""
+
+    def save(self, event: CameraEvent) -> str | None:
+        """As ClipRecorder's."""
+        if int(event.id, 16) < 2:
+            raise ZeroDivisionError("float division by zero")
+        return super().save(event)
+
+
+def test_a_fault_in_one_clip_costs_no_other_event_its_own(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    recorder = Faulty(ClipSettings(folder=tmp_path))
+    for number in range(40):
+        recorder.add("door", number / 10, painted_frame(number, width=64, height=48))
+    with closing(Recording(recorder)) as saving:
+        saved = [saving.save(replace(finished(number), start_seconds=0.0, end_seconds=1.0)) for number in range(3)]
+        wait_for(lambda: (tmp_path / str(saved[2].clip)).exists())
+    assert caplog.messages == [f"door: a fault left the event {saved[0].id} without a clip"]
+
+
+def test_clips_may_be_kept_for_good(tmp_path: Path) -> None:
+    """For longer than there are dates."""
+    recorder = ClipRecorder(ClipSettings(folder=tmp_path, max_days=1e12))
+    recorder.add("door", 0.0, painted_frame(0, width=64, height=48))
+    recorder.close()
+    name = recorder.save(replace(finished(0), start_seconds=0.0, end_seconds=1.0))
+    assert name is not None
+    ClipRecorder(ClipSettings(folder=tmp_path, max_days=1e12))
+    assert recorder.path(name) is not None
+
+
 _ENDS_WHILE_A_CLIP_IS_WRITTEN = """
 import logging, sys, time
 from dataclasses import replace
