@@ -183,10 +183,12 @@ class Board:
     def events(self, limit: int, *, before: str | None = None) -> list[dict[str, object]]:
         """The newest events, newest first, as `CameraEvent.to_dict` gives them and with `marked`, a dict or None.
 
+        Newest is what came last, since the machine's clock may have been set back meanwhile.
+
         before: the id of an event; only those that came before it.
         """
         with self._lock:
-            ids = self._sorted_ids()
+            ids = list(reversed(self._events))
             first = ids.index(before) + 1 if before in ids else 0
             return [self._told(self._events[event_id]) for event_id in ids[first : first + limit]]
 
@@ -202,7 +204,7 @@ class Board:
     def _put(self, event: CameraEvent) -> None:
         self._events[event.id] = event
         self._events_version += 1
-        for event_id in self._sorted_ids()[MAX_EVENTS:]:
+        for event_id in list(self._events)[: max(0, len(self._events) - MAX_EVENTS)]:
             if self._events[event_id].state == "final":
                 del self._events[event_id]
                 self._marked.pop(event_id, None)
@@ -210,9 +212,6 @@ class Board:
     def _told(self, event: CameraEvent) -> dict[str, object]:
         is_marked = event.id in self._marked
         return {**event.to_dict(), "marked": {"label": self._marked[event.id]} if is_marked else None}
-
-    def _sorted_ids(self) -> list[str]:
-        return sorted(self._events, key=lambda event_id: self._events[event_id].start, reverse=True)
 
 
 def _model(labels: tuple[str, ...], facts: ModelFacts) -> dict[str, object]:

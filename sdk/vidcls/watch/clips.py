@@ -8,7 +8,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import cv2
@@ -131,22 +131,30 @@ class ClipRecorder:
         if self._is_failing:
             self._is_failing = False
             _logger.warning("%s: clips are kept again", self._settings.folder)
-        self.prune()
+        self._prune(newest=name)
         return name if self.path(name) is not None else None  # too large for the folder by itself
 
     def prune(self) -> None:
-        """Remove clips that are too old, and of the others the oldest while they are too many; nothing else."""
+        """Remove clips that are too old, and of the others the oldest while they are too many; nothing else.
+
+        Those of a time that is still to come are from before the clock was set back, and so the oldest.
+        """
+        self._prune(newest="")
+
+    def _prune(self, *, newest: str) -> None:
+        """As `prune`; the clip of the name `newest` goes last, whatever time it says."""
+        now = datetime.now(timezone.utc)
         with suppress(OSError):  # the folder is missing, which is said when a clip is written
             clips = sorted(
-                (made, path.stat().st_size, path)
+                (path.name == newest, made <= now, made, path.stat().st_size, path)
                 for path in self._settings.folder.iterdir()
                 if (made := clip_time(path.name)) is not None
             )
-            left = sum(size for _, size, _ in clips)
-            for made, size, path in clips:
-                is_old = (datetime.now(made.tzinfo) - made) / timedelta(days=1) > self._settings.max_days
+            left = sum(size for *_, size, _ in clips)
+            for _, _, made, size, path in clips:
+                is_old = (now - made) / timedelta(days=1) > self._settings.max_days
                 if not is_old and left <= self._settings.max_megabytes * 1e6:
-                    break
+                    continue
                 with suppress(OSError):  # someone is reading it, on a system that then keeps it
                     path.unlink()
                     left -= size
