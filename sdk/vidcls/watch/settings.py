@@ -134,6 +134,7 @@ def check_settings(settings: WatchSettings) -> None:
         if times > 1:
             raise ArgumentError(f"'cameras' has {times} of the name {name!r}, expected one of each name")
     if settings.mqtt is not None:
+        _check_host(settings.mqtt.host)
         if settings.mqtt.password is not None and settings.mqtt.user is None:
             raise ArgumentError("'mqtt.user' is missing, expected one beside 'mqtt.password'")
         for name, prefix in (("prefix", settings.mqtt.prefix), ("discovery_prefix", settings.mqtt.discovery_prefix)):
@@ -153,6 +154,17 @@ def is_this_machine(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _check_host(host: str) -> None:
+    """Of a broker; the text does not show it, since it may be a URL that holds a password."""
+    try:
+        host.encode("idna")
+        is_host = re.search(r"[\s/@\x00-\x20\x7f]", host) is None
+    except UnicodeError:  # a label that is empty or has more than 63 characters
+        is_host = False
+    if not is_host:
+        raise ArgumentError("'mqtt.host' is no host, expected a name or an address, such as broker.lan")
 
 
 def _check_camera(camera: CameraSettings, *, place: str) -> None:

@@ -167,6 +167,11 @@ DOOR = CameraSettings(name="door", source=0)
          "such as a/b"),
         ({"mqtt": MqttSettings(host="b", password=PASSWORD)},
          "'mqtt.user' is missing, expected one beside 'mqtt.password'"),
+        *(
+            ({"mqtt": MqttSettings(host=host)},
+             "'mqtt.host' is no host, expected a name or an address, such as broker.lan")
+            for host in ("broker..lan", "b" * 64, ".lan", "a b", " ", "mqtt://u:s3cr3t-p4ss@broker.lan", "u@b")
+        ),
         ({"page": PageSettings(host="0.0.0.0")}, "'page.host' is '0.0.0.0', which others reach, expected a "  # noqa: S104
          "'page.token' beside it: set VIDCLS_PAGE_TOKEN to a long random text"),
         ({"cameras": ()}, "'cameras' has 0 entries, expected 1 to 1,000 entries"),
@@ -182,5 +187,8 @@ def test_what_does_not_fit_together_is_one_sentence(settings: dict[str, object],
 def test_what_fits_is_taken() -> None:
     cameras = (DOOR, CameraSettings(name="b-2_X", source="a.mp4", region=(0, 0, 1, 1), crops=3, enter_score=0.5))
     page = PageSettings(host="::1")
+    for host in ("broker.lan", "broker.lan.", "192.168.1.2", "::1", "fe80::1%eth0", "küche.lan", "b" * 63):
+        mqtt = MqttSettings(host=host)
+        check_settings(WatchSettings(model=Path("m"), state=Path("s"), cameras=cameras, mqtt=mqtt))
     check_settings(WatchSettings(model=Path("m"), state=Path("s"), cameras=cameras, page=page))
     check_settings(WatchSettings(model=Path("m"), state=Path("s"), cameras=cameras, page=None))
