@@ -125,7 +125,12 @@ def _without_secrets(message: str) -> str:
 def _placed(value: T, folder: Path) -> T:
     """`value` with its relative paths below the file's folder, and a camera's file too."""
     if isinstance(value, Path):
-        return folder / value.expanduser()
+        try:
+            return folder / value.expanduser()
+        except RuntimeError:
+            raise ArgumentError(
+                f"{printable(str(value))}: whose folder that is, is not known; write it out from / on"
+            ) from None
     if isinstance(value, CameraSettings):
         is_path = isinstance(value.source, str) and value.source and not is_url(value.source)
         return replace(value, source=str(folder / str(value.source))) if is_path else value

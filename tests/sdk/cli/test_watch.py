@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -133,6 +134,15 @@ def test_wrong_usage_is_one_sentence(words: list[str], problem: str, tmp_path: P
     sentence = " ".join(result.output.split("Error: ")[1].split())
     assert problem in sentence
     assert PASSWORD not in result.output
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="Windows asks the environment alone")
+def test_a_user_without_a_folder_is_asked_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container that runs under any number."""
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr(os, "getuid", lambda: 2_999_999_999)
+    result = run("watch", "m.onnx", 0, code=2)
+    assert "this user has no folder for what was delivered; name one with --state DIR" in " ".join(result.output.split())
 
 
 def test_what_cannot_be_written_to_is_named(model: Path, clip: Path, tmp_path: Path) -> None:

@@ -184,6 +184,13 @@ def test_what_does_not_fit_together_is_one_sentence(settings: dict[str, object],
     assert str(error.value) == problem
 
 
+def test_a_users_folder_that_nobody_knows_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "watch.toml"
+    file.write_text('state = "~nobody-of-that-name/state"\n')
+    with pytest.raises(ValueError, match="^~nobody-of-that-name/state: whose folder that is, is not known"):
+        read_file(file)
+
+
 def test_what_fits_is_taken() -> None:
     cameras = (DOOR, CameraSettings(name="b-2_X", source="a.mp4", region=(0, 0, 1, 1), crops=3, enter_score=0.5))
     page = PageSettings(host="::1")
