@@ -169,7 +169,10 @@ def _named(sources: Sequence[str]) -> tuple[CameraSettings, ...]:
 
 
 def _plain_name(source: str) -> str:
-    host = urlsplit(source).hostname if "://" in source else None
+    try:
+        host = urlsplit(source).hostname if "://" in source else None
+    except ValueError:  # brackets in its password: what cannot be opened so is refused with all settings
+        return ""
     return re.sub(r"[^A-Za-z0-9_-]+", "-", host or Path(source).stem)
 
 

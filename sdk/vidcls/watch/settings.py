@@ -8,10 +8,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from vidcls.errors import ArgumentError
 from vidcls.schema import check_fields, shown
 from vidcls.schema.bounds import Above, Entries, Range, Text
+from vidcls.video.protocols import FETCHED_PROTOCOLS, protocol_of
 from vidcls.video.reader import Decoder
 
 # Topics, file names and the page's addresses hold names, so no other character may be in one.
@@ -180,6 +182,13 @@ def _check_camera(camera: CameraSettings, *, place: str) -> None:
         )
     if camera.source == "":
         raise ArgumentError(f"'{place}.source' is empty, expected a camera's number, a URL or a file")
+    if isinstance(camera.source, str) and protocol_of(camera.source) in FETCHED_PROTOCOLS:
+        try:
+            urlsplit(camera.source)
+        except ValueError:  # whose text may hold the password
+            raise ArgumentError(
+                f"'{place}.source' is no URL, expected its user and password percent-encoded, such as %5B for ["
+            ) from None
     if camera.region is not None:
         left, top, right, bottom = camera.region
         if not (left < right and top < bottom):
