@@ -25,8 +25,8 @@ _COUNTERS = {
     "windows": ("vidcls_windows", "Windows that the model has answered."),
     "dropped_windows": ("vidcls_dropped_windows", "Windows that were complete and never answered: the model was busy."),
     "dropped_frames": ("vidcls_dropped_frames", "Frames that came and were never answered."),
-    "gaps": ("vidcls_gaps", "Times that the source was lost."),
-    "gap_seconds": ("vidcls_gap_seconds", "Seconds without a picture, because the source was lost."),
+    "gaps": ("vidcls_gaps", "Interruptions: the source was lost, or its own times jumped."),
+    "gap_seconds": ("vidcls_gap_seconds", "Seconds of these interruptions, of which nobody knows what was to be seen."),
 }
 
 
