@@ -157,7 +157,11 @@ def _connect(host: str, port: int, patience: Patience) -> _PatientSocket:
     problem = OSError("the host has no address")
     places = _looked_up(host, port, patience)
     for number, (family, kind, protocol, _, address) in enumerate(places):
-        opened = _PatientSocket(family, kind, protocol)
+        try:
+            opened = _PatientSocket(family, kind, protocol)
+        except OSError as error:  # a family that this machine's kernel lacks
+            problem = error
+            continue
         opened.patience = patience
         try:
             opened.setblocking(False)

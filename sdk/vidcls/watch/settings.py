@@ -57,7 +57,7 @@ class CameraSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class MqttSettings:
-    """A broker. Without tls the password goes over the network as it is."""
+    """A broker. With tls, or a ca_file, TLS is spoken; without, the password goes over the network as it is."""
 
     host: Annotated[str, Text(1, 255)]
     port: Port = 1883

@@ -73,7 +73,8 @@ def read_file(path: Path, *, environment: Mapping[str, str] = os.environ) -> Wat
         found = read_fields(WatchFile, _filled_in(said, environment, name=""))
     except FieldError as error:
         raise ArgumentError(f"{path}: {_without_secrets(str(error))}") from None
-    if found.mqtt is not None and found.mqtt.tls and "port" not in said["mqtt"]:
+    is_tls = found.mqtt is not None and (found.mqtt.tls or found.mqtt.ca_file is not None)
+    if found.mqtt is not None and is_tls and "port" not in said["mqtt"]:
         found = replace(found, mqtt=replace(found.mqtt, port=8883))  # where brokers listen for TLS
     return _placed(found, path.parent)
 

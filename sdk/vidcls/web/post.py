@@ -149,7 +149,11 @@ def _connected(address: Address, *, until: float) -> socket.socket:
     problem: OSError = ConnectionError()
     places = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
     for number, (family, kind, protocol, _, place) in enumerate(places):
-        plain = socket.socket(family, kind, protocol)
+        try:
+            plain = socket.socket(family, kind, protocol)
+        except OSError as error:  # a family that this machine's kernel lacks
+            problem = error
+            continue
         try:
             plain.settimeout(_left(until) / (len(places) - number))  # so that a dead one leaves time for the others
             plain.connect(place)

@@ -151,7 +151,9 @@ def test_a_user_without_a_folder_is_asked_for_one(monkeypatch: pytest.MonkeyPatc
     monkeypatch.delenv("HOME")
     monkeypatch.setattr(os, "getuid", lambda: 2_999_999_999)
     result = run("watch", "m.onnx", 0, code=2)
-    assert "this user has no folder for what was delivered; name one with --state DIR" in " ".join(result.output.split())
+    assert "this user has no folder for what was delivered; name one with --state DIR" in " ".join(
+        result.output.split()
+    )
 
 
 def test_what_cannot_be_written_to_is_named(model: Path, clip: Path, tmp_path: Path) -> None:

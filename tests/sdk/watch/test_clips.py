@@ -309,7 +309,10 @@ def test_after_the_clock_was_set_back_the_clips_of_before_go_first(tmp_path: Pat
     for name in (*to_come, old, recent):
         (tmp_path / name).write_bytes(bytes(40_000))
     now = datetime.now(timezone.utc)
-    for new in (replace(event(0.0, 1.0), start=now), replace(event(0.0, 1.0), id="12", start=later + timedelta(hours=9))):
+    for new in (
+        replace(event(0.0, 1.0), start=now),
+        replace(event(0.0, 1.0), id="12", start=later + timedelta(hours=9)),
+    ):
         name = kept.save(new)
         assert name is not None
     left = {path.name for path in tmp_path.iterdir()}

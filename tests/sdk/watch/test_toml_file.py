@@ -191,6 +191,18 @@ def test_a_users_folder_that_nobody_knows_is_named(tmp_path: Path) -> None:
         read_file(file)
 
 
+@pytest.mark.parametrize(
+    ("lines", "port"),
+    [("", 1883), ("tls = true", 8883), ("ca_file = 'ca.pem'", 8883), ("ca_file = 'ca.pem'\nport = 1884", 1884)],
+)
+def test_where_tls_is_spoken_the_port_is_that_of_tls(lines: str, port: int, tmp_path: Path) -> None:
+    file = tmp_path / "watch.toml"
+    file.write_text(f"[mqtt]\nhost = 'b'\n{lines}\n")
+    mqtt = read_file(file).mqtt
+    assert mqtt is not None
+    assert mqtt.port == port
+
+
 def test_what_fits_is_taken() -> None:
     cameras = (DOOR, CameraSettings(name="b-2_X", source="a.mp4", region=(0, 0, 1, 1), crops=3, enter_score=0.5))
     page = PageSettings(host="::1")

@@ -188,7 +188,12 @@ def test_closing_says_nothing_of_those_who_watch_meanwhile(show: Show, caplog: p
         page = show.page(PageSettings(port=0))
         address = page.start()
         with ExitStack() as opened:
-            for path in ("/picture/living-room.mjpg", "/picture/kitchen.mjpg", "/picture/kitchen.mjpg?small", "/stream"):
+            for path in (
+                "/picture/living-room.mjpg",
+                "/picture/kitchen.mjpg",
+                "/picture/kitchen.mjpg?small",
+                "/stream",
+            ):
                 client = opened.enter_context(dial(address))
                 client.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
                 assert client.recv(4096)
