@@ -49,7 +49,8 @@ class Address:
 class Problem:
     """Why a message was not taken.
 
-    kind: "unreachable", the server or the way to it, also where a proxy says so; "failed", it has a fault; "refused", it will never take it.
+    kind: "unreachable", the server or the way to it, also where a proxy says so; "failed", it has a fault; "refused",
+        it will never take it.
     """
 
     kind: Literal["unreachable", "failed", "refused"]

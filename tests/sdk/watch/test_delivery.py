@@ -133,7 +133,7 @@ def test_what_a_server_refuses_is_given_up(
 def test_what_is_given_up_is_named_once_and_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Once when it takes events again, and once at the end where it does not. A beginning that is lost counts nowhere."""
+    """Once it takes events again, and at the end where it does not. A beginning that is lost counts nowhere."""
     monkeypatch.setattr(deliveries, "MAX_FAILURES", 2)
     asked: list[int] = []
 

@@ -187,7 +187,7 @@ def test_what_does_not_fit_together_is_one_sentence(settings: dict[str, object],
 def test_a_users_folder_that_nobody_knows_is_named(tmp_path: Path) -> None:
     file = tmp_path / "watch.toml"
     file.write_text('state = "~nobody-of-that-name/state"\n')
-    with pytest.raises(ValueError, match="^~nobody-of-that-name/state: whose folder that is, is not known"):
+    with pytest.raises(ValueError, match=r"^~nobody-of-that-name/state: whose folder that is, is not known"):
         read_file(file)
 
 
