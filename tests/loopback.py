@@ -87,3 +87,8 @@ def dead_port() -> Iterator[int]:
 def addresses(*ports: int) -> Callable[..., list[Any]]:
     """In place of socket.getaddrinfo: every name has these addresses of loopback, in this order."""
     return lambda *_, **__: [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port)) for port in ports]
+
+
+def with_unknown_family(*ports: int) -> Callable[..., list[Any]]:
+    """As `addresses`, and before them one of a family that no kernel has, as IPv6 is where that was left out."""
+    return lambda *_, **__: [(12345, socket.SOCK_STREAM, 6, "", ("::1", ports[0])), *addresses(*ports)()]

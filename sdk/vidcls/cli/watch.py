@@ -169,7 +169,10 @@ def _named(sources: Sequence[str]) -> tuple[CameraSettings, ...]:
 
 
 def _plain_name(source: str) -> str:
-    host = urlsplit(source).hostname if "://" in source else None
+    try:
+        host = urlsplit(source).hostname if "://" in source else None
+    except ValueError:  # brackets in its password: what cannot be opened so is refused with all settings
+        return ""
     return re.sub(r"[^A-Za-z0-9_-]+", "-", host or Path(source).stem)
 
 
@@ -221,9 +224,16 @@ def _page(said: PageSettings | None, given: Mapping[str, Any]) -> PageSettings:
 
 def _default_state(environment: Mapping[str, str]) -> Path:
     """Where systemd says, else the user's own folder for what programs remember."""
+    from vidcls.errors import ArgumentError
+
     if environment.get("STATE_DIRECTORY"):
         return Path(environment["STATE_DIRECTORY"].split(":")[0])
-    return Path(environment.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "vidcls"
+    if environment.get("XDG_STATE_HOME"):
+        return Path(environment["XDG_STATE_HOME"]) / "vidcls"
+    try:
+        return Path.home() / ".local" / "state" / "vidcls"
+    except RuntimeError:
+        raise ArgumentError("this user has no folder for what was delivered; name one with --state DIR") from None
 
 
 def _check_files(cameras: Sequence[CameraSettings]) -> None:

@@ -6,9 +6,11 @@ FFmpeg's own waits for a server last as long as their limit says, whatever becom
 from __future__ import annotations
 
 import base64
+import queue
 import selectors
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Callable
 from functools import partial
@@ -153,9 +155,13 @@ def _connect(host: str, port: int, patience: Patience) -> _PatientSocket:
         OSError: to none of them.
     """
     problem = OSError("the host has no address")
-    places = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    places = _looked_up(host, port, patience)
     for number, (family, kind, protocol, _, address) in enumerate(places):
-        opened = _PatientSocket(family, kind, protocol)
+        try:
+            opened = _PatientSocket(family, kind, protocol)
+        except OSError as error:  # a family that this machine's kernel lacks
+            problem = error
+            continue
         opened.patience = patience
         try:
             opened.setblocking(False)
@@ -172,6 +178,33 @@ def _connect(host: str, port: int, patience: Patience) -> _PatientSocket:
         else:
             return opened
     raise problem
+
+
+def _looked_up(host: str, port: int, patience: Patience) -> list[Any]:
+    """A host's addresses, as socket.getaddrinfo gives them.
+
+    Nothing can end a system's search for a name, which may take half a minute: so a daemon thread waits for it.
+    """
+    found: queue.SimpleQueue[list[Any] | Exception] = queue.SimpleQueue()
+
+    def look_up() -> None:
+        try:
+            found.put(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except Exception as error:  # noqa: BLE001 - not swallowed: raised where it is waited for
+            found.put(error)
+
+    def take() -> list[Any] | Exception:
+        try:
+            return found.get(timeout=POLL_SECONDS)
+        except queue.Empty:
+            raise TimeoutError from None
+
+    patience.check()
+    threading.Thread(target=look_up, daemon=True, name="vidcls-lookup").start()
+    places = patience.wait_for(take)
+    if isinstance(places, Exception):
+        raise places
+    return places
 
 
 def _wait_until_connected(opened: socket.socket, patience: Patience, *, seconds: float) -> None:

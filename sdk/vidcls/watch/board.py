@@ -70,6 +70,7 @@ class Board:
         self._started = datetime.now(timezone.utc)
         self._events_version = 0
         self._alive: float | None = None
+        self.given_up: Mapping[str, int] = {}  # {receiver: how many finished events it is not sent any more}
 
     def put_alive(self) -> None:
         """The loop turned, whether or not an answer came; /healthz says so."""
@@ -91,6 +92,10 @@ class Board:
         """Whether the pictures that come in show anything new."""
         with self._lock:
             self._cameras[camera].picture_state = state
+
+    def put_given_up(self, given_up: Mapping[str, int]) -> None:
+        """How many finished events each receiver did not take, and is not sent any more."""
+        self.given_up = dict(given_up)
 
     def put_event(self, event: CameraEvent) -> None:
         """An event began or ended; it takes the place of one with the same id, but never a final one's back."""
@@ -178,10 +183,12 @@ class Board:
     def events(self, limit: int, *, before: str | None = None) -> list[dict[str, object]]:
         """The newest events, newest first, as `CameraEvent.to_dict` gives them and with `marked`, a dict or None.
 
+        Newest is what came last, since the machine's clock may have been set back meanwhile.
+
         before: the id of an event; only those that came before it.
         """
         with self._lock:
-            ids = self._sorted_ids()
+            ids = list(reversed(self._events))
             first = ids.index(before) + 1 if before in ids else 0
             return [self._told(self._events[event_id]) for event_id in ids[first : first + limit]]
 
@@ -197,7 +204,7 @@ class Board:
     def _put(self, event: CameraEvent) -> None:
         self._events[event.id] = event
         self._events_version += 1
-        for event_id in self._sorted_ids()[MAX_EVENTS:]:
+        for event_id in list(self._events)[: max(0, len(self._events) - MAX_EVENTS)]:
             if self._events[event_id].state == "final":
                 del self._events[event_id]
                 self._marked.pop(event_id, None)
@@ -205,9 +212,6 @@ class Board:
     def _told(self, event: CameraEvent) -> dict[str, object]:
         is_marked = event.id in self._marked
         return {**event.to_dict(), "marked": {"label": self._marked[event.id]} if is_marked else None}
-
-    def _sorted_ids(self) -> list[str]:
-        return sorted(self._events, key=lambda event_id: self._events[event_id].start, reverse=True)
 
 
 def _model(labels: tuple[str, ...], facts: ModelFacts) -> dict[str, object]:

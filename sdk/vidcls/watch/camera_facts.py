@@ -58,6 +58,7 @@ class Histogram:
 class Counters:
     """Sums since the start, and the newest values, of one camera.
 
+    gaps, gap_seconds: interruptions, because the source was lost or its own times jumped, and how long they were.
     lag_seconds: NaN before the first answer. events: finished ones by label.
     """
 

@@ -8,13 +8,15 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from vidcls.concurrency.cancellation import raise_if_cancelled
+from vidcls.concurrency.daemons import call_of_the_program
 from vidcls.errors import VidclsError
 from vidcls.files.atomic import make_folder, remove_abandoned, whole_files
 from vidcls.live.clock import BURST_SECONDS, Burst
@@ -106,6 +108,9 @@ class ClipRecorder:
         """Write the clip of an event, whole or not at all: its name in the folder.
 
         None where there is no picture of it or nothing can be written; then the logger "vidcls" says why, once.
+
+        Raises:
+            CancelledError: nobody waits for this thread's work any more; nothing of the clip is left.
         """
         start, end = self._stretch(event)
         with self._news:
@@ -126,22 +131,30 @@ class ClipRecorder:
         if self._is_failing:
             self._is_failing = False
             _logger.warning("%s: clips are kept again", self._settings.folder)
-        self.prune()
+        self._prune(newest=name)
         return name if self.path(name) is not None else None  # too large for the folder by itself
 
     def prune(self) -> None:
-        """Remove clips that are too old, and of the others the oldest while they are too many; nothing else."""
+        """Remove clips that are too old, and of the others the oldest while they are too many; nothing else.
+
+        Those of a time that is still to come are from before the clock was set back, and so the oldest.
+        """
+        self._prune(newest="")
+
+    def _prune(self, *, newest: str) -> None:
+        """As `prune`; the clip of the name `newest` goes last, whatever time it says."""
+        now = datetime.now(timezone.utc)
         with suppress(OSError):  # the folder is missing, which is said when a clip is written
             clips = sorted(
-                (made, path.stat().st_size, path)
+                (path.name == newest, made <= now, made, path.stat().st_size, path)
                 for path in self._settings.folder.iterdir()
                 if (made := clip_time(path.name)) is not None
             )
-            left = sum(size for _, size, _ in clips)
-            for made, size, path in clips:
-                is_old = datetime.now(made.tzinfo) - made > timedelta(days=self._settings.max_days)
+            left = sum(size for *_, size, _ in clips)
+            for _, _, made, size, path in clips:
+                is_old = (now - made) / timedelta(days=1) > self._settings.max_days
                 if not is_old and left <= self._settings.max_megabytes * 1e6:
-                    break
+                    continue
                 with suppress(OSError):  # someone is reading it, on a system that then keeps it
                     path.unlink()
                     left -= size
@@ -178,9 +191,9 @@ class ClipRecorder:
     def _write(self, name: str, pictures: Sequence[Kept], *, start: float, end: float) -> None:
         if not self._settings.folder.is_dir():  # it may be on a disk that was taken away: make it nowhere else
             raise FileNotFoundError(2, "the folder is missing", str(self._settings.folder))
-        first = _decoded(pictures[0].jpeg)
-        size = first.shape[1], first.shape[0]
-        with whole_files(self._settings.folder) as scratch:
+        with whole_files(self._settings.folder) as scratch, call_of_the_program():
+            first = _decoded(pictures[0].jpeg)
+            size = first.shape[1], first.shape[0]
             frames = _at_rate(pictures, size=size, start=max(start, pictures[0].at), end=min(end, pictures[-1].at))
             write_webm(scratch / name, frames, rate=PICTURES_PER_SECOND, size=size)
 
@@ -205,6 +218,7 @@ def _at_rate(
             newest += 1
         if shown is None or newest != number:
             number, shown = newest, _of_size(_decoded(pictures[newest].jpeg), size)
+        raise_if_cancelled()
         yield shown
 
 

@@ -52,11 +52,11 @@ class Delivery:
     """
 
     def __init__(self, name: str, journal: Journal, send: Send, *, shown: str, last_pause_seconds: float) -> None:
-        self._name, self._journal, self._send, self._shown = name, journal, send, shown
+        self.name, self._journal, self._send, self._shown = name, journal, send, shown
         self._last_pause_seconds = last_pause_seconds
         self._lock = threading.Lock()
         self._waiting = deque(_Message(entry=entry, is_final=True) for entry in journal.waiting(name))
-        self._given_up = 0
+        self._given_up = self._lost = 0  # finished events; since the start, and since it took one last
         self._end = float("inf")  # monotonic seconds; set by `end`
         self._said: Problem | None = None  # of the attempts that failed last
         self._is_noted = True
@@ -66,7 +66,7 @@ class Delivery:
 
     @property
     def given_up(self) -> int:
-        """How many messages were given up."""
+        """How many finished events were given up."""
         return self._given_up
 
     @property
@@ -88,12 +88,17 @@ class Delivery:
         self._end = time.monotonic() + seconds
 
     def close(self) -> None:
-        """Wait for the end, which is now where `end` has not set it, and say how many are left for the next start."""
+        """Wait for the end, which is now where `end` has not set it, and say how many are left for the next start.
+
+        Where events were given up, and none was taken after them, that is said too.
+        """
         if self._end == float("inf"):
             self.end(seconds=0)
         self._thread.join(max(0.0, self._end - time.monotonic()) + 0.5)
         with self._lock:
-            left = sum(message.is_final for message in self._waiting)
+            left, lost = sum(message.is_final for message in self._waiting), self._lost
+        if lost:
+            _logger.warning("%s: %d events were given up", self._shown, lost)
         if left:
             _logger.warning("%s: %d events wait, and are sent at the next start", self._shown, left)
 
@@ -106,7 +111,7 @@ class Delivery:
             self._waiting.append(message)
             is_too_many = len(self._waiting) > MAX_WAITING
         if is_too_many:
-            self._give_up(self._waiting[1], "too many events wait")
+            self._give_up(self._waiting[1], "since too many wait; so are the next that are too many")
 
     def _run(self) -> None:
         while self._left() > 0:
@@ -116,20 +121,21 @@ class Delivery:
                 time.sleep(_POLL_SECONDS)
                 continue
             message = self._waiting[0]
-            if self._deliver(message.entry.body):
+            if self._deliver(message):
                 self._done(message)
 
-    def _deliver(self, body: bytes) -> bool:
+    def _deliver(self, message: _Message) -> bool:
         """Whether it was taken, or was given up; else the time is up."""
         failures, pause = 0, FIRST_PAUSE_SECONDS
         while (left := self._left()) > 0:
-            problem = self._send(body, min(CALL_SECONDS, left))
+            problem = self._send(message.entry.body, min(CALL_SECONDS, left))
             self._say(problem)
             if problem is None:
                 return True
             failures += problem.kind == "failed"
             if problem.kind == "refused" or failures == MAX_FAILURES:
-                self._given_up += 1
+                tried = f"after {failures} such answers" if problem.kind == "failed" else "which it refuses"
+                self._count_given_up(message, tried)
                 return True
             self._pause(min(pause, self._last_pause_seconds))
             pause *= 2
@@ -147,13 +153,22 @@ class Delivery:
             if message not in self._waiting:
                 return
             self._waiting.remove(message)
-        self._given_up += 1
-        if self._given_up == 1:
-            _logger.warning("%s: %s, the oldest are given up", self._shown, reason)
+        self._count_given_up(message, reason)
+
+    def _count_given_up(self, message: _Message, reason: str) -> None:
+        """Count it, and say of the first one that it is; of a beginning, whose end is still to come, nothing."""
+        if not message.is_final:
+            return
+        with self._lock:
+            self._given_up += 1
+            self._lost += 1
+            is_first = self._lost == 1
+        if is_first:
+            _logger.warning("%s: the event %s is given up, %s", self._shown, message.entry.id, reason)
 
     def _note(self, entry: Entry) -> None:
         try:
-            self._journal.note(self._name, entry.id)
+            self._journal.note(self.name, entry.id)
         except OSError as error:
             if self._is_noted:
                 _logger.error("%s: that it took an event cannot be written down (%s)", self._shown, error)
@@ -173,14 +188,16 @@ class Delivery:
             time.sleep(min(left, _POLL_SECONDS))
 
     def _say(self, problem: Problem | None) -> None:
-        """Log a problem once, and that it is over."""
+        """Log a problem once, and that it is over, with how many events were given up meanwhile."""
         if problem == self._said:
             return
         if problem is None:
-            _logger.warning("%s: takes events again", self._shown)
+            with self._lock:
+                lost, self._lost = self._lost, 0
+            given_up = f"; given up meanwhile: {lost}" if lost else ""
+            _logger.warning("%s: takes events again%s", self._shown, given_up)
         else:
-            given_up = "; its event is given up" if problem.kind == "refused" else ""
-            _logger.warning("%s: %s%s", self._shown, problem.words, given_up)
+            _logger.warning("%s: %s", self._shown, problem.words)
         self._said = problem
 
 

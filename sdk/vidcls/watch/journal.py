@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from vidcls.errors import ArgumentError
 from vidcls.files.atomic import make_folder, sync_file, sync_folder, write_whole
@@ -87,10 +88,14 @@ class Journal:
         """The events of before this start that it has not taken, in order.
 
         Where the file does not have the last one it took, because it was begun anew meanwhile, that is all of it. One
-        that took events of another file begins with what is to come, as a new one does.
+        that took events of another file begins with what is to come, as a new one does. Where its position is damaged,
+        nobody knows what it took: that is all of it too.
         """
-        path = self._position(receiver)
-        position = json.loads(path.read_bytes()) if path.exists() else None
+        try:
+            position = _read_position(self._position(receiver))
+        except ValueError:
+            _logger.warning("%s: is damaged; %s is sent all events anew", self._position(receiver), receiver)
+            return self._recent[-MAX_WAITING:]
         if position is None or position.get("file", self._name) != self._name:
             self.note(receiver, self._recent[-1].id if self._recent else None)
             return []
@@ -197,6 +202,20 @@ def read_last(file: Path, *, count: int) -> list[Entry]:
             length *= 2
     whole = lines[:-1] if start == 0 else lines[1:-1]
     return [entry for entry in map(_entry, whole[-count:]) if entry is not None]
+
+
+def _read_position(path: Path) -> dict[str, Any] | None:
+    """Which event of which file a receiver took last; None where there is no such file.
+
+    Raises:
+        ValueError: it is damaged.
+    """
+    if not path.exists():
+        return None
+    position = json.loads(path.read_bytes())
+    if not isinstance(position, dict) or "id" not in position:
+        raise ValueError("expected an object with an id")
+    return position
 
 
 def _entry(line: bytes) -> Entry | None:

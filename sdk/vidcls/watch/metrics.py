@@ -25,8 +25,8 @@ _COUNTERS = {
     "windows": ("vidcls_windows", "Windows that the model has answered."),
     "dropped_windows": ("vidcls_dropped_windows", "Windows that were complete and never answered: the model was busy."),
     "dropped_frames": ("vidcls_dropped_frames", "Frames that came and were never answered."),
-    "gaps": ("vidcls_gaps", "Times that the source was lost."),
-    "gap_seconds": ("vidcls_gap_seconds", "Seconds without a picture, because the source was lost."),
+    "gaps": ("vidcls_gaps", "Interruptions: the source was lost, or its own times jumped."),
+    "gap_seconds": ("vidcls_gap_seconds", "Seconds of these interruptions, of which nobody knows what was to be seen."),
 }
 
 
@@ -62,6 +62,7 @@ class _BoardCollector(Collector):
             "Time that the model took for a window.",
             {camera: found.inference for camera, found in counters.items()},
         )
+        yield _given_up(self._board)
         yield from _machine(self._board)
 
 
@@ -93,6 +94,14 @@ def _histogram(name: str, documentation: str, found: dict[str, Histogram]) -> Me
     metric = HistogramMetricFamily(name, documentation, labels=["camera"])
     for camera, histogram in found.items():
         metric.add_metric([camera], buckets=histogram.cumulative(), sum_value=histogram.total)
+    return metric
+
+
+def _given_up(board: Board) -> Metric:
+    documentation = "Finished events that a receiver did not take, and is not sent any more."
+    metric = CounterMetricFamily("vidcls_given_up_events", documentation, labels=["receiver"])
+    for receiver, count in board.given_up.items():
+        metric.add_metric([receiver], count)
     return metric
 
 

@@ -84,8 +84,8 @@ class Broker:
         with self._lock:
             changed = {topic: text for topic, text in messages.items() if self._retained.get(topic) != text}
             self._retained.update(changed)
-        if self._client.is_connected():
-            self._publish_all(changed)
+            if self._client.is_connected():  # within the lock, so that nothing older is published after it
+                self._publish_all(changed)
 
     def tick(self) -> None:
         """Say again what is retained, where there is reason to; to be called now and then."""
@@ -93,8 +93,7 @@ class Broker:
             return
         self._said_again = None
         with self._lock:
-            retained = dict(self._retained)
-        self._publish_all(retained)
+            self._publish_all(self._retained)
         self._remember()
 
     def send_event(self, body: bytes, seconds: float) -> Problem | None:

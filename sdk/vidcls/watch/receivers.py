@@ -86,6 +86,10 @@ class Receivers:
             )
             self._broker.retain(state)
 
+    def given_up(self) -> dict[str, int]:
+        """{receiver: how many finished events it did not take, and is not sent any more}, since the start."""
+        return {delivery.name: delivery.given_up for delivery in self._deliveries}
+
     def tick(self) -> None:
         """To be called now and then."""
         if self._broker is not None:

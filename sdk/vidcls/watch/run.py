@@ -202,6 +202,7 @@ class _Loop:
             return
         self._next_tick = now + TICK_SECONDS
         self._tell_final(self._journal.retry())
+        self._board.put_given_up(self._receivers.given_up())
         for camera, events in self._events.items():
             is_connected = self._sources.connected(camera)
             self._board.put_connected(camera, is_connected)

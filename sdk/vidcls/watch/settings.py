@@ -8,10 +8,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from vidcls.errors import ArgumentError
 from vidcls.schema import check_fields, shown
 from vidcls.schema.bounds import Above, Entries, Range, Text
+from vidcls.video.protocols import FETCHED_PROTOCOLS, protocol_of
 from vidcls.video.reader import Decoder
 
 # Topics, file names and the page's addresses hold names, so no other character may be in one.
@@ -55,7 +57,7 @@ class CameraSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class MqttSettings:
-    """A broker. Without tls the password goes over the network as it is."""
+    """A broker. With tls, or a ca_file, TLS is spoken; without, the password goes over the network as it is."""
 
     host: Annotated[str, Text(1, 255)]
     port: Port = 1883
@@ -134,6 +136,7 @@ def check_settings(settings: WatchSettings) -> None:
         if times > 1:
             raise ArgumentError(f"'cameras' has {times} of the name {name!r}, expected one of each name")
     if settings.mqtt is not None:
+        _check_host(settings.mqtt.host)
         if settings.mqtt.password is not None and settings.mqtt.user is None:
             raise ArgumentError("'mqtt.user' is missing, expected one beside 'mqtt.password'")
         for name, prefix in (("prefix", settings.mqtt.prefix), ("discovery_prefix", settings.mqtt.discovery_prefix)):
@@ -155,6 +158,17 @@ def is_this_machine(host: str) -> bool:
         return host == "localhost"
 
 
+def _check_host(host: str) -> None:
+    """Of a broker; the text does not show it, since it may be a URL that holds a password."""
+    try:
+        host.encode("idna")
+        is_host = re.search(r"[\s/@\x00-\x20\x7f]", host) is None
+    except UnicodeError:  # a label that is empty or has more than 63 characters
+        is_host = False
+    if not is_host:
+        raise ArgumentError("'mqtt.host' is no host, expected a name or an address, such as broker.lan")
+
+
 def _check_camera(camera: CameraSettings, *, place: str) -> None:
     if not _NAME.fullmatch(camera.name):
         raise ArgumentError(
@@ -168,6 +182,13 @@ def _check_camera(camera: CameraSettings, *, place: str) -> None:
         )
     if camera.source == "":
         raise ArgumentError(f"'{place}.source' is empty, expected a camera's number, a URL or a file")
+    if isinstance(camera.source, str) and protocol_of(camera.source) in FETCHED_PROTOCOLS:
+        try:
+            urlsplit(camera.source)
+        except ValueError:  # whose text may hold the password
+            raise ArgumentError(
+                f"'{place}.source' is no URL, expected its user and password percent-encoded, such as %5B for ["
+            ) from None
     if camera.region is not None:
         left, top, right, bottom = camera.region
         if not (left < right and top < bottom):

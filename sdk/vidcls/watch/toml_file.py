@@ -73,7 +73,8 @@ def read_file(path: Path, *, environment: Mapping[str, str] = os.environ) -> Wat
         found = read_fields(WatchFile, _filled_in(said, environment, name=""))
     except FieldError as error:
         raise ArgumentError(f"{path}: {_without_secrets(str(error))}") from None
-    if found.mqtt is not None and found.mqtt.tls and "port" not in said["mqtt"]:
+    is_tls = found.mqtt is not None and (found.mqtt.tls or found.mqtt.ca_file is not None)
+    if found.mqtt is not None and is_tls and "port" not in said["mqtt"]:
         found = replace(found, mqtt=replace(found.mqtt, port=8883))  # where brokers listen for TLS
     return _placed(found, path.parent)
 
@@ -125,7 +126,12 @@ def _without_secrets(message: str) -> str:
 def _placed(value: T, folder: Path) -> T:
     """`value` with its relative paths below the file's folder, and a camera's file too."""
     if isinstance(value, Path):
-        return folder / value.expanduser()
+        try:
+            return folder / value.expanduser()
+        except RuntimeError:
+            raise ArgumentError(
+                f"{printable(str(value))}: whose folder that is, is not known; write it out from / on"
+            ) from None
     if isinstance(value, CameraSettings):
         is_path = isinstance(value.source, str) and value.source and not is_url(value.source)
         return replace(value, source=str(folder / str(value.source))) if is_path else value

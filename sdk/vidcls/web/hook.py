@@ -39,7 +39,8 @@ class WebHook:
         ValueError: no such URL, or the token cannot be sent.
 
     What the server answers with 200 to 299 is delivered. With 400 to 499 the message is given up, but for 408, 425
-    and 429; after every other answer, and where it cannot be reached, it is sent again after a pause.
+    and 429; after every other answer it is sent again after a pause, MAX_FAILURES times at most, and without end where
+    the server cannot be reached or answers 502, 503 or 504.
     """
 
     def __init__(self, url: str, *, token: str | None = None) -> None:

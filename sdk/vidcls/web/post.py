@@ -29,6 +29,8 @@ _MAX_STATUS_BYTES = 16 << 10
 _GOODBYE_SECONDS = 0.5
 # Answers below 500 that say: not now. The others will be the same next time.
 _LATER = (408, 425, 429)
+# What a proxy says while the server behind it is away, or the server itself while it starts.
+_AWAY = (502, 503, 504)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +49,8 @@ class Address:
 class Problem:
     """Why a message was not taken.
 
-    kind: "unreachable", the server or the way to it; "failed", it has a fault; "refused", it will never take it.
+    kind: "unreachable", the server or the way to it, also where a proxy says so; "failed", it has a fault; "refused",
+        it will never take it.
     """
 
     kind: Literal["unreachable", "failed", "refused"]
@@ -147,7 +150,11 @@ def _connected(address: Address, *, until: float) -> socket.socket:
     problem: OSError = ConnectionError()
     places = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
     for number, (family, kind, protocol, _, place) in enumerate(places):
-        plain = socket.socket(family, kind, protocol)
+        try:
+            plain = socket.socket(family, kind, protocol)
+        except OSError as error:  # a family that this machine's kernel lacks
+            problem = error
+            continue
         try:
             plain.settimeout(_left(until) / (len(places) - number))  # so that a dead one leaves time for the others
             plain.connect(place)
@@ -214,4 +221,6 @@ def _problem(status: int) -> Problem | None:
         return Problem("failed", "does not answer in HTTP")
     if 300 <= status < 400:
         return Problem("failed", f"answers {status}, a redirect, which is not followed; name where it leads to")
+    if status in _AWAY:
+        return Problem("unreachable", f"answers {status}")
     return Problem("refused" if 400 <= status < 500 and status not in _LATER else "failed", f"answers {status}")

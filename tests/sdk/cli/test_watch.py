@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,11 @@ def test_options_count_more_than_the_file(settings_of: Any, tmp_path: Path, monk
     assert changed.page is None
 
 
+def test_a_password_that_ffmpeg_can_read_is_no_mistake(settings_of: Any) -> None:
+    (camera,) = settings_of("m.onnx", "rtsp://viewer:p[w@door.lan/live").cameras
+    assert camera == CameraSettings(name="camera", source="rtsp://viewer:p[w@door.lan/live")
+
+
 def test_a_token_goes_to_its_own_address_alone(
     settings_of: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -123,6 +129,10 @@ def test_a_token_goes_to_its_own_address_alone(
         (["m.onnx", "0", "--region", "0,0,0,1"], "region is (0.0, 0.0, 0.0, 1.0), expected left less than right"),
         (["m.onnx", "0", "--mqtt", f"u:{PASSWORD}@host"], "--mqtt is no address, expected HOST or HOST:PORT"),
         (["m.onnx", "0", "--host", "0.0.0.0"], "expected a 'page.token' beside it: set VIDCLS_PAGE_TOKEN"),  # noqa: S104
+        (
+            ["m.onnx", "0", f"http://viewer:[{PASSWORD}@door.lan/1"],
+            "'cameras[1].source' is no URL, expected its user and password percent-encoded, such as %5B for [",
+        ),
         (["m.onnx", "0", "--webhook", f"ftp://{PASSWORD}"], "the web hook's address cannot be called"),
         (["--config", "gone.toml"], "gone.toml: there is no such file"),
     ],
@@ -133,6 +143,17 @@ def test_wrong_usage_is_one_sentence(words: list[str], problem: str, tmp_path: P
     sentence = " ".join(result.output.split("Error: ")[1].split())
     assert problem in sentence
     assert PASSWORD not in result.output
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="Windows asks the environment alone")
+def test_a_user_without_a_folder_is_asked_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container that runs under any number."""
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr(os, "getuid", lambda: 2_999_999_999)
+    result = run("watch", "m.onnx", 0, code=2)
+    assert "this user has no folder for what was delivered; name one with --state DIR" in " ".join(
+        result.output.split()
+    )
 
 
 def test_what_cannot_be_written_to_is_named(model: Path, clip: Path, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from exits.servers import stuck_server
-from loopback import addresses, dead_port
+from loopback import addresses, dead_port, with_unknown_family
 from vidcls import VideoClassifier, VideoError
 from vidcls.concurrency.cancellation import CancelledError, cancellable
 from vidcls.concurrency.lifetime import HelperThread
@@ -126,6 +126,31 @@ def test_a_port_where_nobody_answers_is_named_in_time() -> None:
     )
     with pytest.raises(VideoError, match="check the address"), open_video(url):  # refused, now that it is closed
         pass
+
+
+def test_an_address_of_a_family_that_the_kernel_lacks_is_passed_over(
+    urls: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = urlsplit(urls["whole"]).port
+    assert port is not None
+    monkeypatch.setattr(socket, "getaddrinfo", with_unknown_family(port))
+    with HttpFile("http://recorder.example/whole.avi", open_seconds=20.0, read_seconds=20.0) as file:
+        assert file.read(4) == b"RIFF"
+
+
+def test_a_search_for_the_name_that_hangs_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as the system would take for it, where no name server answers."""
+    found = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found.wait(20) and [])
+    begun = time.monotonic()
+    with pytest.raises(OSError, match="does not answer in time"):
+        HttpFile("http://camera.example/live", open_seconds=0.3, read_seconds=0.3)
+    with cancellable(lambda: True), pytest.raises(CancelledError):
+        HttpFile("http://camera.example/live", open_seconds=60.0, read_seconds=60.0)
+    with cancellable(lambda: time.monotonic() > begun + 1.0), pytest.raises(CancelledError):
+        HttpFile("http://camera.example/live", open_seconds=60.0, read_seconds=60.0)
+    assert time.monotonic() - begun < ENDING_SECONDS
+    found.set()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a full queue refuses")

@@ -161,6 +161,16 @@ def test_events_come_newest_first_and_the_oldest_are_forgotten(board: Board) -> 
     assert [found["id"] for found in board.events(1, before="unknown")] == ["event249"]
 
 
+def test_events_that_come_after_the_clock_was_set_back_are_the_newest(board: Board) -> None:
+    for number in range(MAX_EVENTS):
+        board.put_event(event(number, is_final=True))
+    yesterday = replace(event(0, is_final=False), id="new", start=BEGIN - timedelta(days=1))
+    board.put_event(yesterday)
+    board.put_event(replace(yesterday, state="final"))
+    assert [found["id"] for found in board.events(2)] == ["new", f"event{MAX_EVENTS - 1}"]
+    assert len(board.events(1000)) == MAX_EVENTS
+
+
 def test_an_event_of_before_the_start_is_listed_and_counts_nowhere(board: Board) -> None:
     board.restore_event(event(1, camera="gone", is_final=True))
     assert [found["camera"] for found in board.events(10)] == ["gone"]

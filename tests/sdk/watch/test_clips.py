@@ -7,6 +7,7 @@ import http.server
 import shutil
 import threading
 import time
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,6 +22,7 @@ from slow import slow
 from vidcls import VidclsError
 from vidcls.video.reader import read_times
 from vidcls.watch import clips
+from vidcls.watch.clip_names import clip_name
 from vidcls.watch.clips import ClipRecorder
 from vidcls.watch.event import CameraEvent
 from vidcls.watch.settings import ClipSettings
@@ -294,6 +296,28 @@ def test_the_oldest_clips_go_first_and_nothing_but_clips(tmp_path: Path, monkeyp
         named(22, camera="a"),
         named(22, camera="z"),
     }
+
+
+def test_after_the_clock_was_set_back_the_clips_of_before_go_first(tmp_path: Path) -> None:
+    """Those with times to come, which are too many; one that is too old goes all the same, the new one never."""
+    kept = recorder(tmp_path, max_days=20, max_megabytes=0.2)
+    film(kept, [number / 10 for number in range(20)])
+    kept.close()
+    later = datetime.now(timezone.utc) + timedelta(hours=1)
+    to_come = [clip_name(replace(event(0.0, 1.0), start=later + timedelta(hours=hour))) for hour in range(4)]
+    old, recent = (clip_name(replace(event(0.0, 1.0), start=later - timedelta(days=days))) for days in (30, 2))
+    for name in (*to_come, old, recent):
+        (tmp_path / name).write_bytes(bytes(40_000))
+    now = datetime.now(timezone.utc)
+    for new in (
+        replace(event(0.0, 1.0), start=now),
+        replace(event(0.0, 1.0), id="12", start=later + timedelta(hours=9)),
+    ):
+        name = kept.save(new)
+        assert name is not None
+    left = {path.name for path in tmp_path.iterdir()}
+    assert not left & {old, to_come[0]}
+    assert left >= {recent, clip_name(new)}
 
 
 def test_clips_are_bounded_while_they_are_written(tmp_path: Path) -> None:

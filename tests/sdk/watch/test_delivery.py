@@ -130,6 +130,48 @@ def test_what_a_server_refuses_is_given_up(
     assert opened(tmp_path).waiting("hook") == []
 
 
+def test_what_is_given_up_is_named_once_and_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Once it takes events again, and at the end where it does not. A beginning that is lost counts nowhere."""
+    monkeypatch.setattr(deliveries, "MAX_FAILURES", 2)
+    asked: list[int] = []
+
+    def answer() -> int:
+        asked.append(0)
+        return 204 if len(asked) == 9 else 500
+
+    journal = opened(tmp_path)
+    with Hook(answer=answer) as hook, delivering(journal, hook) as delivery:
+        delivery.put_begun(begun(0))
+        wait_for(lambda: len(asked) == 2)
+        put(journal, delivery, 0, 1, 2, 3, 4, 5)
+        wait_for(lambda: delivery.given_up == 5)
+    name = f"http://127.0.0.1:{hook.port}"
+    assert caplog.messages == [
+        f"{name}: answers 500",
+        f"{name}: the event {finished(0).id} is given up, after 2 such answers",
+        f"{name}: takes events again; given up meanwhile: 3",
+        f"{name}: answers 500",
+        f"{name}: the event {finished(4).id} is given up, after 2 such answers",
+        f"{name}: 2 events were given up",
+    ]
+
+
+@pytest.mark.parametrize("status", [502, 503, 504])
+def test_a_server_that_its_proxy_says_is_away_is_waited_for(
+    status: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliveries, "MAX_FAILURES", 2)
+    answers = [status] * 5
+
+    journal = opened(tmp_path)
+    with Hook(answer=lambda: answers.pop() if answers else 204) as hook, delivering(journal, hook) as delivery:
+        put(journal, delivery, 0, 1)
+        wait_for(lambda: ids(hook) == [0, 1])
+    assert delivery.given_up == 0
+
+
 def test_so_many_wait_and_of_more_the_oldest_are_given_up(
     tmp_path: Path, hook: Hook, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -141,7 +183,11 @@ def test_so_many_wait_and_of_more_the_oldest_are_given_up(
         assert (delivery.waiting, delivery.given_up) == (3, 2)
         hook.start()
         wait_for(lambda: ids(hook) == [0, 3, 4])  # the first was on its way
-    assert sum("the oldest are given up" in message for message in caplog.messages) == 1
+    assert [message for message in caplog.messages if "given up" in message] == [
+        f"http://127.0.0.1:{hook.port}: the event {finished(1).id} is given up, "
+        "since too many wait; so are the next that are too many",
+        f"http://127.0.0.1:{hook.port}: takes events again; given up meanwhile: 2",
+    ]
 
 
 def test_it_can_be_closed_without_having_been_told_of_the_end(tmp_path: Path, hook: Hook) -> None:

@@ -198,6 +198,20 @@ def test_another_file_is_begun_with_what_is_to_come_and_so_is_the_first_one_agai
     assert waiting(opened(tmp_path, "hook"), "hook") == []
 
 
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"[1]", b"null", b"{}"])
+def test_where_a_position_is_damaged_all_is_sent_and_that_is_said(
+    content: bytes, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = opened(tmp_path, "hook")
+    for number in range(3):
+        first.append(finished(number))
+    first.note("hook", finished(1).id)
+    position = tmp_path / "positions" / "hook.json"
+    position.write_bytes(content)
+    assert waiting(opened(tmp_path, "hook"), "hook") == [0, 1, 2]
+    assert caplog.messages == [f"{position}: is damaged; hook is sent all events anew"]
+
+
 def test_a_journal_that_cannot_be_cut_back_stays_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     journal = opened(tmp_path, max_bytes=100)
 

@@ -52,6 +52,7 @@ def board() -> Board:
         coverage=1.0,
     )
     board.put_event(event)
+    board.put_given_up({"webhook": 3, "mqtt": 0})
     return board
 
 
@@ -64,6 +65,8 @@ def test_every_count_is_the_boards(board: Board) -> None:
     assert found["vidcls_gaps_total", ("door",)] == 3
     assert found["vidcls_gap_seconds_total", ("door",)] == 1.5
     assert found["vidcls_events_total", ("door", LABELS[1])] == 1
+    assert found["vidcls_given_up_events_total", ("webhook",)] == 3
+    assert found["vidcls_given_up_events_total", ("mqtt",)] == 0
     assert found["vidcls_connected", ("door",)] == 1
     assert found["vidcls_connected", ("hall",)] == 0
     assert found["vidcls_lag_seconds", ("door",)] == 3.0

@@ -167,6 +167,11 @@ DOOR = CameraSettings(name="door", source=0)
          "such as a/b"),
         ({"mqtt": MqttSettings(host="b", password=PASSWORD)},
          "'mqtt.user' is missing, expected one beside 'mqtt.password'"),
+        *(
+            ({"mqtt": MqttSettings(host=host)},
+             "'mqtt.host' is no host, expected a name or an address, such as broker.lan")
+            for host in ("broker..lan", "b" * 64, ".lan", "a b", " ", "mqtt://u:s3cr3t-p4ss@broker.lan", "u@b")
+        ),
         ({"page": PageSettings(host="0.0.0.0")}, "'page.host' is '0.0.0.0', which others reach, expected a "  # noqa: S104
          "'page.token' beside it: set VIDCLS_PAGE_TOKEN to a long random text"),
         ({"cameras": ()}, "'cameras' has 0 entries, expected 1 to 1,000 entries"),
@@ -179,8 +184,30 @@ def test_what_does_not_fit_together_is_one_sentence(settings: dict[str, object],
     assert str(error.value) == problem
 
 
+def test_a_users_folder_that_nobody_knows_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "watch.toml"
+    file.write_text('state = "~nobody-of-that-name/state"\n')
+    with pytest.raises(ValueError, match=r"^~nobody-of-that-name/state: whose folder that is, is not known"):
+        read_file(file)
+
+
+@pytest.mark.parametrize(
+    ("lines", "port"),
+    [("", 1883), ("tls = true", 8883), ("ca_file = 'ca.pem'", 8883), ("ca_file = 'ca.pem'\nport = 1884", 1884)],
+)
+def test_where_tls_is_spoken_the_port_is_that_of_tls(lines: str, port: int, tmp_path: Path) -> None:
+    file = tmp_path / "watch.toml"
+    file.write_text(f"[mqtt]\nhost = 'b'\n{lines}\n")
+    mqtt = read_file(file).mqtt
+    assert mqtt is not None
+    assert mqtt.port == port
+
+
 def test_what_fits_is_taken() -> None:
     cameras = (DOOR, CameraSettings(name="b-2_X", source="a.mp4", region=(0, 0, 1, 1), crops=3, enter_score=0.5))
     page = PageSettings(host="::1")
+    for host in ("broker.lan", "broker.lan.", "192.168.1.2", "::1", "fe80::1%eth0", "küche.lan", "b" * 63):
+        mqtt = MqttSettings(host=host)
+        check_settings(WatchSettings(model=Path("m"), state=Path("s"), cameras=cameras, mqtt=mqtt))
     check_settings(WatchSettings(model=Path("m"), state=Path("s"), cameras=cameras, page=page))
     check_settings(WatchSettings(model=Path("m"), state=Path("s"), cameras=cameras, page=None))

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from loopback import addresses, dead_port, free_port
+from loopback import addresses, dead_port, free_port, with_unknown_family
 from vidcls.web import hook, post
 from vidcls.web.hook import WebHook
 from vidcls.web.post import read_address
@@ -289,6 +289,14 @@ def test_a_dead_address_of_several_leaves_time_for_the_others(
     assert problem == post.Problem("unreachable", "does not answer in time")
     assert server.numbers() == [0]
     assert time.monotonic() - begun < 20
+
+
+def test_an_address_of_a_family_that_the_kernel_lacks_is_passed_over(
+    serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = serve()
+    monkeypatch.setattr(socket, "getaddrinfo", with_unknown_family(server.port))
+    assert post.post(read_address("http://hooks.example/"), b'{"number": 0}', seconds=20.0) is None
 
 
 def test_a_search_for_the_name_that_hangs_ends_with_the_program(tmp_path: Path) -> None:

@@ -89,11 +89,12 @@ class WatchPage:
     def close(self) -> None:
         """Hang up on everyone; takes at most 2 seconds."""
         self._server.should_exit = self._server.force_exit = True
-        self._pool.shutdown(wait=False, cancel_futures=True)
         if self._thread is not None:
             self._thread.join(CLOSE_SECONDS)
             if self._thread.is_alive():
                 _logger.warning("the page's server does not end, and is left behind")
+        # Not before: the server gives it work as long as it runs.
+        self._pool.shutdown(wait=False, cancel_futures=True)
 
     def __enter__(self) -> WatchPage:
         self.start()

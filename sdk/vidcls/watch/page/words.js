@@ -47,12 +47,14 @@ export function facts(camera, machine, now) {
   const skipped = camera.dropped_windows
     ? `${percent(camera.dropped_windows / all)} of the time (${count(camera.dropped_windows)} of ${count(all)} windows, ${count(camera.dropped_frames)} frames), since this machine is too slow for all of it`
     : "Nothing";
-  const lost = camera.gaps ? `Camera lost ${times(camera.gaps)}, ${seconds(camera.gap_seconds)} in all` : "None";
+  const gaps = camera.gaps
+    ? `Interrupted ${times(camera.gaps)}, ${seconds(camera.gap_seconds)} in all: the camera was lost, or its own times jumped`
+    : "None";
   const rows = [
     ["Delay", delay + late],
     ["Speed", `${camera.records_per_second.toFixed(1)} answers a second`],
     ["Skipped", skipped],
-    ["Interruptions", lost],
+    ["Interruptions", gaps],
   ];
   if (machine.temperature !== null) rows.push(["Machine", `${Math.round(machine.temperature)}\u00a0°C`]);
   return rows;

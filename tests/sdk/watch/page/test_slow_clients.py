@@ -182,6 +182,29 @@ def test_closing_waits_for_nobody(show: Show) -> None:
         ask(address, "/")
 
 
+def test_closing_says_nothing_of_those_who_watch_meanwhile(show: Show, caplog: pytest.LogCaptureFixture) -> None:
+    """Whose pictures are being made all the time."""
+    for _ in range(3):
+        page = show.page(PageSettings(port=0))
+        address = page.start()
+        with ExitStack() as opened:
+            for path in (
+                "/picture/living-room.mjpg",
+                "/picture/kitchen.mjpg",
+                "/picture/kitchen.mjpg?small",
+                "/stream",
+            ):
+                client = opened.enter_context(dial(address))
+                client.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+                assert client.recv(4096)
+                taking = threading.Thread(target=is_hung_up_on, args=(client,))
+                taking.start()
+                opened.callback(taking.join)
+            time.sleep(0.3)
+            page.close()
+    assert caplog.messages == []
+
+
 def test_closing_does_not_wait_for_a_mark_that_hangs(show: Show, monkeypatch: pytest.MonkeyPatch) -> None:
     event = show.begin("kitchen", "wave", datetime.now(timezone.utc))
     show.board.put_event(replace(event, state="final", end=event.start))
