@@ -12,7 +12,7 @@ from typing import BinaryIO
 from vidcls.concurrency.cancellation import raise_if_cancelled
 from vidcls.errors import DependencyError, VideoError
 from vidcls.video.frame_index import REORDERED_PACKETS, Packet
-from vidcls.video.http_file import close_http, opened_for_reading
+from vidcls.video.http_file import check_http, close_http, opened_for_reading
 from vidcls.video.packet_contents import MPEG4_FRAME
 from vidcls.video.picture_size import HEADER_BYTES, PictureSizes
 from vidcls.video.protocol import Frame, Picture
@@ -75,6 +75,13 @@ class OpenCVVideo:
         self._packet_capture = cv2.VideoCapture()
         self._opened: list[str | io.BufferedIOBase] = []
         self._rewind()
+        try:
+            self._read_beginning()
+        except VideoError:
+            self.close()
+            raise
+
+    def _read_beginning(self) -> None:
         self.average_rate = _positive(self._capture.get(cv2.CAP_PROP_FPS))
         stated_frames = _positive(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
         self.stated_seconds = stated_frames / self.average_rate if stated_frames and self.average_rate else None
@@ -181,6 +188,7 @@ class OpenCVVideo:
             beyond = beyond + 1 if end is not None and seconds > end else 0
             if found[-1].is_key_frame or self._sizes.in_all_packets:
                 self._check_size()
+        self._check_http()
         return found
 
     def _check_size(self) -> None:
@@ -195,12 +203,18 @@ class OpenCVVideo:
 
     def _decode(self) -> float | None:
         raise_if_cancelled()
-        if not self._capture.grab():
+        is_grabbed = self._capture.grab()
+        self._check_http()
+        if not is_grabbed:
             return None
         pts = float(self._capture.get(cv2.CAP_PROP_POS_MSEC)) / 1000
         if pts == 0 and not self.has_pts and self._pts > 0:
             return self._last_pts()
         return pts
+
+    def _check_http(self) -> None:
+        for opened in self._opened:
+            check_http(opened, name=self.name)
 
     def _last_pts(self) -> float:
         """The time of an AVI's last frame, for which OpenCV has none: it comes out when all packets were read.
@@ -216,6 +230,7 @@ class OpenCVVideo:
             if frames != 1:
                 return 0.0
             decoded.append(capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
+        self._check_http()
         capture.release()
         return decoded[-1] + 1 / self.average_rate if decoded and self.average_rate else 0.0
 

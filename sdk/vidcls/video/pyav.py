@@ -18,7 +18,7 @@ from vidcls.cpus import decoding_threads
 from vidcls.errors import DependencyError, VideoError
 from vidcls.video.film import choose_film, is_first
 from vidcls.video.frame_index import PTS_TOLERANCE_SECONDS, Packet
-from vidcls.video.http_file import close_http, opened_for_reading
+from vidcls.video.http_file import check_http, close_http, opened_for_reading
 from vidcls.video.packet_source import NOTHING, Clock, PacketSource
 from vidcls.video.protocol import Frame, Picture
 from vidcls.video.protocols import protocol_whitelist
@@ -87,9 +87,12 @@ class PyAVVideo:
             # Of a GIF, FFmpeg keeps several pictures with an alpha channel.
             limit = MAX_PIXELS // 4 if self._codec.name == "gif" else MAX_PIXELS
             check_size(self.name, self._codec.width, self._codec.height, limit=limit)
+            self._read_beginning()
         except VideoError:
             self.close()
             raise
+
+    def _read_beginning(self) -> None:
         self.is_first = is_first(self._container, self._stream)
         self.codec: str = self._codec.name
         # FFmpeg's names for how pixels are stored, and the container's. PyAV 17's pix_fmt crashes where there is none.
@@ -107,6 +110,7 @@ class PyAVVideo:
         self._go_to_beginning()  # again, where the first packets are too large to be kept
         self.has_frame = proven is not None or self.peek() is not None
         self.first_pts = self._pts = (self.peek() or 0.0) if proven is None else proven
+        check_http(self._opened, name=self.name)
 
     @property
     def seconds(self) -> float:
@@ -131,6 +135,7 @@ class PyAVVideo:
         else:
             found = self._packets.describe_from(start, end=end)
             is_moved = True
+        check_http(self._opened, name=self.name)
         if is_moved:
             self._feed_decoder(NOTHING)  # its own way through the file is lost
         return found
@@ -266,6 +271,7 @@ class PyAVVideo:
                 self._ready.extend(self._codec.decode(packet))
             except _DAMAGE:  # as in OpenCV, a video ends where it cannot be decoded any more
                 self._feed = NOTHING
+        check_http(self._opened, name=self.name)
         return bool(self._ready)
 
     def _skip_unless_needed(self, packet: Any) -> None:
@@ -273,15 +279,6 @@ class PyAVVideo:
         if skips != self._skips:
             self._codec.skip_frame = "NONREF" if skips else "DEFAULT"
             self._skips = skips
-
-
-def film_is_first(source: VideoSource) -> bool:
-    """Whether the film is the first of all streams with pictures, which is the one that OpenCV reads."""
-    video = PyAVVideo(source)
-    try:
-        return video.is_first
-    finally:
-        video.close()
 
 
 def _convert(frame: Any, name: str) -> Frame:
