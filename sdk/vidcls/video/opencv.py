@@ -70,8 +70,8 @@ class OpenCVVideo:
         self.name = source_name(source)
         if "avdiscard" in os.environ.get(_OPTIONS, ""):
             raise VideoError(self.name, f"{_OPTIONS} sets avdiscard, with which OpenCV leaves frames out; unset it")
-        self.opened_bytes = bytes_of(self.source)
-        self.has_pts = not look_inside(self.source, _is_avi)
+        self.opened_bytes = bytes_of(self.source, name=self.name)
+        self.has_pts = not look_inside(self.source, _is_avi, name=self.name)
         self._packet_capture = cv2.VideoCapture()
         self._opened: list[str | io.BufferedIOBase] = []
         self._rewind()

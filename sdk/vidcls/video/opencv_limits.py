@@ -19,7 +19,7 @@ _COVER_RATE = 90_000
 
 def check_stream(video: OpenCVVideo) -> None:
     """Raise VideoError where the stream that OpenCV reads is not the film."""
-    tracks = look_inside(video.source, video_tracks)
+    tracks = look_inside(video.source, video_tracks, name=video.name)
     if is_picture(video):
         if tracks:
             raise needs_pyav(video.name, "OpenCV reads its cover picture instead of the film")

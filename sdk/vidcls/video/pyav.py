@@ -78,7 +78,7 @@ class PyAVVideo:
         self._timeout_seconds = timeout_seconds
         self.source = openable(source)  # first: it refuses what is no name at all
         self.name = source_name(source)
-        self.opened_bytes = bytes_of(self.source)
+        self.opened_bytes = bytes_of(self.source, name=self.name)
         self._frame: Any = None
         self._is_fresh = True
         self._needed: Collection[float] | None = None
@@ -124,7 +124,7 @@ class PyAVVideo:
 
     def proves_end(self) -> bool:
         """Whether the last packets are kept and whole, in a file that is not cut off."""
-        return self._packets.is_end_whole() and not look_inside(self.source, is_cut_off)
+        return self._packets.is_end_whole() and not look_inside(self.source, is_cut_off, name=self.name)
 
     def packets(self, *, start: float | None = None, end: float | None = None) -> list[Packet]:
         """The packets from a key frame at or before `start` on, all of them up to `end`, in file order."""
