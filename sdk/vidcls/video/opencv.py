@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 from vidcls.concurrency.cancellation import raise_if_cancelled
 from vidcls.errors import DependencyError, VideoError
+from vidcls.video.display_orientation import is_turned_by_headers
 from vidcls.video.frame_index import REORDERED_PACKETS, Packet
 from vidcls.video.http_file import check_http, close_http, opened_for_reading
 from vidcls.video.packet_contents import MPEG4_FRAME
@@ -108,7 +109,7 @@ class OpenCVVideo:
         if start is None or not self._packet_capture.isOpened():
             self._packet_capture = self._open([cv2.CAP_PROP_FORMAT, -1])  # hands out packets instead of frames
         if start is not None and not self._sizes.is_begun and self._packet_capture.grab():
-            self._check_size()  # of the first one, which is the size that OpenCV hands all frames out at
+            self._check_pictures()  # of the first one, which is the size that OpenCV hands all frames out at
         if start is None:
             return self._read_packets(end=end)
         for earlier in _EARLIER_SECONDS:
@@ -187,12 +188,12 @@ class OpenCVVideo:
             found.append(Packet(seconds, capture.get(cv2.CAP_PROP_LRF_HAS_KEY_FRAME) > 0))
             beyond = beyond + 1 if end is not None and seconds > end else 0
             if found[-1].is_key_frame or self._sizes.in_all_packets:
-                self._check_size()
+                self._check_pictures()
         self._check_http()
         return found
 
-    def _check_size(self) -> None:
-        """Refuse pictures of several sizes, all of which OpenCV would hand out at the first one's."""
+    def _check_pictures(self) -> None:
+        """Refuse several sizes, where OpenCV would hand out all at the first one's, and turns that it does not know."""
         packet = _head(self._packet_capture.retrieve()[1])
         header = b""
         if not self._sizes.is_begun:
@@ -200,6 +201,8 @@ class OpenCVVideo:
             header = _head(self._packet_capture.retrieve(flag=index)[1])
         if self._sizes.are_different(packet, header=header):
             raise needs_pyav(self.name, "the size of its pictures changes midway, which OpenCV does not show")
+        if is_turned_by_headers(packet):
+            raise needs_pyav(self.name, "its stream says that its pictures are turned, which OpenCV does not show")
 
     def _decode(self) -> float | None:
         raise_if_cancelled()

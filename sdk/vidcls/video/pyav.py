@@ -178,6 +178,9 @@ class PyAVVideo:
         pts = self.peek()
         if pts is not None:
             self._frame = self._ready.popleft()
+            # What H.264's own headers say of a key frame holds up to the next one; FFmpeg says it of that frame alone.
+            if self._frame.key_frame or self._frame.rotation:
+                self._rotation = self._frame.rotation
             self._pts = pts
         self._is_fresh = False
         return pts
@@ -185,7 +188,7 @@ class PyAVVideo:
     def retrieve(self) -> Picture:
         """The frame grabbed last; the call gives uint8 RGB [H, W, 3], upright, of the frame's own size."""
         check_size(self.name, self._frame.width, self._frame.height)
-        return partial(_convert, self._frame, self.name)
+        return partial(_convert, self._frame, self._rotation, self.name)
 
     def is_interlaced(self) -> bool:
         """Whether the frame grabbed last is made of half-pictures."""
@@ -230,7 +233,7 @@ class PyAVVideo:
         self._packets = PacketSource(self._container, self._stream, clock=clock, damage=_DAMAGE)
         self._feed = self._packets.from_beginning()
         self._ready: deque[Any] = deque()
-        self._skips = False
+        self._skips, self._rotation = False, 0
         self._is_fresh = True
 
     def _stated_seconds(self) -> float | None:
@@ -281,7 +284,7 @@ class PyAVVideo:
             self._skips = skips
 
 
-def _convert(frame: Any, name: str) -> Frame:
+def _convert(frame: Any, rotation: int, name: str) -> Frame:
     """uint8 RGB [H, W, 3], upright. As OpenCV converts, bit for bit: to BGR first, by the same filter."""
     if not hasattr(_of_this_thread, "reformatter"):
         _of_this_thread.reformatter = VideoReformatter()
@@ -293,5 +296,5 @@ def _convert(frame: Any, name: str) -> Frame:
     # FFmpeg's memory as it is, without a copy: its rows may be longer than the picture is wide.
     pixels: Frame = np.ndarray((bgr.height, bgr.width, 3), np.uint8, buffer=plane, strides=(plane.line_size, 3, 1))
     rgb = cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
-    turn = _TURNS.get(frame.rotation % 360)
+    turn = _TURNS.get(rotation % 360)
     return rgb if turn is None else cv2.rotate(rgb, turn)  # type: ignore[return-value]
