@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from vidcls.video.film import choose_film
-from vidcls.video.http_file import close_http, opened_for_reading
+from vidcls.video.http_file import check_http, close_http, opened_for_reading
 from vidcls.video.optional import require_pyav
 from vidcls.video.protocols import protocol_whitelist
 from vidcls.video.source import OPEN_SECONDS, READ_SECONDS, VideoSource, openable, source_name
@@ -29,6 +29,9 @@ class NoOriginal:
     def pixel_aspect(self, width: int, height: int) -> Fraction:  # noqa: ARG002 - they are square in every size
         """How much wider than high each pixel is to be shown."""
         return Fraction(1)
+
+    def check_read(self) -> None:
+        """There is nothing to read."""
 
     def close(self) -> None:
         """There is nothing to let go of."""
@@ -82,6 +85,10 @@ class Original:
         aspect = self.film.sample_aspect_ratio or codec.sample_aspect_ratio or Fraction(1)
         is_turned = (codec.width, codec.height) == (height, width) != (width, height)
         return 1 / aspect if is_turned else aspect
+
+    def check_read(self) -> None:
+        """Raise VideoError where its server broke off, and what was read last was not the end."""
+        check_http(self._opened, name=self.name)
 
     def close(self) -> None:
         """Let go of the file."""

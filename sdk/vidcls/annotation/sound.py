@@ -90,7 +90,11 @@ class SoundCopy:
             self.kind = self.kind if self._has_written else "left out"
 
     def _next(self) -> Any:
-        """The next packet that is not over before the first frame; None at the end, and where it is damaged."""
+        """The next packet that is not over before the first frame; None at the end, and where it is damaged.
+
+        Raises:
+            VideoError: the server that it comes from broke off.
+        """
         if self._waiting is not None:
             packet, self._waiting = self._waiting, None
             return packet
@@ -100,7 +104,9 @@ class SoundCopy:
                 if packet.size and packet.pts is not None and self._is_heard(packet):
                     return packet
         except self._av.FFmpegError:
+            self._original.check_read()
             _logger.warning("%s: its sound is damaged, and kept up to there", self._original.name)
+        self._original.check_read()
         return None
 
     def _is_heard(self, packet: Any) -> bool:

@@ -70,13 +70,13 @@ class Completeness:
             raise VideoError(self._video.name, BEING_WRITTEN)
 
     def _is_growing(self) -> bool:
-        return bytes_of(self._video.source) != self._video.opened_bytes
+        return bytes_of(self._video.source, name=self._video.name) != self._video.opened_bytes
 
     def _stated_seconds(self) -> float:
         """What the container states, where the file's end is missing; else 0."""
         if self._video.stated_seconds is None:
             return 0.0
-        is_cut = look_inside(self._video.source, is_cut_off)
+        is_cut = look_inside(self._video.source, is_cut_off, name=self._video.name)
         return self._video.stated_seconds if is_cut else 0.0
 
     def _edited_seconds(self) -> float:
@@ -85,7 +85,7 @@ class Completeness:
             return math.inf
         if isinstance(self._video.source, str) and is_url(self._video.source):
             return 0.0  # nothing is known, so nothing is said to be missing
-        seconds = look_inside(self._video.source, edited_seconds)
+        seconds = look_inside(self._video.source, edited_seconds, name=self._video.name)
         frame = 1 / (self._video.average_rate or math.inf)
         # An edit may begin in the middle of a frame, which then is not shown.
         return math.inf if seconds is None else max(0.0, seconds - frame)

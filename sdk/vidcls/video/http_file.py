@@ -6,7 +6,7 @@ import io
 import re
 from contextlib import suppress
 from http.client import HTTPException, HTTPResponse
-from urllib.error import HTTPError
+from urllib.error import HTTPError, URLError
 
 from vidcls.concurrency.cancellation import CancelledError
 from vidcls.errors import VideoError
@@ -19,14 +19,18 @@ _SKIPPED_BYTES = 1 << 18
 _BLOCK_BYTES = 1 << 16
 # A file of a server that gives no parts is kept as it comes, up to this size: decoders go back in it.
 _KEPT_BYTES = 64 << 20
+# How often the next bytes are asked for: a connection may be closed early, and a proxy may send less than it was asked.
+_REQUESTS = 3
+_PART = re.compile(r"bytes (\d+)-\d+/(\d+|\*)\s*$", re.IGNORECASE)
 _PLAYLIST = b"#EXTM3U"
 
 
 class HttpFile(io.BufferedIOBase):
     """The bytes at a URL, which are fetched as they are read.
 
-    To whoever reads, an answer that breaks off, or whose waiting nobody wants any more, is a file that ends: no
-    decoder's C code gets an exception to deal with. The reading loops notice what it was.
+    An answer that breaks off is asked for again. To whoever reads, one that comes to nothing, or whose waiting nobody
+    wants any more, is a file that ends: no decoder's C code gets an exception to deal with. `check` says which it was,
+    and whoever reads frames or packets asks it before they count.
     """
 
     def __init__(self, url: str, *, open_seconds: float, read_seconds: float) -> None:
@@ -42,13 +46,15 @@ class HttpFile(io.BufferedIOBase):
         """
         self._url, self._open_seconds, self._read_seconds = url, open_seconds, read_seconds
         self._position = 0
+        self._has_broken_off = False
+        self._length: int | None = None
         self._begin(0)
         answer = self._answer
         assert answer is not None  # noqa: S101 - it was just opened
         self.kind = answer.headers.get_content_type()
         self._ranges = answer.status == 206 or answer.headers.get("Accept-Ranges", "").strip() == "bytes"
-        whole = re.search(r"/(\d+)\s*$", answer.headers.get("Content-Range", ""))
-        stated = whole[1] if whole else answer.headers.get("Content-Length", "")
+        part = _PART.match(answer.headers.get("Content-Range", ""))
+        stated = part[2] if part else answer.headers.get("Content-Length", "")
         self._length = int(stated) if stated.strip().isdecimal() else None
         self._patience.renew(read_seconds)
         self._beginning = answer.read(len(_PLAYLIST))
@@ -66,6 +72,14 @@ class HttpFile(io.BufferedIOBase):
         if self.kind in ("text/html", "application/xhtml+xml") and self._beginning.lstrip()[:1] == b"<":
             raise VideoError(name, is_page("(HTML)"))
         check_is_no_archive(self._beginning, name=name)
+
+    def check(self, name: str) -> None:
+        """Raise VideoError, of the video `name`, where the server gave less than the whole of what was asked for."""
+        if self._has_broken_off:
+            raise VideoError(
+                name,
+                f"the server broke off at byte {self._position} of {self._length}; try again, or download the file",
+            )
 
     def readable(self) -> bool:
         """It is."""
@@ -86,11 +100,16 @@ class HttpFile(io.BufferedIOBase):
         return self._position
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """At most `size` bytes, and as many as are there; none at the end."""
+        """At most `size` bytes, and as many as are there; none at the end, and once the server has broken off."""
+        if self._has_broken_off:
+            return b""
         try:
             found = self._beginning[self._position :][:size] if self._position < len(self._beginning) else b""
             found = found or self._fetch(_BLOCK_BYTES if size is None or size < 0 else size)
-        except (OSError, HTTPException, ValueError, CancelledError):
+        except CancelledError:
+            return b""
+        except (OSError, HTTPException, ValueError):
+            self._has_broken_off = True
             return b""
         self._position += len(found)
         return found
@@ -105,6 +124,16 @@ class HttpFile(io.BufferedIOBase):
             return b""
         if self._kept is not None:
             return self._fetch_kept(self._kept, size)
+        for _ in range(_REQUESTS):
+            with suppress(ConnectionError, URLError, HTTPException):
+                found = self._fetch_part(size)
+                if found or self._length is None:
+                    return found
+            self._hang_up()
+        raise ConnectionError("the server closes the connection before it has sent what was asked for")
+
+    def _fetch_part(self, size: int) -> bytes:
+        """What comes of the answer next; nothing where it ends."""
         if self._answer is None or not 0 <= self._position - self._at <= _SKIPPED_BYTES:
             self._begin(self._position)
         answer = self._answer
@@ -126,19 +155,29 @@ class HttpFile(io.BufferedIOBase):
         while len(kept) <= self._position:
             self._patience.renew(self._read_seconds)
             more = answer.read1(_BLOCK_BYTES)
-            if not more:
-                return b""
+            if not more:  # whose server cannot be asked for the rest
+                raise ConnectionError("the server closes the connection before it has sent all of the file")
             kept += more
         return bytes(kept[self._position : self._position + size])
 
     def _begin(self, position: int) -> None:
         self._hang_up()
         self._patience = Patience(self._open_seconds)
-        answer: HTTPResponse = opener(self._patience).open(request(self._url, start=position))
-        if position and answer.status != 206:
+        try:
+            answer: HTTPResponse = opener(self._patience).open(request(self._url, start=position))
+        except HTTPError as error:
+            error.close()
+            raise
+        if position and not self._is_part(answer, position):
             answer.close()
             raise OSError("the server does not give the part that was asked for")
         self._answer, self._at = answer, position
+
+    def _is_part(self, answer: HTTPResponse, position: int) -> bool:
+        """Whether it begins at that byte, of a file that is as long as it was."""
+        part = _PART.match(answer.headers.get("Content-Range", ""))
+        is_same = part is None or (int(part[1]) == position and part[2] in ("*", str(self._length)))
+        return answer.status == 206 and is_same
 
     _answer: HTTPResponse | None = None
 
@@ -167,7 +206,6 @@ def opened_for_reading(source: str | io.BufferedIOBase, *, name: str, open_secon
     try:
         opened = HttpFile(source, open_seconds=open_seconds, read_seconds=READ_SECONDS)
     except HTTPError as error:
-        error.close()
         if error.code == 401 and "digest" in error.headers.get("WWW-Authenticate", "").lower():
             return source
         raise VideoError(name, cannot_be_opened(source)) from None
@@ -182,6 +220,12 @@ def opened_for_reading(source: str | io.BufferedIOBase, *, name: str, open_secon
         opened.close()
         return source
     return opened
+
+
+def check_http(opened: str | io.BufferedIOBase, *, name: str) -> None:
+    """Raise VideoError, of the video `name`, where that is what `opened_for_reading` gave and it has broken off."""
+    if isinstance(opened, HttpFile):
+        opened.check(name)
 
 
 def close_http(opened: str | io.BufferedIOBase) -> None:

@@ -11,8 +11,9 @@ from typing import BinaryIO
 
 from vidcls.concurrency.cancellation import raise_if_cancelled
 from vidcls.errors import DependencyError, VideoError
+from vidcls.video.display_orientation import is_turned_by_headers
 from vidcls.video.frame_index import REORDERED_PACKETS, Packet
-from vidcls.video.http_file import close_http, opened_for_reading
+from vidcls.video.http_file import check_http, close_http, opened_for_reading
 from vidcls.video.packet_contents import MPEG4_FRAME
 from vidcls.video.picture_size import HEADER_BYTES, PictureSizes
 from vidcls.video.protocol import Frame, Picture
@@ -70,11 +71,18 @@ class OpenCVVideo:
         self.name = source_name(source)
         if "avdiscard" in os.environ.get(_OPTIONS, ""):
             raise VideoError(self.name, f"{_OPTIONS} sets avdiscard, with which OpenCV leaves frames out; unset it")
-        self.opened_bytes = bytes_of(self.source)
-        self.has_pts = not look_inside(self.source, _is_avi)
+        self.opened_bytes = bytes_of(self.source, name=self.name)
+        self.has_pts = not look_inside(self.source, _is_avi, name=self.name)
         self._packet_capture = cv2.VideoCapture()
         self._opened: list[str | io.BufferedIOBase] = []
         self._rewind()
+        try:
+            self._read_beginning()
+        except VideoError:
+            self.close()
+            raise
+
+    def _read_beginning(self) -> None:
         self.average_rate = _positive(self._capture.get(cv2.CAP_PROP_FPS))
         stated_frames = _positive(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
         self.stated_seconds = stated_frames / self.average_rate if stated_frames and self.average_rate else None
@@ -101,7 +109,7 @@ class OpenCVVideo:
         if start is None or not self._packet_capture.isOpened():
             self._packet_capture = self._open([cv2.CAP_PROP_FORMAT, -1])  # hands out packets instead of frames
         if start is not None and not self._sizes.is_begun and self._packet_capture.grab():
-            self._check_size()  # of the first one, which is the size that OpenCV hands all frames out at
+            self._check_pictures()  # of the first one, which is the size that OpenCV hands all frames out at
         if start is None:
             return self._read_packets(end=end)
         for earlier in _EARLIER_SECONDS:
@@ -180,11 +188,12 @@ class OpenCVVideo:
             found.append(Packet(seconds, capture.get(cv2.CAP_PROP_LRF_HAS_KEY_FRAME) > 0))
             beyond = beyond + 1 if end is not None and seconds > end else 0
             if found[-1].is_key_frame or self._sizes.in_all_packets:
-                self._check_size()
+                self._check_pictures()
+        self._check_http()
         return found
 
-    def _check_size(self) -> None:
-        """Refuse pictures of several sizes, all of which OpenCV would hand out at the first one's."""
+    def _check_pictures(self) -> None:
+        """Refuse several sizes, where OpenCV would hand out all at the first one's, and turns that it does not know."""
         packet = _head(self._packet_capture.retrieve()[1])
         header = b""
         if not self._sizes.is_begun:
@@ -192,15 +201,23 @@ class OpenCVVideo:
             header = _head(self._packet_capture.retrieve(flag=index)[1])
         if self._sizes.are_different(packet, header=header):
             raise needs_pyav(self.name, "the size of its pictures changes midway, which OpenCV does not show")
+        if is_turned_by_headers(packet):
+            raise needs_pyav(self.name, "its stream says that its pictures are turned, which OpenCV does not show")
 
     def _decode(self) -> float | None:
         raise_if_cancelled()
-        if not self._capture.grab():
+        is_grabbed = self._capture.grab()
+        self._check_http()
+        if not is_grabbed:
             return None
         pts = float(self._capture.get(cv2.CAP_PROP_POS_MSEC)) / 1000
         if pts == 0 and not self.has_pts and self._pts > 0:
             return self._last_pts()
         return pts
+
+    def _check_http(self) -> None:
+        for opened in self._opened:
+            check_http(opened, name=self.name)
 
     def _last_pts(self) -> float:
         """The time of an AVI's last frame, for which OpenCV has none: it comes out when all packets were read.
@@ -216,6 +233,7 @@ class OpenCVVideo:
             if frames != 1:
                 return 0.0
             decoded.append(capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
+        self._check_http()
         capture.release()
         return decoded[-1] + 1 / self.average_rate if decoded and self.average_rate else 0.0
 

@@ -19,17 +19,27 @@ _COVER_RATE = 90_000
 
 def check_stream(video: OpenCVVideo) -> None:
     """Raise VideoError where the stream that OpenCV reads is not the film."""
-    tracks = look_inside(video.source, video_tracks)
+    tracks = look_inside(video.source, video_tracks, name=video.name)
     if is_picture(video):
         if tracks:
             raise needs_pyav(video.name, "OpenCV reads its cover picture instead of the film")
         return
     if tracks == 1:
         return
-    pyav = find_pyav()
-    is_film = tracks is None if pyav is None else pyav.film_is_first(video.source)
+    is_first = _film_is_first(video)
+    is_film = tracks is None if is_first is None else is_first
     if not is_film:
         raise needs_pyav(video.name, "it holds several streams of pictures, of which OpenCV cannot choose the film")
+
+
+def _film_is_first(video: OpenCVVideo) -> bool | None:
+    """Whether the film is the first of all streams with pictures; None where there is no PyAV, which knows."""
+    pyav = find_pyav()
+    if pyav is None:
+        return None
+    opened = pyav.PyAVVideo(video.source)
+    opened.close()
+    return bool(opened.is_first)
 
 
 def is_picture(video: Video) -> bool:

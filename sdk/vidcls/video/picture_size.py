@@ -22,7 +22,7 @@ _SEQUENCE, _EXTENSION = 0xB3, 0xB5
 _VISUAL_SEQUENCE, _VISUAL_OBJECT, _VOP = 0xB0, 0xB5, 0xB6
 _GROUP_OF_VOPS_BYTES = 7
 # NAL unit headers of HEVC that a key packet begins with: VPS, SPS, PPS, delimiter, SEI, of the lowest layer.
-_HEVC_BEGINNINGS = (b"\x40\x01", b"\x42\x01", b"\x44\x01", b"\x46\x01", b"\x4e\x01")
+HEVC_BEGINNINGS = (b"\x40\x01", b"\x42\x01", b"\x44\x01", b"\x46\x01", b"\x4e\x01")
 
 # Flash video's kind of H.263, the version that states its own size; 1 is the start code's last bit.
 _SORENSON, _SORENSON_VERSION = b"\0\0", 0b1_00001
@@ -98,7 +98,7 @@ def _vp9(packet: bytes) -> Size | None:
         return None
 
 
-def _units(packet: bytes) -> Iterator[bytes]:
+def start_code_units(packet: bytes) -> Iterator[bytes]:
     """What stands between start codes, each beginning with its kind."""
     start = packet.find(START_CODE)
     while start >= 0:
@@ -120,14 +120,14 @@ def _of_start_codes(packet: bytes) -> Size | None:
         return _mpeg4(packet)
     if kind >= 0x80:
         return None
-    if packet[start : start + 2] in _HEVC_BEGINNINGS:
+    if packet[start : start + 2] in HEVC_BEGINNINGS:
         return hevc_size(packet)
     return h264_size(packet)
 
 
 def _mpeg2(packet: bytes) -> Size:
     """Sequence header and extension (ISO/IEC 13818-2, 6.2.2.1 and 6.2.2.3); MPEG-1 has no extension."""
-    units = _units(packet)
+    units = start_code_units(packet)
     bits = Bits(next(units)[1:])
     width, height = bits.read(12), bits.read(12)
     extension = next(units, b"")
@@ -140,7 +140,7 @@ def _mpeg2(packet: bytes) -> Size:
 
 def _mpeg4(packet: bytes) -> Size | None:
     """Video object layer (ISO/IEC 14496-2, 6.2.3)."""
-    for unit in _units(packet):
+    for unit in start_code_units(packet):
         if unit[0] == _VOP:
             return None
         if unit[0] >> 4 == 2:

@@ -18,7 +18,7 @@ from vidcls.cpus import decoding_threads
 from vidcls.errors import DependencyError, VideoError
 from vidcls.video.film import choose_film, is_first
 from vidcls.video.frame_index import PTS_TOLERANCE_SECONDS, Packet
-from vidcls.video.http_file import close_http, opened_for_reading
+from vidcls.video.http_file import check_http, close_http, opened_for_reading
 from vidcls.video.packet_source import NOTHING, Clock, PacketSource
 from vidcls.video.protocol import Frame, Picture
 from vidcls.video.protocols import protocol_whitelist
@@ -78,7 +78,7 @@ class PyAVVideo:
         self._timeout_seconds = timeout_seconds
         self.source = openable(source)  # first: it refuses what is no name at all
         self.name = source_name(source)
-        self.opened_bytes = bytes_of(self.source)
+        self.opened_bytes = bytes_of(self.source, name=self.name)
         self._frame: Any = None
         self._is_fresh = True
         self._needed: Collection[float] | None = None
@@ -87,9 +87,12 @@ class PyAVVideo:
             # Of a GIF, FFmpeg keeps several pictures with an alpha channel.
             limit = MAX_PIXELS // 4 if self._codec.name == "gif" else MAX_PIXELS
             check_size(self.name, self._codec.width, self._codec.height, limit=limit)
+            self._read_beginning()
         except VideoError:
             self.close()
             raise
+
+    def _read_beginning(self) -> None:
         self.is_first = is_first(self._container, self._stream)
         self.codec: str = self._codec.name
         # FFmpeg's names for how pixels are stored, and the container's. PyAV 17's pix_fmt crashes where there is none.
@@ -107,6 +110,7 @@ class PyAVVideo:
         self._go_to_beginning()  # again, where the first packets are too large to be kept
         self.has_frame = proven is not None or self.peek() is not None
         self.first_pts = self._pts = (self.peek() or 0.0) if proven is None else proven
+        check_http(self._opened, name=self.name)
 
     @property
     def seconds(self) -> float:
@@ -120,7 +124,7 @@ class PyAVVideo:
 
     def proves_end(self) -> bool:
         """Whether the last packets are kept and whole, in a file that is not cut off."""
-        return self._packets.is_end_whole() and not look_inside(self.source, is_cut_off)
+        return self._packets.is_end_whole() and not look_inside(self.source, is_cut_off, name=self.name)
 
     def packets(self, *, start: float | None = None, end: float | None = None) -> list[Packet]:
         """The packets from a key frame at or before `start` on, all of them up to `end`, in file order."""
@@ -131,6 +135,7 @@ class PyAVVideo:
         else:
             found = self._packets.describe_from(start, end=end)
             is_moved = True
+        check_http(self._opened, name=self.name)
         if is_moved:
             self._feed_decoder(NOTHING)  # its own way through the file is lost
         return found
@@ -173,6 +178,9 @@ class PyAVVideo:
         pts = self.peek()
         if pts is not None:
             self._frame = self._ready.popleft()
+            # What H.264's own headers say of a key frame holds up to the next one; FFmpeg says it of that frame alone.
+            if self._frame.key_frame or self._frame.rotation:
+                self._rotation = self._frame.rotation
             self._pts = pts
         self._is_fresh = False
         return pts
@@ -180,7 +188,7 @@ class PyAVVideo:
     def retrieve(self) -> Picture:
         """The frame grabbed last; the call gives uint8 RGB [H, W, 3], upright, of the frame's own size."""
         check_size(self.name, self._frame.width, self._frame.height)
-        return partial(_convert, self._frame, self.name)
+        return partial(_convert, self._frame, self._rotation, self.name)
 
     def is_interlaced(self) -> bool:
         """Whether the frame grabbed last is made of half-pictures."""
@@ -225,7 +233,7 @@ class PyAVVideo:
         self._packets = PacketSource(self._container, self._stream, clock=clock, damage=_DAMAGE)
         self._feed = self._packets.from_beginning()
         self._ready: deque[Any] = deque()
-        self._skips = False
+        self._skips, self._rotation = False, 0
         self._is_fresh = True
 
     def _stated_seconds(self) -> float | None:
@@ -266,6 +274,7 @@ class PyAVVideo:
                 self._ready.extend(self._codec.decode(packet))
             except _DAMAGE:  # as in OpenCV, a video ends where it cannot be decoded any more
                 self._feed = NOTHING
+        check_http(self._opened, name=self.name)
         return bool(self._ready)
 
     def _skip_unless_needed(self, packet: Any) -> None:
@@ -275,16 +284,7 @@ class PyAVVideo:
             self._skips = skips
 
 
-def film_is_first(source: VideoSource) -> bool:
-    """Whether the film is the first of all streams with pictures, which is the one that OpenCV reads."""
-    video = PyAVVideo(source)
-    try:
-        return video.is_first
-    finally:
-        video.close()
-
-
-def _convert(frame: Any, name: str) -> Frame:
+def _convert(frame: Any, rotation: int, name: str) -> Frame:
     """uint8 RGB [H, W, 3], upright. As OpenCV converts, bit for bit: to BGR first, by the same filter."""
     if not hasattr(_of_this_thread, "reformatter"):
         _of_this_thread.reformatter = VideoReformatter()
@@ -296,5 +296,5 @@ def _convert(frame: Any, name: str) -> Frame:
     # FFmpeg's memory as it is, without a copy: its rows may be longer than the picture is wide.
     pixels: Frame = np.ndarray((bgr.height, bgr.width, 3), np.uint8, buffer=plane, strides=(plane.line_size, 3, 1))
     rgb = cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
-    turn = _TURNS.get(frame.rotation % 360)
+    turn = _TURNS.get(rotation % 360)
     return rgb if turn is None else cv2.rotate(rgb, turn)  # type: ignore[return-value]

@@ -6,7 +6,8 @@ import io
 import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, TypeAlias, TypeGuard, TypeVar, cast, overload
 
@@ -89,8 +90,10 @@ def openable(source: VideoSource) -> str | io.BufferedIOBase:
     if isinstance(source, io.BufferedIOBase):
         if not source.seekable():
             raise VideoError(source_name(source), "cannot be read twice; write it to a file first, or to an io.BytesIO")
-        check_is_no_playlist(cast(BinaryIO, source), name=source_name(source))
-        check_is_no_archive(look_inside(source, lambda file: file.read(4)) or b"", name=source_name(source))
+        with _reading(source_name(source)):
+            check_is_no_playlist(cast(BinaryIO, source), name=source_name(source))
+        beginning = look_inside(source, lambda file: file.read(4), name=source_name(source))
+        check_is_no_archive(beginning or b"", name=source_name(source))
         return source
     if isinstance(source, bytes | bytearray):
         raise TypeError("a video in memory is given as io.BytesIO(...), a path as a str or a pathlib.Path")
@@ -124,31 +127,62 @@ def cannot_be_opened(opened: str | io.BufferedIOBase) -> str:
         return "is a model, not a video; name the model first, then the videos"
     if isinstance(opened, str) and (kind := foreign_kind(Path(opened))) is not None:
         return f"is {kind}, not a video; name a video file"
-    if isinstance(opened, str) and time.time() - Path(opened).stat().st_mtime < WRITTEN_SECONDS:
-        return (
-            "cannot be opened as a video; check that it plays, or wait until it is complete: "
-            "it was written to a moment ago"
-        )
+    if isinstance(opened, str):
+        try:
+            changed = Path(opened).stat().st_mtime
+        except OSError as error:
+            return _no_longer(error)
+        if time.time() - changed < WRITTEN_SECONDS:
+            return (
+                "cannot be opened as a video; check that it plays, or wait until it is complete: "
+                "it was written to a moment ago"
+            )
     return "cannot be opened as a video; check that the file plays and is complete"
 
 
-def bytes_of(opened: str | io.BufferedIOBase) -> int | None:
-    """How many bytes what `openable` returned has now; None of a URL, and of an open file."""
-    return Path(opened).stat().st_size if isinstance(opened, str) and not is_url(opened) else None
+def bytes_of(opened: str | io.BufferedIOBase, *, name: str) -> int | None:
+    """How many bytes what `openable` returned has now; None of a URL, and of an open file.
+
+    Raises:
+        VideoError: of the video `name`: its file is there no more.
+    """
+    if not isinstance(opened, str) or is_url(opened):
+        return None
+    with _reading(name):
+        return Path(opened).stat().st_size
 
 
-def look_inside(opened: str | io.BufferedIOBase, read: Callable[[BinaryIO], Found]) -> Found | None:
-    """What `read` makes of the bytes of what `openable` returned; None of a URL."""
-    if isinstance(opened, str):
-        if is_url(opened):
-            return None
-        with Path(opened).open("rb") as file:
-            return read(file)
-    position = opened.tell()
-    opened.seek(0)
-    found = read(cast(BinaryIO, opened))
-    opened.seek(position)  # a decoder may be reading it
-    return found
+def look_inside(opened: str | io.BufferedIOBase, read: Callable[[BinaryIO], Found], *, name: str) -> Found | None:
+    """What `read` makes of the bytes of what `openable` returned; None of a URL.
+
+    Raises:
+        VideoError: of the video `name`: its file is there no more, or fails while it is read.
+    """
+    if isinstance(opened, str) and is_url(opened):
+        return None
+    with _reading(name):
+        if isinstance(opened, str):
+            with Path(opened).open("rb") as file:
+                return read(file)
+        position = opened.tell()
+        opened.seek(0)
+        found = read(cast(BinaryIO, opened))
+        opened.seek(position)  # a decoder may be reading it
+        return found
+
+
+@contextmanager
+def _reading(name: str) -> Iterator[None]:
+    """Where what is read of the video `name` cannot be read, that is a VideoError: others may come after it."""
+    try:
+        yield
+    except OSError as error:
+        raise VideoError(name, _no_longer(error)) from None
+
+
+def _no_longer(error: OSError) -> str:
+    reason = error.strerror or error
+    return f"cannot be read any more ({reason}); check that it is still there and that its disk is well"
 
 
 def check_is_no_archive(beginning: bytes, *, name: str) -> None:
@@ -192,7 +226,8 @@ def _check_file(path: Path, name: str) -> None:
     check_is_no_archive(beginning, name=name)
     if beginning.startswith(_PICTURES):
         _check_picture_size(path, name)
-    check_leads_nowhere(path.absolute(), name=name)
+    with _reading(name):
+        check_leads_nowhere(path.absolute(), name=name)
 
 
 def _check_picture_size(path: Path, name: str) -> None:

@@ -1,0 +1,58 @@
+"""Files that are there no more once they are opened: an error of their video's, and the others go on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from vidcls import Prediction, VideoClassifier, VideoError
+from vidcls.video import opening
+from vidcls.video.protocol import Video
+from vidcls.video.reader import Decoder, open_video
+from vidcls.video.source import cannot_be_opened
+
+GONE = "cannot be read any more (No such file or directory); check that it is still there and that its disk is well"
+DECODERS = ["pyav", "opencv"]
+
+
+@pytest.fixture
+def vanishing(clip: Path, tmp_path: Path) -> Path:
+    path = tmp_path / "vanishing.avi"
+    path.write_bytes(clip.read_bytes())
+    return path
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_a_file_that_vanishes_answers_in_its_place_and_the_rest_go_on(
+    decoder: Decoder, vanishing: Path, clip: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check = opening.is_picture
+
+    def check_and_delete(video: Video) -> bool:
+        if video.name == str(vanishing):
+            vanishing.unlink()
+        return check(video)
+
+    monkeypatch.setattr(opening, "is_picture", check_and_delete)  # asked once a video is open
+    classifier = VideoClassifier(model, device="cpu")
+    first, bad, last = classifier.predict_many([clip, vanishing, clip], decoder=decoder)
+    assert isinstance(first, Prediction)
+    assert str(bad) == f"{vanishing}: {GONE}"
+    assert isinstance(bad, VideoError)
+    assert isinstance(last, Prediction)
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_it_is_named_as_it_was_given(decoder: Decoder, vanishing: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(vanishing.parent)
+    with open_video("vanishing.avi", decoder=decoder) as reader:
+        vanishing.unlink()
+        with pytest.raises(VideoError) as raised:
+            reader.scan()
+    assert str(raised.value) == f"vanishing.avi: {GONE}"
+
+
+def test_one_that_vanishes_before_a_decoder_opens_it_is_one_sentence(vanishing: Path) -> None:
+    vanishing.unlink()
+    assert cannot_be_opened(str(vanishing)) == GONE
