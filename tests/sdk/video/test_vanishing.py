@@ -8,6 +8,7 @@ import pytest
 
 from vidcls import Prediction, VideoClassifier, VideoError
 from vidcls.video import opening
+from vidcls.video.opencv_limits import is_picture
 from vidcls.video.protocol import Video
 from vidcls.video.reader import Decoder, open_video
 from vidcls.video.source import cannot_be_opened
@@ -27,12 +28,10 @@ def vanishing(clip: Path, tmp_path: Path) -> Path:
 def test_a_file_that_vanishes_answers_in_its_place_and_the_rest_go_on(
     decoder: Decoder, vanishing: Path, clip: Path, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    check = opening.is_picture
-
     def check_and_delete(video: Video) -> bool:
         if video.name == str(vanishing):
             vanishing.unlink()
-        return check(video)
+        return is_picture(video)
 
     monkeypatch.setattr(opening, "is_picture", check_and_delete)  # asked once a video is open
     classifier = VideoClassifier(model, device="cpu")

@@ -104,7 +104,7 @@ saving.close()
 
 def test_a_program_that_ends_while_a_clip_is_written_ends_well(tmp_path: Path) -> None:
     """The clip takes a second, and has none; whoever waits for it is told, and nothing of it stays."""
-    script = [sys.executable, "-c", _ENDS_WHILE_A_CLIP_IS_WRITTEN, tmp_path, Path(watched.__file__).parent]
+    script = [sys.executable, "-c", _ENDS_WHILE_A_CLIP_IS_WRITTEN, str(tmp_path), str(Path(watched.__file__).parent)]
     ended = subprocess.run(script, capture_output=True, text=True, timeout=120, check=False)
     assert (ended.returncode, list(tmp_path.iterdir())) == (0, []), ended.stderr
     assert ended.stderr.splitlines() == [

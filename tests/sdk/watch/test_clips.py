@@ -313,8 +313,7 @@ def test_after_the_clock_was_set_back_the_clips_of_before_go_first(tmp_path: Pat
         replace(event(0.0, 1.0), start=now),
         replace(event(0.0, 1.0), id="12", start=later + timedelta(hours=9)),
     ):
-        name = kept.save(new)
-        assert name is not None
+        assert kept.save(new) is not None
     left = {path.name for path in tmp_path.iterdir()}
     assert not left & {old, to_come[0]}
     assert left >= {recent, clip_name(new)}

@@ -30,7 +30,7 @@ class _Arguments(TrainingArguments):  # type: ignore[misc]
 
 def computes_bf16() -> bool:
     """Whether the card has bf16 of its own: older ones only emulate it."""
-    return torch.cuda.is_bf16_supported(including_emulation=False)
+    return bool(torch.cuda.is_bf16_supported(including_emulation=False))
 
 
 def training_arguments(config: Config, *, steps: int, validates: bool) -> TrainingArguments:
