@@ -48,11 +48,8 @@ def time_after_training(
         return time.perf_counter() - started
 
     @cache
+    @without_autocast(trainer.model)
     def estimate() -> float:
-        with without_autocast(trainer.model):
-            return measured()
-
-    def measured() -> float:
         trainer.model.eval()  # the next step of training sets it back
         crops, of_val, of_test = multi_crops(contract), len(prepared.val), len(prepared.test)
         try:
