@@ -158,7 +158,7 @@ def _plan(asked: Mapping[str, Any], track: Track) -> _Plan:
             val_fraction=config.classification.val_fraction,
             seed=config.run.seed,
             clip_seconds=config.data.clip_seconds,
-            known_to=[start.clips, None if teacher is None else teacher.contract.source.clips],
+            known_to=[start.origin.clips, None if teacher is None else teacher.contract.source.clips],
             cache=cache,
             track=track,
         )
