@@ -822,3 +822,36 @@ def test_the_command_says_in_one_sentence_what_is_wrong(
     assert result.exit_code == code
     assert told in result.output
     assert "Traceback" not in result.output
+
+
+class Halved(TrainerCallback):  # type: ignore[misc]
+    """Looks whether a run is trained in bf16: its logits have no more digits."""
+
+    found = False
+
+    def on_epoch_begin(self, _args: object, _state: object, _control: object, *, model: Any, **_: object) -> None:
+        logits = model(pixel_values=torch.rand(1, 4, 3, 32, 32)).logits
+        self.found = torch.equal(logits, logits.bfloat16().float())
+
+
+@pytest.mark.usefixtures("without_pictures")
+def test_a_run_in_bf16_is_scored_as_its_checkpoint_answers(
+    clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "bf16")  # as `accelerate launch` asks for it, also on CPUs
+    halved, output = Halved(), tmp_path / "checkpoint"
+    metrics = train(settings(clips, output, epochs=1, keep_steps=False), callbacks=[halved])
+    assert halved.found
+    predictions = (output / "predictions.csv").read_text(encoding="utf-8")
+    again = train(settings(clips, output, epochs=1, keep_steps=False, resume=True))
+    assert (output / "predictions.csv").read_text(encoding="utf-8") == predictions
+    assert metrics is not None
+    assert again is not None
+    for section in ("val", "test", "decision"):
+        assert again[section] == metrics[section]
+    model, contract = VideoMAEForVideoClassification.from_pretrained(output).eval(), read_checkpoint(output)
+    video = clips / "test" / "jump" / "0.mp4"
+    expected = all_logits(model, [Footage(video)], contract, views=1, crops=1, label="").tolist()[0]
+    row = next(row for row in csv.DictReader(predictions.splitlines()) if row["split"] == "test")
+    assert Path(row["video"]).name == video.name
+    np.testing.assert_allclose(json.loads(row["logits"]), expected, atol=1e-5, rtol=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
 import shutil
@@ -15,9 +16,15 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from empty_clips import touch
-from vidcls.contract import read_checkpoint
+from generated import write_checkpoint
+from vidcls.contract import CHECKPOINT_FILE, ClipFingerprints, read_checkpoint, to_json
+from vidcls.errors import ModelError
+from vidcls.fingerprint import encode
 from vidcls_train.cli.pretrain import main
 from vidcls_train.finetune import train
+from vidcls_train.model.image_section import IMAGENET_MEAN, IMAGENET_STD
+from vidcls_train.model.origin import known_to
+from vidcls_train.model.pretrained import from_base
 from vidcls_train.pretrain import pretrain
 
 pytestmark = pytest.mark.long
@@ -91,6 +98,25 @@ def test_a_run_writes_what_fine_tuning_takes(run: Path, clips: Path, tmp_path: P
         torch.testing.assert_close(tuned[name], encoder[name], atol=1e-6, rtol=0)
     assert any(name.startswith("fc_norm") for name in tuned)  # the head looks at all tokens
     assert read_checkpoint(output).source.base == "checkpoint"
+
+
+def test_what_a_trained_base_knows_and_was_made_from_is_handed_on(clips: Path, tmp_path: Path) -> None:
+    knows = ClipFingerprints(algorithm="dct-1", train=encode([b"1" * 16, b"2" * 16]), val=encode([b"3" * 16]))
+    base = write_checkpoint(tmp_path / "base")
+    file = base / CHECKPOINT_FILE
+    contract = read_checkpoint(base)
+    source = dataclasses.replace(contract.source, base="them/their-base", base_license="mit", clips=knows)
+    processing = dataclasses.replace(contract.image, mean=IMAGENET_MEAN, std=IMAGENET_STD)
+    file.write_text(to_json(dataclasses.replace(contract, source=source, image=processing)), encoding="utf-8")
+    for name, before in (("once", base), ("twice", tmp_path / "once")):
+        changes = {"preset": None, "base": str(before), "frames": None, "image_size": None, "max_steps": 1}
+        pretrain(settings(clips / "val", tmp_path / name, **changes))
+        start = from_base(str(tmp_path / name), ("a", "b"), frames=None, image_size=None, resize=None)
+        assert (start.origin.name, start.origin.licence, start.origin.clips) == ("them/their-base", "mit", knows)
+        assert known_to(str(tmp_path / name)) == knows
+    (tmp_path / "once" / "origin.json").write_text('{"name": 1}', encoding="utf-8")
+    with pytest.raises(ModelError, match=r"origin\.json: is damaged \(.*\); copy it from where the folder comes from"):
+        known_to(str(tmp_path / "once"))
 
 
 def test_a_resumed_run_gives_what_an_unbroken_one_gives(run: Path, clips: Path, tmp_path: Path) -> None:

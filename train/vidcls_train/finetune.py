@@ -45,7 +45,7 @@ from vidcls_train.output.metrics import measure
 from vidcls_train.output.negatives import score_negatives
 from vidcls_train.output.remaining import time_after_training
 from vidcls_train.output.run_clips import RunClips, check_same_clips, run_clips, save_clips
-from vidcls_train.output.run_folder import check_output, discarded_on_failure
+from vidcls_train.output.run_folder import UNPACKED_FOLDER, beginning, check_output
 from vidcls_train.output.samples import write_training_samples
 from vidcls_train.output.scored import score
 from vidcls_train.output.teacher import beside_teacher
@@ -64,9 +64,6 @@ from vidcls_train.trainer.distributed import (
 from vidcls_train.trainer.steps import STEPS_FOLDER
 
 _LOG = logging.getLogger("vidcls.train")
-
-# The files of DATA, if it is an archive.
-_UNPACKED_FOLDER = "data"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +140,7 @@ def _plan(asked: Mapping[str, Any], track: Track) -> _Plan:
         check_push(config.run.push_to_hub)
     settings = with_window(asked)
     config = train_config(settings)
-    with discarded_on_failure(output / _UNPACKED_FOLDER):
+    with beginning(output):
         found = _find(config, track)
         teacher = find_teacher(config, found, notice=_LOG.info)
         start = starting_point(config, found.labels, found.problem_type)
@@ -161,11 +158,11 @@ def _plan(asked: Mapping[str, Any], track: Track) -> _Plan:
             val_fraction=config.classification.val_fraction,
             seed=config.run.seed,
             clip_seconds=config.data.clip_seconds,
-            known_to=[start.clips, None if teacher is None else teacher.contract.source.clips],
+            known_to=[start.origin.clips, None if teacher is None else teacher.contract.source.clips],
             cache=cache,
             track=track,
         )
-        clips = run_clips(config, found, checked, unpacked=output / _UNPACKED_FOLDER)
+        clips = run_clips(config, found, checked, unpacked=output / UNPACKED_FOLDER)
         check_same_clips(output, clips)
         refuse_worthless(checked.report, allow_duplicates=config.classification.allow_duplicates)
         _begin(config, clips)
@@ -200,7 +197,7 @@ def _find(config: TrainConfig, track: Track) -> ClipList:
     negatives = find_negatives(config.decision.negatives)
     found = find_clips(
         config.data.data,
-        unpack_to=config.run.output / _UNPACKED_FOLDER,
+        unpack_to=config.run.output / UNPACKED_FOLDER,
         clip_seconds=config.data.clip_seconds,
         seed=config.run.seed,
         track=track,

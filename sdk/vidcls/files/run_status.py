@@ -23,6 +23,28 @@ def mark_unfinished(folder: Path) -> None:
     _write(folder, {"status": _UNFINISHED})
 
 
+def is_not_begun(folder: Path) -> bool:
+    """Whether a run of ours was to begin in a folder, and was killed before it had: it has a status and no settings.
+
+    Examples:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as name:
+        ...     before = is_not_begun(Path(name))
+        ...     mark_unfinished(Path(name))
+        ...     marked = is_not_begun(Path(name))
+        ...     (Path(name) / "settings.json").touch()
+        ...     before, marked, is_not_begun(Path(name))
+        (False, True, False)
+    """
+    if (folder / SETTINGS_FILE).exists():
+        return False
+    try:
+        fields = json.loads((folder / STATUS_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return bool(fields == {"status": _UNFINISHED})
+
+
 def mark_complete(folder: Path) -> None:
     """Say of a run's folder that all its files are written, and which they are."""
     files = [path for path in folder.iterdir() if path.is_file() and not is_unfinished(path.name)]

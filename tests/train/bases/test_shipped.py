@@ -39,7 +39,7 @@ def test_it_is_small_and_its_card_names_its_licence_and_its_hash() -> None:
 
 def test_it_starts_a_training_for_any_labels() -> None:
     start = from_base(located("vidcls/tiny"), ("jump", "wave", "fall"), frames=None, image_size=None, resize=None)
-    assert (start.base, start.base_license) == ("vidcls/tiny", "apache-2.0")
+    assert (start.origin.name, start.origin.licence) == ("vidcls/tiny", "apache-2.0")
     assert (start.frames, start.image.crop_size, start.image.resize) == (8, 128, "shortest_edge")
     with torch.inference_mode():
         logits = start.model.eval()(pixel_values=torch.randn(1, 8, 3, 128, 128)).logits

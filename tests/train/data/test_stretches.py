@@ -20,6 +20,7 @@ from vidcls_train.data.csv_source import read_csv
 from vidcls_train.data.frame_cache import FrameCache
 from vidcls_train.data.preparation import prepare
 from vidcls_train.data.sources import find_clips
+from vidcls_train.data.splits import split_clips
 from vidcls_train.data.video import DecodedVideo
 from vidcls_train.output.scored import Scored
 
@@ -150,6 +151,7 @@ def test_gaps_are_cut_by_hand() -> None:
         ("long.mp4,1,nan,a", "line 3 has end 'nan', expected seconds"),
         ("long.mp4,5,,a", "line 3 is not of the form video,start,end,label"),
         ("long.mp4,9,10.2,a", "line 3 ends at 10.2 s, expected at most the 10.00 s that long.mp4 lasts"),
+        ("long\0.mp4,1,2,a", r"line 3 names .*, which cannot be read \(is not a name that a file can have\)"),
         ("gone.mp4,1,2,a", r"line 3 names .*gone.mp4, which cannot be read \(there is no such file\)"),
         ("long.mp4,1.9,3,b", r"lines 2 \('a'\) and 3 \('b'\) overlap; .* a column 'labels' and a\|b in it"),
     ],
@@ -172,6 +174,38 @@ def test_a_video_in_two_splits_is_refused(tmp_path: Path) -> None:
     )
     with pytest.raises(DataError, match=r"lines 2 and 4 put a\.mp4 into 'train' and 'val'; give all stretches"):
         read_csv(table)
+
+
+def test_a_video_is_of_one_group_and_in_one_split_whatever_its_rows_say(tmp_path: Path) -> None:
+    rows = []
+    for video in range(4):
+        (tmp_path / f"{video}.mp4").touch()
+        (tmp_path / f"link{video}.mp4").symlink_to(f"{video}.mp4")
+        names = (f"{video}.mp4", f"../{tmp_path.name}/{video}.mp4", str(tmp_path / f"{video}.mp4"), f"link{video}.mp4")
+        rows += [f"{names[take % 4]},{take},{take + 1.5},jump,{video}/take{take}" for take in range(12)]
+    rows.append("3.mp4,30,31,jump,2/take0")  # which is of video 2
+    found = read_csv(write_table(tmp_path, *rows, columns="video,start,end,label,group"))
+    assert {clip.path for clip in found.clips} == {tmp_path / f"{video}.mp4" for video in range(4)}
+    groups = [{clip.group for clip in found.clips if clip.path.stem == str(video)} for video in range(4)]
+    assert [len(of_video) for of_video in groups] == [1, 1, 1, 1]
+    assert groups[2] == groups[3]
+    assert len(set.union(*groups)) == 3
+    splits = split_clips(found, val_fraction=0.34, seed=0)
+    videos = [{clip.path for clip in split} for split in (splits.train, splits.val, splits.test)]
+    assert sum(map(len, videos)) == len(set.union(*videos)) == 4
+
+
+@pytest.mark.parametrize(
+    ("rows", "problem"),
+    [
+        (["a.mp4,1,3,a,train", "./b/../a.mp4,2,4,b,train"], r"lines 2 \('a'\) and 3 \('b'\) overlap"),
+        (["a.mp4,1,2,a,train", "./b/../a.mp4,3,4,b,val"], r"lines 2 and 3 put a\.mp4 into 'train' and 'val'"),
+    ],
+)
+def test_two_spellings_of_a_path_are_one_video(rows: list[str], problem: str, tmp_path: Path) -> None:
+    (tmp_path / "b").mkdir()
+    with pytest.raises(DataError, match=problem):
+        read_csv(write_table(tmp_path, *rows, columns="video,start,end,label,split"))
 
 
 def test_a_video_that_cannot_be_opened_is_left_to_the_check_of_the_data(tmp_path: Path) -> None:

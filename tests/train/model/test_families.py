@@ -286,6 +286,17 @@ def test_what_a_family_does_not_have_is_refused_by_name(kind: str, changes: dict
         recipe_for({**RUN, **changes}, kind=kind, layers=2, tokens="all")
 
 
+@pytest.mark.parametrize("name", ["drop_path", "dropout", "patch_dropout"])
+def test_an_encoder_that_stays_as_it_is_leaves_nothing_out_and_says_so(name: str) -> None:
+    run = {**RUN, "head_only": True}
+    recipe_for({**run, name: 0.0}, kind="videomae", layers=4, tokens="all")
+    with pytest.raises(ValueError, match=rf"{name} is 0\.2, but with --head-only the encoder stays as it is .* at 0"):
+        recipe_for({**run, name: 0.2}, kind="videomae", layers=4, tokens="all")
+    # A run that was begun when this was let pass, and of no effect, goes on.
+    config = recipe_for({**run, name: 0.2, "resume": True}, kind="videomae", layers=4, tokens="all")
+    assert getattr(config.regularization, name) == 0.2
+
+
 def test_timesformer_sees_all_tokens_of_every_frame(saved: Callable[[str], tuple[Path, Any]], tmp_path: Path) -> None:
     with pytest.raises(
         ValueError, match=r"tokens are lattice:0\.5, but TimeSformer attends to each frame and each place"

@@ -13,7 +13,7 @@ def test_a_preset_starts_a_fresh_model_of_its_size() -> None:
     assert (config.hidden_size, config.num_hidden_layers, config.num_frames) == (96, 6, 8)
     assert (config.image_size, config.patch_size) == (112, 8)
     assert config.id2label == {0: "a", 1: "b", 2: "c"}
-    assert start.base is None
+    assert start.origin.name is None
     smaller = from_preset(PRESETS["tiny"], ("a", "b"), frames=4, image_size=32, resize="stretch")
     assert smaller.model(torch.zeros(1, 4, 3, 32, 32)).logits.shape == (1, 2)
     assert smaller.image.resize == "stretch"

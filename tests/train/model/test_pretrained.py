@@ -41,7 +41,7 @@ def test_a_base_keeps_its_encoder_and_gets_a_new_head_with_notice(checkpoint: Pa
     assert start.model.classifier.weight.shape == (2, 48)
     assert start.model.config.id2label == {0: "a", 1: "b"}
     assert any(f"head for {len(LABELS)} labels is replaced by a new one for 2" in notice for notice in start.notices)
-    assert start.base == checkpoint.name
+    assert start.origin.name == checkpoint.name
 
 
 def test_a_base_of_ours_hands_on_its_origin_and_licence(tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ def test_a_base_of_ours_hands_on_its_origin_and_licence(tmp_path: Path) -> None:
     contract["source"].update(base="MCG-NJU/videomae-base", base_license="cc-by-nc-4.0")
     (folder / "vidcls.json").write_text(json.dumps(contract), encoding="utf-8")
     start = from_base(str(folder), ("a", "b"), **OWN)
-    assert (start.base, start.base_license) == ("MCG-NJU/videomae-base", "cc-by-nc-4.0")
+    assert (start.origin.name, start.origin.licence) == ("MCG-NJU/videomae-base", "cc-by-nc-4.0")
     assert any("not for commercial use" in notice for notice in start.notices)
 
 
@@ -60,7 +60,7 @@ def test_a_plain_base_says_how_it_is_preprocessed_and_licensed(tmp_path: Path) -
     (folder / "README.md").write_text("---\nlicense: apache-2.0\n---\n# base\n", encoding="utf-8")
     start = from_base(str(folder), ("a", "b"), **OWN)
     assert start.image.resize == "stretch"
-    assert start.base_license == "apache-2.0"
+    assert start.origin.licence == "apache-2.0"
     assert from_base(str(folder), ("a", "b"), frames=None, image_size=None, resize="shortest_edge").image.resize == (
         "shortest_edge"
     )

@@ -10,12 +10,16 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
+from generated import write_checkpoint, write_clip
+from random_models import MAKERS
 from vidcls.contract import Contract
 from vidcls.evaluation.intervals import wilson_interval
-from vidcls_train.data.clip_list import Clip
+from vidcls_train.data.clip_list import Clip, Footage
+from vidcls_train.model.teacher import Teacher
 from vidcls_train.output.card_teacher import teacher_section
 from vidcls_train.output.scored import Scored
-from vidcls_train.output.teacher import compare
+from vidcls_train.output.teacher import compare, cost
+from vidcls_train.teacher_file import read_teacher
 
 Make = Callable[..., Contract]
 
@@ -81,6 +85,17 @@ def test_labels_that_may_hold_together_are_compared_one_by_one(contract: Make) -
     text = "\n".join(teacher_section(metrics(row)))
     assert "| | val mean average precision | input |" in text
     assert "they agree on 0.667 of all labels" in text
+
+
+@pytest.mark.parametrize("family", MAKERS)
+def test_a_student_of_each_family_is_timed_beside_its_teacher(family: str, contract: Make, tmp_path: Path) -> None:
+    labels = contract().labels
+    file = read_teacher(str(write_checkpoint(tmp_path / "teacher", labels=labels)))
+    student, _ = MAKERS[family]()
+    video = Footage(write_clip(tmp_path / "clip.mp4", frames=24, width=64, height=48))
+    models = cost(student, Teacher(file, labels, device="cpu"), video, contract(), region=None)
+    assert models["student"]["parameters"] == sum(weight.numel() for weight in student.parameters())
+    assert min(model["answer_ms"] for model in models.values()) > 0
 
 
 def test_without_a_teacher_a_card_says_nothing_of_one() -> None:

@@ -19,6 +19,7 @@ from vidcls_train.config.groups import ModelConfig
 from vidcls_train.config.settings import pretrain_config, train_config
 from vidcls_train.data.clip_list import SINGLE_LABEL
 from vidcls_train.model.from_config import masked_starting_point, starting_point
+from vidcls_train.model.origin import Origin
 from vidcls_train.preflight.base import check_base
 from vidcls_train.preflight.checks import check_training_run
 from vidcls_train.preflight.room import check_room
@@ -146,7 +147,7 @@ def test_a_cached_base_is_called_by_its_name_and_asked_for_once(
         for _ in range(2):  # as a run does
             start = starting_point(train_config(run(tmp_path)), ("a", "b"), SINGLE_LABEL)
     assert len(asked) == 1
-    assert (start.base, start.base_license) == (NAME, "cc-by-nc-4.0")
+    assert (start.origin.name, start.origin.licence) == (NAME, "cc-by-nc-4.0")
     assert all(notice.startswith(f"{NAME}: ") for notice in start.notices)
     assert not any(str(snapshot) in notice for notice in start.notices)
 
@@ -156,7 +157,7 @@ def test_a_cached_base_is_called_by_its_name_in_pretraining_too(snapshot: Path, 
     start = masked_starting_point(pretrain_config(run(tmp_path)))
     assert any(notice.startswith(f"{NAME}: has no preprocessor_config.json; frames") for notice in start.notices)
     assert any("not for commercial use" in notice for notice in start.notices)
-    assert (start.base, start.base_license) == (NAME, "cc-by-nc-4.0")
+    assert start.origin == Origin(name=NAME, licence="cc-by-nc-4.0")
 
 
 def test_a_cached_teacher_is_called_by_its_name(snapshot: Path) -> None:

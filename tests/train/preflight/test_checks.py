@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import zipfile
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,10 @@ from vidcls.errors import ArgumentError, ModelError
 from vidcls.files.run_status import mark_unfinished
 from vidcls_train.config.groups import ModelConfig
 from vidcls_train.config.settings import save_settings, train_config
-from vidcls_train.output.run_folder import check_output
+from vidcls_train.data.clip_list import DataError
+from vidcls_train.data.listing import list_clips
+from vidcls_train.data.sources import find_clips
+from vidcls_train.output.run_folder import beginning, check_output
 from vidcls_train.preflight.checks import check_start_without_hub, check_training_run
 from vidcls_train.preflight.room import check_room
 from vidcls_train.preflight.shapes import Shape, check_shape, shape_of
@@ -83,6 +88,48 @@ def test_a_folder_with_the_report_on_the_data_alone_is_free(tmp_path: Path) -> N
     touch(tmp_path / "out", "notes.txt")
     with pytest.raises(ArgumentError, match="exists and is not empty"):
         check_output(config)
+
+
+def test_what_a_killed_start_unpacked_is_in_nobodys_way(tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    config = train_config({"data": "clips.zip", "output": output, "preset": "tiny"})
+    touch(output, "data/jump/1.mp4")
+    with pytest.raises(ArgumentError, match="exists and is not empty"):
+        check_output(config)  # the user's own
+    (output / "status.json").write_text('{"status": "ok"}', encoding="utf-8")
+    with pytest.raises(ArgumentError, match="exists and is not empty"):
+        check_output(config)  # another program's
+    mark_unfinished(output)
+    touch(output, "data.partial/jump/1.mp4")
+    check_output(config)
+    touch(output, "settings.json")
+    with pytest.raises(ArgumentError, match="exists and is not empty"):
+        check_output(config)
+
+
+@pytest.mark.parametrize("moment", ["data", "data.partial"])
+def test_a_start_that_fails_leaves_nothing_of_its_own_and_of_a_killed_one(moment: str, tmp_path: Path) -> None:
+    output = tmp_path / "runs" / "out"
+    with pytest.raises(DataError), beginning(output):
+        list_clips(touch(output, "data/notes.txt"), data="clips")
+    assert list(tmp_path.iterdir()) == []
+    touch(output, f"{moment}/jump/1.mp4", "data-report.md")
+    mark_unfinished(output)
+    archive = tmp_path / "clips.zip"
+    with zipfile.ZipFile(archive, "w") as packed:
+        packed.writestr("jump/1.mp4", b"video")
+        packed.writestr("wave/1.mp4", b"video")
+    with pytest.raises(DataError) if moment == "data" else nullcontext(), beginning(output):
+        find_clips(str(archive), unpack_to=output / "data")
+    left = {path.name for path in output.iterdir()}
+    assert left == ({"data-report.md"} if moment == "data" else {"data-report.md", "data", "status.json"})
+
+
+def test_a_run_that_goes_on_keeps_its_clips_whatever_fails(tmp_path: Path) -> None:
+    touch(tmp_path, "settings.json", "data/jump/1.mp4")
+    with pytest.raises(InterruptedError), beginning(tmp_path):
+        raise InterruptedError
+    assert {path.name for path in tmp_path.iterdir()} == {"settings.json", "data"}
 
 
 def test_a_run_from_the_shipped_base_passes_and_is_gone_on_with(tmp_path: Path) -> None:

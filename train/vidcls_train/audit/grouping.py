@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from vidcls_train.audit.duplicates import COPIES, Pair
 from vidcls_train.data.clip_list import ClipList, DataError, Splits
+from vidcls_train.data.footage_groups import join_groups
 from vidcls_train.data.splits import lacks_val, split_clips
 
 
@@ -24,12 +25,12 @@ def split_by_footage(
     Raises:
         DataError: there are too few clips or groups to split.
     """
-    joined = _join_groups(readable, [pair for pair in pairs if pair.kind in COPIES])
+    joined = _join(readable, [pair for pair in pairs if pair.kind in COPIES])
     if readable.split_names is not None and not lacks_val(readable):
         return split_clips(joined, val_fraction=val_fraction, seed=seed), False
     if any(pair.kind not in COPIES for pair in pairs):
         try:
-            splits = split_clips(_join_groups(readable, pairs), val_fraction=val_fraction, seed=seed)
+            splits = split_clips(_join(readable, pairs), val_fraction=val_fraction, seed=seed)
         except DataError:
             pass  # too few scenes
         else:
@@ -40,17 +41,6 @@ def split_by_footage(
     return split_clips(joined, val_fraction=val_fraction, seed=seed), False
 
 
-def _join_groups(found: ClipList, pairs: Iterable[Pair]) -> ClipList:
+def _join(found: ClipList, pairs: Iterable[Pair]) -> ClipList:
     """The same clips with the groups of each pair made one."""
-    parents = {clip.group: clip.group for clip in found.clips}
-
-    def root(group: str) -> str:
-        while parents[group] != group:
-            parents[group] = parents[parents[group]]
-            group = parents[group]
-        return group
-
-    for pair in pairs:
-        first, second = sorted((root(found.clips[pair.first].group), root(found.clips[pair.second].group)))
-        parents[second] = first
-    return dataclasses.replace(found, clips=[dataclasses.replace(clip, group=root(clip.group)) for clip in found.clips])
+    return dataclasses.replace(found, clips=join_groups(found.clips, [(pair.first, pair.second) for pair in pairs]))

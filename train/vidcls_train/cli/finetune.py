@@ -189,8 +189,8 @@ def _check(*, output: Path | None, **chosen: Any) -> None:
             from vidcls_train.audit.findings import refuse_worthless
             from vidcls_train.audit.report import report_text, write_data_report
             from vidcls_train.data.sources import find_clips
-            from vidcls_train.model.base_folder import known_to
             from vidcls_train.model.few_clips import few_clips_notices
+            from vidcls_train.model.origin import known_to
             from vidcls_train.model.teaching import find_teacher
         with tempfile.TemporaryDirectory() as folder:
             found = find_clips(

@@ -18,7 +18,7 @@ from vidcls_train.data.clip_list import (
     check_label,
     group_by_name,
 )
-from vidcls_train.data.stretches import check_stretches, seconds_of
+from vidcls_train.data.stretches import by_video, check_stretches, seconds_of
 
 CSV_FORM = "path,label[,group][,split]"
 
@@ -67,6 +67,7 @@ def read_csv(table: Path) -> ClipList:
         clips.append(clip)
     split_names = [row["split"] for row in rows] if "split" in columns else None
     if "video" in columns:
+        clips = by_video(clips)
         check_stretches(clips, split_names, table=table)
     problem_type = MULTI_LABEL if "labels" in columns else SINGLE_LABEL
     return ClipList(name=str(table), clips=clips, split_names=split_names, empty=[], problem_type=problem_type)
@@ -100,7 +101,6 @@ def _clip(table: Path, line: int, row: dict[str, str]) -> Clip:
     labels = (row["label"],) if "label" in row else _several(row["labels"], table=table, line=line)
     if "video" in row:
         start, end = (seconds_of(row[name], name, where=f"{table}: line {line}") for name in ("start", "end"))
-        # A video is not torn: its stretches are of one group, unless the CSV says otherwise.
         group = row.get("group") or str(path)
         return Clip(path=path, labels=labels, group=group, start_seconds=start, end_seconds=end)
     of_name = group_by_name(path)

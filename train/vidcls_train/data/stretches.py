@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
+import os
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
 from vidcls_train.data.clip_list import Clip, DataError
+from vidcls_train.data.footage_groups import join_groups
 
 
 def seconds_of(text: str, name: str, *, where: str) -> float:
@@ -29,11 +32,29 @@ def seconds_of(text: str, name: str, *, where: str) -> float:
     return seconds
 
 
+def by_video(clips: Sequence[Clip]) -> list[Clip]:
+    """The same stretches, those of one file under one path and in one group, however their rows spell and group it.
+
+    What is known of a video, where its stretches overlap, what they leave of it, which split it is in, goes by both.
+    """
+    first_of: dict[str, int] = {}
+    firsts = [first_of.setdefault(_file(clip.path), index) for index, clip in enumerate(clips)]
+    spelt = [dataclasses.replace(clip, path=clips[first].path) for clip, first in zip(clips, firsts, strict=True)]
+    return join_groups(spelt, [(first, index) for index, first in enumerate(firsts)])
+
+
+def _file(path: Path) -> str:
+    try:
+        return os.path.realpath(path)  # Path.resolve raises where links go round in circles
+    except ValueError:  # no name that a file can have, as whoever opens it says
+        return str(path)
+
+
 def check_stretches(clips: Sequence[Clip], split_names: Sequence[str] | None, *, table: Path) -> None:
     """Check what rows say of stretches, as far as the videos need not be opened for it.
 
     Args:
-        clips: one per row, in the rows' order.
+        clips: one per row, in the rows' order, as `by_video` gives them.
         split_names: one per row, if the CSV has splits.
         table: the CSV, for messages.
 

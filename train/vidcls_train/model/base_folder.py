@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from vidcls.contract import CHECKPOINT_FILE, ClipFingerprints, Image, read_checkpoint
+from vidcls.contract import CHECKPOINT_FILE, Image, read_checkpoint
 from vidcls.errors import ArgumentError, ModelError
 from vidcls.huggingface import PREPROCESSOR_FILE, Preprocessor, find_preprocessor
-from vidcls.huggingface.hub import read_card
-from vidcls.huggingface.hub_names import CARD_FILE
-from vidcls_train.bases.location import base_name, is_here, located
 from vidcls_train.model.families import FAMILIES, Family, family_by_type
 from vidcls_train.model.image_section import IMAGENET_MEAN, IMAGENET_STD, image_section
 
@@ -110,31 +107,6 @@ def pretraining_image(base: str, *, own_size: int, image_size: int | None) -> tu
             "statistics; take another checkpoint"
         )
     return image, notices
-
-
-class Origin(NamedTuple):
-    """Where weights come from: their name, their licence and the clips that they know, None each where unknown."""
-
-    name: str
-    licence: str | None
-    clips: ClipFingerprints | None
-
-
-def origin(base: str) -> Origin:
-    """Where the weights in a base's folder come from.
-
-    A model fine-tuned from one of ours inherits what that one was made from, and what it knows.
-    """
-    folder = Path(base)
-    if (folder / CHECKPOINT_FILE).exists():
-        source = read_checkpoint(folder).source
-        return Origin(source.base or base_name(folder), source.base_license, source.clips)
-    return Origin(base_name(folder), read_card(folder / CARD_FILE).licence, None)
-
-
-def known_to(base: str | None) -> ClipFingerprints | None:
-    """The clips that a base on this machine knows; None without a base, and of one on the hub, which is not asked."""
-    return None if base is None or not is_here(base) else origin(located(base)).clips
 
 
 def _said_image(base: str, family: Family, own_size: int) -> Preprocessor:

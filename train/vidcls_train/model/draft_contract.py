@@ -29,11 +29,11 @@ def draft_contract(config: TrainConfig, found: ClipList, start: StartingPoint) -
         image=start.image,
         source=Source(
             architecture=type(start.model).__name__,
-            base=start.base,
-            base_license=start.base_license,
+            base=start.origin.name,
+            base_license=start.origin.licence,
             checkpoint_sha256="0" * 64,
             data=None,
-            clips=start.clips,
+            clips=start.origin.clips,
             versions={
                 "vidcls": vidcls.__version__,
                 "torch": torch.__version__,

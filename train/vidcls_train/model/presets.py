@@ -9,6 +9,7 @@ from vidcls_train.data.clip_list import SINGLE_LABEL, ProblemType
 from vidcls_train.model.families import check_shape
 from vidcls_train.model.image_section import IMAGENET_MEAN, IMAGENET_STD, image_section
 from vidcls_train.model.initialization import initialize_attention
+from vidcls_train.model.origin import Origin
 from vidcls_train.model.patch_embedding import make_zero_mean
 from vidcls_train.model.starting_point import PretrainingPoint, StartingPoint, label_maps
 
@@ -61,7 +62,7 @@ def from_preset(
     model = VideoMAEForVideoClassification(config)
     _prepare_encoder(model.videomae, preset, patch_levels)
     image = image_section(size=size, resize=resize or "shortest_edge", mean=IMAGENET_MEAN, std=IMAGENET_STD)
-    return StartingPoint(model=model, image=image, frames=frames, base=None, base_license=None, clips=None, notices=())
+    return StartingPoint(model=model, image=image, frames=frames, origin=Origin(), notices=())
 
 
 def masked_from_preset(
@@ -91,7 +92,7 @@ def masked_from_preset(
     model = VideoMAEForPreTraining(config)
     _prepare_encoder(model.videomae, preset, patch_levels)
     image = image_section(size=size, resize="shortest_edge", mean=IMAGENET_MEAN, std=IMAGENET_STD)
-    return PretrainingPoint(model=model, image=image, frames=frames, base=None, base_license=None, notices=())
+    return PretrainingPoint(model=model, image=image, frames=frames, origin=Origin(), notices=())
 
 
 def _prepare_encoder(encoder: VideoMAEModel, preset: Preset, patch_levels: bool | None) -> None:

@@ -14,8 +14,9 @@ from vidcls.huggingface import find_weights, is_non_commercial
 from vidcls_train.data.clip_list import MULTI_LABEL, SINGLE_LABEL, ProblemType
 from vidcls_train.hybrid.videomae_hybrid import VideoMAEHybridForVideoClassification
 from vidcls_train.model.base_checkpoint import load_config, load_pretrained
-from vidcls_train.model.base_folder import base_image, check_pretrainable, origin, pretraining_image
+from vidcls_train.model.base_folder import base_image, check_pretrainable, pretraining_image
 from vidcls_train.model.families import Family, check_shape, family_of, set_sizes, sizes_of
+from vidcls_train.model.origin import origin_of
 from vidcls_train.model.positions import resized
 from vidcls_train.model.starting_point import PretrainingPoint, StartingPoint, label_maps
 
@@ -77,12 +78,10 @@ def from_base(
     notices += (_head_notice(base, old_labels if had_head else None, labels), *left_out)
     if had_head and problem_differs:
         notices += (f"{base}: {_OTHER_PROBLEM[problem_type]}",)
-    name, licence, clips = origin(base)
-    notices += _licence_notices(base, licence)
+    origin = origin_of(base)
+    notices += _licence_notices(base, origin.licence)
     frames, _ = sizes_of(config)
-    return StartingPoint(
-        model=model, image=image, frames=frames, base=name, base_license=licence, clips=clips, notices=notices
-    )
+    return StartingPoint(model=model, image=image, frames=frames, origin=origin, notices=notices)
 
 
 def masked_from_base(base: str, *, frames: int | None, image_size: int | None) -> PretrainingPoint:
@@ -108,11 +107,9 @@ def masked_from_base(base: str, *, frames: int | None, image_size: int | None) -
     model = VideoMAEForPreTraining(config)
     weights = {name: weight for name, weight in loaded.float().state_dict().items() if name not in missing}
     model.load_state_dict(weights, strict=False)
-    name, licence, _ = origin(base)
-    notices += (*find_weights(Path(base)).notices, *_licence_notices(base, licence))
-    return PretrainingPoint(
-        model=model, image=image, frames=config.num_frames, base=name, base_license=licence, notices=notices
-    )
+    origin = origin_of(base)
+    notices += (*find_weights(Path(base)).notices, *_licence_notices(base, origin.licence))
+    return PretrainingPoint(model=model, image=image, frames=config.num_frames, origin=origin, notices=notices)
 
 
 def freeze_encoder(model: PreTrainedModel) -> None:

@@ -28,6 +28,8 @@ def recipe_for(settings: Mapping[str, Any], *, kind: str, layers: int, tokens: s
     family, config = family_by_type(kind), train_config(settings, kind=kind, layers=layers)
     if config.model.tokens is not None:
         check_tokens(TOKEN_CHOICES[config.model.tokens], family)
+    if config.classification.head_only and not config.run.resume:
+        _check_head_only(config)
     check_patch_dropout(settings, tokens=tokens, kind=kind, layers=layers)
     if config.regularization.dropout > 0 and not family.has_dropout:
         raise ArgumentError(
@@ -40,3 +42,17 @@ def recipe_for(settings: Mapping[str, Any], *, kind: str, layers: int, tokens: s
             "each place by itself, so that no patch can be left out; leave it at 0"
         )
     return config
+
+
+def _check_head_only(config: TrainConfig) -> None:
+    """Refuse what is asked for within an encoder that stays as it is, and shows the head all of what it finds.
+
+    Recipes for a head alone have none of it. A run of an earlier version, which took no notice of it, goes on.
+    """
+    for name in ("drop_path", "dropout", "patch_dropout"):
+        value = getattr(config.regularization, name)
+        if value > 0:
+            raise ArgumentError(
+                f"{name} is {value:g}, but with --head-only the encoder stays as it is and leaves nothing out; leave "
+                f"{name} at 0, or train the encoder too, without --head-only"
+            )

@@ -7,23 +7,22 @@ from typing import Any
 
 from transformers import PreTrainedModel, VideoMAEForPreTraining
 
-from vidcls.contract import ClipFingerprints, Image
+from vidcls.contract import Image
+from vidcls_train.model.origin import Origin
 
 
 @dataclass(frozen=True, kw_only=True)
 class StartingPoint:
     """A classifier before training, and what the contract needs to know of it.
 
-    image: the contract's image section. frames: per clip. base, base_license: of the weights it starts from, None for
-    random ones. clips: that these know, None where that is unknown. notices: sentences for the user.
+    image: the contract's image section. frames: per clip. origin: of the weights it starts from. notices: sentences for
+    the user.
     """
 
     model: PreTrainedModel
     image: Image
     frames: int
-    base: str | None
-    base_license: str | None
-    clips: ClipFingerprints | None
+    origin: Origin
     notices: tuple[str, ...]
 
 
@@ -34,8 +33,7 @@ class PretrainingPoint:
     model: VideoMAEForPreTraining
     image: Image
     frames: int
-    base: str | None
-    base_license: str | None
+    origin: Origin
     notices: tuple[str, ...]
 
 

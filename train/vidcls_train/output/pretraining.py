@@ -19,6 +19,7 @@ from vidcls_train.data.datasets import ClipDataset
 from vidcls_train.data.masks import tube_mask
 from vidcls_train.data.rng import seeded_rng
 from vidcls_train.model.image_processor import image_processor
+from vidcls_train.model.origin import write_origin
 from vidcls_train.model.reconstruction import reconstruct
 from vidcls_train.model.starting_point import PretrainingPoint
 from vidcls_train.output.finished import complete
@@ -45,6 +46,8 @@ def write_pretraining(
     with whole_files(output) as scratch:
         trainer.model.save_pretrained(scratch)
         image_processor(start.image).save_pretrained(scratch)
+    if start.origin.name is not None:
+        write_origin(output, start.origin)
     losses = [(row["epoch"], row["loss"]) for row in trainer.state.log_history if "loss" in row]
     metrics: dict[str, Any] = {
         "videos": len(clips),
@@ -87,11 +90,11 @@ def _card(config: PretrainConfig, start: PretrainingPoint, metrics: dict[str, An
     """A model card: where the weights come from, which `vidcls-train --base` hands on."""
     metadata = ModelCardData(
         library_name="transformers",
-        license=start.base_license,
-        base_model=start.base if start.base and "/" in start.base else None,
+        license=start.origin.licence,
+        base_model=start.origin.name if start.origin.name and "/" in start.origin.name else None,
         tags=["videomae", "vidcls"],
     )
-    origin = f"from `{start.base}`" if start.base else "from random weights"
+    origin = f"from `{start.origin.name}`" if start.origin.name else "from random weights"
     name = config.run.output.name
     return "\n".join(
         [

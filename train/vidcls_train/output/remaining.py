@@ -14,6 +14,7 @@ from vidcls_train.data.preparation import PreparedClips
 from vidcls_train.output.metrics import MULTI_VIEWS, multi_crops
 from vidcls_train.output.scoring import video_logits
 from vidcls_train.output.teacher import seconds_beside_teacher
+from vidcls_train.trainer.autocast import without_autocast
 from vidcls_train.trainer.classification import ClassificationTrainer
 
 # Clips whose pictures the reports show, at most, and how often each is decoded for them.
@@ -47,6 +48,7 @@ def time_after_training(
         return time.perf_counter() - started
 
     @cache
+    @without_autocast(trainer.model)
     def estimate() -> float:
         trainer.model.eval()  # the next step of training sets it back
         crops, of_val, of_test = multi_crops(contract), len(prepared.val), len(prepared.test)

@@ -37,8 +37,13 @@ def video_logits(
     device = next(model.parameters()).device
     frames = read_clips(video.path, contract, stretch=video.stretch, views=views, crops=crops, region=region).frames
     pixel_values = torch.from_numpy(normalise(frames, contract.image)).to(device)
+    return clip_logits(model, pixel_values).mean(dim=0).cpu().numpy()
+
+
+def clip_logits(model: PreTrainedModel, pixel_values: torch.Tensor) -> torch.Tensor:
+    """float32 [clips, labels] of pixels on the model's device, which each family takes under a name of its own."""
     logits: torch.Tensor = model(**{model.main_input_name: pixel_values}).logits
-    return logits.float().mean(dim=0).cpu().numpy()
+    return logits.float()
 
 
 def all_logits(

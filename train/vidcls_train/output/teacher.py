@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from transformers import PreTrainedModel
 
 from vidcls.clips import read_clips
 from vidcls.contract import Contract
@@ -24,6 +25,7 @@ from vidcls_train.data.clip_list import Footage
 from vidcls_train.model.teacher import Teacher
 from vidcls_train.output.metrics import Results
 from vidcls_train.output.scored import Scored
+from vidcls_train.output.scoring import clip_logits
 from vidcls_train.trainer.classification import ClassificationTrainer
 
 # Each is timed so often, turn by turn, so that a slow spell meets both.
@@ -57,7 +59,7 @@ def beside_teacher(
         "weight": distillation.weight,
         "temperature": distillation.temperature,
         "calibration_temperature": distillation.calibration,
-        "models": _models(trainer, teacher, results.val.clips[0].footage, contract, region=results.region),
+        "models": cost(trainer.model, teacher, results.val.clips[0].footage, contract, region=results.region),
     }
     for split, scored in (("val", results.val), ("test", results.test)):
         section[split] = None
@@ -150,25 +152,36 @@ def _interval(found: npt.NDArray[np.bool_]) -> tuple[float, float]:
     return wilson_interval(int(found.sum()), len(found))
 
 
-def _models(
-    trainer: ClassificationTrainer, teacher: Teacher, video: Footage, contract: Contract, *, region: Region | None
+def cost(
+    model: PreTrainedModel, teacher: Teacher, video: Footage, contract: Contract, *, region: Region | None
 ) -> dict[str, Any]:
     """What "student" and "teacher" are and cost.
 
-    {"parameters": None of an exported file, "megabytes": of the weights, "engine", "frames", "crop_size", "answer_ms":
-    the median time of one clip through the model, without decoding}.
+    Args:
+        model: the student, on any device.
+        teacher: its own.
+        video: whose middle view both answer.
+        contract: the student's.
+        region: of the picture; None for all of it.
+
+    Returns:
+        {"parameters": None of an exported file, "megabytes": of the weights, "engine", "frames", "crop_size",
+        "answer_ms": the median time of one clip through the model, without decoding} of each.
+
+    Raises:
+        VideoError: the video cannot be decoded.
     """
     student, taught = _pixels(video, contract, region), _pixels(video, teacher.contract, region)
-    device = next(trainer.model.parameters()).device
-    trainer.model.eval()
+    device = next(model.parameters()).device
+    model.eval()
 
     def answer() -> object:
         with torch.inference_mode():
-            return trainer.model(pixel_values=student.to(device)).logits.cpu()
+            return clip_logits(model, student.to(device)).cpu()
 
     student_ms, teacher_ms = _turn_by_turn(answer, lambda: teacher.logits(taught))
-    parameters = sum(weight.numel() for weight in trainer.model.parameters())
-    size = sum(weight.numel() * weight.element_size() for weight in trainer.model.parameters())
+    parameters = sum(weight.numel() for weight in model.parameters())
+    size = sum(weight.numel() * weight.element_size() for weight in model.parameters())
     return {
         "student": _model(contract, parameters, size, "PyTorch", student_ms),
         "teacher": _model(teacher.contract, teacher.parameters, teacher.file.weight_bytes, teacher.engine, teacher_ms),

@@ -16,6 +16,7 @@ from vidcls_train.config.settings import Config
 from vidcls_train.data.epoch_sampler import EpochSampler
 from vidcls_train.model.patch_embedding import ZeroMeanCallback, is_zero_mean
 from vidcls_train.trainer.arguments import training_arguments
+from vidcls_train.trainer.autocast import end_autocast
 from vidcls_train.trainer.callbacks import EpochStart, KeepEma, StopDiverged
 from vidcls_train.trainer.distributed import by_first_process, process_count, process_rank
 from vidcls_train.trainer.ema import EmaWeights
@@ -118,6 +119,8 @@ class VideoTrainer(Trainer):  # type: ignore[misc]
     ) -> float:
         """Train, from the last whole step where the run is resumed; returns the seconds that it took.
 
+        After it the model computes in the precision of its weights, float32, whatever it was trained in.
+
         Args:
             on_epoch: takes a line after each epoch, in the first process; callbacks: are added there.
             seconds_after: how long the run goes on after its last epoch; asked there too, after each.
@@ -141,6 +144,7 @@ class VideoTrainer(Trainer):  # type: ignore[misc]
             step = by_first_process(lambda: last_step(output)) if config.run.resume else None
             if step is None or not self._ends_with(Path(step)):
                 self.train(resume_from_checkpoint=step)
+        end_autocast(self.model)
         return time.perf_counter() - started
 
     def is_over(self, state: TrainerState) -> bool:
