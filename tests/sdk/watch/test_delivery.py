@@ -181,6 +181,7 @@ def test_so_many_wait_and_of_more_the_oldest_are_given_up(
     with caplog.at_level(logging.WARNING, "vidcls"), delivering(journal, hook) as delivery:
         put(journal, delivery, 0, 1, 2, 3, 4)
         assert (delivery.waiting, delivery.given_up) == (3, 2)
+        wait_for(lambda: len(caplog.messages) == 2)  # the first one given up, and that the hook is away
         hook.start()
         wait_for(lambda: ids(hook) == [0, 3, 4])  # the first was on its way
     assert [message for message in caplog.messages if "given up" in message] == [
