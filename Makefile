@@ -15,9 +15,10 @@ SLOW := docs/test_expectations.py exits export fuzz parity \
 	sdk/annotation sdk/batch sdk/cli/test_evaluate.py sdk/cli/test_event_evaluation.py sdk/cli/test_region.py \
 	sdk/cli/test_watch.py sdk/cli/test_verify.py sdk/concurrency/test_forks.py sdk/diagnostics sdk/evaluation \
 	sdk/explanation sdk/figures sdk/fitting sdk/live sdk/runtime/test_cuda.py sdk/temporal/test_timeline.py \
-	sdk/test_examples.py sdk/test_huggingface.py sdk/test_hub.py sdk/test_imports.py sdk/test_pickling.py sdk/test_package.py sdk/test_portability.py sdk/test_region.py \
-	sdk/test_versions.py sdk/video/test_broken_off.py sdk/video/test_edit_lists.py sdk/video/test_ffmpeg_messages.py \
-	sdk/video/test_given_file.py sdk/video/test_quiet.py \
+	sdk/cli/test_predict.py sdk/pages/test_reports.py sdk/test_examples.py sdk/test_huggingface.py sdk/test_hub.py \
+	sdk/test_imports.py sdk/test_package.py sdk/test_pickling.py sdk/test_portability.py sdk/test_region.py \
+	sdk/test_versions.py sdk/video/test_broken_off.py sdk/video/test_decoder_check.py sdk/video/test_edit_lists.py \
+	sdk/video/test_ffmpeg_messages.py sdk/video/test_given_file.py sdk/video/test_packet_contents.py sdk/video/test_quiet.py \
 	sdk/watch sdk/web sdk/video/test_cases.py sdk/video/test_doors.py sdk/video/test_http_file.py sdk/video/test_matrix.py \
 	sdk/video/test_odd_videos.py sdk/video/test_picture_size.py sdk/video/test_reader.py sdk/video/test_remote.py \
 	sdk/video/test_source.py \
