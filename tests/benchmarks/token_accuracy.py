@@ -1,12 +1,14 @@
 """What fewer tokens cost in accuracy, on clips that no training saw: the models of held_out.py, at every share.
 
     python tests/benchmarks/held_out.py folds ../shared/data/ucf8 -o /tmp/folds
-    python tests/benchmarks/token_accuracy.py /tmp/folds [--trained-for /tmp/folds-quarter]
+    python tests/benchmarks/token_accuracy.py /tmp/folds [--trained-for /tmp/folds-quarter] [--views]
 
 Each fold's model answers its own test clips with all tokens, with lattices of a half, a quarter and an eighth, and with
 as many drawn at random for each clip. With --trained-for, the folds that were trained for one share (`held_out.py folds
-... --settings FILE` with {"tokens": "lattice:0.25"}) answer with theirs, and are compared with the others' all. Top-1
-over all clips together; differences are paired, with intervals that draw whole groups of footage again.
+... --settings FILE` with {"tokens": "lattice:0.25"}) answer with theirs, and are compared with the others' all. With
+--views, what the lattices save is spent on views: 2 of a half, 4 of a quarter and 8 of an eighth are as many tokens as
+one view with all. Top-1 over all clips together; differences are paired, with intervals that draw whole groups of
+footage again.
 """
 
 from __future__ import annotations
@@ -39,13 +41,20 @@ Load = Callable[[Path, Contract], VideoMAEForVideoClassification]
 @click.command()
 @click.argument("folds", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option("--trained-for", type=click.Path(path_type=Path, exists=True, file_okay=False))
-def main(folds: Path, trained_for: Path | None) -> None:
+@click.option("--views", "in_views", is_flag=True, help="Also answer in so many views as cost what all tokens do.")
+def main(folds: Path, trained_for: Path | None, in_views: bool) -> None:
     """Answer every test clip in every way, and print how accuracies differ."""
     rows = _rows(folds)
     groups = [row["group"] for row in rows]
     right: dict[str, np.ndarray] = {}
     for way, load in _ways().items():
         right[way] = _right(rows, folds, load)
+    if in_views:
+        for share in SHARES:
+            count = round(1 / share)
+            load = partial(_with_lattice, share=share)
+            right[f"lattice {share:g}, {count} views"] = _right(rows, folds, load, views=count)
+        right["all, 8 views"] = _right(rows, folds, _own, views=8)
     if trained_for is not None:
         right["trained for its lattice"] = _right(_rows(trained_for), trained_for, _own)
     click.echo(f"{len(rows)} clips of {len(set(groups))} groups")
@@ -72,7 +81,7 @@ def _ways() -> dict[str, Load]:
     return ways
 
 
-def _right(rows: Rows, folds: Path, load: Load) -> np.ndarray:
+def _right(rows: Rows, folds: Path, load: Load, *, views: int = 1) -> np.ndarray:
     """Whether each clip is answered rightly, in the order of the rows, each by the model of its own fold."""
     found = np.zeros(len(rows), bool)
     for run in sorted({row["run"] for row in rows}):
@@ -80,7 +89,7 @@ def _right(rows: Rows, folds: Path, load: Load) -> np.ndarray:
         contract = read_checkpoint(folder)
         places = [place for place, row in enumerate(rows) if row["run"] == run]
         clips = [Footage(Path(rows[place]["video"])) for place in places]
-        logits = all_logits(load(folder, contract), clips, contract, views=1, crops=1, label=run)
+        logits = all_logits(load(folder, contract), clips, contract, views=views, crops=1, label=run)
         for place, best in zip(places, logits.argmax(axis=1), strict=True):
             found[place] = contract.labels[best] == rows[place]["label"]
     return found

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torchvision.transforms.v2.functional import adjust_hue
 
 from vidcls.contract import Contract, read_checkpoint
 from vidcls.preprocessing import resize
 from vidcls_train.config.groups import AugmentationConfig
-from vidcls_train.data.augmentation import RandomCrop, training_transform
+from vidcls_train.data.augmentation import RandomCrop, RandomHue, training_transform
 
 
 @pytest.fixture
@@ -106,6 +107,23 @@ def test_hues_stray_as_far_as_they_may_where_colours_may_change(contract: Contra
         # A grey level more or less, of a hundred between the channels, turns the hue by a sixth of a hundredth.
         assert -0.11 < min(turned) < -0.06
         assert 0.06 < max(turned) < 0.11
+
+
+# Both compute in float32 and round once, OpenCV to the nearest level and torchvision downwards.
+ROUNDING = 1
+
+
+def test_hues_are_turned_as_torchvision_turns_them() -> None:
+    clip = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (4, 3, 40, 56), dtype=np.uint8))
+
+    for seed in range(20):
+        torch.manual_seed(seed)
+        turned = RandomHue(0.5)(clip)
+        torch.manual_seed(seed)
+        wanted = adjust_hue(clip, float(torch.empty(1).uniform_(-0.5, 0.5)))
+
+        assert turned.dtype == torch.uint8
+        assert int((turned.int() - wanted.int()).abs().max()) <= ROUNDING
 
 
 def test_a_training_clip_has_the_models_shape_and_mirrors_only_if_told(contract: Contract) -> None:
