@@ -168,6 +168,11 @@ def _every_token_needed(folder: Path) -> list[str]:
     return _with("--base", "{}/base", "--tokens", "lattice:0.5")(folder)
 
 
+def _moving_in_vivit(folder: Path) -> list[str]:
+    _preprocessed(_base(folder / "base", model_type="vivit", tubelet_size=[2, 16, 16]))
+    return _with("--base", "{}/base", "--tokens", "moving:0.5")(folder)
+
+
 def _halved(folder: Path) -> list[str]:
     _preprocessed(_base(folder / "base"), image_mean=[0.5] * 3, image_std=[0.5] * 3)
     return _with("--base", "{}/base")(folder)
@@ -268,6 +273,12 @@ MISTAKES = [
         "tokens left out of a family that needs all",
         _every_token_needed,
         r"tokens are lattice:0\.5, but TimeSformer attends to each frame .* expected all",
+        2,
+    ),
+    Mistake(
+        "tokens that move, of a family that they are not picked for",
+        _moving_in_vivit,
+        r"tokens are moving:0\.5, which are picked for VideoMAE alone, and not for ViViT; expected all, or ",
         2,
     ),
     Mistake(

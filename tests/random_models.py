@@ -88,13 +88,15 @@ def save(make: Callable[[], tuple[Any, Any]], folder: Path) -> tuple[Any, Any]:
 
 
 def with_some_tokens(model: Any, pixels: torch.Tensor, kept: np.ndarray) -> Any:
-    """Logits of a model that is shown the tokens of `kept`, bool [tokens], by the ways that transformers has itself.
+    """Logits of a model that is shown the tokens of `kept`, bool [tokens], or of VideoMAE [clips, tokens].
+
+    By the ways that transformers has itself.
 
     A mask, encoder parts one by one, and a position mask.
     """
     kind = model.config.model_type
     if kind in ("videomae", "videomae_hybrid"):
-        hidden = torch.from_numpy(~kept)[None].expand(len(pixels), -1)
+        hidden = torch.from_numpy(~kept).expand(len(pixels), -1)
         sequence = model.videomae(pixel_values=pixels, bool_masked_pos=hidden)[0]
         return model.classifier(model.fc_norm(sequence.mean(1)))
     if kind == "vivit":

@@ -26,6 +26,7 @@ class Architecture:
     tokens_per_frame: whether the patch embedding works frame by frame, as TimeSformer's.
     embeddings: path of the module that gives the encoder its tokens; None where it needs all of them.
     class_tokens: how many of those stand for no patch, and come first.
+    has_moving_tokens: whether a clip's own tokens may be picked by how much they change.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Architecture:
     tokens_per_frame: bool = False
     embeddings: str | None = None
     class_tokens: int = 0
+    has_moving_tokens: bool = False
 
     def load(self, *arguments: Any, **options: Any) -> Any:
         """The class's from_pretrained."""
@@ -51,6 +53,7 @@ ARCHITECTURES: dict[str, Architecture] = {
         name="VideoMAEForVideoClassification",
         patch_embedding="videomae.embeddings.patch_embeddings",
         embeddings="videomae.embeddings",
+        has_moving_tokens=True,
     ),
     "videomae_hybrid": Architecture(
         name="VideoMAEHybridForVideoClassification",

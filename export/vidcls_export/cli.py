@@ -76,9 +76,12 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--tokens",
-    type=click.Choice(["all", "lattice:0.5", "lattice:0.25", "lattice:0.125"]),
-    help="Which tokens the encoder sees: a half, a quarter or an eighth of them, evenly spread, for less than that "
-    "share of the encoder's time; decoding takes as long as before, and so does a hybrid's picture network.  "
+    type=click.Choice(
+        ["all", "lattice:0.5", "lattice:0.25", "lattice:0.125", "moving:0.5", "moving:0.25", "moving:0.125"]
+    ),
+    help="Which tokens the encoder sees: a half, a quarter or an eighth of them, evenly spread (lattice) or those of "
+    "each clip that change most (moving; VideoMAE), for less than that share of the encoder's time; decoding takes as "
+    "long as before, and so does a hybrid's picture network.  "
     "[default: those that the checkpoint was trained with]",
 )
 @click.option(
@@ -141,7 +144,7 @@ def main(
         raise click.UsageError("--min-agreement is for the clips of --check; give --check DATA_DIR too")
     if _is_given("max_loss") and None in (options["tokens"], options["check"]):
         raise click.UsageError(
-            "--max-loss is for fewer tokens, measured on clips: give --tokens lattice:SHARE and --check DATA_DIR too"
+            "--max-loss is for fewer tokens, measured on clips: give --tokens and --check DATA_DIR too"
         )
     if options["region"] is not None and options["check"] is None and options["negatives"] is None:
         raise click.UsageError("--region is for the clips of --check and --negatives; give one of them too")

@@ -83,7 +83,7 @@ def export(
         min_agreement, max_loss: shares of these, of PyTorch's top-1 at least, and lost by fewer `tokens` at most.
         region: as for `predict`; of the videos of `check` and `negatives`, where the checkpoint was trained on one.
         clip_seconds: seconds that a clip's frames are spread over, if the checkpoint does not say; None for 64/30.
-        tokens: "all" or "lattice:SHARE", SHARE 0.5, 0.25 or 0.125; None for those that the checkpoint was trained with.
+        tokens: "all", "lattice:SHARE" or "moving:SHARE", SHARE 0.5, 0.25 or 0.125; None for those it was trained with.
         report, track: the HTML page, None for `output` as .html; what follows the comparison, video by video.
 
     Raises:
@@ -137,7 +137,7 @@ def _drafted(opened: Opened, target: Target, videos: Videos | None, *, scratch: 
     contract, graph = opened.contract, target.graph
     check_weights(opened.model, precision=target.precision)
     reference = measure_reference(opened.model, contract)
-    traced = trace(opened.model, contract.image, graph=graph, scratch=scratch, kept=opened.selection.kept)
+    traced = trace(opened.model, contract.image, graph=graph, scratch=scratch, shown=opened.selection.shown)
     draft = make_draft(traced, contract, reference, videos, precision=target.precision, graph=graph, scratch=scratch)
     return reference, draft
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vidcls.contract import ModelContract, Parity, tokens_fields
+from vidcls.contract import ModelContract, Parity, tokens_fields, tokens_words
 from vidcls.evaluation.apart import Parts
 from vidcls.evaluation.intervals import share_text, wilson_interval
 from vidcls.region import Region, region_text
@@ -189,10 +189,10 @@ def _known_lines(report: Report) -> Iterator[str]:
 
 
 def _token_lines(report: Report, *, checked: Path | None) -> Iterator[str]:
-    share, loss = report.contract.tokens.share, report.loss
-    if share is None:
+    tokens, loss = report.contract.tokens, report.loss
+    if tokens.share is None:
         return
-    yield f"  tokens: {share:g} of all, the same lattice of every clip"
+    yield f"  tokens: {tokens_words(tokens)}"
     if loss is not None:
         yield f"  {ANOTHER_MODEL}"
         yield from (f"  {line}" for line in loss_lines(report, loss, checked=checked))

@@ -4,7 +4,7 @@ Random weights; all contenders in one run, turn by turn, so that a slow spell me
 process of its own, so that its peak memory is its own. Ratios are to a plain Optimum export in onnxruntime:
 trust these, not the times. PyTorch, Optimum's export and OpenVINO get normalised pixels for nothing; vidcls is
 timed through predict_frames, resizing included, "from the file" through predict, and Hugging Face's pipeline from the
-video file. A lattice sees a share of the tokens, and answers otherwise than the model with all of them.
+video file. A lattice and what moves are a share of the tokens, and answer otherwise than all of them.
 """
 
 from __future__ import annotations
@@ -59,7 +59,9 @@ CONTENDERS: dict[str, tuple[str, ...]] = {
     "vidcls fp32 lattice:0.5": (),
     "vidcls fp32 lattice:0.25": (),
     "vidcls fp32 lattice:0.125": (),
+    "vidcls fp32 moving:0.25": (),
     "vidcls int8 lattice:0.25": (),
+    "vidcls int8 moving:0.25": (),
     "vidcls fp32, from the file": (),
     "vidcls fp32 lattice:0.25, from the file": (),
     "vidcls fp32 lattice:0.25, openvino": ("openvino",),
@@ -161,7 +163,7 @@ def make_files(folder: Path, preset: str, names: list[str]) -> None:
                 exported(folder, kind),
                 precision=precision,  # type: ignore[arg-type]
                 graph="portable" if portable else "onnxruntime",
-                tokens=next((option for option in options if option.startswith("lattice")), None),
+                tokens=next((option for option in options if option.startswith(("lattice", "moving"))), None),
                 check=calibration_clips(folder) if portable else None,
             )
 

@@ -128,7 +128,8 @@ def split_settings(split: Split, folder: Path, given: Mapping[str, Any]) -> dict
 def trained_model(folder: Path) -> PreTrainedModel:
     """A run's model, which sees the tokens that its contract states."""
     model = AutoModelForVideoClassification.from_pretrained(folder)
-    use_tokens(model, read_checkpoint(folder).tokens)
+    contract = read_checkpoint(folder)
+    use_tokens(model, contract.tokens, image=contract.image)
     return model
 
 

@@ -112,7 +112,7 @@ def _scored(
     """Of each test clip its score and kind ("known", or the label it is of), and top-1 of the known ones."""
     contract = read_checkpoint(folder)
     model = VideoMAEForVideoClassification.from_pretrained(folder)
-    use_tokens(model, contract.tokens)
+    use_tokens(model, contract.tokens, image=contract.image)
     assert contract.labels[0] == NONE_LABEL
     tested = [clip for clip, split in clips if split == "test"]
     logits = all_logits(model, [clip.footage for clip in tested], contract, views=1, crops=1, label=folder.name)

@@ -3,12 +3,12 @@
     python tests/benchmarks/held_out.py folds ../shared/data/ucf8 -o /tmp/folds
     python tests/benchmarks/token_accuracy.py /tmp/folds [--trained-for /tmp/folds-quarter] [--views]
 
-Each fold's model answers its own test clips with all tokens, with lattices of a half, a quarter and an eighth, and with
-as many drawn at random for each clip. With --trained-for, the folds that were trained for one share (`held_out.py folds
-... --settings FILE` with {"tokens": "lattice:0.25"}) answer with theirs, and are compared with the others' all. With
---views, what the lattices save is spent on views: 2 of a half, 4 of a quarter and 8 of an eighth are as many tokens as
-one view with all. Top-1 over all clips together; differences are paired, with intervals that draw whole groups of
-footage again.
+Each fold's model answers its own test clips with all tokens, with lattices of a half, a quarter and an eighth, with as
+many that move most, and with as many drawn at random for each clip. With --trained-for, the folds that were trained for
+fewer tokens (`held_out.py folds ... --settings FILE` with {"tokens": "lattice:0.25"}) answer with theirs, and are
+compared with the others' all. With --views, what the lattices save is spent on views: 2 of a half, 4 of a quarter and 8
+of an eighth are as many tokens as one view with all. Top-1 over all clips together; differences are paired, with
+intervals that draw whole groups of footage again.
 """
 
 from __future__ import annotations
@@ -52,11 +52,11 @@ def main(folds: Path, trained_for: Path | None, in_views: bool) -> None:
     if in_views:
         for share in SHARES:
             count = round(1 / share)
-            load = partial(_with_lattice, share=share)
+            load = partial(_with_some, tokens=Tokens(rule="lattice", share=share))
             right[f"lattice {share:g}, {count} views"] = _right(rows, folds, load, views=count)
         right["all, 8 views"] = _right(rows, folds, _own, views=8)
     if trained_for is not None:
-        right["trained for its lattice"] = _right(_rows(trained_for), trained_for, _own)
+        right["trained for its tokens"] = _right(_rows(trained_for), trained_for, _own)
     click.echo(f"{len(rows)} clips of {len(set(groups))} groups")
     for way, found in right.items():
         low, high = wilson_interval(int(found.sum()), len(found))
@@ -76,7 +76,8 @@ def _rows(folds: Path) -> list[dict[str, Any]]:
 def _ways() -> dict[str, Load]:
     ways: dict[str, Load] = {"all": _own}
     for share in SHARES:
-        ways[f"lattice {share:g}"] = partial(_with_lattice, share=share)
+        ways[f"lattice {share:g}"] = partial(_with_some, tokens=Tokens(rule="lattice", share=share))
+        ways[f"moving {share:g}"] = partial(_with_some, tokens=Tokens(rule="moving", share=share))
         ways[f"random {share:g}"] = partial(_with_random, share=share)
     return ways
 
@@ -97,13 +98,13 @@ def _right(rows: Rows, folds: Path, load: Load, *, views: int = 1) -> np.ndarray
 
 def _own(folder: Path, contract: Contract) -> VideoMAEForVideoClassification:
     model = VideoMAEForVideoClassification.from_pretrained(folder)
-    use_tokens(model, contract.tokens)
+    use_tokens(model, contract.tokens, image=contract.image)
     return model
 
 
-def _with_lattice(folder: Path, _contract: Contract, *, share: float) -> VideoMAEForVideoClassification:
+def _with_some(folder: Path, contract: Contract, *, tokens: Tokens) -> VideoMAEForVideoClassification:
     model = VideoMAEForVideoClassification.from_pretrained(folder)
-    use_tokens(model, Tokens(rule="lattice", share=share))
+    use_tokens(model, tokens, image=contract.image)
     return model
 
 

@@ -145,16 +145,34 @@ def _model(checkpoint: Path) -> Any:
     return VideoMAEForVideoClassification.from_pretrained(checkpoint).eval()
 
 
-def hidden_tokens(contract: dict[str, Any], config: Any) -> np.ndarray | None:
-    """bool [tokens], true for those that a lattice leaves out; None where the model sees all."""
+def hidden_tokens(contract: dict[str, Any], config: Any, clips: np.ndarray) -> np.ndarray | None:
+    """bool [clips, tokens], true for those that are left out of each clip; None where the model sees all."""
     share = contract["tokens"].get("share")
     if share is None:
         return None
-    every = round(1 / share)
-    down, later = {2: (1, 1), 4: (2, 1), 8: (3, 2)}[every]
     side = config.image_size // config.patch_size
     t, y, x = np.indices((config.num_frames // config.tubelet_size, side, side))
-    return np.asarray((x + down * y + later * t) % every != 0).ravel()
+    if contract["tokens"]["rule"] == "moving":
+        hidden = np.ones((len(clips), t.size), bool)
+        for clip, row in zip(clips, hidden, strict=True):
+            order = moving_order(clip, (config.tubelet_size, config.patch_size, config.patch_size))
+            row[order[: round(share * len(order))]] = False
+        return hidden
+    every = round(1 / share)
+    down, later = {2: (1, 1), 4: (2, 1), 8: (3, 2)}[every]
+    return np.tile(((x + down * y + later * t) % every != 0).ravel(), (len(clips), 1))
+
+
+def moving_order(clip: np.ndarray, patch: tuple[int, int, int]) -> list[int]:
+    """The numbers of a clip's patches, uint8 [T, H, W, 3], from the one that changes most; of those alike the first."""
+    (deep, high, wide), pixels = patch, clip.astype(np.int64)
+    changes = []
+    for t in range(0, clip.shape[0], deep):
+        for y in range(0, clip.shape[1], high):
+            for x in range(0, clip.shape[2], wide):
+                one = pixels[t : t + deep, y : y + high, x : x + wide]
+                changes.append(sum(int(np.abs(after - before).sum()) for before, after in pairwise(one)))
+    return sorted(range(len(changes)), key=lambda number: -changes[number])
 
 
 def clip_logits(clips: np.ndarray, contract: dict[str, Any], checkpoint: Path) -> np.ndarray:
@@ -166,12 +184,11 @@ def clip_logits(clips: np.ndarray, contract: dict[str, Any], checkpoint: Path) -
     try:
         with torch.inference_mode():
             pixels, model = pixel_values(clips, contract["image"]), _model(checkpoint)
-            hidden = hidden_tokens(contract, model.config)
+            hidden = hidden_tokens(contract, model.config, clips)
             if hidden is None:
                 each = model(pixel_values=pixels).logits
             else:
-                mask = torch.from_numpy(hidden)[None].expand(len(pixels), -1)
-                seen = model.videomae(pixel_values=pixels, bool_masked_pos=mask)[0]
+                seen = model.videomae(pixel_values=pixels, bool_masked_pos=torch.from_numpy(hidden))[0]
                 each = model.classifier(model.fc_norm(seen.mean(1)))
     finally:
         torch.set_num_threads(threads)

@@ -99,21 +99,28 @@ def test_62_real_clips_give_the_references_probabilities(
 
 
 @pytest.mark.parametrize(
-    "tokens", [pytest.param("lattice:0.5", marks=slow), "lattice:0.25", pytest.param("lattice:0.125", marks=slow)]
+    "tokens",
+    [
+        pytest.param("lattice:0.5", marks=slow),
+        "lattice:0.25",
+        pytest.param("lattice:0.125", marks=slow),
+        "moving:0.25",
+        pytest.param("moving:0.5", marks=slow),
+    ],
 )
-def test_a_file_that_sees_a_lattice_of_tokens_gives_the_references_logits(
+def test_a_file_that_sees_fewer_tokens_gives_the_references_logits(
     tokens: str, clips: dict[str, Path], checkpoint: Path, exported_with: Exported, real_data: Path
 ) -> None:
-    lattice, whole = (VideoClassifier(exported_with(each), device="cpu") for each in (tokens, "all"))
-    contract = json.loads(to_json(lattice.contract))
+    fewer, whole = (VideoClassifier(exported_with(each), device="cpu") for each in (tokens, "all"))
+    contract = json.loads(to_json(fewer.contract))
     videos = [clips["mp4 at 30 fps with B-frames"], clips["mkv of variable rate"], clips["portrait"]]
     videos += sorted((real_data / "ucf8" / "test").rglob("*.avi"))[::20]
     for video in videos:
         _, _, pixels = reference.clip_pixels(video, contract, views=1, crops=1)
         logits = reference.clip_logits(pixels, contract, checkpoint)
-        prediction = lattice.predict(video)
+        prediction = fewer.predict(video)
         assert_same_answer(prediction, logits, limit=LOGIT_LIMITS["fp32"], video=video)
-        # Answers that were hardly those of the lattice would agree whatever was left out.
+        # Answers that were hardly those of these tokens would agree whatever was left out.
         assert np.abs(whole.predict(video).logits - logits).max() > 5 * LOGIT_LIMITS["fp32"]
 
 

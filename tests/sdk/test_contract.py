@@ -462,9 +462,10 @@ def test_format_1_with_what_it_did_not_have_is_refused(path: tuple[str, ...]) ->
         (("source", "clips", "train"), "AAAA", "source.clips.train"),
         (("source", "clips", "train"), "not base64", "source.clips.train"),
         (("source", "clips", "val"), "QUFBQUFBQUFBQUFBQUFBQR==", "source.clips.val"),
-        (("tokens", "rule"), "moving", "tokens.rule"),
+        (("tokens", "rule"), "random", "tokens.rule"),
         (("tokens",), {"rule": "lattice"}, "tokens.share"),
         (("tokens",), {"rule": "lattice", "share": 0.3}, "tokens.share"),
+        (("tokens",), {"rule": "moving"}, "tokens.share"),
         (("tokens",), {"rule": "all", "share": 0.25}, "tokens.share"),
     ],
 )

@@ -6,7 +6,7 @@ import base64
 import json
 from collections.abc import Iterator
 
-from vidcls.contract import FINGERPRINT_BYTES, ModelContract, Parity, tokens_text
+from vidcls.contract import FINGERPRINT_BYTES, ModelContract, Parity, tokens_text, tokens_words
 from vidcls.evaluation.intervals import wilson_interval
 from vidcls.huggingface import is_non_commercial
 from vidcls.printable import markdown
@@ -89,7 +89,7 @@ def _accuracy(contract: ModelContract, region: Region | None) -> Iterator[str]:
     yield ""
     yield from _parity(contract.parity, precision=contract.model.precision)
     if contract.tokens.share is not None:
-        yield f"PyTorch was given the same tokens as the file, {contract.tokens.share:g} of all."
+        yield f"PyTorch was given the same tokens as the file, {tokens_words(contract.tokens)}."
     if region is not None:
         yield f"The clips were cut to the region {region_text(region)} of their pictures: give the same one in use."
 

@@ -61,7 +61,7 @@ def open_with_tokens(checkpoint: str | os.PathLike[str], tokens: str | None, *, 
     """
     model, trained = open_checkpoint(checkpoint, clip_seconds=clip_seconds)
     contract = with_tokens(trained, tokens)
-    selection = TokenSelection(model, contract.tokens)
+    selection = TokenSelection(model, contract.tokens, image=contract.image)
     return Opened(model=model, contract=contract, selection=selection, is_as_trained=contract is trained)
 
 

@@ -19,7 +19,9 @@ from transformers import PreTrainedModel
 from vidcls.contract import Image
 from vidcls.errors import ModelError
 from vidcls_export.architectures import Architecture
+from vidcls_export.graph.tokens import ALL, Shown
 from vidcls_train.hybrid.videomae_hybrid import HybridPatches
+from vidcls_train.moving import moving_tokens
 
 # A grey level x reaches the matrix product as (x - 128) / 64: exact in fp16 and in uint8 with a zero point, near zero
 # in the mean so that nothing cancels, and about as large as a normalised pixel so that folded weights fit fp16 as well
@@ -28,21 +30,20 @@ GREY, SCALE = 128, 64
 
 
 @contextmanager
-def raw_pixels(
-    model: PreTrainedModel, architecture: Architecture, image: Image, *, kept: list[int] | None
-) -> Iterator[None]:
+def raw_pixels(model: PreTrainedModel, architecture: Architecture, image: Image, *, shown: Shown) -> Iterator[None]:
     """Within, `model` takes uint8 RGB frames [B, T, H, W, 3] as `image` crops them; afterwards all is as before.
 
-    kept: the numbers of the patches that are embedded, and no others; None for all.
+    shown: the patches that are embedded, and no others.
     """
     path, _, name = architecture.patch_embedding.rpartition(".")
     parent = model.get_submodule(path)
     before = getattr(parent, name)
     if isinstance(before, HybridPatches):
-        raw: torch.nn.Module = RawPictures(before, image, kept=kept)
+        raw: torch.nn.Module = RawPictures(before, image, kept=shown.kept)
     else:
         (projection,) = (m for m in before.modules() if isinstance(m, torch.nn.Conv2d | torch.nn.Conv3d))
-        raw = RawPatches(projection, image, per_frame=architecture.tokens_per_frame, kept=kept)
+        places = None if shown.moving is None else model.get_submodule(str(architecture.embeddings)).position_embeddings
+        raw = RawPatches(projection, image, per_frame=architecture.tokens_per_frame, shown=shown, places=places)
     setattr(parent, name, raw)
     try:
         yield
@@ -59,10 +60,23 @@ class RawPatches(torch.nn.Module):
         image: Image,
         *,
         per_frame: bool,
-        kept: list[int] | None = None,
+        shown: Shown = ALL,
+        places: torch.Tensor | None = None,
     ) -> None:
+        """Fold the normalisation into the projection's weights.
+
+        Args:
+            projection: the convolution.
+            image: how frames are normalised.
+            per_frame: whether it works frame by frame.
+            shown: the patches to embed.
+            places: what is added to a patch by where it lies, float [1, patches, width]; given where each clip has its
+                own patches, None where what follows adds it.
+        """
         super().__init__()
-        self.kept = None if kept is None else torch.tensor(kept)
+        self.kept = None if shown.kept is None else torch.tensor(shown.kept)
+        self.moving = shown.moving
+        self.places = None if places is None else torch.nn.Parameter(places.detach()[0], requires_grad=False)
         weight = projection.weight.detach().double()  # [width, 3, (t,) h, w]
         if weight.ndim == 4:
             weight = weight[:, :, None]
@@ -94,14 +108,28 @@ class RawPatches(torch.nn.Module):
         patches = patches.reshape(batch, t * h * w, pt * ph * pw * 3)
         if self.kept is not None:  # while they are bytes: nothing is computed for what is left out
             patches = patches.index_select(1, self.kept)
-        embedded = (patches.float() - GREY) * (1 / SCALE) @ self.weight + self.bias
+        elif self.moving is not None and self.places is not None:
+            numbers = moving_tokens(patches.reshape(batch, t * h * w, pt, -1), count=self.moving)
+            return self._embedded(_rows(patches, numbers)) + self.places[numbers]
+        embedded = self._embedded(patches)
         return (embedded.reshape(batch * t, h * w, -1), t, w) if self.per_frame else embedded
+
+    def _embedded(self, patches: torch.Tensor) -> torch.Tensor:
+        return (patches.float() - GREY) * (1 / SCALE) @ self.weight + self.bias
+
+
+def _rows(patches: torch.Tensor, numbers: torch.Tensor) -> torch.Tensor:
+    """Of each clip those of its rows: [B, patches, values] and int64 [B, n] to [B, n, values]; each is copied whole."""
+    batch, every, values = patches.shape
+    first = torch.arange(batch, device=patches.device)[:, None] * every
+    rows = patches.reshape(-1, values).index_select(0, (numbers + first).reshape(-1))
+    return rows.reshape(-1, numbers.shape[1], values)
 
 
 class RawPictures(torch.nn.Module):
     """The patch embedding of a hybrid, from frames that are not normalised."""
 
-    def __init__(self, patches: HybridPatches, image: Image, *, kept: list[int] | None) -> None:
+    def __init__(self, patches: HybridPatches, image: Image, *, kept: tuple[int, ...] | None) -> None:
         super().__init__()
         self.patches = patches
         self.kept = None if kept is None else torch.tensor(kept)
@@ -139,7 +167,9 @@ def patch_chain(graph: onnx.GraphProto) -> list[NodeProto]:
 
 
 def _casts_bytes(cast: NodeProto, nodes: list[NodeProto], graph: onnx.GraphProto) -> bool:
-    """Whether `cast` gets the graph's input, at most reshaped, transposed, sliced or gathered."""
+    """Whether `cast` makes floats of the graph's input, at most reshaped, transposed, sliced or gathered."""
+    if any(attribute.name == "to" and attribute.i != onnx.TensorProto.FLOAT for attribute in cast.attribute):
+        return False  # of whole numbers, by which moving tokens are told
     makers = {output: node for node in nodes for output in node.output}
     name: str = cast.input[0]
     while name in makers and makers[name].op_type in ("Reshape", "Transpose", "Slice", "Gather"):

@@ -18,7 +18,7 @@ from vidcls_export.graph.attention import DOMAIN, constant_positions, fused_atte
 from vidcls_export.graph.onnx_config import TASK, VideoClassifierOnnxConfig, of_transformers
 from vidcls_export.graph.pixels import raw_pixels
 from vidcls_export.graph.reshapes import fix_reshapes
-from vidcls_export.graph.tokens import kept_position_embeddings
+from vidcls_export.graph.tokens import ALL, Shown, shown_position_embeddings
 from vidcls_export.options import Graph
 from vidcls_export.quiet import quiet
 
@@ -26,9 +26,7 @@ OPSET = 18
 INPUT, OUTPUT = "pixel_values", "logits"
 
 
-def trace(
-    model: PreTrainedModel, image: Image, *, graph: Graph, scratch: Path, kept: list[int] | None = None
-) -> onnx.ModelProto:
+def trace(model: PreTrainedModel, image: Image, *, graph: Graph, scratch: Path, shown: Shown = ALL) -> onnx.ModelProto:
     """Export `model` in fp32, from uint8 frames [batch, T, H, W, 3] to logits [batch, labels].
 
     Args:
@@ -36,7 +34,7 @@ def trace(
         image: how its frames are normalised, which becomes part of the graph.
         graph: "onnxruntime" uses its fused operators, "portable" standard ONNX only.
         scratch: folder with room for the graph while it is made; nothing stays in it.
-        kept: the numbers of the tokens that the model sees; None for all.
+        shown: the tokens that the model sees.
 
     Returns:
         The graph: its input uint8 RGB [batch, T, H, W, 3] is called `INPUT`, its output float32 [batch, labels]
@@ -52,8 +50,8 @@ def trace(
         with (
             quiet(),
             fused,
-            raw_pixels(model, architecture, image, kept=kept),
-            kept_position_embeddings(model, kept),
+            raw_pixels(model, architecture, image, shown=shown),
+            shown_position_embeddings(model, shown),
             constant_positions(model),
             of_transformers(model),
         ):

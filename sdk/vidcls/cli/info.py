@@ -57,6 +57,7 @@ def info(model: Path, as_json: bool) -> None:
 
 
 def _lines(model: Path, contract: ModelContract, *, file_mb: float) -> Iterator[str]:
+    from vidcls.contract import tokens_words
     from vidcls.evaluation.intervals import share_text
 
     image, sampling = contract.image, contract.sampling
@@ -66,7 +67,7 @@ def _lines(model: Path, contract: ModelContract, *, file_mb: float) -> Iterator[
     yield f"  labels     {len(contract.labels)}: {', '.join(contract.labels)}"
     yield f"  sampling   {sampling.frames} frames over {sampling.clip_seconds:.3f} s"
     yield f"  image      {image.resize} {image.resize_size}, crop {image.crop_size}, mean {image.mean}, std {image.std}"
-    yield f"  tokens     {_tokens(contract)}"
+    yield f"  tokens     {tokens_words(contract.tokens)}"
     yield f"  source     {source.architecture}, base {source.base or 'none (from scratch)'}, {source.created}"
     yield f"  licence    of the base weights: {licence}"
     if accuracy:
@@ -115,11 +116,6 @@ def _decision_lines(contract: ModelContract) -> Iterator[str]:
             f"  events     begin at {events.on:.3f}, end below {events.off:.3f}, last at least {events.min_seconds:g} "
             f"s, a change costs {events.change_cost:g}; false alarms: {alarms}"
         )
-
-
-def _tokens(contract: ModelContract) -> str:
-    share = contract.tokens.share
-    return "all" if share is None else f"{share:g} of all, the same lattice of every clip"
 
 
 def _fitted(on: FittedOn) -> str:

@@ -9,14 +9,6 @@ from __future__ import annotations
 
 from vidcls.contract.contracts import FORMAT, MAX_CLIP_PIXELS, MAX_SELF_TEST_PIXELS, Contract, ModelContract
 from vidcls.contract.decision_section import NEUTRAL, Decision, EventRule, FittedOn, OperatingPoint, Reject
-from vidcls.contract.lattice import (
-    CONFIG_FIELD,
-    TOKEN_CHOICES,
-    configured_tokens,
-    kept_tokens,
-    tokens_fields,
-    tokens_text,
-)
 from vidcls.contract.reading import CHECKPOINT_FILE, MAX_BYTES, from_json, read_checkpoint, to_json
 from vidcls.contract.sections import (
     FINGERPRINT_BYTES,
@@ -34,6 +26,15 @@ from vidcls.contract.sections import (
     SelfTest,
     Source,
     Tokens,
+)
+from vidcls.contract.tokens import (
+    CONFIG_FIELD,
+    TOKEN_CHOICES,
+    configured_tokens,
+    kept_tokens,
+    tokens_fields,
+    tokens_text,
+    tokens_words,
 )
 
 METADATA_KEY = "vidcls"
@@ -77,4 +78,5 @@ __all__ = [
     "to_json",
     "tokens_fields",
     "tokens_text",
+    "tokens_words",
 ]

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from vidcls.contract.decision_section import Decision, Label
-from vidcls.contract.lattice import SHARES
 from vidcls.contract.sections import LABELS, Accuracy, Image, Model, Parity, Sampling, SelfTest, Source, Tokens
+from vidcls.contract.tokens import SHARES
 from vidcls.schema import FieldError, check_fields, shown
 
 FORMAT = 2
@@ -71,7 +71,7 @@ def _check_sections(contract: Contract) -> None:
         f"'image.resize_size' is {image.resize_size}, expected at least crop_size {image.crop_size}",
     )
     _check_decision(contract.decision, labels)
-    shares = {"all": (None,), "lattice": SHARES}[contract.tokens.rule]
+    shares = (None,) if contract.tokens.rule == "all" else SHARES
     _require(
         contract.tokens.share in shares,
         f"'tokens.share' is {contract.tokens.share} with rule '{contract.tokens.rule}', expected "

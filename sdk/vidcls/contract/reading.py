@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 from vidcls.contract.contracts import FORMAT, Contract
 from vidcls.contract.decision_section import NEUTRAL
-from vidcls.contract.lattice import tokens_fields
 from vidcls.contract.sections import Tokens
+from vidcls.contract.tokens import tokens_fields
 from vidcls.errors import ModelError
 from vidcls.files.kinds import why_no_file
 from vidcls.schema import FieldError, read_fields, read_json, shown

@@ -80,13 +80,13 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True)
 class Tokens:
-    """Which of a clip's tokens (tubelets of patches) the encoder sees, in use; see `vidcls.contract.lattice`.
+    """Which of a clip's tokens (tubelets of patches) the encoder sees, in use; see `vidcls.contract.tokens`.
 
-    rule: "all", or "lattice", the same evenly spread ones of every clip. share: of a lattice, 0.5, 0.25 or 0.125; None
-        with "all".
+    rule: "all"; "lattice", the same evenly spread ones of every clip; or "moving", those of each clip that change most.
+        share: how many of them, 0.5, 0.25 or 0.125; None with "all".
     """
 
-    rule: Literal["all", "lattice"]
+    rule: Literal["all", "lattice", "moving"]
     share: Share | None = None
 
 

@@ -6,7 +6,7 @@ import base64
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from vidcls.contract import Contract, ModelContract
+from vidcls.contract import Contract, ModelContract, tokens_words
 from vidcls.pages.document import Section, section
 from vidcls.pages.markup import Content, name, tag
 from vidcls.pages.tables import pairs, table
@@ -51,7 +51,7 @@ def _model_rows(contract: Contract) -> Iterable[tuple[str, Content]]:
     yield "labels", f"{len(contract.labels)}: {name(listed, limit=_LABELS_CHARACTERS)}"
     yield "sampling", f"{sampling.frames} frames over {sampling.clip_seconds:.3f} s"
     if contract.tokens.share is not None:
-        yield "tokens", f"{contract.tokens.share:g} of all, the same lattice of every clip"
+        yield "tokens", tokens_words(contract.tokens)
     yield "pixels", f"{image.resize} {image.resize_size}, crop {image.crop_size}, mean {image.mean}, std {image.std}"
     if isinstance(contract, ModelContract):
         yield "input", f"{contract.model.input.dtype} {contract.model.input.layout}"

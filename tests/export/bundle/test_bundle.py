@@ -85,7 +85,7 @@ def test_its_card_says_what_pytorch_was_given_to_see(tmp_path: Path) -> None:
     contract = VideoClassifier(model, device="cpu").contract
     card = (write_bundle(model, contract, tmp_path / "b", name="tiny", region=None) / "README.md").read_text()
     assert "logits differed by" in card
-    assert "PyTorch was given the same tokens as the file, 0.25 of all." in card
+    assert "PyTorch was given the same tokens as the file, 0.25 of all, the same lattice of every clip." in card
 
 
 @pytest.mark.parametrize(

@@ -159,12 +159,13 @@ def test_hidden_patches_are_left_out_as_transformers_leaves_them_out(
     kind: str, saved: Callable[[str], tuple[Path, Any]], pixels: torch.Tensor
 ) -> None:
     folder, own = saved(kind)
-    model = loaded(folder).model
+    start = loaded(folder)
+    model = start.model
     hidden = torch.zeros(2, 32, dtype=torch.bool)
     hidden[0, [0, 5, 6, 17, 30, 31]] = True
     hidden[1, [1, 2, 3, 4, 16, 29]] = True
     # Beside a lattice, which is for use: in training what is hidden is another of the lattices, or this.
-    use_tokens(model, Tokens(rule="lattice", share=0.25))
+    use_tokens(model, Tokens(rule="lattice", share=0.25), image=start.image)
     dropout = PatchDropout(model)
     dropout.hide(hidden)
     with torch.inference_mode():
@@ -298,13 +299,25 @@ def test_an_encoder_that_stays_as_it_is_leaves_nothing_out_and_says_so(name: str
 
 
 def test_timesformer_sees_all_tokens_of_every_frame(saved: Callable[[str], tuple[Path, Any]], tmp_path: Path) -> None:
+    start = loaded(saved("timesformer")[0])
     with pytest.raises(
         ValueError, match=r"tokens are lattice:0\.5, but TimeSformer attends to each frame and each place"
     ):
-        use_tokens(loaded(saved("timesformer")[0]).model, Tokens(rule="lattice", share=0.5))
+        use_tokens(start.model, Tokens(rule="lattice", share=0.5), image=start.image)
     save(lambda: timesformer(attention_type="space_only"), tmp_path)
     with pytest.raises(ModelError, match="attention_type 'space_only', which answers every frame by itself"):
         loaded(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "title"), [("vivit", "ViViT"), ("vjepa2", "V-JEPA 2"), ("videomae_hybrid", "VideoMAE hybrid")]
+)
+def test_tokens_that_move_are_picked_for_videomae_alone(
+    kind: str, title: str, saved: Callable[[str], tuple[Path, Any]]
+) -> None:
+    start = loaded(saved(kind)[0])
+    with pytest.raises(ValueError, match=rf"VideoMAE alone, and not for {title}; expected all, or lattice:0\.5"):
+        use_tokens(start.model, Tokens(rule="moving", share=0.5), image=start.image)
 
 
 def test_a_base_that_does_not_say_how_frames_become_its_input_is_refused(tmp_path: Path) -> None:

@@ -13,7 +13,16 @@ from transformers import VideoMAEConfig, VideoMAEForVideoClassification
 
 from parity import reference
 from vidcls import ModelError, VideoClassifier
-from vidcls.contract import TOKEN_CHOICES, Tokens, configured_tokens, read_checkpoint
+from vidcls.contract import (
+    TOKEN_CHOICES,
+    Image,
+    Tokens,
+    configured_tokens,
+    read_checkpoint,
+    tokens_fields,
+    tokens_words,
+)
+from vidcls.preprocessing import normalise
 from vidcls_train.config.settings import TrainConfig, check_same_run, save_settings, train_config
 from vidcls_train.data.clip_list import SINGLE_LABEL
 from vidcls_train.data.masks import lattice_mask
@@ -22,6 +31,7 @@ from vidcls_train.model.families import token_grid
 from vidcls_train.model.from_config import starting_point
 from vidcls_train.model.recipe import recipe_for
 from vidcls_train.model.tokens import token_notices, use_tokens
+from vidcls_train.trainer.classification import _hiding
 
 CONFIG = VideoMAEConfig(
     hidden_size=24,
@@ -36,21 +46,33 @@ CONFIG = VideoMAEConfig(
     use_mean_pooling=True,
 )
 
+IMAGE = Image(
+    resize="stretch",
+    resize_size=32,
+    crop_size=32,
+    interpolation="bilinear",
+    antialias=True,
+    channels="rgb",
+    mean=(0.5, 0.4, 0.3),
+    std=(0.2, 0.3, 0.25),
+)
+
 ROUNDING = 1e-5  # float32, summed in another order
 PROMISED = 1e-3  # of a file's logits in fp32
 
 
-@pytest.mark.parametrize("text", ["lattice:0.5", "lattice:0.25", "lattice:0.125"])
-def test_a_model_sees_its_lattice_and_no_more(text: str) -> None:
+@pytest.mark.parametrize("text", [text for text in TOKEN_CHOICES if text != "all"])
+def test_a_model_sees_its_tokens_and_no_more(text: str) -> None:
     torch.manual_seed(0)
     model = VideoMAEForVideoClassification(CONFIG).eval()
-    clips = torch.randn(2, 4, 3, 32, 32)
+    frames = np.random.default_rng(1).integers(0, 256, (2, 4, 32, 32, 3), np.uint8)
+    clips = torch.from_numpy(normalise(frames, IMAGE))
     with torch.inference_mode():
         whole = model(pixel_values=clips).logits
-        hidden = reference.hidden_tokens({"tokens": {"share": TOKEN_CHOICES[text].share}}, CONFIG)
-        mask = torch.from_numpy(hidden)[None].expand(2, -1)
+        hidden = reference.hidden_tokens({"tokens": tokens_fields(TOKEN_CHOICES[text])}, CONFIG, frames)
+        mask = torch.from_numpy(hidden)
         expected = model.classifier(model.fc_norm(model.videomae(clips, bool_masked_pos=mask)[0].mean(1)))
-        use_tokens(model, TOKEN_CHOICES[text])
+        use_tokens(model, TOKEN_CHOICES[text], image=IMAGE)
         logits = model(pixel_values=clips).logits
     torch.testing.assert_close(logits, expected, atol=ROUNDING, rtol=0)
     assert (whole - expected).abs().max() > 1000 * ROUNDING
@@ -67,14 +89,15 @@ def test_training_draws_one_of_the_lattices_that_together_are_all() -> None:
     assert ((~different).sum(dim=0) == 1).all()
 
 
-def test_a_run_is_a_model_of_its_tokens_from_end_to_end(clips: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("rule", ["lattice", "moving"])
+def test_a_run_is_a_model_of_its_tokens_from_end_to_end(rule: str, clips: Path, tmp_path: Path) -> None:
     """config.json, contract, figures, the predictions that training wrote, and the exported file all agree."""
     export = pytest.importorskip("vidcls_export.exporter").export
     run = {
         "data": str(clips),
         "output": tmp_path / "run",
         "preset": "tiny",
-        "tokens": "lattice:0.25",
+        "tokens": f"{rule}:0.25",
         "epochs": 1,
         "frames": 4,
         "image_size": 32,
@@ -85,14 +108,16 @@ def test_a_run_is_a_model_of_its_tokens_from_end_to_end(clips: Path, tmp_path: P
     }
     train(run)
     contract = read_checkpoint(tmp_path / "run")
-    assert contract.tokens == Tokens(rule="lattice", share=0.25)
-    assert json.loads((tmp_path / "run" / "config.json").read_text(encoding="utf-8"))["vidcls_tokens"] == "lattice:0.25"
+    assert contract.tokens == TOKEN_CHOICES[f"{rule}:0.25"]
+    config = json.loads((tmp_path / "run" / "config.json").read_text(encoding="utf-8"))
+    assert config["vidcls_tokens"] == f"{rule}:0.25"
     fields = json.loads((tmp_path / "run" / "vidcls.json").read_text(encoding="utf-8"))
-    assert fields["tokens"] == {"rule": "lattice", "share": 0.25}
+    assert fields["tokens"] == {"rule": rule, "share": 0.25}
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text(encoding="utf-8"))
-    assert metrics["all_tokens"]["share"] == 0.25
+    assert (metrics["all_tokens"]["rule"], metrics["all_tokens"]["share"]) == (rule, 0.25)
     assert metrics["all_tokens"]["mean_abs_logit_diff"] > 0
-    assert "sees 0.25 of the tokens" in (tmp_path / "run" / "README.md").read_text(encoding="utf-8")
+    card = (tmp_path / "run" / "README.md").read_text(encoding="utf-8")
+    assert f"Tokens that its encoder sees: {tokens_words(contract.tokens)}; it was trained so." in card
     report = export(tmp_path / "run", tmp_path / "model.onnx", check=clips / "test", min_agreement=0)
     assert report.contract.tokens == contract.tokens
     classifier = VideoClassifier(tmp_path / "model.onnx", device="cpu")
@@ -159,8 +184,14 @@ def _recipe(settings: dict[str, Any], model: Any) -> TrainConfig:
     return recipe_for(settings, kind=made.model_type, layers=made.num_hidden_layers, tokens=made.vidcls_tokens)
 
 
+def test_training_hides_nothing_beside_the_tokens_that_move() -> None:
+    for tokens, hidden in (("all", 24), ("lattice:0.5", 16), ("moving:0.5", 0)):
+        model = VideoMAEForVideoClassification(VideoMAEConfig(**{**CONFIG.to_dict(), "vidcls_tokens": tokens}))
+        assert int(_hiding(model, 0.75)().sum()) == hidden
+
+
 def test_a_configuration_that_says_something_else_is_refused() -> None:
-    config = VideoMAEConfig(vidcls_tokens="moving:0.25")
+    config = VideoMAEConfig(vidcls_tokens="moving:0.3")
     assert token_grid(config) == (8, 14, 14)
-    with pytest.raises(ModelError, match=r"'vidcls_tokens' 'moving:0\.25', expected one of all, lattice:0\.5"):
+    with pytest.raises(ModelError, match=r"'vidcls_tokens' 'moving:0\.3', expected one of all, lattice:0\.5"):
         configured_tokens(config)

@@ -78,9 +78,9 @@ from vidcls_train.config.settings import TrainConfig, read_settings, train_confi
     TrainConfig,
     "tokens",
     what="Which tokens the encoder sees, in training and in the model that comes of it: lattice:0.25 is an evenly "
-    "spread quarter of them, for about a quarter of the encoder's time in use; and in training where the recipe hides "
-    "none of them anyway: --preset tiny hides three quarters, which this takes the place of. Default: all; with --base "
-    "what its config.json says.",
+    "spread quarter of them, moving:0.25 the quarter of each clip that changes most (VideoMAE), for about a quarter of "
+    "the encoder's time in use; and in training where the recipe hides none of them anyway: --preset tiny hides three "
+    "quarters, which this takes the place of. Default: all; with --base what its config.json says.",
 )
 @setting(
     TrainConfig,

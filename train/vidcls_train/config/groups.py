@@ -81,7 +81,10 @@ class ModelConfig:
     frames: Annotated[int, Range(2)] | None = None
     image_size: Annotated[int, Range(16)] | None = None
     patch_levels: bool | None = None
-    tokens: Literal["all", "lattice:0.5", "lattice:0.25", "lattice:0.125"] | None = None
+    tokens: (
+        Literal["all", "lattice:0.5", "lattice:0.25", "lattice:0.125", "moving:0.5", "moving:0.25", "moving:0.125"]
+        | None
+    ) = None
 
     def __post_init__(self) -> None:
         if (self.base is None) == (self.preset is None):

@@ -41,6 +41,7 @@ class Family:
     has_dropout: whether its configuration knows of dropout within these branches.
     resize_ratio: its own processor resizes frames to so many times the crop, numerator and denominator; None: any size.
     learned_positions: whether positions are weights, which belong to one number of frames and size of picture.
+    has_moving_tokens: whether a clip's own tokens may be picked by how much they change.
     has_pipeline: whether transformers' own pipeline opens its checkpoints; V-JEPA 2 has no image processor for it.
     """
 
@@ -57,6 +58,7 @@ class Family:
     has_dropout: bool = True
     resize_ratio: tuple[int, int] | None = None
     learned_positions: bool = False
+    has_moving_tokens: bool = False
     has_pipeline: bool = True
 
     def class_of(self) -> Any:
@@ -79,6 +81,7 @@ FAMILIES: dict[str, Family] = {
         # The norm's place differs between pretraining and classification.
         new_parts=("classifier.", "fc_norm.", "videomae.layernorm."),
         tokens="videomae.embeddings",
+        has_moving_tokens=True,
     ),
     "videomae_hybrid": Family(
         title="VideoMAE hybrid",
@@ -224,13 +227,18 @@ def check_shape(config: PretrainedConfig) -> None:
 
 
 def check_tokens(tokens: Tokens, family: Family) -> None:
-    """Refuse to leave out tokens of a family that needs all of them.
+    """Refuse to leave out tokens of a family that needs all of them, or other ones of each clip than it can.
 
     Raises:
-        ValueError: it needs them.
+        ValueError: it needs them, or takes the same ones of every clip.
     """
     if tokens.share is not None and family.tokens is None:
         raise ArgumentError(
             f"tokens are {tokens_text(tokens)}, but {family.title} attends to each frame and each place by itself, so "
             "that none can be left out; expected all"
+        )
+    if tokens.rule == "moving" and not family.has_moving_tokens:
+        raise ArgumentError(
+            f"tokens are {tokens_text(tokens)}, which are picked for VideoMAE alone, and not for {family.title}; "
+            f"expected all, or lattice:{tokens.share:g}"
         )

@@ -25,7 +25,8 @@ def starting_point(config: TrainConfig, labels: tuple[str, ...], problem_type: P
     """
     start = _loaded(config, labels, problem_type)
     asked = config.model.tokens
-    use_tokens(start.model, configured_tokens(start.model.config) if asked is None else TOKEN_CHOICES[asked])
+    tokens = configured_tokens(start.model.config) if asked is None else TOKEN_CHOICES[asked]
+    use_tokens(start.model, tokens, image=start.image)
     return start
 
 

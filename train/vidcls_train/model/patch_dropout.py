@@ -29,5 +29,5 @@ class PatchDropout:
         """Take what to hide of the next batch: bool [B, tokens], the same number in every row."""
         self._shown = (~hidden).nonzero()[:, 1].view(len(hidden), -1) if hidden.any() else None
 
-    def _choice(self, module: nn.Module) -> torch.Tensor | None:
+    def _choice(self, module: nn.Module, _pixels: torch.Tensor) -> torch.Tensor | None:
         return self._shown if module.training else None

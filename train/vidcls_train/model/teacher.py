@@ -77,7 +77,7 @@ class Teacher:
                 "and so on); copy the whole checkpoint again"
             )
         model = model.float().eval().requires_grad_(False)
-        use_tokens(model, configured_tokens(model.config))
+        use_tokens(model, configured_tokens(model.config), image=self.contract.image)
         self.parameters = sum(weight.numel() for weight in model.parameters())
         place = "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
         model = model.to(place)

@@ -24,14 +24,14 @@ class TokenSubset:
     """
 
     def __init__(
-        self, model: PreTrainedModel, choose: Callable[[nn.Module], torch.Tensor | None], *, order: Order
+        self, model: PreTrainedModel, choose: Callable[[nn.Module, torch.Tensor], torch.Tensor | None], *, order: Order
     ) -> None:
         """Put a hook on what makes a model's tokens.
 
         Args:
             model: of a family that has `tokens`.
-            choose: what it returns for the module that makes the tokens, int64 [n] or [B, n], are numbers of patches;
-                None: all of them are shown.
+            choose: what it returns for the module that makes the tokens and the pixels that it makes them of, float
+                [B, T, 3, H, W], are numbers of patches, int64 [n] or [B, n]; None: all of them are shown.
             order: whether it chooses before all that have been made for the model, or after them.
         """
         family = family_of(model)
@@ -45,10 +45,10 @@ class TokenSubset:
             if isinstance(module, VJEPA2RopeAttention):
                 module.get_position_ids = partial(self._positions, module.get_position_ids)
 
-    def _select(self, module: nn.Module, _inputs: Any, embedded: torch.Tensor) -> torch.Tensor:
+    def _select(self, module: nn.Module, inputs: tuple[Any, ...], embedded: torch.Tensor) -> torch.Tensor:
         """float [B, classes + every, width] to those that are shown."""
         is_whole = embedded.shape[1] == self._classes + self._every
-        chosen = self._choose(module) if is_whole else None
+        chosen = self._choose(module, inputs[0]) if is_whole else None
         self._shown = None if chosen is None else chosen.to(embedded.device)
         if self._shown is None:
             return embedded

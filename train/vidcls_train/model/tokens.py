@@ -6,16 +6,18 @@ transformers' own pipeline knows nothing of it, and shows the encoder all of the
 from __future__ import annotations
 
 import torch
+from torch import nn
 from transformers import PreTrainedModel
 
-from vidcls.contract import CONFIG_FIELD, Tokens, configured_tokens, kept_tokens, tokens_text
+from vidcls.contract import CONFIG_FIELD, Image, Tokens, configured_tokens, kept_tokens, tokens_text
 from vidcls_train.config.groups import RegularizationConfig
-from vidcls_train.model.families import check_tokens, family_of, token_grid
+from vidcls_train.model.families import check_tokens, family_of, patch_of, token_count, token_grid
 from vidcls_train.model.token_subset import TokenSubset
+from vidcls_train.moving import grey_levels, moving_tokens, patches_of
 
 
 def token_notices(model: PreTrainedModel, regularization: RegularizationConfig) -> tuple[str, ...]:
-    """What to say where a model's lattice takes the place of patch dropout: at most one sentence.
+    """What to say where a model's tokens take the place of patch dropout: at most one sentence.
 
     Example:
         >>> from transformers import VideoMAEConfig, VideoMAEForVideoClassification
@@ -32,20 +34,27 @@ def token_notices(model: PreTrainedModel, regularization: RegularizationConfig) 
     )
 
 
-def use_tokens(model: PreTrainedModel, tokens: Tokens) -> None:
+def use_tokens(model: PreTrainedModel, tokens: Tokens, *, image: Image) -> None:
     """Let the encoder of a model see these tokens alone, and its configuration say so.
 
     Where tokens are hidden already, as patch dropout does in training, it is left to that.
 
+    Args:
+        model: a classifier.
+        tokens: the contract's section.
+        image: how its pixels are normalised, from whose grey levels those that move are told.
+
     Raises:
-        ValueError: its attention needs all of them.
+        ValueError: its attention needs all of them, or those that move are not picked for its family.
 
     Example:
         >>> from transformers import VideoMAEConfig, VideoMAEForVideoClassification
         >>> config = VideoMAEConfig(hidden_size=24, num_hidden_layers=1, num_attention_heads=2, intermediate_size=48,
         ...     image_size=32, num_frames=4)
         >>> model = VideoMAEForVideoClassification(config).eval()
-        >>> use_tokens(model, Tokens(rule="lattice", share=0.5))
+        >>> image = Image(resize="stretch", resize_size=32, crop_size=32, interpolation="bilinear", antialias=True,
+        ...     channels="rgb", mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
+        >>> use_tokens(model, Tokens(rule="lattice", share=0.5), image=image)
         >>> model.videomae(torch.zeros(1, 4, 3, 32, 32)).last_hidden_state.shape
         torch.Size([1, 4, 24])
     """
@@ -53,5 +62,13 @@ def use_tokens(model: PreTrainedModel, tokens: Tokens) -> None:
     if tokens.share is None:
         return
     check_tokens(tokens, family_of(model))
-    kept = torch.tensor(kept_tokens(tokens, grid=token_grid(model.config)))
-    TokenSubset(model, lambda _module: kept, order="last")
+    if tokens.rule == "lattice":
+        kept = torch.tensor(kept_tokens(tokens, grid=token_grid(model.config)))
+        TokenSubset(model, lambda _module, _pixels: kept, order="last")
+        return
+    patch, count = patch_of(model.config), round(tokens.share * token_count(model.config))
+
+    def moving(_module: nn.Module, pixels: torch.Tensor) -> torch.Tensor:
+        return moving_tokens(patches_of(grey_levels(pixels, image), patch), count=count)
+
+    TokenSubset(model, moving, order="last")

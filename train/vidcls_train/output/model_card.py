@@ -6,7 +6,7 @@ from typing import Any
 
 from huggingface_hub import ModelCardData
 
-from vidcls.contract import Contract
+from vidcls.contract import Contract, Tokens, tokens_words
 from vidcls.huggingface import is_non_commercial, within_base
 from vidcls.printable import markdown
 from vidcls.region import region_text
@@ -148,10 +148,11 @@ def _tokens(metrics: dict[str, Any]) -> list[str]:
     compared = metrics.get("all_tokens")
     if compared is None:
         return []
+    tokens = Tokens(rule=compared.get("rule", "lattice"), share=compared["share"])
     name = compared["shown_by"]
     who = "transformers' own pipeline" if name == "pipeline" else f"`{name}`, called by itself,"
     return [
-        f"Its encoder sees {compared['share']:g} of the tokens, the same lattice of every clip, and was trained so. "
+        f"Tokens that its encoder sees: {tokens_words(tokens)}; it was trained so. "
         f"{who} shows it all of them, and answers otherwise: on the {compared['videos']} validation videos "
         f"the same label on {compared['top1_agreement']:.3f}, logits off by {compared['mean_abs_logit_diff']:.3f} in "
         "the mean. `vidcls-export` leaves them out too.",

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from transformers import AutoModelForVideoClassification
 
-from vidcls.contract import Contract
+from vidcls.contract import Contract, tokens_fields
 from vidcls.progress import Track, untracked
 from vidcls.region import Region
 from vidcls_train.model.families import family_of
@@ -37,7 +37,7 @@ def compare_with_all_tokens(
         track: shows the progress.
 
     Returns:
-        {"share", "videos", "top1_agreement", "mean_abs_logit_diff", "shown_by": who shows the model all tokens,
+        {"rule", "share", "videos", "top1_agreement", "mean_abs_logit_diff", "shown_by": who shows the model all tokens,
         "pipeline" for transformers' own, or the name of a class that no pipeline opens}.
     """
     if contract.tokens.share is None:
@@ -50,7 +50,7 @@ def compare_with_all_tokens(
     )
     family = family_of(model)
     return {
-        "share": contract.tokens.share,
+        **tokens_fields(contract.tokens),
         "videos": len(videos),
         "top1_agreement": float((whole.argmax(axis=1) == val.logits.argmax(axis=1)).mean()),
         "mean_abs_logit_diff": float(np.abs(whole - val.logits).mean()),

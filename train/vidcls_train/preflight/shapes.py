@@ -113,7 +113,9 @@ def _check_divides(name: str, asked: int | None, own: int | None, unit: int | No
 def _check_lattice(choice: str, grid: tuple[int, int, int]) -> None:
     """Training draws one lattice for each clip of a batch, and all clips of a batch have to keep as many tokens."""
     tokens = TOKEN_CHOICES[choice]
-    phases = 1 if tokens.share is None else round(1 / tokens.share)
+    if tokens.share is None or tokens.rule != "lattice":
+        return
+    phases = round(1 / tokens.share)
     kept = {len(kept_tokens(tokens, grid=grid, phase=phase)) for phase in range(phases)}
     if len(kept) > 1:
         raise ArgumentError(

@@ -108,11 +108,11 @@ class ClassificationTrainer(VideoTrainer):
 
 
 def _hiding(model: PreTrainedModel, patch_dropout: float) -> Callable[[], torch.Tensor]:
-    """What draws the tokens that a training clip's encoder does not see: a lattice takes the place of patch dropout."""
+    """What draws the tokens that a training clip's encoder does not see; fewer tokens take patch dropout's place."""
     tokens = configured_tokens(model.config)
     if tokens.rule == "lattice":
         return partial(lattice_mask, tokens, token_grid(model.config))
-    return partial(patch_dropout_mask, token_count(model.config), patch_dropout)
+    return partial(patch_dropout_mask, token_count(model.config), patch_dropout if tokens.rule == "all" else 0.0)
 
 
 def softmax_loss(

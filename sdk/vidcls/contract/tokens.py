@@ -1,8 +1,12 @@
-"""Lattices of tokens: which of a clip's tubelets an encoder sees that does not see all of them.
+"""Which of a clip's tubelets an encoder sees that does not see all of them.
 
-A token at frame pair t, row y and column x of its grid is kept where (x + a y + b t) mod N = 0, N = 1 / share. So each
-row keeps its share, within one token, and rows and frame pairs are shifted against each other, so that kept tokens lie
-near those that are left out. MAR (arXiv 2207.11660) trains with a pattern of this kind, its cell running masking.
+Of a lattice, a token at frame pair t, row y and column x of its grid is kept where (x + a y + b t) mod N = 0,
+N = 1 / share. So each row keeps its share, within one token, and rows and frame pairs are shifted against each other,
+so that kept tokens lie near those that are left out. MAR (arXiv 2207.11660) trains with a pattern of this kind, its
+cell running masking.
+
+Of moving tokens, those are kept whose grey levels change most: see `vidcls_train.moving`, whose formula exported
+graphs compute, so that whoever runs them needs to know nothing of it.
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ CONFIG_FIELD = "vidcls_tokens"
 TOKEN_CHOICES = {
     "all": Tokens(rule="all"),
     **{f"lattice:{share:g}": Tokens(rule="lattice", share=share) for share in SHARES},
+    **{f"moving:{share:g}": Tokens(rule="moving", share=share) for share in SHARES},
 }
 
 # By N: a and b.
@@ -27,7 +32,7 @@ def kept_tokens(tokens: Tokens, *, grid: tuple[int, int, int], phase: int = 0) -
     """The numbers of the tokens that are kept, in order, counted by frame pair, row and column.
 
     Args:
-        tokens: the contract's section.
+        tokens: the contract's section, a lattice or all.
         grid: how many there are along time, height and width.
         phase: keeps those of another of the N lattices that together are all tokens; 0 in use. Training draws it.
 
@@ -71,6 +76,17 @@ def tokens_text(tokens: Tokens) -> str:
     ('lattice:0.25', 'all')
     """
     return tokens.rule if tokens.share is None else f"{tokens.rule}:{tokens.share:g}"
+
+
+def tokens_words(tokens: Tokens) -> str:
+    """For people.
+
+    >>> from vidcls.contract import Tokens, tokens_words
+    >>> tokens_words(Tokens(rule="moving", share=0.25))
+    '0.25 of all, those of each clip that change most'
+    """
+    which = {"lattice": "the same lattice of every clip", "moving": "those of each clip that change most"}
+    return "all" if tokens.share is None else f"{tokens.share:g} of all, {which[tokens.rule]}"
 
 
 def tokens_fields(tokens: Tokens) -> dict[str, object]:
