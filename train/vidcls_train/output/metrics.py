@@ -22,6 +22,7 @@ from vidcls_train.data.clip_list import Clip, Footage
 from vidcls_train.data.preparation import PreparedClips
 from vidcls_train.model.patch_embedding import is_zero_mean
 from vidcls_train.output.decision import decision_fields
+from vidcls_train.output.history import history_fields
 from vidcls_train.output.negatives import Negatives
 from vidcls_train.output.scored import Scored, score
 from vidcls_train.trainer.selection import best_row
@@ -164,7 +165,7 @@ def _training(trainer: Trainer, *, videos: int, seconds: float) -> dict[str, Any
         "best_step": None if best is None else best["step"],
         "seconds": seconds,
         "patch_levels": not is_zero_mean(trainer.model),
-        "history": history,
+        "history": history_fields(history),
     }
 
 

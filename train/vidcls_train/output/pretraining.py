@@ -23,6 +23,7 @@ from vidcls_train.model.origin import write_origin
 from vidcls_train.model.reconstruction import reconstruct
 from vidcls_train.model.starting_point import PretrainingPoint
 from vidcls_train.output.finished import complete
+from vidcls_train.output.history import history_fields
 from vidcls_train.output.pictures import write_reconstructions
 
 _SHOWN_CLIPS = 3
@@ -57,7 +58,7 @@ def write_pretraining(
         "seconds": seconds,
         "first_loss": losses[0][1],
         "last_loss": losses[-1][1],
-        "history": trainer.state.log_history,
+        "history": history_fields(trainer.state.log_history),
     }
     write_whole(output / METRICS_FILE, (json.dumps(metrics, indent=1) + "\n").encode())
     (output / "README.md").write_text(_card(config, start, metrics), encoding="utf-8")

@@ -16,6 +16,9 @@ from vidcls.progress import Track, untracked
 from vidcls.region import Region
 from vidcls_train.data.clip_list import Footage
 
+# So that what a card could train it can score: 15 views of a large model at once may need more room than a step.
+_CLIPS_AT_ONCE = 3
+
 
 @torch.inference_mode()
 def video_logits(
@@ -37,7 +40,8 @@ def video_logits(
     device = next(model.parameters()).device
     frames = read_clips(video.path, contract, stretch=video.stretch, views=views, crops=crops, region=region).frames
     pixel_values = torch.from_numpy(normalise(frames, contract.image)).to(device)
-    return clip_logits(model, pixel_values).mean(dim=0).cpu().numpy()
+    logits = torch.cat([clip_logits(model, part) for part in pixel_values.split(_CLIPS_AT_ONCE)])
+    return logits.mean(dim=0).cpu().numpy()
 
 
 def clip_logits(model: PreTrainedModel, pixel_values: torch.Tensor) -> torch.Tensor:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from transformers import TrainingArguments
@@ -12,6 +15,9 @@ from vidcls_train.config.settings import Config
 from vidcls_train.trainer.distributed import process_count, takes_gpu
 from vidcls_train.trainer.steps import STEPS_FOLDER
 from vidcls_train.trainer.workers import workers_that_suit
+
+# By which `accelerate launch` tells a run's precision, and TrainingArguments tells it to accelerate.
+_PRECISION = "ACCELERATE_MIXED_PRECISION"
 
 
 class _Arguments(TrainingArguments):  # type: ignore[misc]
@@ -31,6 +37,21 @@ class _Arguments(TrainingArguments):  # type: ignore[misc]
 def computes_bf16() -> bool:
     """Whether the card has bf16 of its own: older ones only emulate it."""
     return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+
+
+@contextmanager
+def environment_kept() -> Iterator[None]:
+    """Within, transformers writes a run's precision into the environment; after it that is what it was.
+
+    Else the next run in the process would train in the half precision that this one asked for.
+    """
+    before = os.environ.get(_PRECISION)
+    try:
+        yield
+    finally:
+        os.environ.pop(_PRECISION, None)
+        if before is not None:
+            os.environ[_PRECISION] = before
 
 
 def training_arguments(config: Config, *, steps: int, validates: bool) -> TrainingArguments:

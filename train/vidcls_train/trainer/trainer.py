@@ -15,7 +15,7 @@ from transformers import PreTrainedModel, PrinterCallback, ProgressCallback, Tra
 from vidcls_train.config.settings import Config
 from vidcls_train.data.epoch_sampler import EpochSampler
 from vidcls_train.model.patch_embedding import ZeroMeanCallback, is_zero_mean
-from vidcls_train.trainer.arguments import training_arguments
+from vidcls_train.trainer.arguments import environment_kept, training_arguments
 from vidcls_train.trainer.autocast import end_autocast
 from vidcls_train.trainer.callbacks import EpochStart, KeepEma, StopDiverged
 from vidcls_train.trainer.distributed import by_first_process, process_count, process_rank
@@ -60,8 +60,9 @@ class VideoTrainer(Trainer):  # type: ignore[misc]
             layer_decay=config.optimization.layer_decay,
             weight_decay=config.optimization.weight_decay,
         )
-        arguments = training_arguments(config, steps=steps, validates=options.get("eval_dataset") is not None)
-        super().__init__(model=model, args=arguments, optimizers=(optimizer, None), **options)
+        with environment_kept():
+            arguments = training_arguments(config, steps=steps, validates=options.get("eval_dataset") is not None)
+            super().__init__(model=model, args=arguments, optimizers=(optimizer, None), **options)
         self.model_accepts_loss_kwargs = False  # else it counts labels, and divides by them
         self.ema = EmaWeights(self.model, steps=config.schedule.ema * steps)
         self._collate = collate
