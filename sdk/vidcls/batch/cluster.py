@@ -59,7 +59,7 @@ def open_cluster(address: str | None, settings: Settings) -> Iterator[Cluster]:
     """Start Ray in this process, or join the cluster at `address`, and leave it at the end.
 
     Raises:
-        DeviceError: there is no cluster, or it lacks what an actor needs.
+        DeviceError: there is no cluster, Ray does not start here, or it lacks what an actor needs.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
@@ -75,9 +75,11 @@ def open_cluster(address: str | None, settings: Settings) -> Iterator[Cluster]:
         options |= {"num_cpus": cpus.usable_cpus(), "include_dashboard": False}
         options |= {"object_store_memory": _OBJECT_STORE_BYTES}
     try:
-        ray.init(address, **options)
-    except (ConnectionError, ValueError) as error:
-        raise _no_cluster(address, str(error).splitlines()[0]) from None
+        # Without "local" it would join the cluster of RAY_ADDRESS, or the last one that was started on this machine.
+        ray.init("local" if address is None else address, **options)
+    except Exception as error:  # noqa: BLE001 - Ray raises a bare one where it does not start
+        problem = (str(error).splitlines() or [type(error).__name__])[0]
+        raise _no_start(problem) if address is None else _no_cluster(address, problem) from None
     try:
         yield _divide(ray.cluster_resources(), nodes=len(ray.nodes()), settings=settings)
     finally:
@@ -95,7 +97,11 @@ def _check_address(address: str) -> None:
         raise _no_cluster(address, str(error)) from None
 
 
-def _no_cluster(address: str | None, problem: str) -> DeviceError:
+def _no_start(problem: str) -> DeviceError:
+    return DeviceError(f"Ray does not start on this machine ({problem}); try again, or give fewer --actors")
+
+
+def _no_cluster(address: str, problem: str) -> DeviceError:
     return DeviceError(
         f"no Ray cluster answers at '{address}' ({problem}); start one with 'ray start --head', or leave --address out "
         "to run here alone"

@@ -23,14 +23,15 @@ from vidcls.video.source import is_url, source_name
 # Names of the column that holds the videos; else the first one does.
 _COLUMNS = ("path", "video")
 _LISTS = (".txt", ".csv", ".parquet")
+_MAGIC = "*?["
 
 
 def list_source(source: str) -> list[str]:
     """The videos that a SOURCE names, in order, as often as it names them; paths are absolute.
 
-    A folder gives all videos below it, sorted; a pattern with * what it matches; .txt a name a line,
-    .csv and .parquet their column `path`, with names relative to the list's own folder. Anything else
-    is a video itself. All of them may be URLs that fsspec knows.
+    A folder gives all videos below it, sorted; a pattern with *, ? or [] the videos that it matches, and
+    what else has the ending that it names; .txt a name a line, .csv and .parquet their column `path`, with names
+    relative to the list's own folder. Anything else is a video itself. All of them may be URLs that fsspec knows.
 
     Raises:
         ValueError: there is no such thing, or it names no video.
@@ -56,11 +57,11 @@ def _names(files: Any, path: str, source: str) -> list[str]:
     def named(paths: Iterable[str]) -> list[str]:
         return [f"{prefix}{found}{suffix}" for found in sorted(paths)]
 
-    if any(character in path for character in "*[") and not files.exists(path):
+    if any(character in path for character in _MAGIC) and not files.exists(path):
         hidden = PurePosixPath(path).name.startswith(".")
-        folder = re.split(r"[*\[]", path)[0].rpartition("/")[0]
+        folder = re.split(rf"[{re.escape(_MAGIC)}]", path)[0].rpartition("/")[0]
         matched = (found for found in files.glob(path) if hidden or not _is_hidden(found, folder))
-        return named(found for found in matched if files.isfile(found))
+        return named(found for found in matched if _is_meant(found, path) and files.isfile(found))
     if files.isdir(path):
         return named(found for found in files.find(path) if _is_visible_video(found, path))
     if not files.exists(path):
@@ -75,6 +76,12 @@ def _names(files: Any, path: str, source: str) -> list[str]:
         return [name if is_url(name) else str(Path(path).parent / name) for name in listed]
     folder = str(PurePosixPath(path).parent)
     return [name if is_url(name) or name.startswith("/") else f"{prefix}{folder}/{name}{suffix}" for name in listed]
+
+
+def _is_meant(path: str, pattern: str) -> bool:
+    """Whether what a pattern matches is a video by its ending, or has the one that the pattern names."""
+    ending, named = (PurePosixPath(each).suffix.lower() for each in (path, pattern))
+    return ending in VIDEO_EXTENSIONS or (bool(named) and ending == named)
 
 
 def _is_visible_video(path: str, folder: str) -> bool:

@@ -245,7 +245,7 @@ def _write_pictures(folder: Path, about: _About, found: _Answered, parts: Parts,
         return
     write_pictures(
         folder,
-        name=about.data.name if only_new else f"{about.data.name}, known to the model",
+        name=about.data.resolve().name if only_new else f"{about.data.resolve().name}, known to the model",
         videos=[video.path for video in videos],
         logits=found.answers.logits[shown],
         class_ids=[video.class_ids[0] if video.class_ids else None for video in videos],
@@ -272,11 +272,11 @@ def _write_page(folder: Path, found: _Answered, classifier: VideoClassifier, abo
     from vidcls.pages.evaluation import Evaluation, evaluation_page
     from vidcls.region import region_text
 
-    options_given = f"--views {about.views} --crops {about.crops} --device {classifier.device} --engine {about.engine}"
+    given = f"--views {about.views} --crops {about.crops} --device {classifier.device} --engine {about.engine}"
     if about.region is not None:
-        options_given += f" --region {region_text(about.region)}"
+        given += f" --region {region_text(about.region)}"
     made = Evaluation(
-        data=about.data.name,
+        data=about.data.resolve().name,
         model=about.model.name,
         contract=classifier.contract,
         names=[video.path.name for video in found.videos],
@@ -287,7 +287,7 @@ def _write_page(folder: Path, found: _Answered, classifier: VideoClassifier, abo
         crops=about.crops,
         region=about.region,
         made_with={"vidcls": vidcls.__version__, "Python": platform.python_version(), "device": classifier.device},
-        command=f"vidcls evaluate {shlex.join([about.model.name, about.data.name])} {options_given} --report DIR",
+        command=f"vidcls evaluate {shlex.join([about.model.name, about.data.name or '.'])} {given} --report DIR",
     )
     page = evaluation_page(
         made,

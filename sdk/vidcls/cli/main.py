@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+from typing import Any
+
 import click
 
 from vidcls.cli.annotate import annotate
@@ -17,6 +20,7 @@ from vidcls.cli.preview import preview
 from vidcls.cli.timeline import timeline
 from vidcls.cli.verify import verify
 from vidcls.cli.watch import watch
+from vidcls.printable import printable
 
 # What `vidcls --help` says of each command: short enough for one line of a terminal.
 SECTIONS = {
@@ -43,6 +47,15 @@ SECTIONS = {
 
 class _Menu(click.Group):
     """A group that lists its commands by what they are for."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; a result that cannot be printed, as onto a full disk, is one sentence too."""
+        try:
+            return super().invoke(ctx)
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # the reader of a pipe has gone: click knows what to do
+                raise
+            raise click.ClickException(f"the result cannot be printed ({printable(str(error))})") from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
         """Section by section; a command that has none stands in the last one, by its own first sentence."""

@@ -176,12 +176,17 @@ def _show_log() -> None:
 
 def is_interactive() -> bool:
     """Whether somebody is watching: progress belongs on stderr, and only on a terminal that can draw it."""
-    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    return _is_terminal(sys.stderr) and os.environ.get("TERM") != "dumb"
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    """None is a stream that was closed before the program began, as by 2>&-."""
+    return stream is not None and stream.isatty()
 
 
 def width() -> int | None:
     """Columns of the terminal that the result goes to; None where it goes to a file or a pipe."""
-    return _columns(sys.stdout) if sys.stdout.isatty() else None
+    return _columns(sys.stdout) if _is_terminal(sys.stdout) else None
 
 
 def _columns(stream: TextIO) -> int:
@@ -195,7 +200,7 @@ def _columns(stream: TextIO) -> int:
 
 def is_coloured() -> bool:
     """Whether results may have colours: on a terminal that has them, and where NO_COLOR does not forbid it."""
-    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("NO_COLOR")
+    return _is_terminal(sys.stdout) and os.environ.get("TERM") != "dumb" and not os.environ.get("NO_COLOR")
 
 
 def coloured(text: str, colour: str) -> str:
@@ -245,7 +250,7 @@ def _drawn(items: Iterable[T], *, label: str, length: int | None, **how: Any) ->
     is_drawn = is_interactive() and length != 0
     # What stands beside it: the label, brackets, such as 12/345, the time left, and the rate.
     beside = len(label) + 4 + 2 * len(str(length or "")) + 3 + 10 + (16 if how else 0)
-    room = max(4, min(_WIDEST, _columns(sys.stderr) - 1 - beside))
+    room = max(4, min(_WIDEST, _columns(sys.stderr) - 1 - beside)) if is_drawn else 4
     bar = click.progressbar(
         items, length=length, label=label, file=sys.stderr, show_pos=True, hidden=not is_drawn, width=room, **how
     )

@@ -14,7 +14,7 @@ from vidcls.cli import options, terminal
 from vidcls.printable import printable
 
 if TYPE_CHECKING:
-    from vidcls import ModelError, Verification
+    from vidcls import Verification, VidclsError
     from vidcls.video.decoder_check import DecoderCheck
 
 # With a limit of memory alone: nothing waits without an end.
@@ -49,17 +49,18 @@ def verify(
     of these fails. For a file that you do not trust, set the limits.
     """
     with terminal.exit_codes():
-        from vidcls import ModelError
+        from vidcls import VidclsError
 
         try:
             result = _verify(model, device, engine, max_seconds=max_seconds, max_memory_mb=max_memory_mb)
-        except ModelError as error:
+        except VidclsError as error:
             if as_json:
                 terminal.print_json(_refusal(error))
             raise
     if as_json:
         fields = dataclasses.asdict(result)
-        del fields["problem"]
+        if result.ok:
+            del fields["problem"]
         if math.isnan(result.max_abs_diff):
             fields["max_abs_diff"] = None  # JSON has no NaN
         terminal.print_json(fields)
@@ -85,8 +86,8 @@ def _verify(
     )
 
 
-def _refusal(error: ModelError) -> dict[str, Any]:
-    """The answer for a file that does not open."""
+def _refusal(error: VidclsError) -> dict[str, Any]:
+    """The answer where nothing was verified: the file does not open, or the device does not work."""
     unknown = dict.fromkeys(("max_abs_diff", "tolerance", "device", "precision"))
     return {
         "ok": False,

@@ -37,8 +37,8 @@ class Benchmark:
     """What one model takes for one video on one device.
 
     provider: what computes there.
-    median_ms: of `runs` predictions, one after the other, by stage; stages overlap, so they may add up to less
-        than "total".
+    median_ms: of `runs` predictions, one after the other, by stage; "total" is of their sums, so that the medians of
+        the stages need not add up to it.
     load_s: importing and opening, up to a classifier that can be asked.
     first_prediction_s: from the start of the process to its first answer, loading included.
     peak_rss_mb: the most memory that the process held, in 10^6 bytes; None where the system does not say.

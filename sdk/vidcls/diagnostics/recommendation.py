@@ -194,8 +194,8 @@ def _why_not(contract: ModelContract, parity: Parity, known: Proof, first: Model
         )
     if known.loss is not None and known.loss > limits.max_loss + _ROUNDING:
         return (
-            f"it loses {known.loss:.3f} of the accuracy {known.accuracy_trained:.3f} on {parity.videos} clips, more "
-            f"than {limits.max_loss:g}"
+            f"it loses {known.loss:.3f} of the accuracy {known.accuracy_trained:.3f} on the checked clips that are new "
+            f"to the model, more than {limits.max_loss:g}"
         )
     return None
 

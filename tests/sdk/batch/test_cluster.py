@@ -62,7 +62,8 @@ def batch(*arguments: object, code: int, python: Path | None = None) -> tuple[di
     """(the summary, stderr) of the command in a process of its own, which Ray starts in and ends with."""
     command = [sys.executable, "-m", "vidcls.cli", "batch", *map(str, arguments), "--json"]
     paths = [*([str(python)] if python else []), *filter(None, sys.path[1:])]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+    # A cluster that others use is none of ours, unless its address is given.
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "RAY_ADDRESS": "127.0.0.1:1"}
     result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert result.returncode == code, result
     (line,) = result.stdout.splitlines()

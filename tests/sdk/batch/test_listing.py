@@ -42,6 +42,13 @@ def test_a_pattern_is_what_it_matches(clips: Path) -> None:
     assert names(f"{clips}/**/*.webm", clips) == ["deep/er/c.webm"]
     assert names(f"{clips}/[ab].*", clips) == ["a.AVI", "b.mp4"]
     assert names(f"{clips}/.*.mp4", clips) == [".hidden.mp4"]
+    assert names(f"{clips}/?.mp4", clips) == ["b.mp4"]
+
+
+def test_a_pattern_gives_videos_and_what_has_its_own_ending(clips: Path) -> None:
+    """As `predict` takes it: the notes and sounds beside the videos are none that could not be read."""
+    assert names(f"{clips}/*", clips) == ["a.AVI", "b.mp4"]
+    assert names(f"{clips}/*.mp3", clips) == ["sound.mp3"]
 
 
 def test_a_name_with_a_star_in_it_is_itself(clips: Path) -> None:

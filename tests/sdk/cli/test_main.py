@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -80,3 +83,28 @@ def test_the_command_works_as_a_program(model: Path, tmp_path: Path) -> None:
 
     result = run_process("predict", model, "--views", "0", "x.mp4")
     assert (result.returncode, result.stdout) == (2, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+@pytest.mark.parametrize("command", ["info", "verify"])
+def test_a_result_that_cannot_be_printed_is_one_sentence(command: str, model: Path) -> None:
+    with open("/dev/full", "w") as full:  # noqa: PTH123 - no file
+        found = subprocess.run(
+            [sys.executable, "-m", "vidcls.cli", command, str(model)],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert found.returncode == 1
+    assert found.stderr == "Error: the result cannot be printed ([Errno 28] No space left on device)\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="closes file descriptors by a shell")
+@pytest.mark.parametrize(("closed", "answers"), [("2>&-", True), (">&-", False)])
+def test_a_stream_that_is_closed_is_no_terminal(closed: str, answers: bool, model: Path, clip: Path) -> None:
+    command = shlex.join([sys.executable, "-m", "vidcls.cli", "predict", str(model), str(clip)])
+    found = subprocess.run(["sh", "-c", f"{command} {closed}"], capture_output=True, text=True, check=False)
+    assert found.returncode == 0
+    assert (clip.name in found.stdout) is answers
+    assert found.stderr == ""

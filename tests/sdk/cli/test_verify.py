@@ -45,6 +45,7 @@ def test_verify_exits_with_1_where_the_proof_fails(tmp_path: Path) -> None:
     result = run("verify", model, "--json", code=1)
     (answer,) = json_lines(result.stdout)
     assert answer["ok"] is False
+    assert answer["problem"].startswith("the logits differ from PyTorch's by 1, more than")
     assert math.isclose(answer["max_abs_diff"], 1, abs_tol=0.001)
     assert run("verify", model, code=1).stdout == ""
 
@@ -70,6 +71,16 @@ def test_verify_of_a_file_that_was_changed_is_json_and_a_sentence(tmp_path: Path
     assert answer["ok"] is False
     assert answer["error"] == {"type": "ModelError", "message": result.stderr.removeprefix("Error: ").rstrip()}
     assert "changed or damaged after it was exported" in result.stderr
+
+
+def test_verify_on_a_device_that_does_not_work_is_json_and_a_sentence(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    result = run("verify", model, "--device", "cuda", "--json", code=1)
+    (answer,) = json_lines(result.stdout)
+    assert answer["ok"] is False
+    assert answer["error"] == {"type": "DeviceError", "message": result.stderr.removeprefix("Error: ").rstrip()}
 
 
 def test_limits_verify_in_a_process_of_its_own(model: Path, tmp_path: Path) -> None:

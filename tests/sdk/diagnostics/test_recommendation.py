@@ -148,7 +148,10 @@ def test_where_nothing_runs_or_nothing_is_proven_nothing_is_recommended() -> Non
         (contract(agreement=0.99), None),
         (contract(agreement=0.98), "PyTorch's top-1 answer on 0.980 of 100 clips, less than 0.99"),
         (contract(onnx=0.77), None),  # exactly what may be lost, but for a rounding of doubles
-        (contract(onnx=0.76), "it loses 0.040 of the accuracy 0.800 on 100 clips, more than 0.03"),
+        (
+            contract(onnx=0.76),
+            "it loses 0.040 of the accuracy 0.800 on the checked clips that are new to the model, more than 0.03",
+        ),
         (contract(pytorch=None, onnx=None), None),  # its answers are the trained model's, whatever those are worth
         (contract(parity=None), "nothing proven: exported without --check"),
     ],
@@ -164,7 +167,10 @@ def test_fewer_tokens_are_compared_with_the_trained_model_and_not_with_themselve
     assert full.problem is of_half.problem is None
     assert of_half.loss == pytest.approx(0.02)
     assert of_quarter.accuracy_trained == 0.8
-    assert of_quarter.problem == "it loses 0.100 of the accuracy 0.800 on 100 clips, more than 0.03"
+    assert (
+        of_quarter.problem
+        == "it loses 0.100 of the accuracy 0.800 on the checked clips that are new to the model, more than 0.03"
+    )
 
 
 @pytest.mark.parametrize(

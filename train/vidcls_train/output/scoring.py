@@ -40,7 +40,7 @@ def video_logits(
     device = next(model.parameters()).device
     frames = read_clips(video.path, contract, stretch=video.stretch, views=views, crops=crops, region=region).frames
     pixel_values = torch.from_numpy(normalise(frames, contract.image)).to(device)
-    logits = torch.cat([clip_logits(model, part) for part in pixel_values.split(_CLIPS_AT_ONCE)])
+    logits = torch.cat([clip_logits(model, part) for part in torch.split(pixel_values, _CLIPS_AT_ONCE)])
     return logits.mean(dim=0).cpu().numpy()
 
 
