@@ -154,7 +154,7 @@ def main(
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # see vidcls.runtime.onnxruntime_session
     with terminal.exit_codes(), terminal.busy(f"exporting {checkpoint} ..."):
         _check_bundle(bundle, output, triton, options["report"])
-        _check_triton(triton, output)
+        _check_triton(triton, output, options["report"], bundle)
         check_exporting()
         if not incomplete:
             _check_complete(checkpoint)
@@ -188,12 +188,12 @@ def _check_bundle(bundle: Path | None, *others: Path | None) -> None:
         check_free(bundle, others=others)
 
 
-def _check_triton(repository: Path | None, output: Path) -> None:
+def _check_triton(repository: Path | None, output: Path, *others: Path | None) -> None:
     """Likewise of the folder that a model repository would have for the model."""
     if repository is not None:
         from vidcls_export.triton import check_replaceable
 
-        check_replaceable(repository, output.stem)
+        check_replaceable(repository, output.stem, others=(output, *others))
 
 
 def _check_first(checkpoint: str, output: Path, **options: Any) -> None:

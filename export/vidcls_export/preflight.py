@@ -58,7 +58,7 @@ def check_loss_counts(checkpoint: str, tokens: str) -> None:
     with named(checkpoint) as place:
         trained = trained_tokens(place)
     if TOKEN_CHOICES[tokens] == trained:
-        instead = "leave it out" if trained.rule != "all" else "leave it out, or give --tokens lattice:SHARE"
+        instead = "leave it out" if trained.rule != "all" else "leave it out, or give --tokens too"
         raise ArgumentError(
             f"--max-loss is for fewer tokens than the checkpoint was trained with, and {checkpoint} was trained with "
             f"{tokens_text(trained)}, as --tokens says; {instead}"

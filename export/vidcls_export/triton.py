@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 from vidcls.contract import ModelContract, to_json
@@ -101,16 +102,19 @@ What the client must keep to is `contract.json`, the text that the ONNX file car
 """
 
 
-def check_replaceable(folder: Path, name: str) -> None:
+def check_replaceable(folder: Path, name: str, *, others: Iterable[Path | None] = ()) -> None:
     """Refuse a repository whose folder for a model is something else, before an export is put into the work.
 
     Args:
-        folder: the repository. name: of the model.
+        folder: the repository. name: of the model. others: what else will be written; None is nothing.
 
     Raises:
-        ArgumentError: it is.
+        ArgumentError: it is, or one of the others would be written into it, and be lost with what is replaced.
     """
     target = folder / name
+    for other in others:
+        if other is not None and target.resolve() in (other.resolve(), *other.resolve().parents):
+            raise ArgumentError(f"{target}: {other} would be written into it, and it is replaced; name another place")
     if target.exists() and not (target / "config.pbtxt").is_file():
         raise ArgumentError(f"{target}: is there already and is no model of Triton's; name another folder")
 

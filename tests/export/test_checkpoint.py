@@ -15,6 +15,7 @@ from transformers import VideoMAEConfig, VideoMAEForPreTraining, VideoMAEForVide
 
 from generated import LABELS
 from vidcls import ModelError
+from vidcls_export.checkpoint.files import check_files
 from vidcls_export.checkpoint.opening import open_checkpoint
 
 
@@ -183,3 +184,33 @@ def test_biases_that_another_transformers_renamed_are_blamed_on_it(plain: Path) 
     config = json.loads((plain / "config.json").read_text(encoding="utf-8"))
     (plain / "config.json").write_text(json.dumps({**config, "transformers_version": "5.17.0"}), encoding="utf-8")
     refused(plain, r"transformers 5\.17\.0 saved VideoMAE's biases .*; load it with transformers 5\.18 or newer")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"num_frames": "4"}, r"'num_frames' is '4', which is no size"),
+        ({"tubelet_size": []}, r"'tubelet_size' is \[\], which is no size"),
+        ({"tubelet_size": "2"}, r"'tubelet_size' is '2', which is no size"),
+        ({"architectures": 5}, r"'architectures' is 5, expected a list of names"),
+        ({"architectures": [1]}, r"'architectures' is \[1\], expected a list of names"),
+        ({"vidcls_tokens": ["all"]}, r"'vidcls_tokens' \['all'\], expected one of all, "),
+        ({"vidcls_tokens": "moving:0.3"}, r"'vidcls_tokens' 'moving:0\.3', expected one of all, "),
+    ],
+)
+def test_a_damaged_configuration_is_one_sentence_before_pytorch_is_loaded(
+    change: dict[str, Any], said: str, plain: Path, edit_json: Callable[..., None]
+) -> None:
+    edit_json(plain / "config.json", **change)
+    with pytest.raises(ModelError, match=said):
+        check_files(plain, clip_seconds=None, tokens=None)
+
+
+def test_tokens_that_a_family_does_not_have_are_refused_before_pytorch_is_loaded(
+    plain: Path, edit_json: Callable[..., None]
+) -> None:
+    check_files(plain, clip_seconds=None, tokens="moving:0.5")
+    name = "VivitForVideoClassification"
+    edit_json(plain / "config.json", model_type="vivit", architectures=[name], tubelet_size=[2, 8, 8])
+    with pytest.raises(ModelError, match=rf"not for {name}; export it with lattice:0\.5"):
+        check_files(plain, clip_seconds=None, tokens="moving:0.5")

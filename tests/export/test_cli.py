@@ -215,7 +215,25 @@ def test_wrong_usage_exits_with_2(checkpoint: Path, tmp_path: Path, options: lis
 
 
 @pytest.mark.parametrize(
-    ("trained", "instead"), [("all", ", or give --tokens lattice:SHARE"), ("lattice:0.5", "")], ids=["all", "lattice"]
+    "others",
+    [
+        ["-o", "repo/m/m.onnx"],
+        ["-o", "m.onnx", "--report", "repo/m/page.html"],
+        ["-o", "m.onnx", "--bundle", "repo/m/bundle"],
+    ],
+)
+def test_nothing_is_written_into_what_triton_replaces(
+    others: list[str], checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = run(checkpoint, *others, "--triton", "repo", code=2)
+    assert "repo/m: repo/m/" in result.stderr
+    assert "would be written into it, and it is replaced; name another place" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("trained", "instead"), [("all", ", or give --tokens too"), ("lattice:0.5", "")], ids=["all", "lattice"]
 )
 @pytest.mark.parametrize("with_contract", [True, False], ids=["ours", "plain"])
 def test_a_limit_of_a_loss_that_cannot_be_is_refused(

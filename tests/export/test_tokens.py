@@ -13,14 +13,26 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 import torch
+import transformers
 
 from html_page import Page
 from parity import reference
-from random_models import save, timesformer, videomae, vivit, vjepa2, with_some_tokens
+from random_models import (
+    FRAMES,
+    SHAPE,
+    VIDEOMAE_PROCESSOR,
+    save,
+    timesformer,
+    videomae,
+    vivit,
+    vjepa2,
+    with_some_tokens,
+)
 from slow import slow
 from vidcls import ModelError, VideoClassifier
 from vidcls.contract import Tokens, kept_tokens, tokens_text
 from vidcls.fingerprint import encode, fingerprint_of
+from vidcls.preprocessing import normalise
 from vidcls.runtime.onnxruntime_session import OnnxRuntimeSession
 from vidcls_export.exporter import export
 from vidcls_export.options import Graph, Precision
@@ -31,6 +43,8 @@ from vidcls_export.report import ANOTHER_MODEL, Report, report_lines
 TOLERANCE = {"fp32": 2e-5, "fp16": 2e-2, "int8": 0.5}
 # How far off the answers with all tokens are at least, so that it would show in fp32 if all were seen.
 SHOWS = 0.05
+# Changes of VideoMAE-B's patches are told apart by so much (the contract's formula: 255 x 768 x 1568 / (2^24 - 1568)).
+COARSE = 19
 GRID = (2, 4, 4)  # of all models here: 4 frames of 32 px in patches of 2 x 8 x 8
 
 
@@ -159,6 +173,52 @@ def test_openvino_answers_as_transformers_does_with_the_same_tokens(
     folder, model = saved("videomae")
     export(folder, tmp_path / "model.onnx", tokens=f"{rule}:0.25", graph=graph)
     check_file(tmp_path / "model.onnx", model, share=0.25, rule=rule, precision="fp32", engine="openvino")
+
+
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
+def test_of_many_patches_that_change_alike_and_much_the_same_ones_are_picked(
+    engine: Literal["onnxruntime", "openvino"], tmp_path: Path
+) -> None:
+    """All of a clip fades, its last patches by a level of one pixel more: as many and as large as VideoMAE-B's.
+
+    An engine that computes their keys in float32 would take them for alike, were the keys as large as int32 allows.
+    """
+    if engine == "openvino":
+        pytest.importorskip("openvino", reason='needs pip install "vidcls[openvino]"')
+    sizes = {**SHAPE, **FRAMES, "num_frames": 16, "image_size": 224, "patch_size": 16, "num_hidden_layers": 1}
+    processor = transformers.VideoMAEImageProcessor(
+        **{**VIDEOMAE_PROCESSOR, "size": {"shortest_edge": 224}, "crop_size": {"height": 224, "width": 224}}
+    )
+    config = transformers.VideoMAEConfig(**sizes)
+    model = save(lambda: (transformers.VideoMAEForVideoClassification(config), processor), tmp_path / "checkpoint")[0]
+    export(tmp_path / "checkpoint", tmp_path / "model.onnx", tokens="moving:0.25")
+    patches = np.random.default_rng(0).integers(0, 60, (1, 8, 14, 14, 2, 16, 16, 3), np.uint8)
+    patches[..., 1, :, :, :] = patches[..., 0, :, :, :] + 128
+    patches.reshape(1, 1568, 2, -1)[:, 1568 - 388 :, 1, 0] += COARSE
+    clips = patches.transpose(0, 1, 4, 2, 5, 3, 6, 7).reshape(1, 16, 224, 224, 3)
+    picked = [*range(1568 - 388, 1568), 0, 1, 2, 3]
+    kept = np.zeros((1, 1568), bool)
+    kept[0, picked] = True
+    image = VideoClassifier(tmp_path / "model.onnx", device="cpu").contract.image
+    with torch.inference_mode():
+        expected = with_some_tokens(model, torch.from_numpy(normalise(clips, image)), kept).numpy()
+    answered = open_session(tmp_path / "model.onnx", engine).run(clips)
+    assert np.abs(answered - expected).max() <= TOLERANCE["fp32"]
+
+
+def test_pixels_that_fill_no_patch_move_nothing(tmp_path: Path) -> None:
+    """Of 5 frames of 36 pixels, patches of 2 x 8 x 8 leave one frame and four pixels."""
+    sizes = {**SHAPE, **FRAMES, "num_frames": 5, "image_size": 36}
+    processor = transformers.VideoMAEImageProcessor(**{**VIDEOMAE_PROCESSOR, "crop_size": {"height": 36, "width": 36}})
+    config = transformers.VideoMAEConfig(**sizes)
+    save(lambda: (transformers.VideoMAEForVideoClassification(config), processor), tmp_path / "checkpoint")
+    report = export(tmp_path / "checkpoint", tmp_path / "model.onnx", tokens="moving:0.5")
+    assert report.verification.ok
+
+
+def test_whole_numbers_are_not_said_to_stay_in_fp32(saved: Callable[[str], tuple[Path, Any]], tmp_path: Path) -> None:
+    folder, _ = saved("videomae")
+    assert export(folder, tmp_path / "model.onnx", tokens="moving:0.5", precision="fp16").kept_in_fp32 == 0
 
 
 def test_all_tokens_are_the_ordinary_file(saved: Callable[[str], tuple[Path, Any]], tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import base64
 import json
 from collections.abc import Iterator
 
-from vidcls.contract import FINGERPRINT_BYTES, ModelContract, Parity, tokens_text, tokens_words
+from vidcls.contract import FINGERPRINT_BYTES, ModelContract, Parity, tokens_words
 from vidcls.evaluation.intervals import wilson_interval
 from vidcls.huggingface import is_non_commercial
 from vidcls.printable import markdown
@@ -143,7 +143,7 @@ def _input(contract: ModelContract, region: Region | None) -> Iterator[str]:
     yield f"- Input `{markdown(entry.name)}`: {entry.dtype} {shape} ({entry.layout}){scale}"
     yield f"- Output `{markdown(contract.model.output.name)}`: float32 [batch, {len(contract.labels)}], logits"
     yield f"- Graph: {contract.model.precision}, for {contract.model.graph}, ONNX opset {contract.model.opset}"
-    yield f"- Tokens that the encoder sees: {tokens_text(contract.tokens)}"
+    yield f"- Tokens that the encoder sees: {tokens_words(contract.tokens)}"
 
 
 def _decision(contract: ModelContract) -> Iterator[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-from importlib.metadata import version
 
 import vidcls
 from vidcls.region import Region
@@ -39,9 +38,10 @@ def requirements_text() -> str:
         python=platform.python_version(),
         system=f"{platform.system()} {platform.machine()}",
         vidcls=vidcls.__version__,
-        pinned="\n".join(f"{package}=={_installed(package)}" for package in _LEAN),
+        pinned="\n".join(f"{package}=={release}" for package in _LEAN if (release := _installed(package))),
     )
 
 
-def _installed(package: str) -> str:
-    return package_version(package) or version(_TWINS[package])
+def _installed(package: str) -> str | None:
+    """Its version here, by either name; None where another distribution stands for it, whose releases are others."""
+    return package_version(package) or package_version(_TWINS.get(package, package))

@@ -28,8 +28,9 @@ from vidcls.huggingface import (
     find_preprocessor,
     find_weights,
     read_labels,
+    read_sizes,
 )
-from vidcls.schema import read_json
+from vidcls.schema import read_json, shown
 from vidcls_export.architectures import Architecture, architecture_by_type
 
 
@@ -46,7 +47,10 @@ def check_files(folder: Path, *, clip_seconds: float | None, tokens: str | None)
     """
     weights = find_weights(folder)
     fields, architecture = read_config(folder)
-    check_kind(folder / CONFIG_FILE, fields, architecture)
+    check_kind(folder / CONFIG_FILE, fields, architecture, model_type=fields["model_type"])
+    check_tokens(
+        configured_tokens(SimpleNamespace(**fields)) if tokens is None else TOKEN_CHOICES[tokens], architecture
+    )
     if (folder / CHECKPOINT_FILE).exists():
         with_tokens(own_contract(folder, clip_seconds=clip_seconds), tokens)
     else:
@@ -71,6 +75,8 @@ def read_config(folder: Path) -> tuple[dict[str, Any], Architecture]:
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from None
     names = fields.get("architectures") or []
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ModelError(f"{path}: 'architectures' is {shown(names)}, expected a list of names; copy the file again")
     if architecture.name not in names:
         raise ModelError(
             f"{path}: is a {' or '.join(names) or kind} without a trained classifier; fine-tune it first with "
@@ -79,12 +85,13 @@ def read_config(folder: Path) -> tuple[dict[str, Any], Architecture]:
     return fields, architecture
 
 
-def check_kind(path: Path, fields: Mapping[str, Any], architecture: Architecture) -> None:
+def check_kind(path: Path, fields: Mapping[str, Any], architecture: Architecture, *, model_type: str) -> None:
     """Refuse what transformers runs, but not as a classifier of whole clips.
 
     Args:
         path: of config.json, for messages.
         fields: what it holds; of what it leaves out nothing is refused.
+        architecture, model_type: what it says it is.
 
     Raises:
         ModelError: it is no such classifier.
@@ -94,12 +101,32 @@ def check_kind(path: Path, fields: Mapping[str, Any], architecture: Architecture
             f"{path}: has attention_type 'space_only', which answers every frame by itself and no clip; take another "
             "checkpoint"
         )
-    tubelet = fields.get("tubelet_size", 1)
-    length = tubelet[0] if isinstance(tubelet, list | tuple) else tubelet
-    frames = fields.get(architecture.frames)
-    if frames is not None and frames < length:
+    sizes = read_sizes(model_type, fields)
+    for name, size in ((architecture.frames, sizes.frames), ("tubelet_size", sizes.patch)):
+        if fields.get(name) is not None and size is None:
+            raise ModelError(f"{path}: '{name}' is {shown(fields[name])}, which is no size; copy the file again")
+    frames, length = sizes.frames, sizes.patch and sizes.patch[0]
+    if frames is not None and length is not None and frames < length:
         raise ModelError(
             f"{path}: takes {frames} frames, expected at least the {length} of one patch; correct the file"
+        )
+
+
+def check_tokens(tokens: Tokens, architecture: Architecture) -> None:
+    """Refuse to leave out tokens of a model that needs all of them, or other ones of each clip than it can.
+
+    Raises:
+        ModelError: it needs them, or takes the same ones of every clip.
+    """
+    if tokens.share is not None and architecture.embeddings is None:
+        raise ModelError(
+            f"{architecture.name} attends to each frame and each place by itself, so that no tokens can be left out; "
+            "export it with all of them"
+        )
+    if tokens.rule == "moving" and not architecture.has_moving_tokens:
+        raise ModelError(
+            f"tokens {tokens_text(tokens)} are picked for VideoMAEForVideoClassification alone, and not for "
+            f"{architecture.name}; export it with lattice:{tokens.share:g}, or with all of them"
         )
 
 

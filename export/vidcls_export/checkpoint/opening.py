@@ -20,9 +20,10 @@ from vidcls.errors import ModelError
 from vidcls.huggingface import CONFIG_FILE, WEIGHTS_FILE, find_weights, weights_sha256
 from vidcls.huggingface.hub_names import hub_problem
 from vidcls.versions import check_exporting
-from vidcls_export.architectures import Architecture
+from vidcls_export.architectures import Architecture, architecture_of
 from vidcls_export.checkpoint.files import (
     check_kind,
+    check_tokens,
     own_contract,
     plain_labels,
     plain_preprocessor,
@@ -57,10 +58,11 @@ def open_with_tokens(checkpoint: str | os.PathLike[str], tokens: str | None, *, 
     """`open_checkpoint`, and the tokens that its model is to see; None for those that it was trained with.
 
     Raises:
-        DependencyError, ModelError, ValueError: as `open_checkpoint`, `with_tokens` and `TokenSelection`.
+        DependencyError, ModelError, ValueError: as `open_checkpoint`, `with_tokens` and `check_tokens`.
     """
     model, trained = open_checkpoint(checkpoint, clip_seconds=clip_seconds)
     contract = with_tokens(trained, tokens)
+    check_tokens(contract.tokens, architecture_of(model))
     selection = TokenSelection(model, contract.tokens, image=contract.image)
     return Opened(model=model, contract=contract, selection=selection, is_as_trained=contract is trained)
 
@@ -134,7 +136,7 @@ def _configuration(folder: Path, fields: Mapping[str, Any], architecture: Archit
         config: PretrainedConfig = AutoConfig.for_model(**fields)
     except (TypeError, ValueError) as error:
         raise ModelError(f"{path}: is not a configuration that transformers knows ({error})") from None
-    check_kind(path, vars(config), architecture)
+    check_kind(path, vars(config), architecture, model_type=config.model_type)
     return config
 
 

@@ -21,7 +21,7 @@ from vidcls.errors import ModelError
 from vidcls_export.architectures import Architecture
 from vidcls_export.graph.tokens import ALL, Shown
 from vidcls_train.hybrid.videomae_hybrid import HybridPatches
-from vidcls_train.moving import moving_tokens
+from vidcls_train.moving import moving_tokens, patches_of
 
 # A grey level x reaches the matrix product as (x - 128) / 64: exact in fp16 and in uint8 with a zero point, near zero
 # in the mean so that nothing cancels, and about as large as a normalised pixel so that folded weights fit fp16 as well
@@ -80,7 +80,8 @@ class RawPatches(torch.nn.Module):
         weight = projection.weight.detach().double()  # [width, 3, (t,) h, w]
         if weight.ndim == 4:
             weight = weight[:, :, None]
-        self.patch = tuple(weight.shape[2:])
+        frames, rows, columns = weight.shape[2:]
+        self.patch = (frames, rows, columns)
         self.per_frame = per_frame
         # (x / 255 - mean) / std, in terms of (x - GREY) / SCALE.
         mean, std = (torch.tensor(values, dtype=torch.double) for values in (image.mean, image.std))
@@ -97,22 +98,19 @@ class RawPatches(torch.nn.Module):
 
         With per_frame, as TimeSformer has it: ([B * T, patches of a frame, width], T, patches in a row).
         """
-        batch = frames.shape[0]
-        counts = [int(size) // patch for size, patch in zip(frames.shape[1:4], self.patch, strict=True)]
-        used = [count * patch for count, patch in zip(counts, self.patch, strict=True)]
-        if used != [int(size) for size in frames.shape[1:4]]:  # a convolution leaves out what fills no patch
-            frames = frames[:, : used[0], : used[1], : used[2]]
-        (t, h, w), (pt, ph, pw) = counts, self.patch
-        # The three colours of a row of a patch lie side by side and move as one.
-        patches = frames.reshape(batch, t, pt, h, ph, w, pw * 3).permute(0, 1, 3, 5, 2, 4, 6)
-        patches = patches.reshape(batch, t * h * w, pt * ph * pw * 3)
-        if self.kept is not None:  # while they are bytes: nothing is computed for what is left out
+        by_frame = patches_of(frames, self.patch)
+        patches = by_frame.flatten(2)
+        # While they are bytes: nothing is computed for what is left out.
+        if self.kept is not None:
             patches = patches.index_select(1, self.kept)
         elif self.moving is not None and self.places is not None:
-            numbers = moving_tokens(patches.reshape(batch, t * h * w, pt, -1), count=self.moving)
+            numbers = moving_tokens(by_frame, count=self.moving)
             return self._embedded(_rows(patches, numbers)) + self.places[numbers]
         embedded = self._embedded(patches)
-        return (embedded.reshape(batch * t, h * w, -1), t, w) if self.per_frame else embedded
+        if not self.per_frame:
+            return embedded
+        t, h, w = (int(size) // step for size, step in zip(frames.shape[1:4], self.patch, strict=True))
+        return embedded.reshape(frames.shape[0] * t, h * w, -1), t, w
 
     def _embedded(self, patches: torch.Tensor) -> torch.Tensor:
         return (patches.float() - GREY) * (1 / SCALE) @ self.weight + self.bias

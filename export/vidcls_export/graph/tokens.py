@@ -12,10 +12,9 @@ import torch
 from transformers import PreTrainedModel
 from transformers.models.vjepa2.modeling_vjepa2 import VJEPA2RopeAttention
 
-from vidcls.contract import Image, Tokens, kept_tokens, tokens_text
-from vidcls.errors import ModelError
+from vidcls.contract import Image, Tokens, kept_tokens
 from vidcls_export.architectures import Architecture, architecture_of
-from vidcls_train.moving import grey_levels, moving_tokens, patches_of
+from vidcls_train.moving import grey_levels, moving_count, moving_tokens, patches_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,31 +59,18 @@ class TokenSelection:
 
         Args:
             model: a video classifier.
-            tokens: the contract's section.
+            tokens: the contract's section, which the model can leave out.
             image: how its pixels are normalised.
-
-        Raises:
-            ModelError: it cannot leave tokens out, or not these.
         """
         self.shown = ALL
         self._is_on = True
         if tokens.share is None:
             return
         architecture = architecture_of(model)
-        if architecture.embeddings is None:
-            raise ModelError(
-                f"{architecture.name} attends to each frame and each place by itself, so that no tokens can be left "
-                "out; export it with all of them"
-            )
         grid = token_grid(model)
         every = math.prod(grid)
         if tokens.rule == "moving":
-            if not architecture.has_moving_tokens:
-                raise ModelError(
-                    f"tokens {tokens_text(tokens)} are picked for VideoMAEForVideoClassification alone, and not for "
-                    f"{architecture.name}; export it with lattice:{tokens.share:g}, or with all of them"
-                )
-            self.shown = Shown(moving=round(tokens.share * every))
+            self.shown = Shown(moving=moving_count(tokens, every=every))
             self._show_moving(model, architecture, image, every=every)
             return
         self.shown = Shown(kept=tuple(kept_tokens(tokens, grid=grid)))

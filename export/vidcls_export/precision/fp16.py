@@ -117,7 +117,7 @@ def _too_large(proto: onnx.ModelProto, clips: Iterable[npt.NDArray[np.uint8]], *
         for tensor in proto.graph.initializer
         if tensor.data_type == TensorProto.FLOAT
     }
-    nodes, names = _magnitude_nodes(proto.graph)
+    nodes, names = _magnitude_nodes(proto.graph, Tensors(proto))
     for observed in observe(proto, clips, nodes=nodes, outputs=list(names), scratch=scratch):
         for output, magnitude in observed.items():
             magnitudes[names[output]] = float(np.fmax(magnitudes.get(names[output], 0.0), magnitude))
@@ -128,12 +128,15 @@ def _too_large(proto: onnx.ModelProto, clips: Iterable[npt.NDArray[np.uint8]], *
     ]
 
 
-def _magnitude_nodes(graph: onnx.GraphProto) -> tuple[list[NodeProto], dict[str, str]]:
-    """Operators that make the largest magnitude of every tensor that the graph computes, and {output: tensor}."""
+def _magnitude_nodes(graph: onnx.GraphProto, types: Tensors) -> tuple[list[NodeProto], dict[str, str]]:
+    """Operators that make the largest magnitude of every float tensor that the graph computes, and {output: tensor}.
+
+    Whole numbers, by which moving tokens are told, stay what they are in fp16 too.
+    """
     nodes: list[NodeProto] = []
     names = {}
     for node in graph.node:
-        tensors = list(node.output)
+        tensors = [name for name in node.output if types.is_float(name)]
         if node.op_type == "MultiHeadAttention" and node.domain == DOMAIN:
             nodes.extend(_score_nodes(node))
             tensors.append(_scores(node))

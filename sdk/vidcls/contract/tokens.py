@@ -63,7 +63,7 @@ def configured_tokens(config: object) -> Tokens:
         ModelError: it says something that is not known.
     """
     text = getattr(config, CONFIG_FIELD, "all")
-    if text not in TOKEN_CHOICES:
+    if not isinstance(text, str) or text not in TOKEN_CHOICES:
         raise ModelError(f"config.json says '{CONFIG_FIELD}' {text!r}, expected one of {', '.join(TOKEN_CHOICES)}")
     return TOKEN_CHOICES[text]
 

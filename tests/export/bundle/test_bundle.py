@@ -17,7 +17,9 @@ import vidcls
 from generated import LABELS, contract_fields, write_clip, write_model
 from slow import slow
 from vidcls import VideoClassifier
+from vidcls.versions import package_version
 from vidcls_export.bundle import folder as folder_module
+from vidcls_export.bundle import running
 from vidcls_export.bundle.folder import write_bundle
 
 ROOT = Path(__file__).parents[3]
@@ -148,6 +150,14 @@ def test_nothing_is_left_of_one_that_could_not_be_written(tmp_path: Path, monkey
     with pytest.raises(OSError, match="No space left"):
         bundle(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["tiny.onnx"]
+
+
+def test_packages_of_other_names_are_left_to_pip(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As opencv-contrib-python, which brings cv2 in releases of its own."""
+    there = package_version
+    monkeypatch.setattr(running, "package_version", lambda name: None if name.startswith("opencv") else there(name))
+    pinned = [line.partition("==")[0] for line in running.requirements_text().splitlines() if "==" in line]
+    assert pinned == ["click", "numpy", "onnxruntime", "pillow"]
 
 
 @slow

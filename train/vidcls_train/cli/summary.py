@@ -68,7 +68,7 @@ def _print_teacher(fields: dict[str, Any]) -> None:
 
 
 def _print_tokens(compared: dict[str, Any]) -> None:
-    """What the model answers where it is shown all tokens, by whoever knows nothing of its lattice."""
+    """What the model answers where it is shown all tokens, by whoever knows nothing of those that it sees."""
     name = compared["shown_by"]
     who = "transformers' own pipeline" if name == "pipeline" else f"{name}, called by itself,"
     click.echo(

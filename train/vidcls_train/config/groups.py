@@ -153,7 +153,7 @@ class RegularizationConfig:
     drop_path: share of the last layer's branches that a training clip skips; the first layer's skips none.
     dropout: share of the numbers that a branch adds which are dropped. Processes draw it each for themselves.
     patch_dropout: share of a training clip's patches that the encoder does not see; the deployed model sees all.
-        A lattice of tokens takes its place.
+        Fewer `tokens` take its place.
     mixup, cutmix: the beta distribution's parameter for mixing pairs of clips; 0 is off.
     """
 

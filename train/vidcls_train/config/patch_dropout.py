@@ -1,4 +1,4 @@
-"""Patch dropout beside a lattice of tokens, which takes its place: a training clip is shown one of the lattices."""
+"""Patch dropout beside fewer tokens, which take its place: a training clip is shown a lattice, or what moves."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from vidcls_train.config.settings import train_config
 
 
 def check_patch_dropout(settings: Mapping[str, Any], *, tokens: str, kind: str, layers: int) -> None:
-    """Refuse a `patch_dropout` that was asked for beside a lattice.
+    """Refuse a `patch_dropout` that was asked for beside fewer tokens.
 
     One that is the recipe's own is let pass: the settings.json of a run, which is to give the same run again, holds it
     whether it was asked for or not. So is that of a run to resume, which an earlier version began: it goes on as it
-    began, with the lattice alone.
+    began, with these tokens alone.
 
     Args:
         settings: by name, as given.

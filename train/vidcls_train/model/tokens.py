@@ -13,7 +13,7 @@ from vidcls.contract import CONFIG_FIELD, Image, Tokens, configured_tokens, kept
 from vidcls_train.config.groups import RegularizationConfig
 from vidcls_train.model.families import check_tokens, family_of, patch_of, token_count, token_grid
 from vidcls_train.model.token_subset import TokenSubset
-from vidcls_train.moving import grey_levels, moving_tokens, patches_of
+from vidcls_train.moving import grey_levels, moving_count, moving_tokens, patches_of
 
 
 def token_notices(model: PreTrainedModel, regularization: RegularizationConfig) -> tuple[str, ...]:
@@ -66,7 +66,7 @@ def use_tokens(model: PreTrainedModel, tokens: Tokens, *, image: Image) -> None:
         kept = torch.tensor(kept_tokens(tokens, grid=token_grid(model.config)))
         TokenSubset(model, lambda _module, _pixels: kept, order="last")
         return
-    patch, count = patch_of(model.config), round(tokens.share * token_count(model.config))
+    patch, count = patch_of(model.config), moving_count(tokens, every=token_count(model.config))
 
     def moving(_module: nn.Module, pixels: torch.Tensor) -> torch.Tensor:
         return moving_tokens(patches_of(grey_levels(pixels, image), patch), count=count)
