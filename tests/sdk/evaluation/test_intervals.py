@@ -112,10 +112,11 @@ def test_a_resample_without_a_figure_is_left_out() -> None:
 
 
 def test_a_point_is_no_interval() -> None:
-    """Also where resamples differ by rounding alone: of means over all-right clips, say."""
+    """Also where its ends differ by rounding alone."""
     always = np.array([0.1, 0.1, 0.1])
     assert bootstrap_interval(3, lambda counts: np.asarray(counts @ always / 3)) is None
     assert unless_point((0.0, 0.0)) is unless_point(None) is None
+    assert unless_point([0.1 + 0.2, 0.3]) is None
     assert unless_point([0.2, 0.3]) == (0.2, 0.3)
     assert figure_text(1.0, (1.0, 1.0), digits=2) == "1.00"
     assert figure_text(0.8, (0.4, 1.0), digits=2) == "0.80 (0.40 to 1.00)"
