@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -159,9 +160,9 @@ def test_rates_delays_and_false_alarms_by_hand() -> None:
     assert scores.intervals["recall"] == (0.5, 1.0)
 
 
-def middle(values: list[float]) -> tuple[float, float] | None:
+def middle(values: Sequence[float | None]) -> tuple[float, float] | None:
     """The middle 95 % of what differs."""
-    low, high = np.quantile(values, [0.025, 0.975])
+    low, high = np.quantile(np.array(values, float), [0.025, 0.975])
     return None if low == high else (low, high)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -35,13 +37,17 @@ def test_intervals_of_counts_are_garwoods_by_scipys_chi_square(events: int) -> N
     assert poisson_interval(events) == pytest.approx(expected, rel=1e-9)
 
 
+def mean_of(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    return np.asarray(counts @ values / len(values))
+
+
 @pytest.mark.parametrize("rate", [0.2, 1.0, 6.0])
 def test_the_interval_of_rare_events_holds_their_rate_where_drawing_again_does_not(rate: float) -> None:
     """Of ten videos of an hour each, `rate` false alarms a video in ten: drawing them again is often a point at 0."""
     random, held, resampled_held = np.random.default_rng(0), 0, 0
     for _ in range(200):
         alarms = random.poisson(rate / 10, 10).astype(float)
-        resampled = bootstrap_interval(10, lambda counts, alarms=alarms: np.asarray(counts @ alarms / 10))
+        resampled = bootstrap_interval(10, partial(mean_of, alarms))
         low, high = rate_interval(int(alarms.sum()), 10.0, resampled) or (np.nan, np.nan)
         held += low <= rate / 10 <= high
         resampled_held += resampled is not None and resampled[0] <= rate / 10 <= resampled[1]
