@@ -127,7 +127,7 @@ def scored(rows: Rows, labels: list[str], *, threshold: float | None) -> EventSc
 
 
 def line(name: str, scores: EventScores) -> str:
-    low, high = scores.intervals.get("f1", (float("nan"), float("nan")))
+    low, high = scores.intervals["f1"] or (float("nan"), float("nan"))
     alarms, delay = scores.false_alarms_per_hour or 0.0, scores.median_detection_delay
     return (
         f"{name:<42} F1 {scores.f1 or 0:.3f} ({low:.2f} to {high:.2f})  recall {scores.recall or 0:.3f}  "

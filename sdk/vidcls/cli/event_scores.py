@@ -97,7 +97,8 @@ def _number(value: float | None, *, digits: int = 3) -> str:
 
 
 def _interval(scores: EventScores, name: str, *, digits: int = 2) -> str:
-    if name not in scores.intervals:
+    within = scores.intervals[name]
+    if within is None:
         return ""
-    low, high = scores.intervals[name]
+    low, high = within
     return f" ({low:.{digits}f} to {high:.{digits}f} with 95 % confidence)"

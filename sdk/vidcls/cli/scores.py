@@ -111,5 +111,5 @@ def _share(figures: dict[str, Any], name: str) -> str:
 
 
 def _between(interval: tuple[float, float] | None) -> str:
-    """Nothing where drawing the clips again always gives the same, as where all are right: that says nothing."""
-    return "" if interval is None or interval[0] == interval[1] else f" ({interval[0]:.2f} to {interval[1]:.2f})"
+    """Nothing where the interval is not known."""
+    return "" if interval is None else f" ({interval[0]:.2f} to {interval[1]:.2f})"

@@ -10,13 +10,14 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from vidcls.evaluation.intervals import Interval, rate_interval, resampled_interval
+
 # Temporal intersections over unions: an event has been found where it reaches that.
 TIOUS = (0.3, 0.5, 0.7)
 AT_TIOU = 0.5  # for precision, recall and delay
 
-RESAMPLES, CONFIDENCE = 1000, 0.95
+RESAMPLES = 1000
 
-Interval = tuple[float, float]
 Shares = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]  # precision, recall, F1
 
 
@@ -69,8 +70,9 @@ class EventScores:
     precision, recall, f1: over the events of all labels, at tIoU 0.5.
     false_alarms_per_hour: of detected events that overlap no true event of their label at all.
     median_detection_delay: from the start of a true event to when it was handed out, of those found at tIoU 0.5.
-    intervals: 95 % intervals of these by name ("map@0.5" for one of the first), from drawing videos again; empty of a
-    single video, which says nothing of others.
+    intervals: 95 % intervals of these by name ("map@0.5" for one of the first), from drawing videos again; None where
+    that always gives the same, as of a single video, which says nothing of others. That of false alarms is at least as
+    wide as a Poisson interval over the hours, and so is there of none and of a single video too.
     """
 
     videos: int
@@ -82,7 +84,7 @@ class EventScores:
     f1: float | None
     false_alarms_per_hour: float | None
     median_detection_delay: float | None
-    intervals: dict[str, Interval]
+    intervals: dict[str, Interval | None]
 
 
 def score_events(videos: Sequence[VideoEvents], labels: Iterable[str]) -> EventScores:
@@ -102,11 +104,9 @@ def score_events(videos: Sequence[VideoEvents], labels: Iterable[str]) -> EventS
     """
     counts = [_LabelCounts(videos, label) for label in labels]
     weights = np.ones((1, len(videos)))
-    drawn = _drawn(len(videos))
     means = {tiou: _mean_ap(counts, tiou, weights)[0] for tiou in TIOUS}
     delays = [[delay for each in counts for delay in each.delays[video]] for video in range(len(videos))]
     shares = _Shares(counts, [video.seconds for video in videos])
-    intervals = {} if len(videos) == 1 else _intervals(counts, shares, delays, drawn)
     precision, recall, f1, alarms = (float(each[0]) for each in shares.of(weights))
     all_delays = [delay for each in delays for delay in each]
     return EventScores(
@@ -119,7 +119,7 @@ def score_events(videos: Sequence[VideoEvents], labels: Iterable[str]) -> EventS
         f1=_defined(f1),
         false_alarms_per_hour=_defined(alarms),
         median_detection_delay=median(all_delays) if all_delays else None,
-        intervals=intervals,
+        intervals=_intervals(counts, shares, delays, _drawn(len(videos))),
     )
 
 
@@ -224,6 +224,10 @@ class _Shares:
         self._false_alarms = sum(each.false_alarms for each in counts)
         self._hours = np.array(seconds) / 3600
 
+    def alarm_interval(self, rates: npt.NDArray[np.float64]) -> Interval | None:
+        """Of false alarms an hour, by those of videos drawn again, float64 [draws]."""
+        return rate_interval(int(np.sum(self._false_alarms)), float(self._hours.sum()), resampled_interval(rates))
+
     def of(self, weights: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], ...]:
         """The four, each float64 [draws], of weights [draws, videos]."""
         found, detected, truth = weights @ self._found, weights @ self._detected, weights @ self._truth
@@ -263,18 +267,13 @@ def _intervals(
     shares: _Shares,
     delays: Sequence[Sequence[float]],
     drawn: npt.NDArray[np.float64],
-) -> dict[str, Interval]:
+) -> dict[str, Interval | None]:
     values = {f"map@{tiou}": _mean_ap(counts, tiou, drawn) for tiou in TIOUS}
-    values |= dict(zip(("precision", "recall", "f1", "false_alarms_per_hour"), shares.of(drawn), strict=True))
+    *of_shares, alarms = shares.of(drawn)
+    values |= dict(zip(("precision", "recall", "f1"), of_shares, strict=True))
     values["median_detection_delay"] = _medians(delays, drawn)
-    ends = (100 * (1 - CONFIDENCE) / 2, 100 * (1 + CONFIDENCE) / 2)
-    defined = {name: each[~np.isnan(each)] for name, each in values.items()}
-    return {
-        name: (float(low), float(high))
-        for name, each in defined.items()
-        if len(each)
-        for low, high in [np.percentile(each, ends)]
-    }
+    intervals = {name: resampled_interval(each) for name, each in values.items()}
+    return {**intervals, "false_alarms_per_hour": shares.alarm_interval(alarms)}
 
 
 def _medians(values: Sequence[Sequence[float]], drawn: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

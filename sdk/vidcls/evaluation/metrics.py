@@ -22,7 +22,7 @@ from vidcls.evaluation.calibration import (
     log_losses,
 )
 from vidcls.evaluation.curves import BINS, area_under_risk_coverage
-from vidcls.evaluation.intervals import wilson_interval
+from vidcls.evaluation.intervals import Interval, wilson_interval
 from vidcls.evaluation.per_label import LabelScores, label_scores, mean_average_precision
 
 __all__ = ["Scores", "accepted", "calibration_error", "score_answers", "score_logits", "wilson_interval"]
@@ -38,6 +38,8 @@ class Scores:
     confusion: counts; the row is the true label, the column the predicted one, in label order; of a sigmoid model those
     of videos with one label alone. macro_f1: the mean of F1 over labels with videos.
     average_precision: of a sigmoid model the mean over labels with videos (mAP); None of softmax.
+    macro_f1_interval, average_precision_interval: by drawing videos again; None where that always gives the same, as
+    where all are right, which says nothing of others.
     log_loss, brier: see `vidcls.evaluation.calibration`; means over videos.
     calibration: {"error": see `calibration_error`, "expected_error": see `expected_error`, "bins": how many,
     "mean_confidence": of the top-1 labels, "log_loss", "brier"}; of a sigmoid model of every label's probability.
@@ -59,9 +61,9 @@ class Scores:
     log_loss: float
     brier: float
     macro_f1: float
-    macro_f1_interval: tuple[float, float]
+    macro_f1_interval: Interval | None
     average_precision: float | None
-    average_precision_interval: tuple[float, float] | None
+    average_precision_interval: Interval | None
     known: dict[str, Any]
     negatives: dict[str, Any] | None
 

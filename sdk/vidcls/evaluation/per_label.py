@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vidcls.evaluation.curves import average_precision, weighted_average_precision
-from vidcls.evaluation.intervals import bootstrap_interval, wilson_interval
+from vidcls.evaluation.intervals import Interval, bootstrap_interval, wilson_interval
 
 Mask = npt.NDArray[np.bool_]
 
@@ -21,9 +21,9 @@ class LabelScores:
 
     per_class: dict[str, dict[str, Any]]
     macro_f1: float
-    macro_f1_interval: tuple[float, float]
+    macro_f1_interval: Interval | None
     average_precision: float | None
-    average_precision_interval: tuple[float, float] | None
+    average_precision_interval: Interval | None
 
 
 def label_scores(labels: Sequence[str], *, targets: Mask, found: Mask, right: Mask) -> LabelScores:
@@ -62,8 +62,10 @@ def label_scores(labels: Sequence[str], *, targets: Mask, found: Mask, right: Ma
 
 def mean_average_precision(
     scores: npt.NDArray[np.floating], targets: Mask
-) -> tuple[list[float | None], float, tuple[float, float]]:
-    """Average precision of each label, None for one without clips; their mean (mAP), and the ends of its interval.
+) -> tuple[list[float | None], float, Interval | None]:
+    """Average precision of each label, None for one without clips; their mean (mAP), and its interval.
+
+    The interval is None where it is not known, see `vidcls.evaluation.intervals.unless_point`.
 
     Args:
         scores, targets: [clips, labels]; at least one True.

@@ -130,6 +130,6 @@ def _row(found: Evaluation, chosen: npt.NDArray[np.bool_], scores: Scores | None
         return str(len(answers)), "", ""
     if scores is None:
         scores = score_answers(answers, found.contract.labels, found.contract.decision)
-    if scores.average_precision is not None and scores.average_precision_interval is not None:
+    if scores.average_precision is not None:
         return str(len(answers)), f"{scores.average_precision:.3f}", between(scores.average_precision_interval)
     return str(scores.videos), f"{scores.top1:.3f}", between(scores.top1_interval)

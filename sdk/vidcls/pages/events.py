@@ -124,14 +124,14 @@ def _figures(scores: EventScores) -> Iterable[Card]:
     yield Card(name="events", value=str(sum(row.events for row in scores.per_label.values())))
     yield _card("F1", scores, "f1", note="at half overlap")
     value = scores.mean_average_precision[AT_TIOU]
-    within = scores.intervals.get(f"map@{AT_TIOU}")
-    yield Card(name="mAP at tIoU 0.5", value=_number(value), note="" if within is None else between(within))
+    within = scores.intervals[f"map@{AT_TIOU}"]
+    yield Card(name="mAP at tIoU 0.5", value=_number(value), note=between(within))
     yield _card("false alarms an hour", scores, "false_alarms_per_hour", digits=1)
     yield _card("median delay, seconds", scores, "median_detection_delay", digits=1)
 
 
 def _card(heading: str, scores: EventScores, field: str, *, digits: int = 2, note: str = "") -> Card:
-    within = scores.intervals.get(field)
+    within = scores.intervals[field]
     notes = [f"{within[0]:.{digits}f} to {within[1]:.{digits}f}"] if within else []
     return Card(
         name=heading,

@@ -13,7 +13,7 @@ from vidcls.evaluation.intervals import wilson_interval
 from vidcls.evaluation.metrics import Scores
 from vidcls.pages.markup import Markup, name, tag
 from vidcls.pages.tables import Card, cards
-from vidcls.pages.wording import between, has_rule, with_labels
+from vidcls.pages.wording import between, has_rule, in_brackets, with_labels
 
 
 def verdict(scores: Scores, clips: str) -> Markup:
@@ -26,12 +26,12 @@ def verdict(scores: Scores, clips: str) -> Markup:
     >>> verdict(score_logits(np.array([[2.0, 0.0], [1.0, 0.5]]), [0, 1], ["clap", "wave"], NEUTRAL), "2 test clips")
     '<p class="verdict">1 of 2 test clips are answered rightly: top-1 0.50 (95 % interval 0.09 to 0.91).</p>'
     """
-    if scores.average_precision is not None and scores.average_precision_interval is not None:
-        within = _interval(scores.average_precision_interval)
+    if scores.average_precision is not None:
+        within = in_brackets(scores.average_precision_interval)
         words = f"Mean average precision {scores.average_precision:.2f}{within} on {clips}."
     else:
         right = round(scores.top1 * scores.videos)
-        words = f"{right} of {clips} are answered rightly: top-1 {scores.top1:.2f}{_interval(scores.top1_interval)}."
+        words = f"{right} of {clips} are answered rightly: top-1 {scores.top1:.2f}{in_brackets(scores.top1_interval)}."
     return tag("p", words, class_="verdict")
 
 
@@ -46,7 +46,7 @@ def _figures(scores: Scores, answers: Answers, contract: Contract, *, failed: in
     notes = [f"{others} more show none of the labels"] if others else []
     notes += [f"{failed} more could not be read"] if failed else []
     yield Card(name="clips", value=str(len(answers) - others), note="; ".join(notes))
-    if scores.average_precision is not None and scores.average_precision_interval is not None:
+    if scores.average_precision is not None:
         within = between(scores.average_precision_interval)
         yield Card(name="mean average precision", value=f"{scores.average_precision:.2f}", note=within)
     else:
@@ -54,9 +54,7 @@ def _figures(scores: Scores, answers: Answers, contract: Contract, *, failed: in
         yield Card(name="top-1", value=f"{scores.top1:.2f}", note=f"{within}; {_guess(answers, labels)}")
         if len(labels) > 5:
             yield Card(name="top-5", value=f"{scores.top5:.2f}", note=between(scores.top5_interval))
-    low, high = scores.macro_f1_interval
-    # Where all clips are right, drawing them again says nothing of how far that is from the truth.
-    yield Card(name="macro F1", value=f"{scores.macro_f1:.2f}", note="" if low == high else between((low, high)))
+    yield Card(name="macro F1", value=f"{scores.macro_f1:.2f}", note=between(scores.macro_f1_interval))
     calibration = scores.calibration
     yield Card(
         name="calibration error",
@@ -82,7 +80,3 @@ def _guess(answers: Answers, labels: tuple[str, ...]) -> str:
     most = int(counts.argmax())
     share = counts[most] / max(1, np.count_nonzero(answers.targets.any(axis=1)))
     return f"always '{name(labels[most], limit=30)}': {share:.2f}"
-
-
-def _interval(interval: tuple[float, float]) -> str:
-    return f" (95 % interval {between(interval)})"

@@ -10,7 +10,7 @@ from vidcls.contract import Contract, ModelContract, tokens_words
 from vidcls.pages.document import Section, section
 from vidcls.pages.markup import Content, name, tag
 from vidcls.pages.tables import pairs, table
-from vidcls.pages.wording import between
+from vidcls.pages.wording import in_brackets
 
 _LABELS_CHARACTERS = 2000
 _FINGERPRINT_BYTES = 16
@@ -85,10 +85,10 @@ def _decision_rows(contract: Contract, interval: tuple[float, float] | None) -> 
             "fitted on",
             f"{fitted.videos} clips of {name(fitted.split)}, {fitted.views} x {fitted.crops} views, {fitted.precision}",
         )
-    within = f" (95 % interval {between(interval)})" if interval else ""
     yield (
         "temperature",
-        f"{decision.temperature:.3g}{within}: probabilities are {decision.activation}(logits / temperature)",
+        f"{decision.temperature:.3g}{in_brackets(interval)}: probabilities are {decision.activation}"
+        "(logits / temperature)",
     )
     yield "none of the labels", _none_rule(contract)
     if decision.events is not None:

@@ -12,14 +12,14 @@ from vidcls.contract import Contract, Decision
 from vidcls.decision import known, label_columns, probabilities, thresholds, top_class
 from vidcls.evaluation.answers import Answers
 from vidcls.evaluation.curves import Curve, auroc, average_precision, precision_recall, roc
-from vidcls.evaluation.intervals import blocks, draw, percentile_interval
+from vidcls.evaluation.intervals import Interval, blocks, draw, resampled_interval
 from vidcls.evaluation.metrics import Scores
 from vidcls.pages.axes import Axes, Axis
 from vidcls.pages.charts import KINDS, Bar, Line, bars, curve_chart
 from vidcls.pages.document import Section, section
 from vidcls.pages.markup import Markup, name, tag
 from vidcls.pages.tables import MOST_ROWS, folded, table
-from vidcls.pages.wording import between, with_labels
+from vidcls.pages.wording import in_brackets, with_labels
 
 _MOST_BARS = 24
 _GRID = np.linspace(0.01, 1, 100)
@@ -99,14 +99,18 @@ def label_section(answers: Answers, scores: Scores, contract: Contract) -> Secti
         for label, interval in zip(shown, intervals, strict=True)
     ]
     which = "" if len(shown) == len(order) else f"; the {half} worst and the {half} best of {len(order)} labels"
-    chart = bars("F1 of each label", rows, caption=f"Whiskers: 95 % intervals, by drawing the clips again{which}.")
+    caption = (
+        f"Whiskers: 95 % intervals, by drawing the clips again{which}. A label without them is answered the same "
+        "whichever clips are drawn, which says nothing of others."
+    )
+    chart = bars("F1 of each label", rows, caption=caption)
     return section("Label by label", tag("div", chart, _label_table(scores), class_="charts"))
 
 
-def f1_intervals(answers: Answers, columns: Sequence[int], contract: Contract) -> list[tuple[float, float] | None]:
+def f1_intervals(answers: Answers, columns: Sequence[int], contract: Contract) -> list[Interval | None]:
     """The 95 % interval of the F1 of each label, by drawing the clips again with replacement.
 
-    None where the drawn clips hardly ever have the label.
+    None where the drawn clips never have the label, and where they always give the same, as where all are right.
     """
     judged = with_labels(answers, contract)
     given = predicted(judged, contract.labels, contract.decision)[:, columns].astype(np.float64)
@@ -117,7 +121,7 @@ def f1_intervals(answers: Answers, columns: Sequence[int], contract: Contract) -
         counts = draw(len(judged), rows, rng)
         with np.errstate(invalid="ignore"):
             found.append(2 * (counts @ (given * true)) / (counts @ (given + true)))
-    return [_ends(figures) for figures in np.concatenate(found).T] if columns else []
+    return [resampled_interval(figures) for figures in np.concatenate(found).T] if columns else []
 
 
 def predicted(answers: Answers, labels: tuple[str, ...], decision: Decision) -> npt.NDArray[np.bool_]:
@@ -130,14 +134,8 @@ def predicted(answers: Answers, labels: tuple[str, ...], decision: Decision) -> 
     return np.asarray(given[:, None] == np.arange(len(labels)))
 
 
-def _ends(figures: npt.NDArray[np.float64]) -> tuple[float, float] | None:
-    """The middle 95 % of resampled figures."""
-    return percentile_interval(figures) if np.isfinite(figures).any() else None
-
-
-def _note(row: Mapping[str, Any], interval: tuple[float, float] | None) -> str:
-    within = "" if interval is None else f" (95 % interval {between(interval)})"
-    return f"F1 {row['f1']:.2f}{within}, {row['videos']} clips"
+def _note(row: Mapping[str, Any], interval: Interval | None) -> str:
+    return f"F1 {row['f1']:.2f}{in_brackets(interval)}, {row['videos']} clips"
 
 
 def _label_table(scores: Scores) -> Markup:

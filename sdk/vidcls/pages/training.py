@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from vidcls.contract import Contract
 from vidcls.evaluation.answers import Answers
+from vidcls.evaluation.intervals import figure_text, unless_point
 from vidcls.evaluation.metrics import score_answers
 from vidcls.pages.document import Section, page, section
 from vidcls.pages.headline import figure_cards, verdict
@@ -115,10 +116,9 @@ def _accuracy_rows(metrics: Mapping[str, Any], key: str) -> Iterable[tuple[Conte
 
 
 def _figure(row: Mapping[str, Any], key: str) -> tuple[str, str]:
-    """A share and its interval, where they are there."""
+    """A share and its interval, where they are there; of earlier versions some intervals are points."""
     value, interval = row.get(key), row.get(f"{key}_interval")
-    shown = "" if value is None else f"{value:.3f}"
-    return shown, "" if interval is None else f"{interval[0]:.2f} to {interval[1]:.2f}"
+    return "" if value is None else f"{value:.3f}", between(unless_point(interval))
 
 
 def _data_section(metrics: Mapping[str, Any]) -> Section:
@@ -150,7 +150,7 @@ def _teacher_row(fields: Mapping[str, Any] | None) -> Iterable[tuple[str, Conten
     row = fields[split]
     if row is not None:
         key, words = ("top1", "top-1") if "top1" in row["student"] else ("map", "mAP")
-        teacher, student = (f"{row[who][key]:.3f} ({between(row[who]['interval'])})" for who in ("teacher", "student"))
+        teacher, student = (figure_text(row[who][key], row[who]["interval"]) for who in ("teacher", "student"))
         text += f"; on {split} {words} {teacher}, this model's {student}"
     yield "teacher", text
 

@@ -21,12 +21,17 @@ def share_of(accepted: npt.NDArray[np.bool_], what: str) -> str:
     if not len(accepted):
         return ""
     hits, count = int(accepted.sum()), len(accepted)
-    return f"{hits} of {count} {what}: {hits / count:.2f} (95 % interval {between(wilson_interval(hits, count))})"
+    return f"{hits} of {count} {what}: {hits / count:.2f}{in_brackets(wilson_interval(hits, count))}"
 
 
-def between(interval: tuple[float, float]) -> str:
-    """The ends of an interval of shares."""
-    return f"{interval[0]:.2f} to {interval[1]:.2f}"
+def between(interval: tuple[float, float] | None) -> str:
+    """The ends of an interval of shares; nothing where it is not known."""
+    return "" if interval is None else f"{interval[0]:.2f} to {interval[1]:.2f}"
+
+
+def in_brackets(interval: tuple[float, float] | None) -> str:
+    """What follows a figure in a sentence; nothing where its interval is not known."""
+    return "" if interval is None else f" (95 % interval {between(interval)})"
 
 
 def has_rule(contract: Contract) -> bool:

@@ -12,11 +12,14 @@ from commands import json_lines, run
 from html_page import Page, check_self_contained
 from motion import film, write_motion_model
 from vidcls import VideoClassifier, steady_events
+from vidcls.cli.event_scores import event_fields, event_lines
 from vidcls.contract import ClipFingerprints
 from vidcls.evaluation.event_metrics import DetectedEvent, TrueEvent, VideoEvents, false_alarms, score_events
+from vidcls.evaluation.event_parts import score_events_apart
 from vidcls.fingerprint import encode, fingerprint_of
 
 SCRIPTS = {"first.avi": [("right", 4.0), ("up", 3.0), ("left", 4.0)], "second.avi": [("down", 5.0), ("right", 4.0)]}
+DETECTED = DetectedEvent("fall", 10.5, 20, 0.9, 15)
 
 
 @pytest.fixture(scope="module")
@@ -67,11 +70,29 @@ def test_events_of_films_are_scored(films: tuple[Path, Path, Path], tmp_path: Pa
     assert fields["per_class"]["up"]["events"] == 0
     assert fields["per_class"]["up"]["detected"] >= 1
     assert fields["recall"] == 1.0
+    # Drawn again, all events are found again, which says nothing of other films.
+    assert fields["intervals"]["recall"] is None
+    assert set(fields["intervals"]) == set(scores.intervals)
+    assert fields["intervals"]["false_alarms_per_hour"] == pytest.approx(
+        scores.intervals["false_alarms_per_hour"], rel=1e-6
+    )
     written = json.loads((tmp_path / "report" / "report.json").read_text(encoding="utf-8"))
     assert written == fields | {"crops": 1, "region": None}
     with (tmp_path / "report" / "events.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == sum(len(video.detected) for video in videos.values())
+
+
+def test_lines_of_videos_that_are_all_alike_promise_nothing_of_others() -> None:
+    video = VideoEvents([TrueEvent("fall", 10, 20), TrueEvent("fall", 30, 40)], [DETECTED], 60.0)
+    parts = score_events_apart([video] * 3, [None] * 3, ["fall"], says=False)
+    _, shares, alarms, delay, _ = event_lines(parts, failed=0)
+    assert shares == "F1 0.667, precision 1.000, recall 0.500 at tIoU 0.5"
+    assert alarms.startswith("0.0 false alarms an hour (0.0 to 73.8 with 95 % confidence): ")
+    assert delay == "5.0 s median detection delay"
+    written = json.loads(json.dumps(event_fields(parts, failed=0, labels=["fall"])))["intervals"]
+    assert written.pop("false_alarms_per_hour") == [0.0, pytest.approx(73.8, abs=0.1)]
+    assert set(written.values()) == {None}
 
 
 def test_people_get_lines_and_a_broken_video_is_named_and_left_out(

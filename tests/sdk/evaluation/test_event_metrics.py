@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -13,10 +14,12 @@ from vidcls.evaluation.event_metrics import (
     DetectedEvent,
     TrueEvent,
     VideoEvents,
+    false_alarms,
     matches,
     score_events,
     temporal_iou,
 )
+from vidcls.evaluation.intervals import poisson_interval, rate_interval
 
 LABELS = ("fall", "walk", "jump")
 
@@ -150,28 +153,37 @@ def test_rates_delays_and_false_alarms_by_hand() -> None:
         None,
     )
     for name in ("map@0.5", "precision", "recall", "f1", "false_alarms_per_hour", "median_detection_delay"):
-        low, high = scores.intervals[name]
-        assert low <= high
+        low, high = scores.intervals[name] or (np.nan, np.nan)
+        assert low < high
     # Drawing the first twice or the second twice: both are among a thousand draws.
     assert scores.intervals["median_detection_delay"] == (3.0, 5.0)
     assert scores.intervals["recall"] == (0.5, 1.0)
 
 
+def middle(values: Sequence[float | None]) -> tuple[float, float] | None:
+    """The middle 95 % of what differs."""
+    low, high = np.quantile(np.array(values, float), [0.025, 0.975])
+    return None if low == high else (low, high)
+
+
 def test_intervals_are_of_the_scores_of_videos_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
     random = np.random.default_rng(1)
     videos = [video for _ in range(4) for video in random_videos(random)]
+    alarms, hours = sum(len(false_alarms(video)) for video in videos), sum(video.seconds for video in videos) / 3600
     for _ in range(5):
-        drawn = random.integers(0, len(videos), len(videos))
-        weights = np.bincount(drawn, minlength=len(videos))[None].astype(float)
+        drawn = random.integers(0, len(videos), (2, len(videos)))
+        weights = np.array([np.bincount(row, minlength=len(videos)) for row in drawn], float)
         monkeypatch.setattr(event_metrics, "_drawn", lambda _, weights=weights: weights)
-        of_one_draw = score_events(videos, LABELS).intervals
-        expected = score_events([videos[index] for index in np.sort(drawn)], LABELS)
+        of_two_draws = score_events(videos, LABELS).intervals
+        expected = [score_events([videos[index] for index in np.sort(row)], LABELS) for row in drawn]
         for tiou in TIOUS:
-            value = expected.mean_average_precision[tiou]
-            assert of_one_draw[f"map@{tiou}"] == pytest.approx((value, value), abs=ROUNDING)
-        for name in ("precision", "recall", "f1", "false_alarms_per_hour", "median_detection_delay"):
-            value = getattr(expected, name)
-            assert of_one_draw[name] == pytest.approx((value, value), abs=ROUNDING)
+            values = [each.mean_average_precision[tiou] for each in expected]
+            assert of_two_draws[f"map@{tiou}"] == pytest.approx(middle(values), abs=ROUNDING)
+        for name in ("precision", "recall", "f1", "median_detection_delay"):
+            values = [getattr(each, name) for each in expected]
+            assert of_two_draws[name] == pytest.approx(middle(values), abs=ROUNDING)
+        ends = rate_interval(alarms, hours, middle([each.false_alarms_per_hour for each in expected]))
+        assert of_two_draws["false_alarms_per_hour"] == pytest.approx(ends, abs=ROUNDING)
 
 
 def test_where_nothing_happens_only_false_alarms_are_defined() -> None:
@@ -179,7 +191,25 @@ def test_where_nothing_happens_only_false_alarms_are_defined() -> None:
     scores = score_events([video], LABELS)
     assert (scores.f1, scores.recall, scores.precision) == (None, None, 0.0)
     assert scores.mean_average_precision == dict.fromkeys(TIOUS)
-    assert (scores.false_alarms_per_hour, scores.median_detection_delay, scores.intervals) == (10.0, None, {})
+    assert (scores.false_alarms_per_hour, scores.median_detection_delay) == (10.0, None)
     silent = score_events([VideoEvents([TrueEvent("fall", 1.0, 2.0)], [], 360.0)], LABELS)
     assert (silent.f1, silent.recall, silent.precision) == (0.0, 0.0, None)
     assert silent.mean_average_precision[0.5] == 0.0
+
+
+def test_videos_that_are_all_alike_say_nothing_of_others_but_how_rare_false_alarms_are() -> None:
+    """Three minutes without a false alarm: there may be up to 74 an hour."""
+    video = VideoEvents([TrueEvent("fall", 10.0, 20.0)], [DetectedEvent("fall", 10.5, 20.0, 0.9, 15.0)], 60.0)
+    scores = score_events([video] * 3, ["fall"])
+    assert (scores.f1, scores.false_alarms_per_hour, scores.median_detection_delay) == (1.0, 0.0, 5.0)
+    assert scores.intervals.pop("false_alarms_per_hour") == pytest.approx((0.0, -np.log(0.025) * 20))
+    assert scores.intervals == dict.fromkeys(
+        ("map@0.3", "map@0.5", "map@0.7", "precision", "recall", "f1", "median_detection_delay")
+    )
+
+
+def test_of_a_single_video_only_false_alarms_have_an_interval() -> None:
+    video = VideoEvents([], [DetectedEvent("fall", 1.0, 2.0, 0.9, 1.5)], 360.0)
+    intervals = score_events([video], LABELS).intervals
+    assert intervals.pop("false_alarms_per_hour") == pytest.approx([end * 10 for end in poisson_interval(1)])
+    assert set(intervals.values()) == {None}

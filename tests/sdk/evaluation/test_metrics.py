@@ -224,6 +224,15 @@ def test_random_labels_that_hold_together_are_scikit_learns() -> None:
     assert (low, high) == pytest.approx(np.quantile(again, [0.025, 0.975]).tolist(), abs=0.03)
 
 
+def test_clips_that_are_all_right_leave_bootstrapped_intervals_unknown() -> None:
+    targets = np.array([[1, 0], [0, 1], [1, 0]], bool)
+    answers = Answers(logits=np.where(targets, 3.0, -3.0), targets=targets)
+    scores = score_answers(answers, "ab", replace(NEUTRAL, activation="sigmoid"))
+    assert (scores.average_precision, scores.average_precision_interval) == (1.0, None)
+    assert (scores.macro_f1, scores.macro_f1_interval) == (1.0, None)
+    assert scores.top1_interval == wilson_interval(3, 3)
+
+
 def test_the_interval_of_macro_f1_is_that_of_plain_resampling() -> None:
     metrics = pytest.importorskip("sklearn.metrics")
     rng = np.random.default_rng(0)

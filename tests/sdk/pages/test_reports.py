@@ -21,9 +21,12 @@ from vidcls.contract import (
     from_json,
 )
 from vidcls.evaluation.answers import Answers, answers_of
+from vidcls.evaluation.event_metrics import DetectedEvent, TrueEvent, VideoEvents
+from vidcls.evaluation.event_parts import score_events_apart
 from vidcls.evaluation.intervals import wilson_interval
 from vidcls.evaluation.metrics import score_answers
 from vidcls.pages.evaluation import Evaluation, evaluation_page
+from vidcls.pages.events import EventEvaluation, event_page
 from vidcls.pages.per_label import f1_intervals, predicted
 from vidcls.pages.training import Training, training_page
 
@@ -103,6 +106,42 @@ def test_clips_that_the_model_knows_are_counted_apart() -> None:
         assert row in text, row
     assert "clip1.mp4" not in text  # wrong, but trained on
     assert "0.60" not in text  # of all
+
+
+def test_clips_that_are_all_right_promise_nothing_of_others() -> None:
+    """Drawn again they are all right again: mean average precision, macro F1 and a label's F1 have no interval."""
+    targets = np.array([[1, 0], [0, 1], [1, 0]], bool)
+    right = Answers(logits=np.where(targets, 3.0, -3.0).astype(np.float32), targets=targets)
+    found = contract(("clap", "wave"), activation="sigmoid")
+    page = page_of(evaluation(contract=found, names=["a", "b", "c"], answers=right, known_from=[None] * 3))
+    text = words(page)
+    assert "Mean average precision 1.00 on 3 clips that the model does not know." in text
+    assert "mean average precision 1.00 macro F1 1.00 calibration error" in text
+    assert "95 % interval new to the model 3 1.000 " in text
+    assert "clap: F1 1.00, 2 clips" in text
+    assert not page.all("line", class_="whisker")
+    assert "1.00 to 1.00" not in text
+
+
+def test_events_of_videos_that_are_all_alike_promise_nothing_of_others() -> None:
+    detected = DetectedEvent("clap", 10.5, 20.0, 0.9, 15.0)
+    videos = [VideoEvents([TrueEvent("clap", 10.0, 20.0), TrueEvent("clap", 30.0, 40.0)], [detected], 60.0)] * 3
+    found = EventEvaluation(
+        data="events.csv",
+        model="model.onnx",
+        contract=contract(),
+        labels=["clap"],
+        names=["a", "b", "c"],
+        videos=videos,
+        parts=score_events_apart(videos, [None] * 3, ["clap"], says=True),
+        failed=[],
+        made_with={},
+        command="vidcls evaluate",
+    )
+    text = words(Page(event_page(found, frames_of=lambda *_: np.zeros((4, 32, 32, 3), np.uint8))))
+    assert "F1 0.67 at half overlap mAP at tIoU 0.5 0.50 false alarms an hour 0.0 0.0 to 73.8 median" in text
+    assert "median delay, seconds 5.0 Videos" in text
+    assert "0.67 to 0.67" not in text
 
 
 def test_that_nothing_is_new_to_the_model_is_the_verdict() -> None:
@@ -309,6 +348,35 @@ def test_a_training_page_says_how_good_how_it_got_there_and_what_was_fitted(spli
     assert "someone/data" not in text
     losses = page.all("polyline", class_="curve c0")[0]
     assert len(losses["points"].split()) == 3
+
+
+def test_a_training_page_leaves_out_intervals_that_are_points() -> None:
+    """As metrics.json of earlier versions holds them; null since."""
+    row = {"videos": 10, "views": 1, "crops": 1, "map": 1.0}
+    student = {"map": 1.0, "interval": None}
+    taught = {
+        **{"name": "large", "sha256": "ab" * 32, "weight": 0.9, "val": None},
+        **{"test": {"student": student, "teacher": {"map": 1.0, "interval": [1.0, 1.0]}}},
+    }
+    splits = {
+        "val": row | {"map_interval": None},
+        "test": row | {"map_interval": [1.0, 1.0]},
+        "test_multiview": row | {"map": 0.9, "map_interval": [0.8, 1.0]},
+    }
+    found, figures = evaluation(), metrics() | splits | {"baselines": None, "teacher": taught}
+    made = Training(
+        name="mine",
+        contract=contract(activation="sigmoid"),
+        metrics=figures,
+        split="test",
+        names=found.names,
+        answers=found.answers,
+        settings={},
+    )
+    text = words(Page(training_page(made, frames_of=frames_of)))
+    assert "validation 10 1 x 1 1.000 test 10 1 x 1 1.000 test, many views 10 1 x 1 0.900 0.80 to 1.00" in text
+    assert "on test mAP 1.000, this model's 1.000" in text
+    assert "1.00 to 1.00" not in text
 
 
 def test_a_training_page_has_a_row_of_tokens_and_of_a_teacher_where_they_are_used() -> None:

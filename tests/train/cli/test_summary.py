@@ -84,6 +84,20 @@ def test_labels_that_may_hold_together_have_a_mean_average_precision(capsys: pyt
     assert "top-1" not in told
 
 
+@pytest.mark.parametrize("point", [None, [0.61, 0.61]])  # the second of earlier versions
+def test_an_interval_that_is_not_known_is_left_out(
+    point: list[float] | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fields = metrics()
+    fields["val"] = split(top1=None, top5=None, map=0.61, map_interval=point)
+    both = {"map": 0.61, "interval": point}
+    row = {"videos": 40, "student": both, "teacher": both, "agreement": 0.9}
+    models = {who: {"megabytes": 1.0, "answer_ms": 5.0} for who in ("student", "teacher")}
+    told = printed(fields | {"teacher": {"test": None, "val": row, "models": models}}, capsys)
+    assert "val  mean average precision 0.6100 on 40 videos" in told
+    assert "mean average precision 0.6100, the student's 0.6100; they agree" in told
+
+
 def test_every_accuracy_has_its_interval(capsys: pytest.CaptureFixture[str]) -> None:
     fields = metrics()
     fields["val"]["without_copies"] = {"videos": 30, "top1": 0.7, "top1_interval": [0.52, 0.83]}

@@ -111,6 +111,15 @@ def test_the_class_for_none_of_them_is_explained(contract: Make, scored: Score) 
     assert "was not measured" in text
 
 
+def test_clips_that_are_all_right_have_no_interval_of_their_mean(contract: Make) -> None:
+    clips = [Clip(path=Path(f"{number}.mp4"), labels=(label,), group="") for number, label in enumerate(LABELS * 2)]
+    logits = np.tile(6 * np.eye(3, dtype=np.float32) - 3, (2, 1))
+    right = Scored(clips=clips, logits=logits, views=1, crops=1)
+    text = card(contract(activation="sigmoid"), right, None, None)
+    assert "| validation | 6 | 1 x 1 | 1.000 | " in text
+    assert "which have none where drawing the videos again always gives the same" in text
+
+
 def test_labels_that_may_hold_together_have_average_precisions(contract: Make, scored: Score) -> None:
     clips = scored(LABELS, 30)
     text = card(contract(activation="sigmoid"), clips, clips, None)

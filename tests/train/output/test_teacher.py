@@ -82,6 +82,8 @@ def test_labels_that_may_hold_together_are_compared_one_by_one(contract: Make) -
     assert row["teacher"]["map"] == pytest.approx(average_precision_score(targets, taught))
     assert row["student"]["map"] == pytest.approx(average_precision_score(targets, answers.logits))
     assert row["agreement"] == pytest.approx(8 / 12)
+    assert row["student"]["interval"] is None  # all right, however they are drawn
+    assert row["teacher"]["interval"] is not None
     text = "\n".join(teacher_section(metrics(row)))
     assert "| | val mean average precision | input |" in text
     assert "they agree on 0.667 of all labels" in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ def _print_teacher(fields: dict[str, Any]) -> None:
     name = "top1" if "top1" in row["student"] else "map"
     called = {"top1": "top-1", "map": "mean average precision"}[name]
     both = ((row[who][name], row[who]["interval"]) for who in ("teacher", "student"))
-    teachers, students = (f"{value:.4f} ({low:.2f} to {high:.2f})" for value, (low, high) in both)
+    teachers, students = (_figure(value, interval) for value, interval in both)
     click.echo(
         f"teacher on {split}: {called} {teachers}, the student's {students}; they agree on {row['agreement']:.2f}; "
         f"{cost}"
@@ -86,9 +87,14 @@ def _headline(row: dict[str, Any]) -> str:
 
 
 def _share(row: dict[str, Any], name: str) -> str:
-    """A figure with its interval."""
-    low, high = row[f"{name}_interval"]
-    return f"{row[name]:.4f} ({low:.2f} to {high:.2f})"
+    return _figure(row[name], row[f"{name}_interval"])
+
+
+def _figure(value: float, interval: Sequence[float] | None) -> str:
+    """With its interval, where that is known."""
+    from vidcls.evaluation.intervals import figure_text
+
+    return figure_text(value, interval, digits=4)
 
 
 def _print_decision(fields: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from vidcls.evaluation.intervals import change_text
+from vidcls.evaluation.intervals import change_text, figure_text
 from vidcls.huggingface import is_non_commercial
 from vidcls.printable import markdown
 
@@ -61,8 +61,7 @@ def _cells(fields: dict[str, Any], name: str) -> list[str]:
 
 
 def _share(row: dict[str, Any]) -> str:
-    low, high = row["interval"]
-    return f"{row.get('top1', row.get('map')):.3f} ({low:.2f} to {high:.2f})"
+    return figure_text(row["top1" if "top1" in row else "map"], row["interval"])
 
 
 def _comparisons(fields: dict[str, Any]) -> list[str]:

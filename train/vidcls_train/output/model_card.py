@@ -7,6 +7,7 @@ from typing import Any
 from huggingface_hub import ModelCardData
 
 from vidcls.contract import Contract, Tokens, tokens_words
+from vidcls.evaluation.intervals import figure_text
 from vidcls.huggingface import is_non_commercial, within_base
 from vidcls.printable import markdown
 from vidcls.region import region_text
@@ -48,9 +49,9 @@ def model_card(contract: Contract, metrics: dict[str, Any], *, name: str) -> str
         *_accuracy(contract, metrics),
         "",
         "Intervals are 95 % confidence intervals for independent videos: Wilson's of shares, bootstrapped ones of "
-        "means. Calibration error is the expected one in 15 bins: how far the model's probabilities are from how often "
-        "it is right. The epoch and the decision were chosen by the validation figures; the test videos were scored "
-        "once, at the end.",
+        "means, which have none where drawing the videos again always gives the same. Calibration error is the "
+        "expected one in 15 bins: how far the model's probabilities are from how often it is right. The epoch and the "
+        "decision were chosen by the validation figures; the test videos were scored once, at the end.",
         "",
         *_per_label(contract, metrics),
         *teacher_section(metrics),
@@ -206,10 +207,7 @@ def _baseline_rows(metrics: dict[str, Any]) -> list[str]:
 
 def _share(row: dict[str, Any], name: str) -> str:
     """A figure with its interval; nothing where there is none."""
-    if row[name] is None:
-        return ""
-    low, high = row[f"{name}_interval"]
-    return f"{row[name]:.3f} ({low:.2f} to {high:.2f})"
+    return "" if row[name] is None else figure_text(row[name], row[f"{name}_interval"])
 
 
 def _per_label(contract: Contract, metrics: dict[str, Any]) -> list[str]:

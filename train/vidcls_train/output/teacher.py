@@ -120,8 +120,9 @@ def compare(
         "videos"; "student" and "teacher": the share of clips whose largest logit is their label's, "interval" its own;
         "difference" of these shares, student less teacher, with the ends of its 95 % interval, of whole footages drawn
         again; "agreement": the share of clips to which both give the same label, "agreement_interval". Where labels may
-        hold together: "map" in the place of "top1", no difference, and as agreement the share of labels that both
-        find, or both do not, from a probability of 0.5 on.
+        hold together: "map" in the place of "top1", its interval None where drawing the clips again always gives the
+        same, no difference, and as agreement the share of labels that both find, or both do not, from a probability of
+        0.5 on.
     """
     targets = scored.answers(contract.labels).targets
     if contract.decision.activation == "sigmoid":
