@@ -69,8 +69,8 @@ class _About:
 @click.option(
     "--report",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Write report.html, report.json, predictions.csv, confusion.png and mistakes.png to this folder; with "
-    "--events report.html, report.json and events.csv.",
+    help="Write report.html, report.json, predictions.csv, confusion.png and mistakes.png to this folder "
+    "(confusion.png of at most 700 labels); with --events report.html, report.json and events.csv.",
 )
 @click.option(
     "--events",
