@@ -32,8 +32,8 @@ MATCHING_BITS = 16
 # Clips of plain pictures, drawn or of one fixed camera, are alike: of 3,000 generated ones the next is 24 bits away in
 # the median, where it is 47 on UCF101. A copy has to be so many times nearer than that.
 _TIMES_NEARER = 3
-# A clip may be known in other encodings, brighter or trimmed, and these say nothing of how far other clips are. More that
-# are as near as copies are no copies, but clips that are much alike: of a camera before which little happens, say.
+# A clip may be known in other encodings, brighter or trimmed, and these say nothing of how far other clips are. More
+# that are as near as copies are no copies, but clips that are much alike: of a camera before which little happens, say.
 _MOST_COPIES = 16
 _SAMPLED = 300
 

@@ -21,8 +21,8 @@ from vidcls.concurrency.child_process import KILL_SECONDS, owned
 from vidcls.runtime.devices import NAMES, checked_device
 from vidcls.versions import package_version
 
-# How long the checks of one subject may take. They take seconds; importing CUDA's gigabytes of libraries from a slow disk,
-# and compiling for a card that is newer than they are, a minute or two. A driver that hangs never answers.
+# How long the checks of one subject may take. They take seconds; importing CUDA's gigabytes of libraries from a slow
+# disk, and compiling for a card that is newer than they are, a minute or two. A driver that hangs never answers.
 ANSWER_SECONDS = 180.0
 
 
