@@ -42,4 +42,4 @@ def importance(scores: npt.NDArray[np.float64], masks: npt.NDArray[np.float32]) 
         float64 [T, h, w]; below 0 where the answer is surer without.
     """
     centred = scores - scores.mean()  # then the masks' means count as nothing, and no copy of the masks is needed
-    return np.einsum("r,r...->...", centred, masks) / len(scores)
+    return np.asarray(np.einsum("r,r...->...", centred, masks) / len(scores))
