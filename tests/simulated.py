@@ -33,8 +33,9 @@ _PROVIDER = "libonnxruntime_providers_cuda.so"
 
 _DRIVER_SOURCE = """
 #include <string.h>
+#include <unistd.h>
 int cuDriverGetVersion(int *version) { *version = VERSION; return 0; }
-int cuInit(unsigned flags) { return STATUS; }
+int cuInit(unsigned flags) { static int calls; if (++calls == HANGS_AT) sleep(3600); return STATUS; }
 int cuDeviceGetCount(int *count) { *count = CARDS; return 0; }
 int cuDeviceGet(int *device, int index) { *device = index; return 0; }
 int cuDeviceGetName(char *name, int length, int device) { strncpy(name, "Simulated Card", length); return 0; }
@@ -67,6 +68,7 @@ class InferenceSession(Real):
             except OSError as error:
                 print("Failed to load library", error, file=sys.stderr)
             else:
+                ctypes.CDLL("libcuda.so.1").cuInit(0)
                 raise RuntimeError({raises!r})
         super().__init__(path, options, providers=[CPU], **others)
 
@@ -87,6 +89,7 @@ class Machine:
     has_cuda: whether the onnxruntime that is there was built with CUDA.
     raises: what opening a session on CUDA raises.
     cards: how many the driver shows.
+    hangs_at: which call that starts the driver does not return; 0 for none.
     environment: more variables.
     """
 
@@ -96,6 +99,7 @@ class Machine:
     has_cuda: bool = True
     raises: str = "CUDA failure 999: unknown error ; GPU=0 ; hostname=here"
     cards: int = 1
+    hangs_at: int = 0
     environment: dict[str, str] = field(default_factory=dict)
 
 
@@ -114,7 +118,8 @@ def build(machine: Machine, folder: Path, *, libraries_folder: str = "lib") -> d
         shutil.copy(everything / name, folder / libraries_folder)
     if machine.driver is not None:
         version, status = machine.driver
-        flags = [f"-DVERSION={version}", f"-DSTATUS={status}", f"-DCARDS={machine.cards}", f"-Wl,-soname,{DRIVER}"]
+        given = {"VERSION": version, "STATUS": status, "CARDS": machine.cards, "HANGS_AT": machine.hangs_at}
+        flags = [*(f"-D{name}={value}" for name, value in given.items()), f"-Wl,-soname,{DRIVER}"]
         _compile(compiler, loaders / DRIVER, _DRIVER_SOURCE, flags)
     shutil.copy(everything / _PROVIDER, capi)
     for name, number in machine.wheels:

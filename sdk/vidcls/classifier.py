@@ -266,7 +266,7 @@ class VideoClassifier(OpenedModel):
         Args:
             video, region, decoder: as for `predict`, but no frames; one clip is explained, of one view and one crop.
             label: what to explain instead of the top-1 label.
-            runs: of the model, at least 150: about a hundred check the map, the others make it.
+            runs: of the model, 150 to 4000: about a hundred check the map, the others make it.
             track: follows the runs, as a progress bar does.
 
         Raises:

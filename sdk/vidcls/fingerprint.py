@@ -32,6 +32,9 @@ MATCHING_BITS = 16
 # Clips of plain pictures, drawn or of one fixed camera, are alike: of 3,000 generated ones the next is 24 bits away in
 # the median, where it is 47 on UCF101. A copy has to be so many times nearer than that.
 _TIMES_NEARER = 3
+# A clip may be known in other encodings, brighter or trimmed, and these say nothing of how far other clips are. More
+# that are as near as copies are no copies, but clips that are much alike: of a camera before which little happens, say.
+_MOST_COPIES = 16
 _SAMPLED = 300
 
 # Height and width, in pixels, of the small copy of a frame that everything here goes by.
@@ -266,15 +269,23 @@ def _words(fingerprints: bytes) -> npt.NDArray[np.uint64]:
 
 def _matching_bits(known: npt.NDArray[np.uint64]) -> int:
     """How near a copy has to be, by how near clips are that are none: to the next one, in the median of a sample."""
-    count = known.shape[1]
+    distinct = np.unique(known, axis=1)
+    count = distinct.shape[1]
     if count < 2:
         return MATCHING_BITS
     chosen = np.unique(np.linspace(0, count - 1, _SAMPLED).round().astype(int))
-    nearest = []
-    for index in chosen:
-        first, second = np.bitwise_count(known ^ known[:, index : index + 1])
-        nearest.append(np.partition((first + second).astype(int), 1)[1])  # the nearest is itself
+    nearest = [_nearest_other(distinct, index) for index in chosen]
     return min(MATCHING_BITS, int(np.median(nearest)) // _TIMES_NEARER)
+
+
+def _nearest_other(distinct: npt.NDArray[np.uint64], index: int) -> int:
+    """Bits from one to the nearest that is no copy of it; all 128 where they are all copies."""
+    first, second = np.bitwise_count(distinct ^ distinct[:, index : index + 1])
+    bits = first + second
+    bits[index] = 8 * BYTES  # itself
+    copies = bits <= MATCHING_BITS
+    has_copies = 0 < np.count_nonzero(copies) <= _MOST_COPIES
+    return int((bits[~copies] if has_copies else bits).min())
 
 
 def _least_difference(known: npt.NDArray[np.uint64], fingerprint: bytes) -> int:

@@ -167,6 +167,62 @@ def test_a_painted_clip_in_another_container_is_the_same_clip(tmp_path: Path) ->
     assert differing(fingerprint_of(first), fingerprint_of(second)) <= MATCHING_BITS
 
 
+def flipped(one: bytes, *places: int) -> bytes:
+    bits = np.unpackbits(np.frombuffer(one, np.uint8))
+    bits[list(places)] ^= 1
+    return np.packbits(bits).tobytes()
+
+
+@pytest.mark.parametrize("copies", [1, 2, 6])
+@pytest.mark.parametrize("apart", [0, 1, 8])
+def test_copies_among_the_known_clips_are_not_the_next_clip(copies: int, apart: int) -> None:
+    random = np.random.default_rng(0)
+    originals = [random.bytes(16) for _ in range(40)]
+    kinds = [range(apart * kind, apart * (kind + 1)) for kind in range(copies)]
+    train = originals + [flipped(one, *kind) for one in originals for kind in kinds]
+    joined = known(originals, [*originals[:30], *(random.bytes(16) for _ in range(10))])
+    # A trimmed copy of a training clip differs in some 14 bits.
+    trimmed = flipped(originals[0], *range(100, 114))
+    for clips in (known(originals, []), known(train, []), joined):
+        assert clips.matching_bits == MATCHING_BITS
+        assert clips.match(trimmed) == "train"
+
+
+def test_a_brighter_copy_of_each_clip_leaves_trimmed_ones_known() -> None:
+    scenes = [scene_frames(place=place, take=0, frames=40) for place in range(100, 106)]
+    brighter = [[cv2.convertScaleAbs(frame, alpha=0.9, beta=20) for frame in scene] for scene in scenes]
+    once = known([fingerprint(scene) for scene in scenes], [])
+    twice = known([fingerprint(scene) for scene in [*scenes, *brighter]], [])
+    assert twice.matching_bits == once.matching_bits > 0
+    trimmed = [fingerprint(scene[1:]) for scene in scenes]
+    assert [twice.match(one) for one in trimmed] == [once.match(one) for one in trimmed] == ["train"] * len(scenes)
+
+
+def test_more_clips_that_are_alike_than_one_has_copies_are_other_clips() -> None:
+    random = np.random.default_rng(0)
+    # Of each of two cameras 40 clips, each with 4 bits of its own: any two of one camera differ in about 8.
+    cameras = [random.bytes(16), random.bytes(16)]
+    takes = [flipped(camera, *random.choice(128, 4, replace=False)) for camera in cameras for _ in range(41)]
+    clips = known(takes[1:], [])
+    assert clips.matching_bits <= 8 // 3
+    assert clips.match(takes[0]) is None
+
+
+def test_a_clip_that_is_known_in_copies_alone_is_known() -> None:
+    one = np.random.default_rng(0).bytes(16)
+    clips = known([one, flipped(one, 0, 1, 2)], [one])
+    assert clips.matching_bits == MATCHING_BITS
+
+
+def test_how_near_a_copy_has_to_be_is_known_in_seconds() -> None:
+    random = np.random.default_rng(0)
+    prints = random.bytes(16 * 100_000)
+    originals = [prints[start : start + 16] for start in range(0, len(prints), 16)]
+    clips = ClipFingerprints(algorithm="dct-1", train=encode([*originals, *originals]), val="")
+    took = min(timeit.repeat(lambda: KnownClips(clips), timer=process_time, repeat=2, number=1))
+    assert took < LOOKUP_SECONDS
+
+
 def test_where_the_models_own_clips_are_alike_a_copy_has_to_be_nearer() -> None:
     random = np.random.default_rng(0)
     base = random.integers(0, 256, 16, np.uint8)

@@ -12,7 +12,7 @@ import click
 
 from vidcls.cli import options, terminal
 from vidcls.cli.event_evaluation import evaluate_events
-from vidcls.cli.report_folder import PAGE_FILE, PREDICTIONS_FILE, begin_report, check_spared
+from vidcls.cli.report_folder import PAGE_FILE, PREDICTION_COLUMNS, PREDICTIONS_FILE, begin_report, check_spared
 from vidcls.cli.scores import score_lines
 from vidcls.printable import csv_cell
 
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from vidcls.evaluation.origins import Origin
     from vidcls.region import Region
     from vidcls.video.reader import Decoder
-
-_COLUMNS = ["video", "label", "predicted", "score", "known", "clip_is", "error"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,8 +69,8 @@ class _About:
 @click.option(
     "--report",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Write report.html, report.json, predictions.csv, confusion.png and mistakes.png to this folder; with "
-    "--events report.html, report.json and events.csv.",
+    help="Write report.html, report.json, predictions.csv, confusion.png and mistakes.png to this folder "
+    "(confusion.png of at most 700 labels); with --events report.html, report.json and events.csv.",
 )
 @click.option(
     "--events",
@@ -213,7 +211,7 @@ def _write_report(folder: Path, fields: dict[str, Any], found: _Answered, contra
         for video, answer in found.every
     ]
     with (folder / PREDICTIONS_FILE).open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([_COLUMNS, *([csv_cell(cell) for cell in row] for row in rows)])
+        csv.writer(file).writerows([PREDICTION_COLUMNS, *([csv_cell(cell) for cell in row] for row in rows)])
 
 
 def _row(video: LabelledVideo, answer: Prediction, origin: Origin | None, contract: ModelContract) -> list[str]:

@@ -15,7 +15,7 @@ import click
 
 from vidcls.cli import options, terminal
 from vidcls.cli.event_scores import event_fields, event_lines
-from vidcls.cli.report_folder import EVENTS_FILE, PAGE_FILE, begin_report, check_spared
+from vidcls.cli.report_folder import EVENT_COLUMNS, EVENTS_FILE, PAGE_FILE, begin_report, check_spared
 from vidcls.printable import csv_cell
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ def _write_report(folder: Path, fields: dict[str, Any], found: _Evaluated) -> No
     begin_report(folder, fields)
     with (folder / EVENTS_FILE).open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
-        rows.writerow(["video", "start", "end", "label", "score", "handed_out"])
+        rows.writerow(EVENT_COLUMNS)
         for path, video in zip(found.paths, found.events, strict=True):
             for event in sorted(video.detected, key=lambda event: event.start):
                 cells = [source_name(path), event.start, event.end, event.label, event.score, event.handed_out]

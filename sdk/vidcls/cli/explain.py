@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 # vidcls.explanation.occlusion's, which --help does not wait for.
 RUNS = 400
-LEAST_RUNS = 150
+LEAST_RUNS, MOST_RUNS = 150, 4000
 WITHOUT_PYAV = (
     "Without PyAV the video is in a codec that browsers do not play; write a .webp, or first run "
     "'pip install \"vidcls[av]\"'."
@@ -39,7 +39,7 @@ WITHOUT_PYAV = (
 @click.option("--label", help="Explain this label instead of the answer.")
 @click.option(
     "--runs",
-    type=click.IntRange(min=LEAST_RUNS),
+    type=click.IntRange(min=LEAST_RUNS, max=MOST_RUNS),
     default=RUNS,
     show_default=True,
     help="Runs of the model, all in all: about a hundred check the map, the others make it.",

@@ -19,7 +19,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, cast
 
 STDIN, STDOUT, STDERR = 0, 1, 2
@@ -30,6 +30,8 @@ POLL_SECONDS = 0.1
 PIPE_BYTES = 1 << 20
 # How long a process may take to vanish once it is killed. What the kernel does for it cannot be broken off.
 KILL_SECONDS = 0.5
+# The same where nobody waits for an answer: it is gone within a moment even when busy, or stuck in a driver, for good.
+_GONE_SECONDS = 5.0
 
 # Like multiprocessing's: modules are found where this process finds them, and the folder in which it happens to run is
 # not searched before them, as it would be with `-m`.
@@ -56,7 +58,8 @@ def command(module: str, arguments: Sequence[str]) -> list[str]:
 def owned(module: str, arguments: Sequence[str], *, stderr: int | None) -> Iterator[subprocess.Popen[bytes]]:
     """Run one of our modules in a fresh process, whose `stdout` gives its answers, for as long as the block lasts.
 
-    A block that is left by an error, an interrupt among them, kills the process; else its end is waited for.
+    Whoever wants its exit code waits for its end in the block: however that is left, by an error or an interrupt too,
+    the process is killed. One that the kernel keeps for a driver is left behind.
 
     stderr: as for `subprocess.Popen`.
 
@@ -69,10 +72,10 @@ def owned(module: str, arguments: Sequence[str], *, stderr: int | None) -> Itera
     hand, process.stdin = process.stdin, None  # communicate() would close it
     try:
         yield process
-        process.wait()
     finally:
         process.kill()  # nothing, where it has ended
-        process.wait()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_GONE_SECONDS)
         for pipe in (hand, process.stdout, process.stderr):
             if pipe is not None:
                 pipe.close()

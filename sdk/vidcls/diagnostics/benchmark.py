@@ -93,6 +93,7 @@ def benchmark(
             for _ in track(itertools.islice(messages, runs), label=label, length=runs):
                 pass
         answer = next(messages, None)
+        process.wait()
     if process.returncode != 0 or answer is None:
         raise VidclsError(f"{model}: the process that measures it ended with code {process.returncode}")
     return Benchmark(**answer)

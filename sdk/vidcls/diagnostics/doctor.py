@@ -17,9 +17,13 @@ from typing import Any
 
 import vidcls
 from vidcls import cpus
-from vidcls.concurrency.child_process import owned
+from vidcls.concurrency.child_process import KILL_SECONDS, owned
 from vidcls.runtime.devices import NAMES, checked_device
 from vidcls.versions import package_version
+
+# How long the checks of one subject may take. They take seconds; importing CUDA's gigabytes of libraries from a slow
+# disk, and compiling for a card that is newer than they are, a minute or two. A driver that hangs never answers.
+ANSWER_SECONDS = 180.0
 
 
 def examine(*, device: str = "auto", engine: str = "onnxruntime") -> dict[str, Any]:
@@ -146,14 +150,35 @@ def _in_children(subjects: dict[str, tuple[str, ...]]) -> dict[str, dict[str, An
 
 
 def _answers(subject: str, names: tuple[str, ...], process: subprocess.Popen[bytes]) -> dict[str, dict[str, Any]]:
-    output, errors = process.communicate()
+    """What it found until it ended, crashed or was ended, and what kept it from the rest."""
+    hangs = False
+    try:
+        output, errors = process.communicate(timeout=ANSWER_SECONDS)
+    except subprocess.TimeoutExpired:
+        hangs = True
+        output, errors = _sent_before_it_hung(process)
     answers = [json.loads(line) for line in output.splitlines()]
     found = dict(zip(names, answers, strict=False))
-    if process.returncode != 0:
-        crashed = names[min(len(answers), len(names) - 1)]  # it may crash as it ends
-        what = subject if crashed in ("runtime", "video", "openvino") else f"a tiny model on device '{crashed}'"
-        found[crashed] = {"problem": _crash(what, process.returncode, errors.decode("utf-8", "replace"))}
+    if hangs or process.returncode != 0:
+        failed = names[min(len(answers), len(names) - 1)]  # it may fail as it ends
+        what = subject if failed in ("runtime", "video", "openvino") else f"a tiny model on device '{failed}'"
+        problem = _hang(what) if hangs else _crash(what, process.returncode, errors.decode("utf-8", "replace"))
+        found[failed] = {"problem": problem}
     return found
+
+
+def _sent_before_it_hung(process: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
+    """End it; what it wrote to standard output and error until then."""
+    process.kill()
+    try:
+        return process.communicate(timeout=KILL_SECONDS)
+    except subprocess.TimeoutExpired as stuck:  # in the kernel, which ends no process that waits for a driver
+        return stuck.output or b"", stuck.stderr or b""
+
+
+def _hang(what: str) -> dict[str, str]:
+    mend = "restart this machine; where that does not help, install the driver and the package of it again"
+    return {"what": f"{what}, or a driver that it loads, does not answer within {ANSWER_SECONDS:g} s", "mend": mend}
 
 
 def _crash(what: str, code: int, errors: str) -> dict[str, str]:

@@ -12,7 +12,7 @@ from vidcls.clips import read_clips
 from vidcls.contract import Contract
 from vidcls.decision import known, probabilities, top_class
 from vidcls.evaluation.metrics import accepted, score_logits
-from vidcls.figures.confusion import write_confusion
+from vidcls.figures.confusion import MOST_LABELS, write_confusion
 from vidcls.figures.contact_sheet import Strip, write_contact_sheet
 from vidcls.region import Region
 from vidcls.video.source import source_name
@@ -35,6 +35,8 @@ def write_pictures(
     region: Region | None = None,
 ) -> None:
     """Write confusion.png and mistakes.png into `folder`; of a model of whose labels exactly one holds.
+
+    Of more than 700 labels confusion.png is left out: nobody can look at it, and it takes gigabytes to draw.
 
     Args:
         name: of the data, for titles.
@@ -60,7 +62,8 @@ def write_pictures(
     scores = score_logits(logits, class_ids, contract.labels, contract.decision)
     low, high = scores.top1_interval
     title = f"{name}: top-1 {scores.top1:.3f} (95 % interval {low:.2f} to {high:.2f}) on {scores.videos} videos"
-    write_confusion(scores.confusion, contract.labels, folder / CONFUSION_FILE, title=title)
+    if len(contract.labels) <= MOST_LABELS:
+        write_confusion(scores.confusion, contract.labels, folder / CONFUSION_FILE, title=title)
     stretches = stretches or [None] * len(videos)
 
     def frames_of(index: int) -> npt.NDArray[np.uint8]:

@@ -16,6 +16,8 @@ _DOWN = ("upper", "", "lower")
 def main_frames(importance: npt.NDArray[np.floating]) -> tuple[int, int]:
     """(first, last) frame of the shortest stretch that holds half of a map [T, H, W]; the earliest of several.
 
+    All frames where the map is 0 everywhere.
+
     >>> from vidcls.explanation.places import main_frames
     >>> main_frames(np.array([0.1, 0.5, 0.6, 0.1]).reshape(4, 1, 1))
     (1, 2)
@@ -25,7 +27,7 @@ def main_frames(importance: npt.NDArray[np.floating]) -> tuple[int, int]:
     enough = _MOST * sums[-1]
     for length in range(1, len(by_frame)):
         held = sums[length:] - sums[:-length]
-        if held.max() >= enough:
+        if held.max() >= enough > 0:
             first = int(held.argmax())
             return first, first + length - 1
     return 0, len(by_frame) - 1

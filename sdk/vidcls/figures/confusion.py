@@ -10,6 +10,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from vidcls.figures.letters import font, spelled
+from vidcls.printable import printable
 
 _MARGIN = 12
 _INK, _FAINT, _LINES = "black", (110, 110, 110), (205, 205, 205)
@@ -18,6 +19,8 @@ _FULL = np.array([8, 48, 107])  # the colour of a row's whole share; none of it 
 # Pixels of a cell, by the number of labels that it has to leave room for.
 _CELLS = ((12, 44), (30, 32), (60, 22), (150, 14))
 _SMALLEST_CELL = 8
+# Those of Kinetics-700, which take 100 MB while they are drawn, and with whose square that grows.
+MOST_LABELS = 700
 _SMALLEST_WITH_COUNT = 22
 _LONGEST_LABEL = 34
 
@@ -25,11 +28,14 @@ _LONGEST_LABEL = 34
 def write_confusion(confusion: Sequence[Sequence[int]], labels: Sequence[str], path: Path, *, title: str) -> None:
     """Draw a confusion matrix of counts: rows are true labels, columns predicted ones, shades shares of the row.
 
+    Of more than 700 labels it is larger than anyone can look at, and takes gigabytes.
+
     >>> from pathlib import Path
     >>> from vidcls.figures.confusion import write_confusion
     >>> write_confusion([[9, 1], [0, 10]], ["clap", "wave"], Path("confusion.png"), title="20 videos")
     """
     cell = next((pixels for most, pixels in _CELLS if len(labels) <= most), _SMALLEST_CELL)
+    title = printable(title)
     names = [_shortened(spelled(label)) for label in labels]
     text, heading = font(min(14, cell - 1), texts=names), font(16, texts=[title])
     beside = max(round(text.getlength(name)) for name in names)

@@ -11,11 +11,13 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from vidcls.figures.letters import font, spelled
+from vidcls.printable import printable
 
 _MARGIN = 12
 FRAMES_SHOWN = 8
 _FRAME_HEIGHT = 96
 _WIDEST_FRAME = 171  # 16:9
+_LONGEST_CAPTION = 800  # characters: two labels and a file's name, each at its longest
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -40,7 +42,8 @@ def write_contact_sheet(strips: Sequence[Strip], path: Path, *, title: str) -> N
 
 def contact_sheet(strips: Sequence[Strip], *, title: str) -> Image.Image:
     """As `write_contact_sheet`, not yet written."""
-    names = [spelled(strip.caption) for strip in strips]
+    title = printable(title)
+    names = [spelled(printable(strip.caption, limit=_LONGEST_CAPTION)) for strip in strips]
     captions, heading = font(14, texts=names), font(16, texts=[title])
     rows = [[_scaled(frame) for frame in _spread(strip.frames)] for strip in strips]
     widths = [sum(frame.width for frame in row) + 2 * (len(row) - 1) for row in rows]

@@ -175,3 +175,27 @@ def test_the_page_shows_what_is_true_what_was_found_and_what_was_false(
             assert f"<title>{event.label}, {event.start:.1f} to {event.end:.1f} s</title>" in text
         for found in video.detected:
             assert f"<title>{found.label}, {found.start:.1f} to {found.end:.1f} s, {found.score:.2f}</title>" in text
+
+
+def test_a_report_has_no_list_of_an_earlier_one_of_the_other_kind_and_spares_a_list_by_hand(
+    films: tuple[Path, Path, Path], tmp_path: Path
+) -> None:
+    model, folder, table = films
+    clips, report = tmp_path / "clips" / "down", tmp_path / "report"
+    clips.mkdir(parents=True)
+    film(clips / "clip.avi", [("down", 2.0)], rate=15)
+    lists = {"events.csv", "predictions.csv"}
+    for arguments, written in (
+        ([clips.parent], "predictions.csv"),
+        ([folder, "--events", table], "events.csv"),
+        ([clips.parent], "predictions.csv"),
+    ):
+        run("evaluate", model, *arguments, "--report", report)
+        assert lists & {path.name for path in report.iterdir()} == {written}
+    (report / "events.csv").write_text("video,start,end,label\nby hand\n", encoding="utf-8")
+    run("evaluate", model, clips.parent, "--report", report)
+    assert (report / "events.csv").read_text(encoding="utf-8") == "video,start,end,label\nby hand\n"
+    (report / "predictions.csv").write_text("path,labels\nby hand\n", encoding="utf-8")
+    (report / "events.csv").unlink()
+    run("evaluate", model, folder, "--events", table, "--report", report)
+    assert (report / "predictions.csv").read_text(encoding="utf-8") == "path,labels\nby hand\n"

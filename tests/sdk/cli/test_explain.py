@@ -65,9 +65,15 @@ def test_wrong_usage_is_one_sentence_before_anything_runs(region_model: Path, cl
     assert "written as" in run("explain", region_model, clip, "-o", tmp_path / "why.jpg", code=2).stderr
     assert "it has bright, dark" in run("explain", region_model, clip, "--label", "x", code=2).stderr
     run("explain", region_model, clip, "--runs", 20, code=2)
+    assert "4001 is not in the range" in run("explain", region_model, clip, "--runs", 4001, code=2).stderr
     result = run("explain", region_model, tmp_path / "gone.mp4", code=1)
     assert result.stderr.count("\n") == 1
 
 
 def test_help_states_the_runs_that_the_library_has() -> None:
-    assert (command.RUNS, command.LEAST_RUNS) == (occlusion.RUNS, occlusion.LEAST_RUNS)
+    assert (command.RUNS, command.LEAST_RUNS, command.MOST_RUNS) == (
+        occlusion.RUNS,
+        occlusion.LEAST_RUNS,
+        occlusion.MOST_RUNS,
+    )
+    assert "150<=x<=4000" in run("explain", "--help").stdout

@@ -209,6 +209,29 @@ sys.modules["onnxruntime"] = onnxruntime
     assert report["onnxruntime"]
 
 
+# The limit is as short as the checks that answer allow.
+@pytest.mark.parametrize(
+    ("hangs_at", "what", "answered"),
+    [(1, "onnxruntime", set()), (2, "a tiny model on device 'cuda'", {"cpu"})],
+    ids=["as it is started", "as a session is opened on it"],
+)
+def test_a_driver_that_hangs_is_a_problem_and_the_rest_is_reported(
+    hangs_at: int, what: str, answered: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in build(Machine(hangs_at=hangs_at), tmp_path).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(doctor, "ANSWER_SECONDS", 20.0)
+    report = doctor.examine()
+    (problem,) = report["problems"]
+    assert problem["what"] == f"{what}, or a driver that it loads, does not answer within 20 s"
+    assert problem["mend"].startswith("restart this machine;")
+    assert (report["ok"], report["auto"]) == (False, "cpu" if answered else None)
+    assert {name for name, found in report["devices"].items() if found["ok"]} == answered
+    assert report["opencv"]
+    assert f"Problem 1: {problem['what']}" in report_lines(report)
+    assert doctor.usable_devices() == ("cpu",)
+
+
 def test_no_opencv_is_a_problem_and_the_rest_is_reported(tmp_path: Path) -> None:
     environment = with_module(tmp_path, "cv2", "raise ImportError('libGL.so.1: cannot open shared object file')")
     report = run_json("--device", "cpu", code=1, environment=environment)

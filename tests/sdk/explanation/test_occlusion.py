@@ -160,7 +160,8 @@ def test_another_label_is_explained_by_what_speaks_for_it(region_model: Path, tw
     ("options", "message"),
     [
         ({"label": "grey"}, "label is 'grey', which this model does not have; it has bright, dark"),
-        ({"runs": 10}, "runs is 10, expected at least 150"),
+        ({"runs": 10}, "runs is 10, expected 150 to 4000"),
+        ({"runs": 4001}, "runs is 4001, expected 150 to 4000"),
     ],
     ids=lambda value: str(value)[:12],
 )

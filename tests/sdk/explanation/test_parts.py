@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -44,6 +46,18 @@ def test_importance_is_the_covariance() -> None:
     masks = np.array([[0, 1], [1, 0], [1, 1], [0, 0]], np.float32).reshape(4, 1, 1, 2)
     scores = np.array([1.0, 3.0, 3.0, 1.0])  # hangs on the first place alone
     assert importance(scores, masks).ravel().tolist() == [0.5, 0.0]
+
+
+def test_importance_makes_no_copy_of_the_masks() -> None:
+    masks = random_masks(200, frames=4)
+    scores = np.random.default_rng(0).normal(size=200)
+    tracemalloc.start()
+    try:
+        importance(scores, masks)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < masks.nbytes / 4
 
 
 def test_shares_are_taken_from_the_highest_on() -> None:
@@ -116,6 +130,7 @@ def test_a_map_is_believed_where_it_is_better_than_every_random_one() -> None:
         ([1, 4, 4, 1], (1, 2), "from 0.50 to 1.00 s"),
         ([1, 1, 1, 1], (0, 1), "from 0.00 to 0.50 s"),
         ([4, 0, 0, 4], (0, 0), "at 0.00 s"),
+        ([0, 0, 0, 0], (0, 3), "at all times"),
     ],
     ids=str,
 )

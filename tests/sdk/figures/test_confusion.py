@@ -24,3 +24,9 @@ def test_a_confusion_matrix_is_dark_where_its_row_is_and_white_where_it_is_empty
     assert ((shades > 0) == (counts > 0)).all()
     assert shades[0, 1] > 4 * shades[0, 0] > 0
     assert (shades[1:].max(axis=1) > shades[0, 1]).all()  # a row's whole share is darker than nine tenths of another's
+
+
+def test_a_title_of_several_lines_is_written_on_one(tmp_path: Path) -> None:
+    for name, title in (("lines.png", "my\ndata"), ("escaped.png", r"my\ndata")):
+        write_confusion([[1, 0], [0, 1]], ["a", "b"], tmp_path / name, title=title)
+    assert (tmp_path / "lines.png").read_bytes() == (tmp_path / "escaped.png").read_bytes()

@@ -252,6 +252,7 @@ def test_many_labels_with_hostile_names_are_shown_in_part(count: int) -> None:
     assert "30 more are not named here." in page.text
     if count > 20:
         assert "The largest 30 of" in page.text
+        assert "confusion.png" not in page.text
         assert "the 12 worst and the 12 best of" in page.text
         assert "the 4 worst and the 4 best of" in page.text
 
@@ -272,6 +273,7 @@ def test_a_page_of_very_many_labels_stays_small() -> None:
     assert len(page.source) < 600_000  # beside clips of at most 2.4 MB
     assert "The 1000 of 1200 with the lowest F1" in page.text
     assert "200 more labels are not shown here." in page.text
+    assert "confusion.png is left out: it is drawn of at most 700 labels." in page.text
 
 
 def test_one_clip_is_enough_for_a_page() -> None:
