@@ -17,6 +17,7 @@ from vidcls.figures.contact_sheet import Strip, write_contact_sheet
 from vidcls.region import Region
 from vidcls.video.source import source_name
 
+MOST_DRAWN = MOST_LABELS  # of a confusion matrix; of one that is larger the page says that it is left out
 CONFUSION_FILE = "confusion.png"
 MISTAKES_FILE = "mistakes.png"
 
@@ -62,7 +63,7 @@ def write_pictures(
     scores = score_logits(logits, class_ids, contract.labels, contract.decision)
     low, high = scores.top1_interval
     title = f"{name}: top-1 {scores.top1:.3f} (95 % interval {low:.2f} to {high:.2f}) on {scores.videos} videos"
-    if len(contract.labels) <= MOST_LABELS:
+    if len(contract.labels) <= MOST_DRAWN:
         write_confusion(scores.confusion, contract.labels, folder / CONFUSION_FILE, title=title)
     stretches = stretches or [None] * len(videos)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from vidcls.contract import Contract
 from vidcls.evaluation.answers import Answers
 from vidcls.evaluation.metrics import Scores
-from vidcls.evaluation.report import CONFUSION_FILE, MOST_LABELS
+from vidcls.evaluation.report import CONFUSION_FILE, MOST_DRAWN
 from vidcls.pages.document import Section, section
 from vidcls.pages.markup import tag
 from vidcls.pages.mistakes import FramesOf, mistake_section
@@ -31,8 +31,8 @@ def score_sections(
     """
     is_single = contract.decision.activation == "softmax"
     confusion = confusion_table(scores.confusion, contract.labels) if is_single else None
-    undrawn = is_single and len(contract.labels) > MOST_LABELS
-    note = tag("p", f"{CONFUSION_FILE} is left out: it is drawn of at most {MOST_LABELS} labels.", class_="note")
+    undrawn = is_single and len(contract.labels) > MOST_DRAWN
+    note = tag("p", f"{CONFUSION_FILE} is left out: it is drawn of at most {MOST_DRAWN} labels.", class_="note")
     return [
         label_section(answers, scores, contract),
         section("What is taken for what", confusion, note if undrawn else None),
