@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import os
+import sys
 from typing import Any
 
 import click
@@ -56,6 +58,8 @@ class _Menu(click.Group):
             if error.errno == errno.EPIPE:  # the reader of a pipe has gone: click knows what to do
                 raise
             raise click.ClickException(f"the result cannot be printed ({printable(str(error))})") from error
+        finally:
+            _end_stdout()
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
         """Section by section; a command that has none stands in the last one, by its own first sentence."""
@@ -66,6 +70,18 @@ class _Menu(click.Group):
             if rows:
                 with formatter.section(title):
                     formatter.write_dl(rows)
+
+
+def _end_stdout() -> None:
+    """Print what is left; where that cannot be, drop it: Python would try again as it exits, and end with 120."""
+    if sys.stdout is None:
+        return
+    try:
+        sys.stdout.flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 @click.group(

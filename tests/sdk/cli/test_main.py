@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import subprocess
 import sys
@@ -86,18 +87,25 @@ def test_the_command_works_as_a_program(model: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
-@pytest.mark.parametrize("command", ["info", "verify"])
-def test_a_result_that_cannot_be_printed_is_one_sentence(command: str, model: Path) -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("command", ["info", "predict"])
+def test_a_result_that_cannot_be_printed_is_one_sentence(
+    command: str, unbuffered: str, model: Path, clip: Path
+) -> None:
+    arguments = [command, str(model), *([str(clip)] if command == "predict" else [])]
     with open("/dev/full", "w") as full:  # noqa: PTH123 - no file
         found = subprocess.run(
-            [sys.executable, "-m", "vidcls.cli", command, str(model)],
+            [sys.executable, "-m", "vidcls.cli", *arguments],
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
             check=False,
         )
     assert found.returncode == 1
-    assert found.stderr == "Error: the result cannot be printed ([Errno 28] No space left on device)\n"
+    assert found.stderr.startswith("Error: ")
+    assert found.stderr.endswith("[Errno 28] No space left on device" + (")\n" if command == "info" else "\n"))
+    assert found.stderr.count("\n") == 1
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="closes file descriptors by a shell")
