@@ -55,7 +55,8 @@ class _Menu(click.Group):
         try:
             return super().invoke(ctx)
         except OSError as error:
-            if error.errno == errno.EPIPE:  # the reader of a pipe has gone: click knows what to do
+            # The reader of a pipe has gone: click knows what to do. And what names a file is not about the result.
+            if error.errno == errno.EPIPE or error.filename is not None:
                 raise
             raise click.ClickException(f"the result cannot be printed ({printable(str(error))})") from error
         finally:
