@@ -70,6 +70,7 @@ class Board:
         self._started = datetime.now(timezone.utc)
         self._events_version = 0
         self._alive: float | None = None
+        self._unanswered_since: float | None = None
         self.given_up: Mapping[str, int] = {}  # {receiver: how many finished events it is not sent any more}
 
     def put_alive(self) -> None:
@@ -81,7 +82,14 @@ class Board:
         now = self._clock()
         with self._lock:
             self._cameras[camera].put_record(record, now=now)
-        self._alive = now
+        self._alive, self._unanswered_since = now, None
+
+    def put_unanswered(self, is_unanswered: bool) -> None:
+        """Whether the model owes an answer to what any camera has shown; one model answers all of them."""
+        if not is_unanswered:
+            self._unanswered_since = None
+        elif self._unanswered_since is None:
+            self._unanswered_since = self._clock()
 
     def put_connected(self, camera: str, connected: bool) -> None:
         """Whether pictures come in."""
@@ -173,6 +181,7 @@ class Board:
                 "started": self._started.isoformat(timespec="milliseconds"),
                 "events_version": self._events_version,
                 "machine": {"temperature": None if temperature is None else round(temperature, 1)},
+                "unanswered_seconds": round(self.seconds_unanswered(), 1),
                 "cameras": cameras,
             }
 
@@ -200,6 +209,16 @@ class Board:
     def seconds_since_alive(self) -> float | None:
         """How long ago the loop turned; None before it did."""
         return None if self._alive is None else self._clock() - self._alive
+
+    def seconds_unanswered(self) -> float:
+        """For how long the model has owed an answer, and given none of any camera; 0 where it owes none."""
+        since = self._unanswered_since
+        return 0.0 if since is None else self._clock() - since
+
+    def is_answered(self) -> bool:
+        """Whether the model has answered anything yet."""
+        with self._lock:
+            return any(camera.record is not None for camera in self._cameras.values())
 
     def _put(self, event: CameraEvent) -> None:
         self._events[event.id] = event

@@ -63,6 +63,11 @@ class Sources:
         with self._records.mutex:
             return any(camera == name for camera, _ in self._records.queue)
 
+    @property
+    def is_due(self) -> bool:
+        """Whether the model owes an answer, to what any camera has shown."""
+        return self._streams.is_due
+
     def picture(self, name: str) -> npt.NDArray[np.uint8] | None:
         """The newest frame of this camera at full size, uint8 RGB [H, W, 3]; None before the first."""
         return self._streams.picture(name)

@@ -36,10 +36,10 @@ export class LargeCamera {
     else picture.src = `/picture/${encodeURIComponent(this.name)}.mjpg?${Date.now()}`;
   }
 
-  update(camera, machine, now) {
+  update(camera, { machine, unanswered, now }) {
     this.state = camera;
     this.history.add(camera.point);
-    const [words, kind] = cameraState(camera);
+    const [words, kind] = cameraState(camera, unanswered);
     setText(byId("camera-state"), words);
     byId("camera-state").className = `state ${kind}`;
     showAnswer(camera);

@@ -11,6 +11,7 @@ const AGAIN_MS = 2000;
 
 const cameras = new Map();
 let machine = { temperature: null };
+let unanswered = 0; // for how many seconds the model has owed an answer
 let shown = null; // what is made once the model is known
 let eventsVersion = null;
 let heard = Date.now();
@@ -51,6 +52,7 @@ function take(state) {
   heard = Date.now();
   ahead = new Date(state.time) - heard;
   machine = state.machine;
+  unanswered = state.unanswered_seconds;
   for (const camera of state.cameras) cameras.set(camera.name, camera);
   if (state.events_version !== eventsVersion) {
     eventsVersion = state.events_version;
@@ -64,9 +66,9 @@ let isFirst = true;
 function update() {
   if (shown === null) return;
   const all = [...cameras.values()];
-  for (const camera of all) shown.strip.update(camera);
+  for (const camera of all) shown.strip.update(camera, unanswered);
   const chosen = cameras.get(shown.large.name);
-  if (chosen) shown.large.update(chosen, machine, serverNow());
+  if (chosen) shown.large.update(chosen, { machine, unanswered, now: serverNow() });
   shown.alarm.update(all.flatMap((camera) => camera.going), isFirst);
   isFirst = false;
 }
