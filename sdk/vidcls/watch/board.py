@@ -60,7 +60,8 @@ class Board:
     ) -> None:
         self.labels, self.camera_names = tuple(labels), tuple(camera_names)
         self._model = _model(self.labels, model or ModelFacts())
-        self._temperature, self._clock = temperature, clock
+        began = clock()
+        self._temperature, self._clock = temperature, lambda: clock() - began  # seconds since the start
         self._lock = threading.Lock()
         self._cameras = {name: CameraFacts(name) for name in camera_names}
         self._events: dict[str, CameraEvent] = {}  # by id, in the order in which they came
@@ -162,8 +163,12 @@ class Board:
         with self._lock:
             return self._cameras[camera].counters()
 
-    def history(self, camera: str) -> list[list[Any]]:
-        """[[seconds since 1970, {label: probability}], ...] of the last ten minutes, oldest first; the five best."""
+    def history(self, camera: str) -> dict[str, list[Any]]:
+        """The last ten minutes, oldest first.
+
+        Points are [seconds since 1970, {label: probability}], of the five best; beside them are the seconds since the
+        start at which they were, which no setting of the machine's clock changes.
+        """
         with self._lock:
             return self._cameras[camera].history()
 
@@ -179,6 +184,7 @@ class Board:
             return {
                 "time": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
                 "started": self._started.isoformat(timespec="milliseconds"),
+                "uptime_seconds": round(now, 2),
                 "events_version": self._events_version,
                 "machine": {"temperature": None if temperature is None else round(temperature, 1)},
                 "unanswered_seconds": round(self.seconds_unanswered(), 1),

@@ -94,7 +94,7 @@ class _Site:
 
     async def history(self, request: Request) -> Response:
         """Ten minutes of a camera's probabilities."""
-        return _json({"points": await self._made(partial(self._board.history, self._camera(request)))})
+        return _json(await self._made(partial(self._board.history, self._camera(request))))
 
     async def stream(self, _: Request) -> Response:
         """What changes, while a page is open."""

@@ -89,7 +89,7 @@ def test_state_and_history_are_the_boards(quiet: str, quiet_show: Show) -> None:
     state = get_json(quiet, "/state.json")
     assert [camera["name"] for camera in state["cameras"]] == ["living-room", "kitchen"]  # type: ignore[attr-defined]
     assert state["model"]["labels"] == list(LABELS)  # type: ignore[index]
-    assert get_json(quiet, "/history/kitchen.json")["points"] == quiet_show.board.history("kitchen")
+    assert get_json(quiet, "/history/kitchen.json") == quiet_show.board.history("kitchen")
     assert ask(quiet, "/history/attic.json").status == 404
 
 
