@@ -5,6 +5,9 @@ from __future__ import annotations
 
 import json
 import logging
+import signal
+import subprocess
+import sys
 import threading
 import time
 import urllib.request
@@ -17,6 +20,7 @@ from urllib.parse import urlsplit
 import pytest
 
 import mjpeg_server
+from generated import write_clip
 from loopback import free_port
 from vidcls import VideoClassifier
 from vidcls.watch import health
@@ -123,3 +127,41 @@ def test_a_model_that_hangs_is_told_and_a_camera_that_is_lost_is_another_matter(
         finally:
             driver.answers.set()
             server.kill()
+
+
+PROGRAM = """
+import itertools, sys, threading
+from vidcls import pipeline
+from vidcls.cli.main import main
+
+answer, numbers = pipeline.predict_clips, itertools.count()
+
+def answer_or_hang(*given):
+    if next(numbers) == 3:
+        print("hangs", file=sys.stderr, flush=True)
+        threading.Event().wait()
+    return answer(*given)
+
+pipeline.predict_clips = answer_or_hang
+main()
+"""
+
+
+def test_a_model_that_hangs_keeps_the_program_no_longer_than_is_documented(model: Path, tmp_path: Path) -> None:
+    """And what it said before is written down: an event that went on ends."""
+    film = write_clip(tmp_path / "film.mp4", frames=1500, rate=25)
+    scores = ["--enter-score", "0", "--leave-score", "0", "--no-page", "--state", str(tmp_path / "state")]
+    command = [sys.executable, "-c", PROGRAM, "watch", str(model), str(film), *scores]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as watch:
+        try:
+            assert watch.stderr is not None
+            while "hangs" not in watch.stderr.readline():
+                assert watch.poll() is None
+            time.sleep(1)  # in which the answers before it are taken
+            watch.send_signal(signal.SIGTERM)
+            _, said = watch.communicate(timeout=60)
+        finally:
+            watch.kill()
+    assert (watch.returncode, said) == (0, "WARNING: the model has not answered for 5 s, and is left behind\n")
+    written = [json.loads(line) for line in (tmp_path / "state" / "events.jsonl").read_text().splitlines()]
+    assert [event["state"] for event in written] == ["final"]
