@@ -60,8 +60,7 @@ class Board:
     ) -> None:
         self.labels, self.camera_names = tuple(labels), tuple(camera_names)
         self._model = _model(self.labels, model or ModelFacts())
-        began = clock()
-        self._temperature, self._clock = temperature, lambda: clock() - began  # seconds since the start
+        self._temperature, self._clock, self._began = temperature, clock, clock()
         self._lock = threading.Lock()
         self._cameras = {name: CameraFacts(name) for name in camera_names}
         self._events: dict[str, CameraEvent] = {}  # by id, in the order in which they came
@@ -76,11 +75,11 @@ class Board:
 
     def put_alive(self) -> None:
         """The loop turned, whether or not an answer came; /healthz says so."""
-        self._alive = self._clock()
+        self._alive = self._seconds()
 
     def put_record(self, camera: str, record: Record) -> None:
         """An answer came."""
-        now = self._clock()
+        now = self._seconds()
         with self._lock:
             self._cameras[camera].put_record(record, now=now)
         self._alive, self._unanswered_since = now, None
@@ -90,7 +89,7 @@ class Board:
         if not is_unanswered:
             self._unanswered_since = None
         elif self._unanswered_since is None:
-            self._unanswered_since = self._clock()
+            self._unanswered_since = self._seconds()
 
     def put_connected(self, camera: str, connected: bool) -> None:
         """Whether pictures come in."""
@@ -174,7 +173,7 @@ class Board:
 
     def live(self) -> dict[str, Any]:
         """What changes: cameras, machine, and a number that changes with the list of events."""
-        now, temperature = self._clock(), self._temperature()
+        now, temperature = self._seconds(), self._temperature()
         with self._lock:
             going = [self._told(event) for event in self._events.values() if event.state == "provisional"]
             cameras = [
@@ -214,17 +213,21 @@ class Board:
 
     def seconds_since_alive(self) -> float | None:
         """How long ago the loop turned; None before it did."""
-        return None if self._alive is None else self._clock() - self._alive
+        return None if self._alive is None else self._seconds() - self._alive
 
     def seconds_unanswered(self) -> float:
         """For how long the model has owed an answer, and given none of any camera; 0 where it owes none."""
         since = self._unanswered_since
-        return 0.0 if since is None else self._clock() - since
+        return 0.0 if since is None else self._seconds() - since
 
     def is_answered(self) -> bool:
         """Whether the model has answered anything yet."""
         with self._lock:
             return any(camera.record is not None for camera in self._cameras.values())
+
+    def _seconds(self) -> float:
+        """Since the start, however the machine's clock is set meanwhile."""
+        return self._clock() - self._began
 
     def _put(self, event: CameraEvent) -> None:
         self._events[event.id] = event

@@ -169,7 +169,7 @@ def test_the_path_is_that_which_is_found_by_trying_every_change(labels: int) -> 
     random = np.random.default_rng(labels)
     for concentration, odds in itertools.product((0.02, 0.3, 5.0), (1.0, 1.5, 7.0, 200.0)):
         jumping = random.dirichlet([concentration] * labels, size=60)
-        steady = np.mean([np.roll(jumping, shift, axis=0) for shift in range(8)], axis=0)
+        steady = np.asarray(np.mean([np.roll(jumping, shift, axis=0) for shift in range(8)], axis=0))
         for rows in (jumping, steady, np.round(steady, 2), np.full((20, labels), 1 / labels)):
             assert list(most_probable_halves(rows, change_cost=odds)) == by_all_changes(rows, odds)
 
