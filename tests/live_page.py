@@ -128,7 +128,9 @@ class Show:
         self._clip_seconds = clip_seconds
         self.names = ["living-room", "kitchen", "hall", "garage", "door", "garden", "cellar", "attic"][:cameras]
         model = ModelFacts(file="falls.onnx", device="cpu", precision="int8", operating_points=POINTS)
-        self.board = Board(LABELS, self.names, model=model, temperature=lambda: 54.2)
+        self._behind = 0.0  # seconds by which `fill` is in the past
+        clock = lambda: time.monotonic() - self._behind  # noqa: E731
+        self.board = Board(LABELS, self.names, model=model, temperature=lambda: 54.2, clock=clock)
         self.clips, self.marks = folder / "clips", folder / "feedback"
         self.clips.mkdir()
         self.rooms = {name: room(number) for number, name in enumerate(self.names)}
@@ -156,11 +158,13 @@ class Show:
         found.prediction.timing_ms["inference"] = 180.0
         return replace(found, time=at, lag_seconds=0.35)
 
-    def fill(self, seconds: float) -> None:
-        """What would have been put up in the last so many seconds."""
-        now = datetime.now(timezone.utc)
+    def fill(self, seconds: float, *, clock_ahead: timedelta = timedelta(0)) -> None:
+        """What would have been put up in the last so many seconds, if the clock had been so far ahead then."""
+        now = datetime.now(timezone.utc) + clock_ahead
         for step in range(int(seconds * 2), 0, -1):
-            self.turn(now - timedelta(seconds=step / 2))
+            self._behind = step / 2
+            self.turn(now - timedelta(seconds=self._behind))
+        self._behind = 0.0
 
     def turn(self, at: datetime) -> None:
         """One answer of each camera, and what follows from it."""

@@ -249,6 +249,7 @@ def _write_pictures(folder: Path, about: _About, found: _Answered, parts: Parts,
         class_ids=[video.class_ids[0] if video.class_ids else None for video in videos],
         contract=contract,
         region=about.region,
+        decoder=about.decoder,
     )
 
 
@@ -273,6 +274,8 @@ def _write_page(folder: Path, found: _Answered, classifier: VideoClassifier, abo
     given = f"--views {about.views} --crops {about.crops} --device {classifier.device} --engine {about.engine}"
     if about.region is not None:
         given += f" --region {region_text(about.region)}"
+    if about.decoder != "auto":
+        given += f" --decoder {about.decoder}"
     made = Evaluation(
         data=about.data.resolve().name,
         model=about.model.name,
@@ -287,12 +290,6 @@ def _write_page(folder: Path, found: _Answered, classifier: VideoClassifier, abo
         made_with={"vidcls": vidcls.__version__, "Python": platform.python_version(), "device": classifier.device},
         command=f"vidcls evaluate {shlex.join([about.model.name, about.data.name or '.'])} {given} --report DIR",
     )
-    page = evaluation_page(
-        made,
-        frames_of=lambda number: np.asarray(
-            read_clips(
-                found.videos[number].path, classifier.contract, region=about.region, decoder=about.decoder
-            ).frames[0]
-        ),
-    )
+    read = partial(read_clips, contract=classifier.contract, region=about.region, decoder=about.decoder)
+    page = evaluation_page(made, frames_of=lambda number: np.asarray(read(found.videos[number].path).frames[0]))
     (folder / PAGE_FILE).write_text(page, encoding="utf-8")

@@ -186,6 +186,8 @@ def _write_page(
     arguments = [found.model.name, "DATA", "--events", found.labels_csv.name, "--crops", str(crops)]
     if region is not None:
         arguments += ["--region", region_text(region)]
+    if decoder != "auto":
+        arguments += ["--decoder", decoder]
     made = EventEvaluation(
         data=found.labels_csv.name,
         model=found.model.name,

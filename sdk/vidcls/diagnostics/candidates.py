@@ -10,6 +10,7 @@ from pathlib import Path
 from vidcls.contract import ModelContract
 from vidcls.diagnostics.doctor import usable_devices
 from vidcls.errors import ArgumentError, ModelError, VidclsError
+from vidcls.huggingface import DEFAULT_CLIP_SECONDS
 from vidcls.runtime.devices import Device, is_cuda
 from vidcls.runtime.model import read_contract
 from vidcls.versions import package_version
@@ -20,7 +21,6 @@ _HYBRID = "VideoMAEHybridForVideoClassification"
 # Divided attention needs every token.
 _NO_FEWER_TOKENS = ("TimesformerForVideoClassification", _HYBRID)
 _EXPORT = "vidcls-export CHECKPOINT -o"
-_CHECK = "--check CLIPS"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,21 +110,32 @@ def missing_exports(files: Sequence[ModelFile], placements: Sequence[Placement])
     contracts = [file.contract for file in files if file.contract is not None]
     if not contracts:
         return []
+    check = f"{_clip_seconds(contracts[0])}--check CLIPS"
     kinds = {(contract.model.precision, contract.model.graph) for contract in contracts}
     engines = {placement.engine for placement in placements if placement.device == "cpu"}
     missing = []
     is_hybrid = any(one.source.architecture == _HYBRID for one in contracts)
     if "onnxruntime" in engines and ("int8", "onnxruntime") not in kinds and not is_hybrid:
-        missing.append(MissingExport(what="int8", command=f"{_EXPORT} int8.onnx --precision int8 {_CHECK}"))
+        missing.append(MissingExport(what="int8", command=f"{_EXPORT} int8.onnx --precision int8 {check}"))
     if "openvino" in engines and ("int8", "portable") not in kinds:
-        command = f"{_EXPORT} int8-portable.onnx --precision int8 --graph portable {_CHECK}"
+        command = f"{_EXPORT} int8-portable.onnx --precision int8 --graph portable {check}"
         missing.append(MissingExport(what="int8 for OpenVINO", command=command))
     if any(is_cuda(placement.device) for placement in placements) and "fp16" not in {kind for kind, _ in kinds}:
-        missing.append(MissingExport(what="fp16", command=f"{_EXPORT} fp16.onnx --precision fp16 {_CHECK}"))
+        missing.append(MissingExport(what="fp16", command=f"{_EXPORT} fp16.onnx --precision fp16 {check}"))
     if all(one.tokens.rule == "all" and one.source.architecture not in _NO_FEWER_TOKENS for one in contracts):
-        command = f"{_EXPORT} quarter.onnx --tokens lattice:0.25 {_CHECK}"
+        command = f"{_EXPORT} quarter.onnx --tokens lattice:0.25 {check}"
         missing.append(MissingExport(what="fewer tokens", command=command))
     return missing
+
+
+def _clip_seconds(contract: ModelContract) -> str:
+    """The option by which a checkpoint's clips last as long again; "" where it says so itself.
+
+    One of transformers' own says nothing of it, and is known by being trained on no data that it tells of.
+    """
+    seconds = contract.sampling.clip_seconds
+    is_said = contract.source.data is not None or seconds == DEFAULT_CLIP_SECONDS
+    return "" if is_said else f"--clip-seconds {seconds!r} "
 
 
 def _files_at(path: Path) -> Iterator[Path]:

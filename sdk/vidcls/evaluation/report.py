@@ -15,6 +15,7 @@ from vidcls.evaluation.metrics import accepted, score_logits
 from vidcls.figures.confusion import MOST_LABELS, write_confusion
 from vidcls.figures.contact_sheet import Strip, write_contact_sheet
 from vidcls.region import Region
+from vidcls.video.reader import Decoder
 from vidcls.video.source import source_name
 
 MOST_DRAWN = MOST_LABELS  # of a confusion matrix; of one that is larger the page says that it is left out
@@ -34,6 +35,7 @@ def write_pictures(
     contract: Contract,
     stretches: Sequence[tuple[float, float] | None] | None = None,
     region: Region | None = None,
+    decoder: Decoder = "auto",
 ) -> None:
     """Write confusion.png and mistakes.png into `folder`; of a model of whose labels exactly one holds.
 
@@ -45,6 +47,7 @@ def write_pictures(
             that shows none of the labels; at least one has a class.
         stretches: (start, end) in seconds of the part of each video that was answered; None for the whole of each.
         region: of the picture that was answered; None for all of it.
+        decoder: as the videos were decoded.
 
     Raises:
         VideoError: a video with a wrong answer cannot be read any more.
@@ -68,7 +71,7 @@ def write_pictures(
     stretches = stretches or [None] * len(videos)
 
     def frames_of(index: int) -> npt.NDArray[np.uint8]:
-        clips = read_clips(videos[index], contract, stretch=stretches[index], region=region)
+        clips = read_clips(videos[index], contract, stretch=stretches[index], region=region, decoder=decoder)
         return np.asarray(clips.frames[0])
 
     _write_mistakes(folder / MISTAKES_FILE, name, videos, logits, class_ids, contract, frames_of)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterator, Mapping
-from numbers import Integral
 from typing import Any, TypeAlias
 
 from vidcls.errors import ArgumentError
 from vidcls.schema import shown
-from vidcls.video.source import VideoSource
+from vidcls.video.source import VideoSource, camera_number
 
 # One video: a path, a URL, a camera's number, or its content, in memory or in an open binary file.
 VideoInput: TypeAlias = int | VideoSource | bytes | bytearray | memoryview
@@ -19,10 +18,6 @@ _TAKEN = (
     "expected a path, a URL, a camera's number, the bytes or an open binary file of a video, or its frames with fps= "
     "or times="
 )
-
-
-# OpenCV takes the hundreds of a camera's number for the interface to reach it by.
-_CAMERAS = 100
 
 
 def one_video(given: object) -> int | VideoSource:
@@ -34,10 +29,11 @@ def one_video(given: object) -> int | VideoSource:
 
     Raises:
         TypeError: something else; says what is taken.
-        ValueError: an empty name, or a camera's number below 0.
+        ValueError: an empty name, or a camera's number below 0 or above 99.
     """
-    if isinstance(given, Integral) and not isinstance(given, bool):
-        return _camera(int(given))
+    number = camera_number(given)
+    if number is not None:
+        return number
     if isinstance(given, bytes | bytearray | memoryview):
         return io.BytesIO(_content(bytes(given)))
     if isinstance(given, str | os.PathLike):
@@ -50,14 +46,6 @@ def one_video(given: object) -> int | VideoSource:
         return opened
     instead = _instead(given)
     raise TypeError(f"video is {_called(given)}" + (f", {_TAKEN}" if instead is None else f"; {instead}"))
-
-
-def _camera(number: int) -> int:
-    if not 0 <= number < _CAMERAS:
-        raise ArgumentError(
-            f"the camera's number is {number}, expected 0 for the first one, 1 for the next, up to {_CAMERAS - 1}"
-        )
-    return number
 
 
 def _content(content: bytes) -> bytes:

@@ -13,7 +13,7 @@ from vidcls.errors import VideoError
 from vidcls.files.kinds import where_else
 from vidcls.inputs.kinds import VideoInput, one_video
 from vidcls.video.folders import VIDEO_EXTENSIONS, may_be_file, walk_videos
-from vidcls.video.source import VideoSource, is_url, source_name
+from vidcls.video.source import VideoSource, camera_number, is_url, source_name
 
 # Of pictures that somebody may have made of a video, frame by frame.
 _PICTURES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
@@ -66,6 +66,8 @@ def every_video(videos: object) -> Iterable[VideoInput | VideoError]:
         raise TypeError(
             f"videos is a {type(videos).__name__}, expected {_LISTED}; give the list or column of its names"
         )
+    if camera_number(videos) is not None:
+        return [one_video(videos)]
     if getattr(getattr(videos, "dtype", None), "kind", "O") not in "OUS":
         raise TypeError(f"videos is an array, expected {_LISTED}; predict(frames, fps=25.0) takes one video's frames")
     if isinstance(videos, Iterable) and not hasattr(videos, "read"):

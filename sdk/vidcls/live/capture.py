@@ -98,11 +98,17 @@ class Capture:
         self._is_taken = False
 
     @property
+    def is_due(self) -> bool:
+        """Whether a window is complete that is not answered: it is taken, or waits."""
+        with self._lock:
+            return self._is_taken or self._buffer.has_waiting
+
+    @property
     def has_unanswered(self) -> bool:
-        """Whether an answer is still to come even if no frame does: to a window that is taken, waits, or soon will."""
+        """Whether an answer is still to come even if no frame does: to a window that is due, or soon will be."""
         with self._lock:
             completes = self._buffer.completes_by_clock and not self._has_ended
-            return self._is_taken or self._buffer.has_waiting or completes
+        return completes or self.is_due  # in this order: what completes meanwhile is due
 
     def next_window(self, *, until: float = math.inf) -> CapturedWindow | None:
         """Wait for a complete window that was not handed out yet: see WindowBuffer. None at the end.

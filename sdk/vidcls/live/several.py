@@ -92,6 +92,11 @@ class SeveralStreams(Iterator[tuple[str, Record]]):
         """
         return self._watched[name][0].has_unanswered
 
+    @property
+    def is_due(self) -> bool:
+        """Whether a window of any source is complete that is not answered; the one handed out last counts as one."""
+        return any(capture.is_due for capture, _ in self._watched.values())
+
     def picture(self, name: str) -> npt.NDArray[np.uint8] | None:
         """The newest frame of this source at full size, uint8 RGB [H, W, 3]; None before the first."""
         return self._watched[name][0].picture

@@ -24,7 +24,7 @@ from vidcls.schema import check_choice
 from vidcls.temporal.record import Record
 from vidcls.video.reader import Decoder, EndlessError
 from vidcls.video.remote import is_broadcast
-from vidcls.video.source import VideoSource, cannot_be_opened, is_live, openable, source_name
+from vidcls.video.source import VideoSource, camera_number, cannot_be_opened, is_live, openable, source_name
 
 Pace: TypeAlias = Literal["realtime", "fastest"]
 
@@ -117,6 +117,8 @@ def open_stream(
     check_motion(motion)
     if isinstance(source, bool):
         raise TypeError(f"source is {source!r}, expected a camera's number, a path or a URL")
+    number = camera_number(source)
+    source = source if number is None else number
     crop = source_crop(source, contract, crops=crops, region=region)
     if pace == "fastest":
         if isinstance(source, int):

@@ -19,6 +19,9 @@ import numpy.typing as npt
 # No single window may rule a state out: what is less probable than this counts as this.
 LEAST_PROBABILITY = 1e-4
 
+# States that a path may change from, tried together for all that it may change to: 10,000 of these take 4 MB.
+_ORIGINS = 16
+
 # How far from a window's middle its border may lie, as a share of the way to the next window's: two windows next to
 # each other that both hold a border then leave a fifth of that way to what is between.
 _REACH = 0.4
@@ -61,10 +64,14 @@ class Path:
         believed = np.maximum(probabilities, LEAST_PROBABILITY)
         states = np.arange(len(believed))
         scores = np.zeros(len(believed)) if self._scores is None else self._scores
-        paths = scores[:, None] + np.log((believed[:, None] + believed) / 2) - self._price
-        paths[states, states] += self._price
-        self._undecided.append(paths.argmax(axis=0))
-        self._scores = paths.max(axis=0) - paths.max()
+        # Both are rounded alike: a last digit decides between paths that are equally probable, as of answers that jump.
+        stays = (scores + np.log(believed) - self._price) + self._price
+        changes, origins = _best_changes(scores, believed, price=self._price)
+        # Of what is equally probable the first state counts, so that there is one answer.
+        is_change = (changes > stays) | ((changes == stays) & (origins < states))
+        self._undecided.append(np.where(is_change, origins, states))
+        best = np.maximum(stays, changes)
+        self._scores = best - best.max()
         # Back from every state that the newest cell may have: where these paths meet, the past is decided.
         back = states
         for index in range(len(self._undecided) - 1, 0, -1):
@@ -78,6 +85,28 @@ class Path:
         if self._scores is None:
             return []
         return _trace(list(self._undecided), int(self._scores.argmax()))
+
+
+def _best_changes(
+    scores: npt.NDArray[np.float64], believed: npt.NDArray[np.float64], *, price: float
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.intp]]:
+    """For each state the score of the best path that comes to it from any state, and from which, [states] each.
+
+    What a change scores depends on both of its states. But of two origins of which one has the greater score and is
+    believed no less, the other is never better: few are left, some ten of 10,000, and each is tried for every state.
+    """
+    order = np.lexsort((-believed, -scores))  # of what is equal in both the first state comes first
+    rises = believed[order] > np.concatenate([[-np.inf], np.maximum.accumulate(believed[order])[:-1]])
+    left = np.sort(order[rises])
+    best, origins = np.full(len(scores), -np.inf), np.zeros(len(scores), np.intp)
+    for start in range(0, len(left), _ORIGINS):  # so that memory is bounded also where many are left
+        some = left[start : start + _ORIGINS]
+        tried = scores[some, None] + np.log((believed[some, None] + believed) / 2) - price
+        first = tried.argmax(axis=0)
+        found = np.take_along_axis(tried, first[None], axis=0)[0]
+        is_better = found > best
+        best, origins = np.where(is_better, found, best), np.where(is_better, some[first], origins)
+    return best, origins
 
 
 def _trace(came_from: list[npt.NDArray[np.intp]], last: int) -> list[tuple[int, int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import operator
 import os
 import re
 import time
@@ -13,7 +14,7 @@ from typing import BinaryIO, TypeAlias, TypeGuard, TypeVar, cast, overload
 
 from PIL import Image as PillowImage
 
-from vidcls.errors import VideoError
+from vidcls.errors import ArgumentError, VideoError
 from vidcls.files.kinds import foreign_kind, mistaken, where_else, why_no_file
 from vidcls.video.folders import VIDEO_EXTENSIONS
 from vidcls.video.playlist import check_is_no_playlist, check_leads_nowhere
@@ -44,6 +45,8 @@ OPEN_SECONDS = 15
 READ_SECONDS = 15
 # A file that was changed so shortly ago may still be being written.
 WRITTEN_SECONDS = 3.0
+# OpenCV takes the hundreds of a camera's number for the interface to reach it by.
+_CAMERAS = 100
 _NO_NUMBER = "a camera is given to predict and stream by its number, without quotes"
 # Surrogates that stand for no byte of a name: see os.fsdecode.
 _NO_BYTES = re.compile("[\ud800-\udc7f\udd00-\udfff]")
@@ -64,6 +67,31 @@ def source_name(source: int | VideoSource) -> str:
         return without_secrets(name)
     # So that it can be printed. What the system could not decode are surrogates that stand for bytes; JSON has others.
     return _NO_BYTES.sub("\ufffd", name).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def camera_number(given: object) -> int | None:
+    """The camera's number that this is: what Python takes for an index, as it does NumPy's integers. None of others.
+
+    Examples:
+        >>> import numpy as np
+        >>> camera_number(np.int64(1)), camera_number(True), camera_number("1")
+        (1, None, None)
+
+    Raises:
+        ValueError: below 0, or above 99.
+    """
+    # Of PyTorch's tensors, those of truth values are taken for an index too.
+    if isinstance(given, bool) or str(getattr(given, "dtype", "")).endswith("bool"):
+        return None
+    try:
+        number = operator.index(given)  # type: ignore[arg-type]
+    except TypeError:
+        return None
+    if not 0 <= number < _CAMERAS:
+        raise ArgumentError(
+            f"the camera's number is {number}, expected 0 for the first one, 1 for the next, up to {_CAMERAS - 1}"
+        )
+    return number
 
 
 def is_live(source: int | VideoSource) -> TypeGuard[int | str]:

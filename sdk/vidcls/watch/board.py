@@ -60,7 +60,7 @@ class Board:
     ) -> None:
         self.labels, self.camera_names = tuple(labels), tuple(camera_names)
         self._model = _model(self.labels, model or ModelFacts())
-        self._temperature, self._clock = temperature, clock
+        self._temperature, self._clock, self._began = temperature, clock, clock()
         self._lock = threading.Lock()
         self._cameras = {name: CameraFacts(name) for name in camera_names}
         self._events: dict[str, CameraEvent] = {}  # by id, in the order in which they came
@@ -70,18 +70,26 @@ class Board:
         self._started = datetime.now(timezone.utc)
         self._events_version = 0
         self._alive: float | None = None
+        self._unanswered_since: float | None = None
         self.given_up: Mapping[str, int] = {}  # {receiver: how many finished events it is not sent any more}
 
     def put_alive(self) -> None:
         """The loop turned, whether or not an answer came; /healthz says so."""
-        self._alive = self._clock()
+        self._alive = self._seconds()
 
     def put_record(self, camera: str, record: Record) -> None:
         """An answer came."""
-        now = self._clock()
+        now = self._seconds()
         with self._lock:
             self._cameras[camera].put_record(record, now=now)
-        self._alive = now
+        self._alive, self._unanswered_since = now, None
+
+    def put_unanswered(self, is_unanswered: bool) -> None:
+        """Whether the model owes an answer to what any camera has shown; one model answers all of them."""
+        if not is_unanswered:
+            self._unanswered_since = None
+        elif self._unanswered_since is None:
+            self._unanswered_since = self._seconds()
 
     def put_connected(self, camera: str, connected: bool) -> None:
         """Whether pictures come in."""
@@ -154,14 +162,18 @@ class Board:
         with self._lock:
             return self._cameras[camera].counters()
 
-    def history(self, camera: str) -> list[list[Any]]:
-        """[[seconds since 1970, {label: probability}], ...] of the last ten minutes, oldest first; the five best."""
+    def history(self, camera: str) -> dict[str, list[Any]]:
+        """The last ten minutes, oldest first.
+
+        Points are [seconds since 1970, {label: probability}], of the five best; beside them are the seconds since the
+        start at which they were, which no setting of the machine's clock changes.
+        """
         with self._lock:
             return self._cameras[camera].history()
 
     def live(self) -> dict[str, Any]:
         """What changes: cameras, machine, and a number that changes with the list of events."""
-        now, temperature = self._clock(), self._temperature()
+        now, temperature = self._seconds(), self._temperature()
         with self._lock:
             going = [self._told(event) for event in self._events.values() if event.state == "provisional"]
             cameras = [
@@ -171,8 +183,10 @@ class Board:
             return {
                 "time": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
                 "started": self._started.isoformat(timespec="milliseconds"),
+                "uptime_seconds": round(now, 2),
                 "events_version": self._events_version,
                 "machine": {"temperature": None if temperature is None else round(temperature, 1)},
+                "unanswered_seconds": round(self.seconds_unanswered(), 1),
                 "cameras": cameras,
             }
 
@@ -199,7 +213,21 @@ class Board:
 
     def seconds_since_alive(self) -> float | None:
         """How long ago the loop turned; None before it did."""
-        return None if self._alive is None else self._clock() - self._alive
+        return None if self._alive is None else self._seconds() - self._alive
+
+    def seconds_unanswered(self) -> float:
+        """For how long the model has owed an answer, and given none of any camera; 0 where it owes none."""
+        since = self._unanswered_since
+        return 0.0 if since is None else self._seconds() - since
+
+    def is_answered(self) -> bool:
+        """Whether the model has answered anything yet."""
+        with self._lock:
+            return any(camera.record is not None for camera in self._cameras.values())
+
+    def _seconds(self) -> float:
+        """Since the start, however the machine's clock is set meanwhile."""
+        return self._clock() - self._began
 
     def _put(self, event: CameraEvent) -> None:
         self._events[event.id] = event

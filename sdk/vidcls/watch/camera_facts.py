@@ -76,9 +76,13 @@ class Counters:
 
 @dataclass(frozen=True)
 class Point:
-    """What the model said at one moment: seconds since 1970, and the most probable labels with their probabilities."""
+    """What the model said at one moment, and the most probable labels with their probabilities.
+
+    at: seconds since 1970, by the machine's clock, which may be set. seconds: since the start, which only go on.
+    """
 
     at: float
+    seconds: float
     top: tuple[tuple[str, float], ...]
 
     def to_list(self) -> list[Any]:
@@ -98,11 +102,11 @@ class CameraFacts:
         self._windows = self._dropped_windows = self._dropped_frames = self._gaps = 0
         self._gap_seconds = 0.0
         self._lags, self._inference = Histogram(LAG_BOUNDS), Histogram(INFERENCE_BOUNDS)
-        self._ends: deque[float] = deque(maxlen=_MAX_ENDS)  # monotonic seconds of the newest answers
+        self._ends: deque[float] = deque(maxlen=_MAX_ENDS)  # of the newest answers, in seconds since the start
         self._points: deque[Point] = deque(maxlen=int(HISTORY_SECONDS / POINT_SECONDS) + 1)
 
     def put_record(self, record: Record, *, now: float) -> None:
-        """Take in an answer that came at `now`, in monotonic seconds, also of a camera that was lost meanwhile."""
+        """Take in an answer that came at `now`, in seconds since the start; its camera may be lost meanwhile."""
         self.record = record
         self.was_connected = True
         self._windows += 1
@@ -113,7 +117,7 @@ class CameraFacts:
         self._lags.add(record.lag_seconds)
         self._inference.add(record.prediction.timing_ms.get("inference", 0.0) / 1000)
         self._ends.append(now)
-        self._put_point(record)
+        self._put_point(record, seconds=now - record.lag_seconds)
 
     def put_connected(self, connected: bool) -> None:
         """Say whether pictures come in."""
@@ -124,9 +128,12 @@ class CameraFacts:
         """One more has ended."""
         self._events[label] = self._events.get(label, 0) + 1
 
-    def history(self) -> list[list[Any]]:
-        """The last ten minutes, oldest first."""
-        return [point.to_list() for point in self._points]
+    def history(self) -> dict[str, list[Any]]:
+        """The last ten minutes, oldest first: points, and when they were, in seconds since the start."""
+        return {
+            "points": [point.to_list() for point in self._points],
+            "seconds": [round(point.seconds, 2) for point in self._points],
+        }
 
     def counters(self) -> Counters:
         """Sums and newest values."""
@@ -158,6 +165,7 @@ class CameraFacts:
             "records_per_second": round(self._rate(now), 2),
             "answer": None if self.record is None else _answer(self.record),
             "point": self._points[-1].to_list() if self._points else None,
+            "point_seconds": round(self._points[-1].seconds, 2) if self._points else None,
         }
 
     def _rate(self, now: float) -> float:
@@ -166,12 +174,11 @@ class CameraFacts:
             return len(newest) / RATE_SECONDS
         return (len(newest) - 1) / max(now - newest[0], 1e-3)
 
-    def _put_point(self, record: Record) -> None:
-        at = _epoch(record.time)
-        if self._points and abs(at - self._points[-1].at) < POINT_SECONDS:
+    def _put_point(self, record: Record, *, seconds: float) -> None:
+        if self._points and abs(seconds - self._points[-1].seconds) < POINT_SECONDS:
             return
-        self._points.append(Point(at, tuple(record.prediction.top(TOP))))
-        while self._points[0].at < at - HISTORY_SECONDS:
+        self._points.append(Point(_epoch(record.time), seconds, tuple(record.prediction.top(TOP))))
+        while self._points[0].seconds < seconds - HISTORY_SECONDS:
             self._points.popleft()
 
 

@@ -106,6 +106,8 @@ def _given_up(board: Board) -> Metric:
 
 
 def _machine(board: Board) -> Iterator[Metric]:
+    documentation = "For how long the model has owed an answer, and given none of any camera; 0 where it owes none."
+    yield GaugeMetricFamily("vidcls_unanswered_seconds", documentation, value=board.seconds_unanswered())
     state = board.state()
     temperature = state["machine"]["temperature"]
     if temperature is not None:

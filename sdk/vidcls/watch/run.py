@@ -20,6 +20,7 @@ from vidcls.watch.cameras import CameraEvents
 from vidcls.watch.clips import ClipRecorder
 from vidcls.watch.event import CameraEvent
 from vidcls.watch.feedback import mark
+from vidcls.watch.health import model_problems
 from vidcls.watch.journal import MAX_BYTES, Entry, Journal
 from vidcls.watch.lock import only_one, only_writer
 from vidcls.watch.machine import temperature_celsius
@@ -128,6 +129,7 @@ class _Loop:
         self._going: dict[str, dict[str, str]] = {name: {} for name in self._events}  # {camera: {event's id: label}}
         self._windows = dict.fromkeys(self._events, 0)
         self._next_tick = self._next_pace = 0.0
+        self._hangs = False  # the model
         for name in self._events:
             board.set_picture_source(name, lambda name=name: sources.picture(name))  # type: ignore[misc]
 
@@ -203,6 +205,8 @@ class _Loop:
         self._next_tick = now + TICK_SECONDS
         self._tell_final(self._journal.retry())
         self._board.put_given_up(self._receivers.given_up())
+        self._board.put_unanswered(self._sources.is_due)
+        self._say_whether_it_hangs()
         for camera, events in self._events.items():
             is_connected = self._sources.connected(camera)
             self._board.put_connected(camera, is_connected)
@@ -213,6 +217,15 @@ class _Loop:
                 self._tell(events.finish())  # nobody knows how it goes on
         if now >= self._next_pace:
             self._show_pace(now)
+
+    def _say_whether_it_hangs(self) -> None:
+        """Once, of a model that does not answer; and once that it does again."""
+        found = model_problems(self._board)
+        if found and not self._hangs:
+            _logger.error("%s", found[0])
+        elif self._hangs and not found:
+            _logger.warning("the model answers again")
+        self._hangs = bool(found)
 
     def _show_pace(self, now: float) -> None:
         is_first, self._next_pace = self._next_pace == 0.0, now + PACE_SECONDS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vidcls.classifier import VideoClassifier
-from vidcls.concurrency.lifetime import HelperThread, program_is_over
+from vidcls.concurrency.lifetime import program_is_over
 from vidcls.live.pictures import PictureState
 from vidcls.live.several import OnFrame, SourceOptions, open_several
 from vidcls.temporal.record import Record
@@ -19,6 +20,10 @@ from vidcls.watch.settings import CameraSettings
 # Records that wait for the loop. They hold pictures; and the model may as well wait for who acts on its answers.
 _MAX_WAITING = 4
 _POLL_SECONDS = 0.1
+# How long `close` waits for an answer that is being made.
+_MODEL_SECONDS = 5.0
+
+_logger = logging.getLogger("vidcls")
 
 
 class Sources:
@@ -31,7 +36,9 @@ class Sources:
         self._records: queue.Queue[tuple[str, Record]] = queue.Queue(_MAX_WAITING)
         self._has_ended, self._stopped = threading.Event(), threading.Event()
         self._error: BaseException | None = None
-        self._thread = HelperThread(target=self._run, name="vidcls-model")
+        # A daemon, unlike other threads of ours: from a driver that hangs it never comes back to be told to end. Around
+        # the model's run is `call_of_the_program`, which the end of the program gives some seconds more.
+        self._thread = threading.Thread(target=self._run, name="vidcls-model", daemon=True)
         self._thread.start()
 
     def next(self, *, seconds: float) -> tuple[str, Record] | None:
@@ -63,6 +70,11 @@ class Sources:
         with self._records.mutex:
             return any(camera == name for camera, _ in self._records.queue)
 
+    @property
+    def is_due(self) -> bool:
+        """Whether the model owes an answer, to what any camera has shown."""
+        return self._streams.is_due
+
     def picture(self, name: str) -> npt.NDArray[np.uint8] | None:
         """The newest frame of this camera at full size, uint8 RGB [H, W, 3]; None before the first."""
         return self._streams.picture(name)
@@ -81,9 +93,14 @@ class Sources:
         self._streams.stop()
 
     def close(self) -> None:
-        """Stop, and wait until the cameras are free: at most 2 seconds, and one run of the model."""
+        """Stop, and wait until the cameras are free: at most 2 seconds, and one run of the model.
+
+        A run of more than 5 seconds, as of a driver that hangs, is left behind; the cameras are then let go soon.
+        """
         self.stop()
-        self._thread.join()
+        self._thread.join(_MODEL_SECONDS)
+        if self._thread.is_alive():
+            _logger.warning("the model has not answered for %.0f s, and is left behind", _MODEL_SECONDS)
 
     def _run(self) -> None:
         try:

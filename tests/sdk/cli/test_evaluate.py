@@ -15,7 +15,9 @@ import pytest
 from PIL import Image
 
 from commands import json_lines, run
+from decoder_counts import Decoding
 from generated import LABELS, contract_fields, write_clip, write_model, write_scene
+from lossless import noise_frames, write_lossless
 from vidcls import VideoClassifier
 from vidcls.evaluation.metrics import wilson_interval
 from vidcls.fingerprint import encode, fingerprint_of
@@ -364,3 +366,24 @@ def test_labels_that_hold_together_are_measured_by_average_precision(tmp_path: P
 def test_a_csv_of_another_form_is_wrong_usage(text: str, problem: str, model: Path, tmp_path: Path) -> None:
     (tmp_path / "clips.csv").write_text(text, encoding="utf-8")
     assert problem in run("evaluate", model, tmp_path / "clips.csv", code=2).stderr
+
+
+def test_a_report_is_made_with_the_decoder_that_was_asked_for_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its figures, its pictures and its players; PyAV, which is counted, would open such films."""
+    pytest.importorskip("av")
+    model = write_model(tmp_path / "model.onnx")
+    films = [tmp_path / "data" / label / "film.mkv" for label in LABELS]  # one of which at most is answered rightly
+    for film in films:
+        film.parent.mkdir(parents=True)
+        write_lossless(film, noise_frames(frames=20, width=64, height=48))
+    opened = Decoding(monkeypatch).opened
+    run("evaluate", model, tmp_path / "data", "--decoder", "opencv", "--report", tmp_path / "opencv")
+    assert not opened
+    run("evaluate", model, tmp_path / "data", "--report", tmp_path / "auto")
+    assert set(opened) == set(films)
+    pages = {name: (tmp_path / name / "report.html").read_text(encoding="utf-8") for name in ("opencv", "auto")}
+    assert (tmp_path / "opencv" / "mistakes.png").is_file()
+    assert " --decoder opencv --report DIR" in pages["opencv"]
+    assert "--decoder" not in pages["auto"]

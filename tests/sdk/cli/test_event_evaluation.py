@@ -160,10 +160,11 @@ def test_the_page_shows_what_is_true_what_was_found_and_what_was_false(
     films: tuple[Path, Path, Path], tmp_path: Path
 ) -> None:
     model, folder, table = films
-    run("evaluate", model, folder, "--events", table, "--report", tmp_path)
+    run("evaluate", model, folder, "--events", table, "--decoder", "opencv", "--report", tmp_path)
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     page = Page(text)
     check_self_contained(page)
+    assert " --decoder opencv --report DIR" in page.text
     videos = expected(model, folder)
     false = [event for video in videos.values() for event in false_alarms(video)]
     assert [event.label for event in false] == ["up"]

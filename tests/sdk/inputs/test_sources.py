@@ -6,7 +6,7 @@ import io
 import itertools
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -209,7 +209,32 @@ def test_numbers_that_are_typed_are_cameras_unless_a_file_is_called_so(folder: P
     assert [typed_source(text) for text in ("0", "12", "-1", "0.mp4", "")] == [0, 12, "-1", "0.mp4", ""]
     (folder / "7").touch()
     assert typed_source("7") == "7"
-    assert [one_video(np.int64(2)), one_video(2)] == [2, 2]
+
+
+def test_a_cameras_number_is_whatever_python_counts_with_at_every_door(classifier: VideoClassifier) -> None:
+    """NumPy's numbers too, also in an array of no axis; but no truth value, and none that no camera has."""
+    doors: list[Callable[[Any], Any]] = [
+        classifier.predict,
+        classifier.stream,
+        classifier.explain,
+        lambda number: list(classifier.predict_many([number])),
+        lambda number: list(classifier.predict_many(number)),
+    ]
+    for door in doors:
+        for number in (97, np.int64(97), np.uint8(97), np.array(97)):
+            try:
+                (problem,) = door(number)
+            except VideoError as error:
+                problem = error
+            assert str(problem) == "camera 97: cannot be opened; check it is plugged in and not in use"
+        for number in (-1, np.int64(-1), 100):
+            with pytest.raises(ValueError, match=rf"the camera's number is {number}, expected 0 for the first one"):
+                door(number)
+        for value in (True, np.True_, np.float64(0)):
+            with pytest.raises(TypeError):
+                door(value)
+    with pytest.raises(ValueError, match="camera 97 has a pace of its own"):
+        classifier.timeline(np.int64(97))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,9 @@ def test_of_a_source_that_shows_no_more_a_window_is_unanswered_until_that_is_sai
     for _ in range(windows):
         assert capture.next_window(until=time.monotonic() + 20) is not None
         assert capture.has_unanswered
+        assert capture.is_due
         capture.put_answered()
+        assert not capture.is_due  # not before the clock has completed another, which may be an hour later
     assert not capture.has_unanswered
     is_over.set()
     capture.close()

@@ -147,6 +147,47 @@ def test_the_path_found_is_the_most_probable_of_all() -> None:
             assert log_probability(rows, path, odds) == pytest.approx(best_by_trying_all(rows, odds))
 
 
+def by_all_changes(rows: np.ndarray, odds: float) -> list[tuple[int, int]]:
+    """The most probable path's states of each row's halves, of every change from each state to each other one."""
+    scores, came_from = np.zeros(rows.shape[1]), []
+    states = np.arange(rows.shape[1])
+    for row in np.maximum(rows, LEAST_PROBABILITY):
+        paths = scores[:, None] + np.log((row[:, None] + row) / 2) - math.log(odds)
+        paths[states, states] += math.log(odds)
+        came_from.append(paths.argmax(axis=0))
+        scores = paths.max(axis=0) - paths.max()
+    path = [int(scores.argmax())]
+    for previous in reversed(came_from):
+        path.append(int(previous[path[-1]]))
+    return list(itertools.pairwise(reversed(path)))
+
+
+@pytest.mark.parametrize("labels", [2, 3, 40, 120])
+def test_the_path_is_that_which_is_found_by_trying_every_change(labels: int) -> None:
+    """To the last digit, which decides where several are as probable."""
+    random = np.random.default_rng(labels)
+    for concentration, odds in itertools.product((0.02, 0.3, 5.0), (1.0, 1.5, 7.0, 200.0)):
+        jumping = random.dirichlet([concentration] * labels, size=60)
+        steady = np.asarray(np.mean([np.roll(jumping, shift, axis=0) for shift in range(8)], axis=0))
+        for rows in (jumping, steady, np.round(steady, 2), np.full((20, labels), 1 / labels)):
+            assert list(most_probable_halves(rows, change_cost=odds)) == by_all_changes(rows, odds)
+
+
+def test_memory_goes_by_the_number_of_labels_and_not_by_its_square() -> None:
+    """Of 10,000, a float of every pair of them would be 800 MB."""
+    random = np.random.default_rng(0)
+    rows = random.dirichlet([0.02] * 10_000, size=6)
+    steady = np.sort(random.dirichlet([1e6] * 10_000))  # each a little above or below the least that counts
+    tracemalloc.start()
+    try:
+        found = list(most_probable_halves([*rows, steady, steady[::-1], steady], change_cost=7.0))
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(found) == 9
+    assert most < 20e6
+
+
 def test_what_is_sure_is_handed_out_before_the_end() -> None:
     rows = [[0.98, 0.01, 0.01]] * 50 + [[0.01, 0.98, 0.01]] * 50
     taken = 0

@@ -119,11 +119,14 @@ def test_the_rate_is_that_of_the_last_ten_seconds(board: Board, clock: Clock) ->
     assert board.live()["cameras"][0]["records_per_second"] == 0
 
 
-def test_history_holds_ten_minutes_at_two_points_a_second(board: Board) -> None:
+def test_history_holds_ten_minutes_at_two_points_a_second(board: Board, clock: Clock) -> None:
     for step in range(4000):
-        board.put_record("door", record(step / 5, fall=0.5 + 0.4 * (step % 2)))
-    history = board.history("door")
+        clock.now = 100.2 + step / 5
+        board.put_record("door", record(step / 5, fall=0.5 + 0.4 * (step % 2), lag=0.2))
+    found = board.history("door")
+    history = found["points"]
     times = [point[0] for point in history]
+    assert found["seconds"] == [pytest.approx(time - BEGIN.timestamp(), abs=0.01) for time in times]
     assert times == sorted(times)
     assert times[-1] - times[0] <= HISTORY_SECONDS
     assert times[-1] == pytest.approx(BEGIN.timestamp() + 799.8, abs=0.6)
@@ -133,10 +136,18 @@ def test_history_holds_ten_minutes_at_two_points_a_second(board: Board) -> None:
     assert list(scores) == ["fall", "walk", "_none"]  # this contract has no label for "none of them"
 
 
-def test_a_clock_that_is_set_back_does_not_fill_memory(board: Board) -> None:
-    for step in range(3000):
-        board.put_record("door", record(1e6 - step))
-    assert len(board.history("door")) <= 2 * HISTORY_SECONDS + 1
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_clock_that_is_set_changes_no_history(board: Board, clock: Clock, hours: int) -> None:
+    """Neither what is kept of the time before it, nor when that was before what came after it."""
+    for step in range(1000):
+        clock.now = 100.0 + step
+        board.put_record("door", record(step + (3600 * hours if step >= 700 else 0), lag=0.0))
+    found = board.history("door")
+    assert found["seconds"] == list(range(399, 1000))
+    assert found["points"][-1][0] == BEGIN.timestamp() + 999 + 3600 * hours
+    newest = board.live()["cameras"][0]
+    assert (newest["point"], newest["point_seconds"]) == (found["points"][-1], 999)
+    assert board.live()["uptime_seconds"] == 999
 
 
 def test_an_event_ends_once_and_stays_ended(board: Board) -> None:

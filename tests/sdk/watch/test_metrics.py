@@ -75,6 +75,17 @@ def test_every_count_is_the_boards(board: Board) -> None:
     assert found["vidcls_model_info", ("cpu", "m.onnx", "fp16")] == 1
 
 
+def test_for_how_long_the_model_has_owed_an_answer_is_told() -> None:
+    now = [50.0]
+    board = Board(LABELS, ["door"], clock=lambda: now[0])
+    board.put_unanswered(True)
+    now[0] += 30
+    board.put_unanswered(True)
+    assert samples(board)["vidcls_unanswered_seconds", ()] == 30
+    board.put_record("door", answered_record([0.0, 3.0], labels=LABELS, start=0.0))
+    assert samples(board)["vidcls_unanswered_seconds", ()] == 0
+
+
 def test_histograms_are_cumulative(board: Board) -> None:
     found = samples(board)
     lags = [found["vidcls_answer_lag_seconds_bucket", ("door", bound)] for bound in ("0.1", "0.25", "1.0", "5.0")]

@@ -21,11 +21,11 @@ from starlette.routing import Route
 
 from vidcls.errors import VidclsError
 from vidcls.watch.board import Board
+from vidcls.watch.health import problems
 from vidcls.watch.metrics import METRICS_TYPE, Metrics
 from vidcls.watch.page.disk import Disk
 from vidcls.watch.page.feed import FEED_SECONDS, KEEP_SECONDS, Follower, Snapshot, snapshot
 from vidcls.watch.page.guard import TRUSTED, read_body
-from vidcls.watch.page.health import problems
 from vidcls.watch.page.pictures import LARGE_SIDE, PICTURES_PER_SECOND, SMALL_SIDE, CameraPicture
 from vidcls.watch.page.shared import Shared
 
@@ -94,7 +94,7 @@ class _Site:
 
     async def history(self, request: Request) -> Response:
         """Ten minutes of a camera's probabilities."""
-        return _json({"points": await self._made(partial(self._board.history, self._camera(request)))})
+        return _json(await self._made(partial(self._board.history, self._camera(request))))
 
     async def stream(self, _: Request) -> Response:
         """What changes, while a page is open."""

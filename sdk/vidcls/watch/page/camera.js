@@ -25,8 +25,8 @@ export class LargeCamera {
   // Fetch what was before: at the start, and after the server was away.
   async reload() {
     const name = this.name;
-    const { points } = await getJson(`/history/${encodeURIComponent(name)}.json`);
-    if (this.name === name) this.history.replace(points);
+    const { points, seconds } = await getJson(`/history/${encodeURIComponent(name)}.json`);
+    if (this.name === name) this.history.replace(points, seconds);
   }
 
   // Pictures are fetched while someone can see them: a browser has six connections to a server, for all its tabs.
@@ -36,19 +36,19 @@ export class LargeCamera {
     else picture.src = `/picture/${encodeURIComponent(this.name)}.mjpg?${Date.now()}`;
   }
 
-  update(camera, machine, now) {
+  update(camera, { machine, unanswered, now }) {
     this.state = camera;
-    this.history.add(camera.point);
-    const [words, kind] = cameraState(camera);
+    this.history.add(camera.point, camera.point_seconds);
+    const [words, kind] = cameraState(camera, unanswered);
     setText(byId("camera-state"), words);
     byId("camera-state").className = `state ${kind}`;
     showAnswer(camera);
     showFacts(facts(camera, machine, now));
   }
 
-  draw(events, now) {
+  draw(events, time) {
     if (document.hidden || this.name === null) return;
-    drawChart(byId("chart"), byId("legend"), this.history, events.filter((event) => event.camera === this.name), now);
+    drawChart(byId("chart"), byId("legend"), this.history, events.filter((event) => event.camera === this.name), time);
   }
 }
 

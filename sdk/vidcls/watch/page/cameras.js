@@ -21,9 +21,9 @@ export class Strip {
     for (const [other, { button }] of this.cards) button.setAttribute("aria-pressed", String(other === name));
   }
 
-  update(camera) {
+  update(camera, unanswered) {
     const { button, label, state } = this.cards.get(camera.name);
-    const [words, kind] = cameraState(camera);
+    const [words, kind] = cameraState(camera, unanswered);
     const answer = camera.answer;
     const isWell = kind === "good";
     button.classList.toggle("alarm", camera.going.length > 0);

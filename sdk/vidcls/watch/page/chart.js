@@ -1,4 +1,5 @@
-// Ten minutes of probabilities of a camera: the labels that were most probable, events as bands behind them.
+// Ten minutes of probabilities of a camera: the labels that were most probable, events as bands behind them. Points go by
+// the seconds since the program began, since its machine's clock may be set.
 import { drawn, element } from "./dom.js";
 import { percent } from "./words.js";
 
@@ -18,16 +19,17 @@ export class History {
     this.colours = new Map();
   }
 
-  replace(points) {
-    this.points = points;
+  // points: [seconds since 1970, {label: probability}]; seconds: the same since the program began.
+  replace(points, seconds) {
+    this.points = points.map(([, scores], number) => [seconds[number], scores]);
   }
 
-  add(point) {
+  // The newest point, which may be known already.
+  add(point, seconds) {
     const last = this.points[this.points.length - 1];
-    if (!point || (last && point[0] <= last[0])) return;
-    this.points.push(point);
-    const oldest = point[0] - SECONDS;
-    while (this.points[0][0] < oldest) this.points.shift();
+    if (!point || (last && seconds === last[0])) return;
+    this.points.push([seconds, point[1]]);
+    while (this.points[0][0] < seconds - SECONDS) this.points.shift();
   }
 
   // The labels to draw: of the highest peaks; in the order in which they were first drawn, so that colours stay.
@@ -50,9 +52,11 @@ export class History {
   }
 }
 
-export function drawChart(svg, legend, history, events, now) {
+// now: the server's time, in ms since 1970; uptime: how many seconds ago the program began.
+export function drawChart(svg, legend, history, events, { now, uptime }) {
   const width = Math.max(svg.clientWidth, 200);
   const x = (at) => EDGE.left + (1 - (now / 1000 - at) / SECONDS) * (width - EDGE.left - EDGE.right);
+  const ofPoint = (seconds) => x(now / 1000 - uptime + seconds);
   const y = (score) => EDGE.top + (1 - score) * (HEIGHT - EDGE.top - EDGE.bottom);
   const shown = history.labels();
   const coloured = shown.map((label) => [label, history.colour(label, shown)]);
@@ -60,7 +64,7 @@ export function drawChart(svg, legend, history, events, now) {
   svg.replaceChildren(
     ...bands(events, x, y, width),
     ...axes(x, y, width, now),
-    ...coloured.map(([label, colour]) => drawn("path", { class: `curve ${colour}`, d: path(history.points, label, x, y) })),
+    ...coloured.map(([label, colour]) => drawn("path", { class: `curve ${colour}`, d: path(history.points, label, ofPoint, y) })),
   );
   const newest = history.points.length ? history.points[history.points.length - 1][1] : {};
   legend.replaceChildren(...coloured.map(([label, colour]) => legendItem(label, colour, newest[label])));

@@ -1,5 +1,8 @@
 // Elements. Labels and names come from whoever made the model or the settings: they are only ever set as text.
 
+// After which no answer is waited for any more.
+const ANSWER_MS = 15000;
+
 export function byId(id) {
   return document.getElementById(id);
 }
@@ -31,7 +34,7 @@ export function setText(target, text) {
 }
 
 export async function getJson(path) {
-  const answer = await fetch(path, { cache: "no-store" });
+  const answer = await fetch(path, { cache: "no-store", signal: AbortSignal.timeout(ANSWER_MS) });
   if (answer.status === 401 || answer.status === 429) location.reload(); // to the page that asks for the token
   if (!answer.ok) throw new Error(`${path} answers ${answer.status}`);
   return answer.json();

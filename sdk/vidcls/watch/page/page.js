@@ -11,16 +11,20 @@ const AGAIN_MS = 2000;
 
 const cameras = new Map();
 let machine = { temperature: null };
+let unanswered = 0; // for how many seconds the model has owed an answer
 let shown = null; // what is made once the model is known
 let eventsVersion = null;
-let heard = Date.now();
+let heard = performance.now(); // both clocks may be set: how long ago something was goes by none of them
 let lostAt = null;
 let stream = null;
+let attempt = 0; // to connect: what one before the newest still brings is too late
 // This machine's clock and the server's may differ: what is drawn goes by the server's.
-let ahead = 0;
+let said = { now: Date.now(), uptime: 0 };
 
-function serverNow() {
-  return Date.now() + ahead;
+// Its time now, in ms since 1970, and how many seconds ago it began.
+function serverTime() {
+  const passed = performance.now() - heard;
+  return { now: said.now + passed, uptime: said.uptime + passed / 1000 };
 }
 
 function make(state) {
@@ -48,9 +52,10 @@ function about(model) {
 }
 
 function take(state) {
-  heard = Date.now();
-  ahead = new Date(state.time) - heard;
+  heard = performance.now();
+  said = { now: Date.parse(state.time), uptime: state.uptime_seconds };
   machine = state.machine;
+  unanswered = state.unanswered_seconds;
   for (const camera of state.cameras) cameras.set(camera.name, camera);
   if (state.events_version !== eventsVersion) {
     eventsVersion = state.events_version;
@@ -64,19 +69,22 @@ let isFirst = true;
 function update() {
   if (shown === null) return;
   const all = [...cameras.values()];
-  for (const camera of all) shown.strip.update(camera);
+  for (const camera of all) shown.strip.update(camera, unanswered);
   const chosen = cameras.get(shown.large.name);
-  if (chosen) shown.large.update(chosen, machine, serverNow());
+  if (chosen) shown.large.update(chosen, { machine, unanswered, now: serverTime().now });
   shown.alarm.update(all.flatMap((camera) => camera.going), isFirst);
   isFirst = false;
 }
 
 async function connect() {
+  const own = ++attempt;
   try {
     const state = await getJson("/state.json");
+    if (own !== attempt) return;
     if (shown === null) shown = make(state);
     else {
       await shown.large.reload();
+      if (own !== attempt) return;
       shown.large.watch();
     }
     eventsVersion = null;
@@ -88,15 +96,16 @@ async function connect() {
     setText(byId("away"), "");
     document.body.classList.remove("away");
   } catch {
-    lose();
+    if (own === attempt) lose();
   }
 }
 
 // Say so, and try again until it is back.
 function lose() {
+  attempt++;
   if (stream) stream.close();
   stream = null;
-  if (lostAt === null) lostAt = new Date(heard);
+  if (lostAt === null) lostAt = new Date(Date.now() - (performance.now() - heard));
   setText(byId("away"), `No connection to the program since ${clock(lostAt)}. What is shown is old; trying again.`);
   document.body.classList.add("away");
   clearTimeout(lose.timer);
@@ -104,9 +113,9 @@ function lose() {
 }
 
 setInterval(() => {
-  if (stream && Date.now() - heard > SILENCE_MS) lose();
+  if (stream && performance.now() - heard > SILENCE_MS) lose();
   if (shown === null) return;
-  shown.large.draw(shown.events.events, serverNow());
-  shown.events.tick(serverNow());
+  shown.large.draw(shown.events.events, serverTime());
+  shown.events.tick(serverTime().now);
 }, 1000);
 connect();

@@ -1,5 +1,8 @@
 // Numbers and states in words, for people who did not write any of this. Units stay on the line of their numbers.
 
+// What is older is told to be.
+const LATE_SECONDS = 15;
+
 export function percent(share) {
   return `${Math.round(share * 100)}\u00a0%`;
 }
@@ -29,12 +32,13 @@ function times(number) {
 }
 
 // What is wrong with a camera, or that nothing is: [words, "good" | "bad" | ""].
-export function cameraState(camera) {
+export function cameraState(camera, unansweredSeconds) {
   if (!camera.connected && camera.was_connected) return ["Connection to the camera lost; it is tried again", "bad"];
   if (!camera.connected) return ["Not connected yet; it is tried again and again", ""];
   if (camera.picture_state === "black") return ["The picture is black: is the lens covered, or the light off?", "bad"];
   if (camera.picture_state === "frozen") return ["The picture stands still: the camera repeats the same one", "bad"];
   if (!camera.answer) return ["Waiting for the first answer", ""];
+  if (unansweredSeconds > LATE_SECONDS) return [`No answer for ${seconds(unansweredSeconds)}: the model hangs, or is slow`, "bad"];
   return ["Live", "good"];
 }
 
@@ -42,7 +46,7 @@ export function facts(camera, machine, now) {
   const answer = camera.answer;
   const age = answer ? Math.max((now - new Date(answer.time)) / 1000, 0) : 0;
   const delay = answer ? `Answers come about ${seconds(answer.lag_seconds)} after it happened` : "No answer yet";
-  const late = answer && age > Math.max(15, 4 * answer.lag_seconds) ? `; the newest is from ${seconds(age)} ago` : "";
+  const late = answer && age > Math.max(LATE_SECONDS, 4 * answer.lag_seconds) ? `; the newest is from ${seconds(age)} ago` : "";
   const all = camera.windows + camera.dropped_windows;
   const skipped = camera.dropped_windows
     ? `${percent(camera.dropped_windows / all)} of the time (${count(camera.dropped_windows)} of ${count(all)} windows, ${count(camera.dropped_frames)} frames), since this machine is too slow for all of it`

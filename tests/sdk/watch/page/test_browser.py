@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -250,6 +250,76 @@ def test_it_says_when_the_program_has_gone_and_goes_on_when_it_is_back(browser: 
             moves(page)
     finally:
         server.close()
+
+
+def test_the_chart_goes_on_where_the_clock_is_set_back(browser: Any, tmp_path: Path) -> None:
+    """By an hour, while the page is open; and the lines of before it stay where they are."""
+    show, hour = Show(tmp_path), timedelta(hours=1)
+    show.fill(300, clock_ahead=hour)
+    right = """() => Math.max(...[...document.querySelectorAll('#chart .curve')].flatMap(
+        (curve) => [...curve.getAttribute('d').matchAll(/[ML]([0-9.-]+) /g)].map((found) => Number(found[1]))))"""
+    lines = (
+        "[...document.querySelectorAll('#chart .curve')].map((curve) => curve.getAttribute('d').split('M').length - 1)"
+    )
+    with (
+        show.page(PageSettings(port=0)) as server,
+        opened(browser, server.url, size=SIZES["desk"]) as (page, complaints),
+    ):
+        shows(page, "document.querySelectorAll('#chart .curve').length === 5")
+        width = page.evaluate("document.getElementById('chart').clientWidth")
+        with turning(show):
+            time.sleep(20)  # more than makes a gap in a line
+            assert width - 20 < page.evaluate(right) <= width
+            assert page.evaluate(lines) == [1] * 5
+        assert complaints.said == []
+
+
+def test_only_one_stream_is_heard_however_often_the_connection_is_lost(browser: Any, tmp_path: Path) -> None:
+    """While it is opened again, and the server is slow to say what is, it is lost again."""
+    show = Show(tmp_path, cameras=2)
+    show.fill(3)
+    streams: list[Any] = []
+    with (
+        turning(show),
+        show.page(PageSettings(port=0)) as server,
+        opened(browser, "about:blank", size=SIZES["desk"]) as (page, _),
+    ):
+
+        def begin(request: Any) -> None:
+            if request.url.endswith("/stream"):
+                streams.append(request)
+
+        def end(request: Any) -> None:
+            if request in streams:
+                streams.remove(request)
+
+        page.on("request", begin)
+        page.on("requestfailed", end)
+        page.on("requestfinished", end)
+        page.goto(server.url)
+        shows(page, "document.getElementById('camera-state').textContent === 'Live'")
+
+        waiting: list[Any] = []
+        page.route("**/state.json", lambda route: waiting.append(route))  # noqa: PLW0108 - playwright takes no method
+        page.route("**/history/kitchen.json", lambda route: route.abort())
+        choose = page.locator("#strip button").filter(has_text="kitchen")
+        for _ in range(2):  # each fails, and so is the connection thought to be lost; it is opened again after 2 s
+            before = len(waiting)
+            choose.click()
+            until = time.monotonic() + SOON / 1000
+            while len(waiting) == before:
+                assert time.monotonic() < until
+                page.wait_for_timeout(100)
+        page.unroute("**/history/kitchen.json")
+        for route in waiting:  # the program answers at last, both times
+            route.continue_()
+        page.unroute("**/state.json")
+        until = time.monotonic() + SOON / 1000
+        while page.locator("#away").inner_text():
+            assert time.monotonic() < until
+            page.wait_for_timeout(100)
+        page.wait_for_timeout(2000)
+        assert len(streams) == 1
 
 
 def test_one_of_several_cameras_is_chosen_and_one_that_is_lost_is_told(browser: Any, tmp_path: Path) -> None:

@@ -20,10 +20,12 @@ import cv2
 import numpy as np
 import pytest
 
+from answered import answered_record
 from live_page import LABELS, Show
 from slow import slow
 from vidcls.errors import ArgumentError
 from vidcls.watch.board import Board
+from vidcls.watch.health import problems
 from vidcls.watch.page import disk
 from vidcls.watch.page.server import WatchPage
 from vidcls.watch.settings import PageSettings
@@ -87,7 +89,7 @@ def test_state_and_history_are_the_boards(quiet: str, quiet_show: Show) -> None:
     state = get_json(quiet, "/state.json")
     assert [camera["name"] for camera in state["cameras"]] == ["living-room", "kitchen"]  # type: ignore[attr-defined]
     assert state["model"]["labels"] == list(LABELS)  # type: ignore[index]
-    assert get_json(quiet, "/history/kitchen.json")["points"] == quiet_show.board.history("kitchen")
+    assert get_json(quiet, "/history/kitchen.json") == quiet_show.board.history("kitchen")
     assert ask(quiet, "/history/attic.json").status == 404
 
 
@@ -418,6 +420,40 @@ def test_health_says_what_is_wrong() -> None:
         board.put_alive()
         board.put_connected("hall", False)
         assert health() == (503, {"ok": False, "problems": ["no camera is connected"]})
+
+
+def test_a_model_that_owes_an_answer_for_too_long_is_not_healthy() -> None:
+    """In its first run it has longer; while it owes nothing, as where all cameras are away, it has for ever."""
+    now = [0.0]
+    board = Board(LABELS, ["door", "hall"], clock=lambda: now[0])
+    answered = answered_record(np.zeros(len(LABELS)), labels=LABELS, start=0.0)
+    board.put_connected("door", True)
+
+    def after(seconds: float, *, is_unanswered: bool) -> list[str]:
+        now[0] += seconds
+        board.put_alive()
+        board.put_unanswered(is_unanswered)
+        return problems(board)
+
+    def hanging(seconds: int, expected: int) -> list[str]:
+        return [f"the model has not answered for {seconds} s, expected at most {expected} s; start vidcls anew"]
+
+    assert after(1000, is_unanswered=False) == []
+    assert after(1, is_unanswered=True) == []
+    assert after(300, is_unanswered=True) == []  # it sets itself up
+    assert after(1, is_unanswered=True) == hanging(301, 300)
+    board.put_record("hall", answered)
+    assert after(0, is_unanswered=True) == []
+    assert after(120, is_unanswered=True) == []
+    assert after(1, is_unanswered=True) == hanging(121, 120)
+    assert after(0, is_unanswered=False) == []
+    assert after(1000, is_unanswered=False) == []
+    for _ in range(20):  # of several cameras that each lose windows, one is answered
+        assert after(100, is_unanswered=True) == []
+        board.put_record("door", answered)
+    after(0, is_unanswered=True)
+    now[0] += 200
+    assert problems(board) == ["the loop has not turned for 200 s, expected at most 30 s"]
 
 
 def test_metrics_are_there(quiet: str) -> None:
