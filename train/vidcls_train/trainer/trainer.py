@@ -24,7 +24,7 @@ from vidcls_train.trainer.memory import named_memory_errors
 from vidcls_train.trainer.param_groups import make_optimizer
 from vidcls_train.trainer.progress import EpochLines, tensorboard_log
 from vidcls_train.trainer.selection import best_row
-from vidcls_train.trainer.steps import BEST_FILE, EMA_FILE, STATE_FILE, last_step, step_folder
+from vidcls_train.trainer.steps import EMA_FILE, STATE_FILE, kept_ema, last_step, step_folder
 
 
 class VideoTrainer(Trainer):  # type: ignore[misc]
@@ -208,7 +208,8 @@ class VideoTrainer(Trainer):  # type: ignore[misc]
 
     def keep_best(self) -> None:
         """Give the model the EMA of the best epoch; of the last one where nothing was validated."""
-        if best_row(self.state.log_history) is not None:
-            self.ema.keep(Path(self.args.output_dir) / BEST_FILE)
+        best = best_row(self.state.log_history)
+        if best is not None:
+            self.ema.keep(kept_ema(self.args.output_dir, best["step"]))
         else:
             self.ema.keep(step_folder(self.args.output_dir, self.state.global_step) / EMA_FILE)
