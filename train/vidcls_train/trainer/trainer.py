@@ -12,13 +12,14 @@ import torch
 from torch.utils.data import DataLoader
 from transformers import PreTrainedModel, PrinterCallback, ProgressCallback, Trainer, TrainerCallback, TrainerState
 
+from vidcls_train.config.processes import process_count, process_rank
 from vidcls_train.config.settings import Config
 from vidcls_train.data.epoch_sampler import EpochSampler
 from vidcls_train.model.patch_embedding import ZeroMeanCallback, is_zero_mean
 from vidcls_train.trainer.arguments import environment_kept, training_arguments
 from vidcls_train.trainer.autocast import end_autocast
 from vidcls_train.trainer.callbacks import EpochStart, KeepEma, StopDiverged
-from vidcls_train.trainer.distributed import by_first_process, process_count, process_rank
+from vidcls_train.trainer.distributed import by_first_process
 from vidcls_train.trainer.ema import EmaWeights
 from vidcls_train.trainer.memory import named_memory_errors
 from vidcls_train.trainer.param_groups import make_optimizer
