@@ -67,11 +67,11 @@ def join_processes(device: str) -> None:
     if on_gpu:
         _take_gpu(int(os.environ["LOCAL_RANK"]))
     with _said_while_waiting():
-        store, rank, count = next(torch.distributed.rendezvous("env://", timeout=_ARRIVAL))
+        store, rank, count = next(torch.distributed.rendezvous("env://", timeout=_ARRIVAL))  # type: ignore[attr-defined]
         store.set_timeout(_PATIENCE)
         torch.distributed.init_process_group(
             "cpu:gloo,cuda:nccl" if on_gpu else "gloo",
-            store=torch.distributed.PrefixStore("default_pg", store),
+            store=torch.distributed.PrefixStore("default_pg", store),  # type: ignore[attr-defined]
             rank=rank,
             world_size=count,
             timeout=_PATIENCE,
