@@ -173,6 +173,11 @@ def _moving_in_vivit(folder: Path) -> list[str]:
     return _with("--base", "{}/base", "--tokens", "moving:0.5")(folder)
 
 
+def _moving_in_patches_of_one_frame(folder: Path) -> list[str]:
+    _preprocessed(_base(folder / "base", tubelet_size=1))
+    return _with("--base", "{}/base", "--tokens", "moving:0.5")(folder)
+
+
 def _halved(folder: Path) -> list[str]:
     _preprocessed(_base(folder / "base"), image_mean=[0.5] * 3, image_std=[0.5] * 3)
     return _with("--base", "{}/base")(folder)
@@ -279,6 +284,12 @@ MISTAKES = [
         "tokens that move, of a family that they are not picked for",
         _moving_in_vivit,
         r"tokens are moving:0\.5, which are picked for VideoMAE alone, and not for ViViT; expected all, or ",
+        2,
+    ),
+    Mistake(
+        "tokens that move, of patches without a second frame",
+        _moving_in_patches_of_one_frame,
+        r"tokens are moving:0\.5, .* one frame each \(tubelet_size 1\); expected all, or lattice:0\.5",
         2,
     ),
     Mistake(
@@ -406,6 +417,13 @@ MISTAKES = [
         _export("--check", "{}/clipz"),
         r"clipz: is not a folder; name a folder of videos to check the export on",
         2,
+        command="vidcls-export",
+    ),
+    Mistake(
+        "an export of tokens that move, of patches without a second frame",
+        _export("--tokens", "moving:0.5", tubelet_size=1),
+        r"tokens moving:0\.5 compare the frames of a patch, .*tubelet_size 1\); export it with lattice:0\.5",
+        1,
         command="vidcls-export",
     ),
     Mistake(

@@ -11,14 +11,13 @@ from pathlib import Path
 
 import torch
 
+from vidcls_train.config.processes import process_count, process_rank
 from vidcls_train.config.settings import train_config
 from vidcls_train.trainer.arguments import training_arguments
 from vidcls_train.trainer.distributed import (
     by_first_process,
     join_processes,
     leave_processes,
-    process_count,
-    process_rank,
 )
 
 

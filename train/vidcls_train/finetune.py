@@ -17,6 +17,7 @@ from vidcls_train.audit.check import DataCheck, check_clips
 from vidcls_train.audit.findings import log_findings, refuse_worthless
 from vidcls_train.audit.report import write_data_report
 from vidcls_train.config.precision import check_precision
+from vidcls_train.config.processes import process_rank
 from vidcls_train.config.settings import TrainConfig, save_settings, train_config
 from vidcls_train.data.clip_list import MULTI_LABEL, SINGLE_LABEL, ClipList
 from vidcls_train.data.datasets import ViewDataset
@@ -58,7 +59,6 @@ from vidcls_train.trainer.distributed import (
     by_first_process,
     join_processes,
     leave_processes,
-    process_rank,
     takes_gpu,
 )
 from vidcls_train.trainer.steps import STEPS_FOLDER

@@ -16,6 +16,7 @@ from vidcls.files.run_status import mark_unfinished
 from vidcls.progress import Track, untracked
 from vidcls.versions import check_training
 from vidcls_train.config.precision import check_precision
+from vidcls_train.config.processes import process_rank
 from vidcls_train.config.settings import PretrainConfig, pretrain_config, save_settings
 from vidcls_train.data.clip_list import Clip, DataError
 from vidcls_train.data.opening import open_clips
@@ -34,7 +35,6 @@ from vidcls_train.trainer.distributed import (
     by_first_process,
     join_processes,
     leave_processes,
-    process_rank,
     takes_gpu,
 )
 from vidcls_train.trainer.masked import MaskedTrainer

@@ -48,9 +48,9 @@ def check_files(folder: Path, *, clip_seconds: float | None, tokens: str | None)
     weights = find_weights(folder)
     fields, architecture = read_config(folder)
     check_kind(folder / CONFIG_FILE, fields, architecture, model_type=fields["model_type"])
-    check_tokens(
-        configured_tokens(SimpleNamespace(**fields)) if tokens is None else TOKEN_CHOICES[tokens], architecture
-    )
+    asked = configured_tokens(SimpleNamespace(**fields)) if tokens is None else TOKEN_CHOICES[tokens]
+    patch = read_sizes(fields["model_type"], fields).patch
+    check_tokens(asked, architecture, tubelet=None if patch is None else patch[0])
     if (folder / CHECKPOINT_FILE).exists():
         with_tokens(own_contract(folder, clip_seconds=clip_seconds), tokens)
     else:
@@ -112,11 +112,14 @@ def check_kind(path: Path, fields: Mapping[str, Any], architecture: Architecture
         )
 
 
-def check_tokens(tokens: Tokens, architecture: Architecture) -> None:
+def check_tokens(tokens: Tokens, architecture: Architecture, *, tubelet: int | None) -> None:
     """Refuse to leave out tokens of a model that needs all of them, or other ones of each clip than it can.
 
+    Args:
+        tubelet: frames of one patch; None where nothing says so.
+
     Raises:
-        ModelError: it needs them, or takes the same ones of every clip.
+        ModelError: it needs them, takes the same ones of every clip, or its patches have no second frame to compare.
     """
     if tokens.share is not None and architecture.embeddings is None:
         raise ModelError(
@@ -127,6 +130,11 @@ def check_tokens(tokens: Tokens, architecture: Architecture) -> None:
         raise ModelError(
             f"tokens {tokens_text(tokens)} are picked for VideoMAEForVideoClassification alone, and not for "
             f"{architecture.name}; export it with lattice:{tokens.share:g}, or with all of them"
+        )
+    if tokens.rule == "moving" and tubelet == 1:
+        raise ModelError(
+            f"tokens {tokens_text(tokens)} compare the frames of a patch, but this model's have one frame each "
+            f"(tubelet_size 1); export it with lattice:{tokens.share:g}, or with all of them"
         )
 
 

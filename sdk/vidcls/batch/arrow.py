@@ -102,10 +102,11 @@ def _parquet_bytes(table: Any) -> bytes:
 
 
 def read_column(content: bytes, *, names: Sequence[str], where: str) -> list[str]:
-    """The texts of the first column of a Parquet file that has one of these names, without nulls and empty ones.
+    """The texts of the first column of a Parquet file that has one of these names.
 
     Raises:
-        ValueError: not a Parquet file, or without such a column; names `where` it comes from.
+        ValueError: not a Parquet file, without such a column, or a row has none, and would be a video that nobody
+            misses; names `where` it comes from.
     """
     try:
         with _named_damage():
@@ -118,7 +119,11 @@ def read_column(content: bytes, *, names: Sequence[str], where: str) -> list[str
     if column is None:
         found = printable(", ".join(columns))
         raise ArgumentError(f"{where}: has the columns {found}, expected one named '{names[0]}'")
-    return [str(text) for text in texts if text]
+    named = ["" if text is None else str(text) for text in texts]
+    short = next((row for row, text in enumerate(named, start=1) if not text.strip()), None)
+    if short is not None:
+        raise ArgumentError(f"{where}: row {short} names no video; add its name, or remove the row")
+    return named
 
 
 def open_object_store(url: str) -> tuple[Any, str]:

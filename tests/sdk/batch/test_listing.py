@@ -122,10 +122,17 @@ def test_one_video_has_one_name(clips: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_parquet_list_has_a_column_path(clips: Path) -> None:
-    parquet.write_table(pa.table({"id": [1, 2], "path": ["b.mp4", None]}), clips / "list.parquet")
-    assert list_source(str(clips / "list.parquet")) == [f"{clips}/b.mp4"]
+    parquet.write_table(pa.table({"id": [1, 2], "path": ["b.mp4", "deep/c.mp4"]}), clips / "list.parquet")
+    assert list_source(str(clips / "list.parquet")) == [f"{clips}/b.mp4", f"{clips}/deep/c.mp4"]
     parquet.write_table(pa.table({"id": [1], "file": ["b.mp4"]}), clips / "list.parquet")
     with pytest.raises(ValueError, match=r"list\.parquet: has the columns id, file, expected one named 'path'"):
+        list_source(str(clips / "list.parquet"))
+
+
+@pytest.mark.parametrize("empty", [None, "", "  "])
+def test_a_row_of_a_parquet_list_without_a_name_is_told_as_a_csvs_is(empty: str | None, clips: Path) -> None:
+    parquet.write_table(pa.table({"id": [1, 2, 3], "path": ["b.mp4", empty, "b.mp4"]}), clips / "list.parquet")
+    with pytest.raises(ValueError, match=r"list\.parquet: row 2 names no video; add its name, or remove the row"):
         list_source(str(clips / "list.parquet"))
 
 

@@ -60,6 +60,7 @@ def test_a_csv_that_cannot_be_read_is_named(tmp_path: Path, content: bytes) -> N
         ("file,label\na.mp4,x\n", "expected path,label"),
         ("path,label,split\na.mp4,x,dev\n", "line 2 has split 'dev'"),
         ("path,label\na.mp4,\n", "line 2 is not of the form"),
+        ('path,label,group\na.mp4,x,"yard\nb.mp4,y,field\n', r"is not a CSV in UTF-8 \(unexpected end of data\)"),
         ("path,label\na.mp4,x,y\n", "line 2 is not of the form"),
     ],
 )

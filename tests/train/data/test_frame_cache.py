@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import av
@@ -243,3 +246,53 @@ def test_what_earlier_versions_stored_is_not_read(tmp_path: Path) -> None:
     file.rename(file.with_name(f"{key}-1000-3.npy"))
     assert len(cache(tmp_path).add(path).pts_seconds) == 5
     assert len(stored_files(tmp_path)) == 2
+
+
+@pytest.fixture
+def somebody_elses() -> Iterator[Path]:
+    """A folder that this process may read and not write, although root may write anywhere."""
+    around = Path(tempfile.mkdtemp())  # pytest's own folders nobody else may look into
+    folder = around / "shared"
+    folder.mkdir()
+    for path in (folder, around):
+        path.chmod(0o555)
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    try:
+        yield folder
+    finally:
+        os.seteuid(user)
+        for path in (around, folder):
+            path.chmod(0o755)
+        shutil.rmtree(around)
+
+
+@pytest.mark.parametrize("name", ["frames", "."], ids=["cannot be made", "cannot be written to"])
+def test_a_folder_that_cannot_be_written_to_costs_time_alone(
+    name: str, somebody_elses: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with tempfile.TemporaryDirectory() as own:
+        check_without_room(somebody_elses / name, write_clip(Path(own) / "clip.mp4", frames=5), caplog)
+    assert list(somebody_elses.iterdir()) == []
+
+
+def check_without_room(folder: Path, video: Path, caplog: pytest.LogCaptureFixture) -> None:
+    frames = FrameCache(folder, short_side=50, limit_bytes=10**9)
+    known = frames.add(video)
+    frames.settle([known])
+    assert frames.complete(video, known) == known == frames.add(video)
+    assert frames.read(video, known.key, range(2, 5)).shape[0] == 3
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert said.startswith(f"{folder}: cannot be written to (")
+    assert said.endswith("set XDG_CACHE_HOME to a folder that can")
+
+
+def test_a_filesystem_without_locks_is_used_without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))  # as Lustre says, mounted without them
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    video = write_clip(tmp_path / "clip.mp4", frames=5)
+    cache(tmp_path).add(video)
+    assert len(list((tmp_path / "cache").glob("*.frames"))) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -93,6 +94,37 @@ def test_the_same_clip_is_answered_once_and_another_one_anew() -> None:
     changed = clips[:1].clone()
     changed[0, 1, 2, 3, 3] += 1e-6
     assert torch.equal(remembered(changed), answer(changed))
+
+
+@pytest.mark.parametrize("labels", [1, 100])
+def test_answers_that_are_kept_take_no_more_memory_than_they_may(labels: int) -> None:
+    """With few labels what names a clip takes more than its answer."""
+    limit = 1 << 20
+    remembered = Remembered(lambda clips: torch.zeros(len(clips), labels), limit_bytes=limit)
+    every = [
+        torch.full((100, 1, 1, 1, 1), float(number)) + torch.arange(100).reshape(-1, 1, 1, 1, 1) / 128
+        for number in range(60)
+    ]
+    tracemalloc.start()
+    try:
+        for clips in every:
+            remembered(clips)
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert limit / 4 < kept <= limit
+
+
+def test_a_clip_that_is_twice_in_a_batch_is_answered_once() -> None:
+    asked: list[int] = []
+
+    def answer(clips: torch.Tensor) -> torch.Tensor:
+        asked.append(len(clips))
+        return clips.flatten(1)[:, :3]
+
+    clips = torch.rand(2, 2, 3, 4, 4)[[0, 1, 0]]
+    assert torch.equal(Remembered(answer)(clips), clips.flatten(1)[:, :3])
+    assert asked == [2]
 
 
 @pytest.mark.parametrize(

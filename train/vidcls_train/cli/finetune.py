@@ -15,6 +15,7 @@ from vidcls_train.bases import SHIPPED
 from vidcls_train.cli import options
 from vidcls_train.cli.options import setting
 from vidcls_train.cli.summary import print_summary
+from vidcls_train.config.processes import check_processes, process_count, process_rank
 from vidcls_train.config.recipes import DEFAULT_BASE
 from vidcls_train.config.settings import TrainConfig, read_settings, train_config
 
@@ -164,12 +165,13 @@ def main(*, check_only: bool, **chosen: Any) -> None:
 
 def _check_first(settings: dict[str, Any]) -> None:
     """Refuse, in the first of several processes, what can be refused before PyTorch is loaded."""
-    if os.environ.get("RANK", "0") != "0":
+    check_processes()
+    if process_rank() != 0:
         return
     with options.named_missing_packages("training"):
         from vidcls_train.preflight.checks import check_training_run
 
-        check_training_run(settings, processes=int(os.environ.get("WORLD_SIZE", "1")))
+        check_training_run(settings, processes=process_count())
 
 
 def _check(*, output: Path | None, **chosen: Any) -> None:

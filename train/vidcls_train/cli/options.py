@@ -18,6 +18,7 @@ from vidcls.runtime.devices import card_of
 from vidcls.schema.bounds import Above
 from vidcls.versions import check_training
 from vidcls_train.config.groups import TEACHER_TEMPERATURE, TEACHER_WEIGHT
+from vidcls_train.config.processes import process_count
 from vidcls_train.config.settings import Config, TrainConfig, setting_kinds
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -221,9 +222,9 @@ def _take_card(_context: click.Context, _option: click.Parameter, device: str | 
     """Hide every other card, before PyTorch is loaded; which one it was is nothing that a run depends on."""
     if device is None or ":" not in device:
         return device
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise click.BadParameter(f"{device} is for one process; several take a card each of CUDA_VISIBLE_DEVICES")
     try:
+        if process_count() > 1:
+            raise click.BadParameter(f"{device} is for one process; several take a card each of CUDA_VISIBLE_DEVICES")
         os.environ["CUDA_VISIBLE_DEVICES"] = visible_cards(device, os.environ.get("CUDA_VISIBLE_DEVICES")) or ""
     except ArgumentError as problem:
         raise click.BadParameter(str(problem)) from None

@@ -12,6 +12,7 @@ from vidcls.cli import terminal
 from vidcls.cli.options import examples
 from vidcls_train.cli import options
 from vidcls_train.cli.options import setting
+from vidcls_train.config.processes import check_processes, process_rank
 from vidcls_train.config.recipes import DEFAULT_BASE
 from vidcls_train.config.settings import PretrainConfig, pretrain_config
 
@@ -54,12 +55,13 @@ def main(**named: Any) -> None:
     output = named["output"]
     with terminal.exit_codes():
         config = pretrain_config(named)
+        check_processes()
         with options.named_missing_packages("pretraining"):
             from vidcls_train.cli.endings import named_endings
             from vidcls_train.preflight.checks import check_pretraining_run
         with named_endings(output):
             with options.named_missing_packages("pretraining"):
-                if os.environ.get("RANK", "0") == "0":
+                if process_rank() == 0:
                     check_pretraining_run(config)
                 from vidcls_train.cli.progress import progress_bars
                 from vidcls_train.pretrain import pretrain

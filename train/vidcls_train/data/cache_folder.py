@@ -5,7 +5,9 @@ Files are written under another name and renamed when complete, so a killed run 
 
 from __future__ import annotations
 
+import errno
 import fcntl
+import logging
 import os
 import tempfile
 import threading
@@ -20,13 +22,21 @@ _ABANDONED_SECONDS = 3600.0
 
 _UNFINISHED = ".part"
 
+# What a folder gives that belongs to somebody else or lies on what cannot be written to, as a container's home may.
+_NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
+
+# What filesystems say that know no locks, as Lustre and NFS may be mounted.
+_NOT_LOCKED = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EINVAL)
+
+_logger = logging.getLogger("vidcls.train")
+
 _Usage: TypeAlias = tuple[int, list[tuple[float, int, str]]]
 
 
 class CacheFolder:
     """Files by name. Their time of change says when they were last used.
 
-    is_full: whether the disk turned out to have no room.
+    is_full: whether the disk turned out to have no room, or nothing to be writable there.
     """
 
     def __init__(self, path: Path, *, suffixes: tuple[str, ...], limit_bytes: int) -> None:
@@ -37,7 +47,6 @@ class CacheFolder:
             suffixes: of the files that may be removed to make room.
             limit_bytes: what it may hold.
         """
-        path.mkdir(parents=True, exist_ok=True)
         self.path = path
         self._suffixes = suffixes
         self._limit_bytes = limit_bytes
@@ -45,6 +54,10 @@ class CacheFolder:
         self.is_full = False
         self._has_damage = False
         self._lock = threading.Lock()
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            self._go_without(error)
 
     def __getstate__(self) -> dict[str, object]:
         return {name: value for name, value in self.__dict__.items() if name != "_lock"}
@@ -83,8 +96,27 @@ class CacheFolder:
 
         It is to be renamed when it is complete. What was not used for longest is removed until it fits.
         """
-        with self._lock, _locked(self.path.with_suffix(".lock")):
-            return self._new_file(size) if self._make_room(size) else None
+        with self._lock:
+            if self.is_full:
+                return None
+            try:
+                with _locked(self.path.with_suffix(".lock")):
+                    return self._new_file(size) if self._make_room(size) else None
+            except OSError as error:
+                self._go_without(error)
+                return None
+
+    def _go_without(self, error: OSError) -> None:
+        """Store nothing from now on, where nothing can be written; whatever else went wrong is raised."""
+        if error.errno not in _NOT_WRITABLE:
+            raise error
+        self.is_full = True
+        _logger.warning(
+            "%s: cannot be written to (%s), so that clips are decoded anew in every epoch; set XDG_CACHE_HOME to a "
+            "folder that can",
+            self.path,
+            error.strerror,
+        )
 
     def _new_file(self, size: int) -> Path:
         handle, name = tempfile.mkstemp(dir=self.path, suffix=_UNFINISHED)
@@ -130,7 +162,11 @@ class CacheFolder:
 
 @contextmanager
 def _locked(file: Path) -> Iterator[None]:
-    """One process at a time, of all that share the folder."""
+    """One process at a time, of all that share the folder; without locks several, which may keep more than it may."""
     with file.open("w") as opened:
-        fcntl.flock(opened, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(opened, fcntl.LOCK_EX)
+        except OSError as error:
+            if error.errno not in _NOT_LOCKED:
+                raise
         yield

@@ -125,7 +125,7 @@ def _several(text: str, *, table: Path, line: int) -> tuple[str, ...]:
 def _rows(table: Path) -> tuple[Sequence[str], list[dict[str, str]]]:
     try:
         with table.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
+            reader = csv.DictReader(file, strict=True)  # else a quote that is never closed takes all rows after it
             return list(reader.fieldnames or []), list(reader)
     except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{table}: is not a CSV in UTF-8 ({error}); save it as one") from error
+        raise DataError(f"{table}: is not a CSV in UTF-8 ({error}); correct it, or save it as one") from error

@@ -242,3 +242,16 @@ def check_tokens(tokens: Tokens, family: Family) -> None:
             f"tokens are {tokens_text(tokens)}, which are picked for VideoMAE alone, and not for {family.title}; "
             f"expected all, or lattice:{tokens.share:g}"
         )
+
+
+def check_moving(tokens: Tokens, *, tubelet: int) -> None:
+    """Refuse to pick the patches that change most where a patch has one frame, which changes from nothing.
+
+    Raises:
+        ValueError: it has.
+    """
+    if tokens.rule == "moving" and tubelet == 1:
+        raise ArgumentError(
+            f"tokens are {tokens_text(tokens)}, which compares the frames of a patch, but this model's have one frame "
+            f"each (tubelet_size 1); expected all, or lattice:{tokens.share:g}"
+        )

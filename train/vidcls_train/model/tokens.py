@@ -11,7 +11,7 @@ from transformers import PreTrainedModel
 
 from vidcls.contract import CONFIG_FIELD, Image, Tokens, configured_tokens, kept_tokens, tokens_text
 from vidcls_train.config.groups import RegularizationConfig
-from vidcls_train.model.families import check_tokens, family_of, patch_of, token_count, token_grid
+from vidcls_train.model.families import check_moving, check_tokens, family_of, patch_of, token_count, token_grid
 from vidcls_train.model.token_subset import TokenSubset
 from vidcls_train.moving import grey_levels, moving_count, moving_tokens, patches_of
 
@@ -45,7 +45,7 @@ def use_tokens(model: PreTrainedModel, tokens: Tokens, *, image: Image) -> None:
         image: how its pixels are normalised, from whose grey levels those that move are told.
 
     Raises:
-        ValueError: its attention needs all of them, or those that move are not picked for its family.
+        ValueError: its attention needs all of them, or those that move are not picked for its family or its patches.
 
     Example:
         >>> from transformers import VideoMAEConfig, VideoMAEForVideoClassification
@@ -67,6 +67,7 @@ def use_tokens(model: PreTrainedModel, tokens: Tokens, *, image: Image) -> None:
         TokenSubset(model, lambda _module, _pixels: kept, order="last")
         return
     patch, count = patch_of(model.config), moving_count(tokens, every=token_count(model.config))
+    check_moving(tokens, tubelet=patch[0])
 
     def moving(_module: nn.Module, pixels: torch.Tensor) -> torch.Tensor:
         return moving_tokens(patches_of(grey_levels(pixels, image), patch), count=count)

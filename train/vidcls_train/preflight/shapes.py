@@ -13,6 +13,7 @@ from vidcls.huggingface import CONFIG_FILE, read_sizes
 from vidcls_train.bases.location import named
 from vidcls_train.config.groups import ModelConfig
 from vidcls_train.config.recipes import PRESETS
+from vidcls_train.model.families import check_moving
 
 # Of the VideoMAE that presets make.
 _TUBELET = 2
@@ -95,6 +96,7 @@ def check_shape(model: ModelConfig, shape: Shape) -> None:
     image_size, frames = model.image_size or shape.image_size, model.frames or shape.frames
     tokens = model.tokens or shape.tokens
     if tokens in TOKEN_CHOICES and image_size and frames and shape.patch and shape.tubelet:
+        check_moving(TOKEN_CHOICES[tokens], tubelet=shape.tubelet)
         side = image_size // shape.patch
         _check_lattice(tokens, (frames // shape.tubelet, side, side))
 

@@ -11,8 +11,9 @@ from contextlib import contextmanager
 import torch
 from transformers import TrainingArguments
 
+from vidcls_train.config.processes import process_count
 from vidcls_train.config.settings import Config
-from vidcls_train.trainer.distributed import process_count, takes_gpu
+from vidcls_train.trainer.distributed import takes_gpu
 from vidcls_train.trainer.steps import STEPS_FOLDER
 from vidcls_train.trainer.workers import workers_that_suit
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import Any
 
 from transformers import TrainerCallback, TrainerState, TrainingArguments
@@ -13,7 +12,7 @@ from vidcls.files.atomic import sync_file, sync_folder
 from vidcls_train.data.epoch_sampler import EpochSampler
 from vidcls_train.trainer.ema import EmaWeights
 from vidcls_train.trainer.selection import best_row, epochs_without_progress
-from vidcls_train.trainer.steps import BEST_FILE, EMA_FILE, step_folder
+from vidcls_train.trainer.steps import EMA_FILE, best_file, remove_other_best, step_folder
 
 
 class DivergedError(VidclsError):
@@ -47,21 +46,23 @@ class KeepEma(TrainerCallback):  # type: ignore[misc]
         """Take in the step's weights."""
         self._ema.update(state.global_step)
 
-    def on_evaluate(self, args: TrainingArguments, state: TrainerState, _control: Any, **_: Any) -> None:
-        """Save the EMA if this is the epoch to keep so far."""
-        best = best_row(state.log_history)
-        if state.is_world_process_zero and best is not None and best["step"] == state.global_step:
-            self._ema.save(Path(args.output_dir) / BEST_FILE)
-
     def on_save(self, args: TrainingArguments, state: TrainerState, _control: Any, **_: Any) -> None:
-        """Save the step's EMA, which makes it whole: what the Trainer wrote reaches the disk before it."""
+        """Save the step's EMA, which makes it whole: what the Trainer wrote reaches the disk before it.
+
+        Where this is the epoch to keep so far, it is saved as that one's too, before the step whose history says so is
+        whole; that of the best epoch before is removed after it. So each whole step finds the one that it names.
+        """
         if state.is_world_process_zero:
             step = step_folder(args.output_dir, state.global_step)
+            best = best_row(state.log_history)
+            if best is not None and best["step"] == state.global_step:
+                self._ema.save(best_file(args.output_dir, state.global_step))
             for file in step.iterdir():
                 if file.is_file():
                     sync_file(file)
             sync_folder(step.parent)
             self._ema.save(step / EMA_FILE)
+            remove_other_best(args.output_dir)
 
 
 class StopDiverged(TrainerCallback):  # type: ignore[misc]

@@ -19,8 +19,10 @@ from vidcls_train.config.groups import AugmentationConfig, RegularizationConfig
 from vidcls_train.config.settings import TrainConfig
 from vidcls_train.model.teacher import Teacher
 
-# Of a teacher's answers, float32, that are kept: 64 MB.
-_KEPT_NUMBERS = 1 << 24
+# That a teacher's answers may take; and what one takes beside its numbers: its key, both objects' own fields, and two
+# places in the dictionary, which is copied when it grows.
+_KEPT_BYTES = 1 << 26
+_ENTRY_BYTES = 320
 
 
 # Clips float32 [B, T, 3, H, W] -> logits for the student's labels, float32 [B, labels].
@@ -125,19 +127,24 @@ def leaves_clips_alone(augmentation: AugmentationConfig, regularization: Regular
 class Remembered:
     """A teacher's answers, computed once for the same clip: known by its pixels, so that it is never another's."""
 
-    def __init__(self, answer: Answer) -> None:
-        """Args: answer: gives those of clips that are new."""
+    def __init__(self, answer: Answer, *, limit_bytes: int = _KEPT_BYTES) -> None:
+        """Args: answer: gives those of clips that are new. limit_bytes: that what is kept may take."""
         self._answer = answer
-        self._known: dict[bytes, torch.Tensor] = {}
-        self._left = _KEPT_NUMBERS
+        self._known: dict[bytes, bytes] = {}
+        self._left = limit_bytes
 
     def __call__(self, pixel_values: torch.Tensor) -> torch.Tensor:
         """float32 [B, labels] of float32 [B, T, 3, H, W]; as many as fit are kept."""
         keys = [hashlib.blake2b(clip.cpu().numpy().tobytes(), digest_size=16).digest() for clip in pixel_values]
-        new = [number for number, key in enumerate(keys) if key not in self._known]
-        found = dict(zip(new, self._answer(pixel_values[new]), strict=True)) if new else {}
-        for number, logits in found.items():
-            if self._left >= logits.numel():
-                self._known[keys[number]] = logits
-                self._left -= logits.numel()
-        return torch.stack([found[number] if number in found else self._known[key] for number, key in enumerate(keys)])
+        new = {key: number for number, key in enumerate(keys) if key not in self._known}
+        found: dict[bytes, bytes] = {}
+        if new:
+            logits = self._answer(pixel_values[list(new.values())]).float().cpu().numpy()
+            found = {key: row.tobytes() for key, row in zip(new, logits, strict=True)}
+        for key, numbers in found.items():
+            size = len(numbers) + _ENTRY_BYTES
+            if self._left >= size:
+                self._known[key] = numbers
+                self._left -= size
+        rows = bytearray().join(found[key] if key in found else self._known[key] for key in keys)
+        return torch.frombuffer(rows, dtype=torch.float32).reshape(len(keys), -1).to(pixel_values.device)

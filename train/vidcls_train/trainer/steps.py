@@ -26,8 +26,10 @@ STEPS_FOLDER = "checkpoints"
 # (Runs that were begun when the EMA was called so go on.)
 EMA_FILE = "average.safetensors"
 
-# Beside the steps: the EMA of the epoch that is kept.
-BEST_FILE = "best.safetensors"
+# Beside the steps: the EMA of each epoch that a step's history keeps, named by that epoch's step.
+_BEST = re.compile(r"best(-\d+)?\.safetensors")
+# (Runs that were begun when there was one for all of them go on with it.)
+_ONE_FOR_ALL = "best.safetensors"
 
 # The Trainer's own, in a step: how far the run had got, and its history.
 STATE_FILE = "trainer_state.json"
@@ -44,6 +46,33 @@ class _DamagedFileError(Exception):
 def step_folder(steps: str | Path, step: int) -> Path:
     """Where the Trainer saves a step."""
     return Path(steps) / f"checkpoint-{step}"
+
+
+def best_file(steps: str | Path, step: int) -> Path:
+    """Where the EMA of a step is saved whose epoch is kept."""
+    return Path(steps) / f"best-{step}.safetensors"
+
+
+def kept_ema(steps: str | Path, step: int) -> Path:
+    """The file with the EMA of a step whose epoch is kept, by `best_row`: never that of another epoch.
+
+    Its own where none is named by it, as of runs that had one file for whichever epoch was the best so far.
+    """
+    places = (best_file(steps, step), step_folder(steps, step) / EMA_FILE, Path(steps) / _ONE_FOR_ALL)
+    return next((file for file in places if file.exists()), places[0])
+
+
+def remove_other_best(steps: str | Path) -> None:
+    """Remove the EMAs of epochs that no step's history keeps any more; none where one of these cannot be read."""
+    folders = _steps_in(Path(steps))
+    try:
+        best = [best_row(_read_json(folder / STATE_FILE)["log_history"]) for folder in folders]
+    except (_DamagedFileError, LookupError):
+        return
+    needed = {kept_ema(steps, row["step"]) for row in best if row is not None}
+    for file in Path(steps).iterdir():
+        if _BEST.fullmatch(file.name) and file not in needed:
+            file.unlink()
 
 
 def last_step(output: Path) -> str | None:
@@ -82,20 +111,32 @@ def check_step(step: Path) -> None:
             _check_file(file, step)
         except _DamagedFileError as error:
             raise DamagedRunError(f"{file}: is damaged ({error}); {remedy}") from None
-    best = step.parent / BEST_FILE
+    best = best_row(_read_json(step / STATE_FILE)["log_history"])
+    if best is not None:
+        _check_best(step, best["step"])
+
+
+def _check_best(step: Path, best_step: int) -> None:
+    best, same = kept_ema(step.parent, best_step), step_folder(step.parent, best_step) / EMA_FILE
     try:
-        if best_row(_read_json(step / STATE_FILE)["log_history"]) is not None:
-            _check_tensors(best)
+        _check_tensors(best)
     except _DamagedFileError as error:
-        raise DamagedRunError(
-            f"{best}: is damaged ({error}); copy {step / EMA_FILE} in its place to keep this epoch's weights instead, "
+        remedy = (
+            f"remove it, and --resume takes the same weights from {same}"
+            if same.exists()
+            else f"copy {step / EMA_FILE} in its place to keep this epoch's weights instead, under that one's number, "
             "or begin anew in another folder"
-        ) from None
+        )
+        raise DamagedRunError(f"{best}: is damaged ({error}); {remedy}") from None
 
 
 def _steps(output: Path) -> list[Path]:
     """The folders of a run's steps, the newest last."""
-    found = (output / STEPS_FOLDER).glob("checkpoint-*")
+    return _steps_in(output / STEPS_FOLDER)
+
+
+def _steps_in(steps: Path) -> list[Path]:
+    found = steps.glob("checkpoint-*")
     return sorted((step for step in found if _STEP.fullmatch(step.name)), key=_number)
 
 

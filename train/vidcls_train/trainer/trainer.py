@@ -12,19 +12,20 @@ import torch
 from torch.utils.data import DataLoader
 from transformers import PreTrainedModel, PrinterCallback, ProgressCallback, Trainer, TrainerCallback, TrainerState
 
+from vidcls_train.config.processes import process_count, process_rank
 from vidcls_train.config.settings import Config
 from vidcls_train.data.epoch_sampler import EpochSampler
 from vidcls_train.model.patch_embedding import ZeroMeanCallback, is_zero_mean
 from vidcls_train.trainer.arguments import environment_kept, training_arguments
 from vidcls_train.trainer.autocast import end_autocast
 from vidcls_train.trainer.callbacks import EpochStart, KeepEma, StopDiverged
-from vidcls_train.trainer.distributed import by_first_process, process_count, process_rank
+from vidcls_train.trainer.distributed import by_first_process
 from vidcls_train.trainer.ema import EmaWeights
 from vidcls_train.trainer.memory import named_memory_errors
 from vidcls_train.trainer.param_groups import make_optimizer
 from vidcls_train.trainer.progress import EpochLines, tensorboard_log
 from vidcls_train.trainer.selection import best_row
-from vidcls_train.trainer.steps import BEST_FILE, EMA_FILE, STATE_FILE, last_step, step_folder
+from vidcls_train.trainer.steps import EMA_FILE, STATE_FILE, kept_ema, last_step, step_folder
 
 
 class VideoTrainer(Trainer):  # type: ignore[misc]
@@ -208,7 +209,8 @@ class VideoTrainer(Trainer):  # type: ignore[misc]
 
     def keep_best(self) -> None:
         """Give the model the EMA of the best epoch; of the last one where nothing was validated."""
-        if best_row(self.state.log_history) is not None:
-            self.ema.keep(Path(self.args.output_dir) / BEST_FILE)
+        best = best_row(self.state.log_history)
+        if best is not None:
+            self.ema.keep(kept_ema(self.args.output_dir, best["step"]))
         else:
             self.ema.keep(step_folder(self.args.output_dir, self.state.global_step) / EMA_FILE)

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from vidcls.cpus import usable_cpus
-from vidcls_train.trainer.distributed import process_count
+from vidcls_train.config.processes import process_count
 
 # Worker processes hand their batches over in shared memory, of which Docker gives 64 MiB unless told
 # otherwise; two batches of the base preset (8 clips of 9.6 MB) in flight from each of four workers take 600 MB.
