@@ -140,8 +140,7 @@ def main(
     CHECKPOINT is a folder made by vidcls-train, or a plain Hugging Face video classifier: a folder or an id on the hub.
 
     Exit code 0: done. 1: something failed or a check did not hold, and no file is written; or some of the clips to
-    check on could not be read, or DIR could not be written, or the report could not be printed, and the file is there
-    all the same. 2: wrong usage.
+    check on could not be read, or DIR not written, or the report not printed, and the file is there. 2: wrong usage.
     """
     if options["check"] is None and _is_given("min_agreement"):
         raise click.UsageError("--min-agreement is for the clips of --check; give --check DATA_DIR too")
