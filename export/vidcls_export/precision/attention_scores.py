@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 from onnx import GraphProto, NodeProto, TensorProto, helper, numpy_helper
 
 
@@ -35,7 +36,7 @@ def score_magnitude(attention: NodeProto, name: str, *, largest: float) -> list[
         *nodes,
         helper.make_node("Mul", [f"{name}_query_norm", f"{name}_key_norm"], [f"{name}_bounds"]),
         *_scaled_maximum(f"{name}_bounds", f"{name}_bound", scale=scale),
-        _constant(f"{name}_largest", np.float32(largest)),
+        _constant(f"{name}_largest", np.array(largest, np.float32)),
         helper.make_node("LessOrEqual", [f"{name}_bound", f"{name}_largest"], [f"{name}_fits"]),
         helper.make_node(
             "If",
@@ -82,7 +83,7 @@ def magnitude_nodes(tensor: str, name: str) -> list[NodeProto]:
 def _scaled_maximum(tensor: str, name: str, *, scale: float) -> list[NodeProto]:
     return [
         *_reduced("ReduceMax", tensor, f"{name}_unscaled"),
-        _constant(f"{name}_scale", np.float32(scale)),
+        _constant(f"{name}_scale", np.array(scale, np.float32)),
         helper.make_node("Mul", [f"{name}_unscaled", f"{name}_scale"], [name]),
     ]
 
@@ -98,7 +99,7 @@ def _reduced(kind: str, tensor: str, name: str, *, axes: Sequence[int] = ()) -> 
     ]
 
 
-def _constant(name: str, value: np.ndarray) -> NodeProto:
+def _constant(name: str, value: npt.ArrayLike) -> NodeProto:
     return helper.make_node("Constant", [], [name], value=numpy_helper.from_array(np.asarray(value)))
 
 

@@ -18,10 +18,14 @@ pytestmark = pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is
 
 
 @pytest.fixture
-def full_stdout(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    with open("/dev/full", "wb", buffering=0) as full, monkeypatch.context() as patched:  # noqa: PTH123 - no file
-        patched.setattr(sys, "stdout", io.TextIOWrapper(full, write_through=True))
-        yield
+def full_stdout(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:  # noqa: ARG001
+    """stdout on a full disk; capfd, which replaces it too, goes first."""
+    with open("/dev/full", "wb", buffering=0) as full:  # noqa: PTH123 - no file
+        stdout = io.TextIOWrapper(full, write_through=True)
+        with monkeypatch.context() as patched:
+            patched.setattr(sys, "stdout", stdout)
+            yield
+        stdout.detach()
 
 
 @pytest.mark.usefixtures("full_stdout")
