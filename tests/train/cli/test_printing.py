@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -17,9 +18,9 @@ from vidcls_train.cli import finetune
 pytestmark = pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
 
 
-@pytest.fixture
-def full_stdout(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:  # noqa: ARG001
-    """stdout on a full disk; capfd, which replaces it too, goes first."""
+@contextmanager
+def full_stdout(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Within, stdout is a file on a full disk. No fixture: pytest puts its own stdout in place before a test begins."""
     with open("/dev/full", "wb", buffering=0) as full:  # noqa: PTH123 - no file
         stdout = io.TextIOWrapper(full, write_through=True)
         with monkeypatch.context() as patched:
@@ -28,22 +29,21 @@ def full_stdout(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPat
         stdout.detach()
 
 
-@pytest.mark.usefixtures("full_stdout")
 def test_a_data_report_that_cannot_be_printed_is_one_sentence(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     for number, label in enumerate(("jump", "wave")):
         for split in ("train", "val", "test"):
             write_clip(tmp_path / "data" / split / label / f"{split}.mp4", frames=20 + number)
-    with pytest.raises(SystemExit) as ended:
+    with full_stdout(monkeypatch), pytest.raises(SystemExit) as ended:
         finetune.main([str(tmp_path / "data"), "--preset", "tiny", "--check-only"])
     assert ended.value.code == 1
     told = capfd.readouterr().err.splitlines()
     assert told[-1] == "Error: the result cannot be printed ([Errno 28] No space left on device)"
 
 
-@pytest.mark.usefixtures("full_stdout")
-def test_a_line_on_the_way_that_cannot_be_printed_ends_nothing() -> None:
-    with pytest.raises(OSError, match="No space left"):
-        click.echo("epoch 1 of 2")
-    print_meanwhile("epoch 1 of 2")
+def test_a_line_on_the_way_that_cannot_be_printed_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    with full_stdout(monkeypatch):
+        with pytest.raises(OSError, match="No space left"):
+            click.echo("epoch 1 of 2")
+        print_meanwhile("epoch 1 of 2")
