@@ -13,6 +13,7 @@ from click.core import ParameterSource
 
 from vidcls.cli import terminal
 from vidcls.cli.options import examples, region_option
+from vidcls.cli.printing import PrintingCommand
 from vidcls.errors import DependencyError, ModelError
 from vidcls.files.run_status import why_incomplete
 from vidcls.huggingface import is_non_commercial
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 
 @click.command(
+    cls=PrintingCommand,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=examples(
         "vidcls-export checkpoint -o model.onnx --check data",
@@ -138,7 +140,7 @@ def main(
     CHECKPOINT is a folder made by vidcls-train, or a plain Hugging Face video classifier: a folder or an id on the hub.
 
     Exit code 0: done. 1: something failed or a check did not hold, and no file is written; or some of the clips to
-    check on could not be read, or DIR could not be written, and the file is there all the same. 2: wrong usage.
+    check on could not be read, or DIR not written, or the report not printed, and the file is there. 2: wrong usage.
     """
     if options["check"] is None and _is_given("min_agreement"):
         raise click.UsageError("--min-agreement is for the clips of --check; give --check DATA_DIR too")

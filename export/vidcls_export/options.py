@@ -62,7 +62,7 @@ def target_of(
     """Where to write what; arguments as for `export`.
 
     Raises:
-        ValueError: a file cannot be written there, or the region is none.
+        ValueError: a file cannot be written there, or one of another kind would be lost; or the region is none.
     """
     check_region(region)
     path = Path(output)
@@ -73,7 +73,18 @@ def target_of(
         raise ArgumentError(
             f"{page}: is {'a folder' if page.is_dir() else 'the model'}; name an HTML file for the report"
         )
+    _check_kind(path, kind="ONNX", endings=(".onnx",))
+    _check_kind(page, kind="HTML", endings=(".html", ".htm"))
     return Target(path=path, page=page, precision=precision, graph=graph, region=region)
+
+
+def _check_kind(path: Path, *, kind: str, endings: tuple[str, ...]) -> None:
+    """Refuse to replace a file that is of another kind by its name, such as the checkpoint's weights or a video."""
+    if path.suffix and path.suffix.lower() not in endings and path.exists():
+        raise ArgumentError(
+            f"{path}: is there already, and no {kind} file by its name, so that it would be lost; name another file, "
+            "or remove it first"
+        )
 
 
 def list_checked(folder: Path) -> list[Path]:

@@ -275,3 +275,22 @@ def test_missing_packages_are_named_with_the_line_that_mends_it(
     assert "onnxruntime" in result.stderr
     assert 'pip install "vidcls[export]"' in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_a_report_that_cannot_be_printed_is_one_sentence_and_the_file_is_there(
+    options: list[str],
+    checkpoint: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    output = tmp_path / "model.onnx"
+    with open("/dev/full", "w") as full, monkeypatch.context() as patched:  # noqa: PTH123 - no file
+        patched.setattr(sys, "stdout", full)
+        with pytest.raises(SystemExit) as ended:
+            main([str(checkpoint), "-o", str(output), *options])
+    assert ended.value.code == 1
+    assert capfd.readouterr().err == "Error: the result cannot be printed ([Errno 28] No space left on device)\n"
+    assert VideoClassifier(output).verify().ok

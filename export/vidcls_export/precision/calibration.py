@@ -45,8 +45,6 @@ def observe(
 ) -> Iterator[dict[str, npt.NDArray[np.float32]]]:
     """For each calibration clip, {output: values}, computed in fp32 on the CPU.
 
-    The graph is as before when this returns.
-
     Args:
         proto: an fp32 graph.
         clips: its inputs, cropped frames uint8 RGB [1, T, H, W, 3].
@@ -54,22 +52,37 @@ def observe(
         outputs: float32 tensors to fetch.
         scratch: a folder with room for the graph.
     """
-    graph = proto.graph
-    count, before = len(graph.node), list(graph.output)
     file = scratch / "calibration.onnx"
-    graph.node.extend(nodes)
-    del graph.output[:]
-    graph.output.extend(helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs)
     # The weights in a file of their own, so that a model of more than 2 GiB can be calibrated too.
     onnx.save(proto, file, save_as_external_data=True, location="calibration.weights")
     onnx.external_data_helper.load_external_data_for_model(proto, str(scratch))
-    del graph.node[count:], graph.output[:]
-    graph.output.extend(before)
+    _save_observed(file, nodes, outputs)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = usable_cpus()
     options.log_severity_level = 3  # errors only
+    # Node by node as they stand in the file: by default onnxruntime measures a graph's first tensors last of all, and
+    # so holds every tensor of every layer until then.
+    options.execution_order = onnxruntime.ExecutionOrder.PRIORITY_BASED
     session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
-    return (dict(zip(outputs, session.run(list(outputs), {graph.input[0].name: clip}), strict=True)) for clip in clips)
+    (frames,) = session.get_inputs()
+    return (dict(zip(outputs, session.run(list(outputs), {frames.name: clip}), strict=True)) for clip in clips)
+
+
+def _save_observed(file: Path, nodes: Sequence[NodeProto], outputs: Sequence[str]) -> None:
+    """Add operators to the graph in a file, each right after what it reads, and let it give `outputs` alone."""
+    proto = onnx.load(file, load_external_data=False)
+    graph = proto.graph
+    before = list(graph.node)
+    made = {name: index for index, node in enumerate(before) for name in node.output}
+    after: dict[int, list[NodeProto]] = {}
+    for node in nodes:
+        index = max((made[name] for name in node.input if name in made), default=0)
+        made.update(dict.fromkeys(node.output, index))
+        after.setdefault(index, []).append(node)
+    del graph.node[:], graph.output[:]
+    graph.node.extend(one for index, node in enumerate(before) for one in (node, *after.get(index, ())))
+    graph.output.extend(helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs)
+    onnx.save(proto, file)
 
 
 @dataclass(frozen=True)
@@ -86,7 +99,7 @@ def channel_ranges(
     """{tensor: its range in each channel on the clips}, the channels being the last axis.
 
     Args:
-        proto: an fp32 graph, as before when this returns.
+        proto: an fp32 graph.
         widths: {tensor: how many channels it has}.
         clips: cropped frames uint8 RGB [1, T, H, W, 3].
         scratch: a folder with room for the graph.

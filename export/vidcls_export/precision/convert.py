@@ -56,6 +56,7 @@ def convert(
     if is_static_int8(precision, graph):
         to_int8_static(proto, clips, scratch=scratch)
     elif precision == "int8":
-        made_of, proto = proto, to_int8_dynamic(proto, scratch=scratch)
-        check_matrices(proto.graph, made_of.graph)
+        made_of = {tensor.name: tensor for tensor in proto.graph.initializer}
+        proto = to_int8_dynamic(proto, scratch=scratch)
+        check_matrices(proto.graph, made_of)
     return Converted(proto=proto, kept_in_fp32=())

@@ -16,6 +16,7 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from vidcls_export.graph.attention import DOMAIN
 from vidcls_export.graph.shapes import Tensors
+from vidcls_export.precision.attention_scores import magnitude_nodes, score_magnitude
 from vidcls_export.precision.calibration import observe
 
 # The largest magnitude allowed on the calibration clips: an eighth of fp16's largest number, as other clips may give
@@ -136,43 +137,18 @@ def _magnitude_nodes(graph: onnx.GraphProto, types: Tensors) -> tuple[list[NodeP
     nodes: list[NodeProto] = []
     names = {}
     for node in graph.node:
-        tensors = [name for name in node.output if types.is_float(name)]
+        for tensor in node.output:
+            if types.is_float(tensor):
+                name = f"{tensor}_magnitude"
+                nodes.extend(magnitude_nodes(tensor, name))
+                names[name] = tensor
         if node.op_type == "MultiHeadAttention" and node.domain == DOMAIN:
-            nodes.extend(_score_nodes(node))
-            tensors.append(_scores(node))
-        for tensor in tensors:
-            name = f"{tensor}_magnitude"
-            nodes += [
-                helper.make_node("Cast", [tensor], [f"{name}_float"], to=TensorProto.FLOAT),
-                helper.make_node("Abs", [f"{name}_float"], [f"{name}_abs"]),
-                helper.make_node("ReduceMax", [f"{name}_abs"], [name], keepdims=0),
-            ]
-            names[name] = tensor
+            name = f"{_scores(node)}_magnitude"
+            nodes.extend(score_magnitude(node, name, largest=LARGEST))
+            names[name] = _scores(node)
     return nodes, names
 
 
 def _scores(attention: NodeProto) -> str:
     """The name for what a fused attention's softmax gets, which some of its kernels hold in fp16."""
     return f"{attention.name}_scores"
-
-
-def _score_nodes(attention: NodeProto) -> list[NodeProto]:
-    """query key^T * scale per head, in operators of their own."""
-    settings = {attribute.name: helper.get_attribute_value(attribute) for attribute in attention.attribute}
-    name, heads = _scores(attention), int(settings["num_heads"])
-    nodes = [
-        helper.make_node(
-            "Constant", [], [f"{name}_split"], value=numpy_helper.from_array(np.array([0, 0, heads, -1], np.int64))
-        ),
-        helper.make_node("Constant", [], [f"{name}_scale"], value_float=settings["scale"]),
-    ]
-    for role, tensor, order in (("query", attention.input[0], [0, 2, 1, 3]), ("key", attention.input[1], [0, 2, 3, 1])):
-        nodes += [
-            helper.make_node("Reshape", [tensor, f"{name}_split"], [f"{name}_{role}_heads"]),
-            helper.make_node("Transpose", [f"{name}_{role}_heads"], [f"{name}_{role}"], perm=order),
-        ]
-    return [
-        *nodes,
-        helper.make_node("MatMul", [f"{name}_query", f"{name}_key"], [f"{name}_products"]),
-        helper.make_node("Mul", [f"{name}_products", f"{name}_scale"], [name]),
-    ]

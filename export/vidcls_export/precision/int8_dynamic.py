@@ -17,7 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from vidcls_export.graph.pixels import GREY, SCALE, patch_chain
-from vidcls_export.precision.int8_weights import patch_weights
+from vidcls_export.precision.int8_weights import PATCH_SCALES, PATCHES, patch_weights
 from vidcls_export.precision.tables import store_tables_in_fp16
 from vidcls_export.quiet import quiet
 
@@ -65,17 +65,17 @@ def _quantize_patches(graph: onnx.GraphProto) -> None:
     whole, scales = patch_weights(values.astype(np.float64))
     name = product.output[0]
     constants = {
-        "weights": whole,
+        PATCHES: whole,
         "grey": np.uint8(GREY),
         "zero": np.int8(0),
-        "scales": (scales / SCALE).astype(np.float32),
+        PATCH_SCALES: (scales / SCALE).astype(np.float32),
     }
-    names = {key: f"{name}_{key}" for key in constants}
-    inputs = [cast.input[0], names["weights"], names["grey"], names["zero"]]
+    names = {key: f"{weights.name}_{key}" for key in constants}
+    inputs = [cast.input[0], names[PATCHES], names["grey"], names["zero"]]
     replacement = [
         helper.make_node("MatMulInteger", inputs, [f"{name}_integers"], name=f"{product.name}_integers"),
         helper.make_node("Cast", [f"{name}_integers"], [f"{name}_cast"], name=f"{name}_cast", to=TensorProto.FLOAT),
-        helper.make_node("Mul", [f"{name}_cast", names["scales"]], [name], name=f"{name}_scaled"),
+        helper.make_node("Mul", [f"{name}_cast", names[PATCH_SCALES]], [name], name=f"{name}_scaled"),
     ]
     nodes = list(graph.node)
     start = nodes.index(cast)

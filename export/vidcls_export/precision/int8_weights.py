@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 LARGEST_WEIGHT = 64
+# What a graph for onnxruntime calls the patch embedding's whole numbers and scales, after the name of its matrix.
+PATCHES, PATCH_SCALES = "patches", "patch_scales"
 
 
 def round_weights(values: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float64]]:

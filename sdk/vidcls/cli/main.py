@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
-import sys
-from typing import Any
-
 import click
 
 from vidcls.cli.annotate import annotate
@@ -19,10 +14,10 @@ from vidcls.cli.info import info
 from vidcls.cli.options import examples
 from vidcls.cli.predict import predict
 from vidcls.cli.preview import preview
+from vidcls.cli.printing import PrintingCommand
 from vidcls.cli.timeline import timeline
 from vidcls.cli.verify import verify
 from vidcls.cli.watch import watch
-from vidcls.printable import printable
 
 # What `vidcls --help` says of each command: short enough for one line of a terminal.
 SECTIONS = {
@@ -47,20 +42,8 @@ SECTIONS = {
 }
 
 
-class _Menu(click.Group):
+class _Menu(PrintingCommand, click.Group):
     """A group that lists its commands by what they are for."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; a result that cannot be printed, as onto a full disk, is one sentence too."""
-        try:
-            return super().invoke(ctx)
-        except OSError as error:
-            # The reader of a pipe has gone: click knows what to do. And what names a file is not about the result.
-            if error.errno == errno.EPIPE or error.filename is not None:
-                raise
-            raise click.ClickException(f"the result cannot be printed ({printable(str(error))})") from error
-        finally:
-            _end_stdout()
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
         """Section by section; a command that has none stands in the last one, by its own first sentence."""
@@ -71,18 +54,6 @@ class _Menu(click.Group):
             if rows:
                 with formatter.section(title):
                     formatter.write_dl(rows)
-
-
-def _end_stdout() -> None:
-    """Print what is left; where that cannot be, drop it: Python would try again as it exits, and end with 120."""
-    if sys.stdout is None:
-        return
-    try:
-        sys.stdout.flush()
-    except OSError:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
 
 
 @click.group(

@@ -69,3 +69,25 @@ def test_shuffled_matrices_are_refused_where_answers_hardly_show_it(
     with pytest.raises(ModelError, match=r"converted to int8, the weights '.*' are off by up to .* steps where"):
         export(tmp_path / "model", tmp_path / "damaged.onnx", precision="int8")
     assert not (tmp_path / "damaged.onnx").exists()
+
+
+def test_a_damaged_patch_embedding_is_refused(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its whole numbers are rounded up or down, as their sum asks for: one off by two is neither."""
+
+    def damaged(*arguments: Any, **options: Any) -> onnx.ModelProto:
+        proto = to_int8_dynamic(*arguments, **options)
+        (product,) = (
+            node for node in proto.graph.node if node.op_type == "MatMulInteger" and "_patches" in node.input[1]
+        )
+        (tensor,) = (tensor for tensor in proto.graph.initializer if tensor.name == product.input[1])
+        values = numpy_helper.to_array(tensor).copy()
+        values[5, 7] += 2 if values[5, 7] < 0 else -2
+        tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
+        return proto
+
+    monkeypatch.setattr(convert, "to_int8_dynamic", damaged)
+    with pytest.raises(ModelError, match=r"converted to int8, the weights '.*' are off by up to .* steps where"):
+        export(checkpoint, tmp_path / "damaged.onnx", precision="int8")
+    assert not (tmp_path / "damaged.onnx").exists()

@@ -11,6 +11,7 @@ import click
 
 from vidcls.cli import terminal
 from vidcls.cli.options import examples, region_option
+from vidcls.cli.printing import PrintingCommand, print_meanwhile
 from vidcls_train.bases import SHIPPED
 from vidcls_train.cli import options
 from vidcls_train.cli.options import setting
@@ -21,6 +22,7 @@ from vidcls_train.config.settings import TrainConfig, read_settings, train_confi
 
 
 @click.command(
+    cls=PrintingCommand,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=examples(
         "vidcls-train data -o checkpoint",
@@ -156,7 +158,7 @@ def main(*, check_only: bool, **chosen: Any) -> None:
             with options.named_missing_packages("training"):
                 from vidcls_train.cli.progress import progress_bars
                 from vidcls_train.finetune import train
-            metrics = train(settings, on_epoch=click.echo, callbacks=progress_bars(), track=terminal.track)
+            metrics = train(settings, on_epoch=print_meanwhile, callbacks=progress_bars(), track=terminal.track)
     if metrics is not None:  # it is the first process's
         print_summary(metrics, chosen["output"])
         if metrics["unreadable"]:
@@ -214,9 +216,10 @@ def _check(*, output: Path | None, **chosen: Any) -> None:
             if output is not None:
                 output.mkdir(parents=True, exist_ok=True)
                 write_data_report(checked.report, output)
-        click.echo(report_text(checked.report))
-        for notice in few_clips_notices(config.model, clips=len(checked.splits.train), labels=len(found.labels)):
-            click.echo(notice)
+    click.echo(report_text(checked.report))
+    for notice in few_clips_notices(config.model, clips=len(checked.splits.train), labels=len(found.labels)):
+        click.echo(notice)
+    with terminal.exit_codes():
         refuse_worthless(checked.report, allow_duplicates=config.classification.allow_duplicates)
     if checked.report.unreadable:
         raise SystemExit(1)

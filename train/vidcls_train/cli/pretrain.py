@@ -10,6 +10,7 @@ import click
 
 from vidcls.cli import terminal
 from vidcls.cli.options import examples
+from vidcls.cli.printing import PrintingCommand, print_meanwhile
 from vidcls_train.cli import options
 from vidcls_train.cli.options import setting
 from vidcls_train.config.processes import check_processes, process_rank
@@ -18,6 +19,7 @@ from vidcls_train.config.settings import PretrainConfig, pretrain_config
 
 
 @click.command(
+    cls=PrintingCommand,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=examples(
         "vidcls-pretrain videos -o pretrained", "vidcls-pretrain videos -o pretrained --preset tiny --device cuda:1"
@@ -65,7 +67,7 @@ def main(**named: Any) -> None:
                     check_pretraining_run(config)
                 from vidcls_train.cli.progress import progress_bars
                 from vidcls_train.pretrain import pretrain
-            metrics = pretrain(named, on_epoch=click.echo, callbacks=progress_bars(), track=terminal.track)
+            metrics = pretrain(named, on_epoch=print_meanwhile, callbacks=progress_bars(), track=terminal.track)
     if metrics is not None:  # it is the first process's
         click.echo(
             f"error of hidden patches {metrics['first_loss']:.4f} -> {metrics['last_loss']:.4f} "
