@@ -120,10 +120,14 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Wait for nobody."""
+        self._hang_up()
+        await super().shutdown(sockets)
+        self._hang_up()  # on who came meanwhile
+
+    def _hang_up(self) -> None:
         for connection in list(self.server_state.connections):
             if isinstance(connection, _Protocol):
                 connection.transport.abort()
-        await super().shutdown(sockets)
 
 
 class _Protocol(H11Protocol):

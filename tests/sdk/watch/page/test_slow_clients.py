@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import socket
 import threading
@@ -243,3 +244,27 @@ def test_a_fault_of_the_program_is_logged_and_ends_nothing(
         assert ask(page, "/picture/kitchen.jpg").status == 500
         wait_until(lambda: "ZeroDivisionError" in caplog.text)
     assert ask(page, "/picture/living-room.jpg").status == 200
+
+
+def test_who_comes_while_it_closes_is_hung_up_on(show: Show) -> None:
+    """Nobody's connection is left to be found unclosed, which is a warning, and here an error."""
+    for _ in range(3):
+        page = show.page(PageSettings(port=0))
+        page.start()
+        with ExitStack() as opened:
+            comes = threading.Event()
+
+            def come(port: int = page.port, opened: ExitStack = opened, comes: threading.Event = comes) -> None:
+                with suppress(OSError):
+                    while True:
+                        opened.enter_context(socket.create_connection(("127.0.0.1", port), timeout=SOON))
+                        comes.set()
+
+            coming = [threading.Thread(target=come) for _ in range(6)]
+            for thread in coming:
+                thread.start()
+            assert comes.wait(SOON)
+            page.close()
+            for thread in coming:
+                thread.join()
+        gc.collect()
