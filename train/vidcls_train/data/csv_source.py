@@ -54,8 +54,11 @@ def read_csv(table: Path) -> ClipList:
             f"{table}: its columns are {sorted(columns)}, expected {CSV_FORM}, with 'labels' in the place of 'label' "
             "where a video may show several, and with video,start,end in the place of 'path' for stretches of videos"
         )
+    if len(set(columns)) < len(columns):
+        twice = next(name for name in columns if columns.count(name) > 1)
+        raise DataError(f"{table}: has the column '{twice}' twice, expected each once; remove one of them")
     clips = []
-    for number, row in enumerate(rows, start=2):
+    for number, row in rows:
         is_short = row.get("labels", "") is None or not all(row[name] for name in {*columns} - _MAY_BE_EMPTY)
         if None in row or is_short:
             raise DataError(f"{table}: line {number} is not of the form {','.join(columns)}")
@@ -65,7 +68,7 @@ def read_csv(table: Path) -> ClipList:
         for label in clip.labels:
             check_label(label, f"{table}: line {number} has the label")
         clips.append(clip)
-    split_names = [row["split"] for row in rows] if "split" in columns else None
+    split_names = [row["split"] for _, row in rows] if "split" in columns else None
     if "video" in columns:
         clips = by_video(clips)
         check_stretches(clips, split_names, table=table)
@@ -122,10 +125,11 @@ def _several(text: str, *, table: Path, line: int) -> tuple[str, ...]:
     return tuple(sorted(labels))
 
 
-def _rows(table: Path) -> tuple[Sequence[str], list[dict[str, str]]]:
+def _rows(table: Path) -> tuple[Sequence[str], list[tuple[int, dict[str, str]]]]:
+    """The columns, and each row with the number of the line on which it ends; empty lines are none."""
     try:
         with table.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file, strict=True)  # else a quote that is never closed takes all rows after it
-            return list(reader.fieldnames or []), list(reader)
+            return list(reader.fieldnames or []), [(reader.line_num, row) for row in reader]
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{table}: is not a CSV in UTF-8 ({error}); correct it, or save it as one") from error
