@@ -32,7 +32,7 @@ from vidcls_export.checkpoint.files import (
 )
 from vidcls_export.checkpoint.location import named
 from vidcls_export.checkpoint.plain import activation_of, label_maps, plain_contract
-from vidcls_export.graph.tokens import TokenSelection, patch_of
+from vidcls_export.graph.tokens import TokenSelection
 from vidcls_export.quiet import quiet
 
 # What transformers before 5.5.1 calls them, and those from 5.18 on save them as.
@@ -62,7 +62,8 @@ def open_with_tokens(checkpoint: str | os.PathLike[str], tokens: str | None, *, 
     """
     model, trained = open_checkpoint(checkpoint, clip_seconds=clip_seconds)
     contract = with_tokens(trained, tokens)
-    check_tokens(contract.tokens, architecture_of(model), tubelet=patch_of(model)[0])
+    tubelet = getattr(model.config, "tubelet_size", None)  # TimeSformer has none
+    check_tokens(contract.tokens, architecture_of(model), tubelet=tubelet)
     selection = TokenSelection(model, contract.tokens, image=contract.image)
     return Opened(model=model, contract=contract, selection=selection, is_as_trained=contract is trained)
 
