@@ -62,6 +62,7 @@ def test_a_csv_that_cannot_be_read_is_named(tmp_path: Path, content: bytes) -> N
         ("path,label\na.mp4,\n", "line 2 is not of the form"),
         ("path,label\n\na.mp4,x\n\n\nb.mp4,\n", "line 6 is not of the form"),
         ('path,label,group\na.mp4,x,"two\nlines"\nb.mp4,\n', "line 4 is not of the form"),
+        ('path,label,group\na.mp4,,"two\nlines"\n', "line 2 is not of the form"),
         ("path,label,label\na.mp4,x,y\n", "has the column 'label' twice, expected each once"),
         ('path,label,group\na.mp4,x,"yard\nb.mp4,y,field\n', r"is not a CSV in UTF-8 \(unexpected end of data\)"),
         ("path,label\na.mp4,x,y\n", "line 2 is not of the form"),

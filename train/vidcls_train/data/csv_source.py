@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 
 from vidcls_train.data.clip_list import (
     MULTI_LABEL,
@@ -125,11 +127,21 @@ def _several(text: str, *, table: Path, line: int) -> tuple[str, ...]:
     return tuple(sorted(labels))
 
 
-def _rows(table: Path) -> tuple[Sequence[str], list[tuple[int, dict[str, str]]]]:
-    """The columns, and each row with the number of the line on which it ends; empty lines are none."""
+def _rows(table: Path) -> tuple[list[str], list[tuple[int, dict[Any, Any]]]]:
+    """The columns, and each row with the number of its first line; lines that are empty are none.
+
+    A row that is too short has None for what it lacks; one that is too long has something for the column None.
+    """
+    rows = []
     try:
         with table.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, strict=True)  # else a quote that is never closed takes all rows after it
-            return list(reader.fieldnames or []), [(reader.line_num, row) for row in reader]
+            reader = csv.reader(file, strict=True)  # else a quote that is never closed takes all rows after it
+            columns = next(reader, [])
+            before = reader.line_num
+            for values in reader:
+                if values:
+                    rows.append((before + 1, dict(zip_longest(columns, values))))
+                before = reader.line_num
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{table}: is not a CSV in UTF-8 ({error}); correct it, or save it as one") from error
+    return columns, rows
