@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import gc
 import os
+import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,6 +28,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_xdist_auto_num_workers() -> int:
     """Workers of `-n auto`: one more than processors, as many tests wait; no more than memory surely holds."""
     return min(usable_cpus() + 1, 8)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """Say how a worker ended that crashed: xdist names the test alone."""
+    if error is None:
+        return
+    process = node.gateway._io.popen  # of no public name
+    try:
+        code = process.wait(timeout=10)
+    except subprocess.TimeoutExpired:
+        code = "nothing: it is still running"
+    node.config.get_terminal_writer().line(f"\n{node.gateway.id} (process {process.pid}) ended with {code}")
 
 
 def pytest_collection_finish() -> None:
