@@ -201,17 +201,20 @@ def test_the_time_left_counts_what_the_teacher_answers_after_the_last_epoch(
     plan = finetune._plan(settings(clips, tmp_path / "student", teacher=str(teacher)), untracked)
     trainer = finetune._trainer(plan)
     assert trainer.distillation is not None
-    slow_one, seconds = trainer.distillation.teacher, 2.0
+    slow_one, taken = trainer.distillation.teacher, list[float]()
     answer = slow_one.logits
 
     def logits(pixel_values: torch.Tensor) -> torch.Tensor:
-        time.sleep(seconds)
-        return answer(pixel_values)
+        started = time.perf_counter()
+        time.sleep(2)
+        answered = answer(pixel_values)
+        taken.append(time.perf_counter() - started)  # more on a busy machine
+        return answered
 
     monkeypatch.setattr(slow_one, "logits", logits)
     after = time_after_training(trainer, plan.prepared, plan.contract, negatives=0, region=None)
     answered = len(plan.prepared.val) + len(plan.prepared.test) + 8  # those, and its own time
-    assert answered * seconds <= after() < 2 * answered * seconds
+    assert answered * min(taken) <= after() < 2 * answered * max(taken)
 
 
 def test_options_of_a_teacher_need_one(clips: Path) -> None:
