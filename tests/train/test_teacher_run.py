@@ -28,6 +28,7 @@ from vidcls_train import finetune
 from vidcls_train.cli.finetune import main
 from vidcls_train.finetune import train
 from vidcls_train.output.remaining import time_after_training
+from vidcls_train.output.teacher import seconds_beside_teacher
 
 pytestmark = pytest.mark.long
 
@@ -213,8 +214,12 @@ def test_the_time_left_counts_what_the_teacher_answers_after_the_last_epoch(
 
     monkeypatch.setattr(slow_one, "logits", logits)
     after = time_after_training(trainer, plan.prepared, plan.contract, negatives=0, region=None)
-    answered = len(plan.prepared.val) + len(plan.prepared.test) + 8  # those, and its own time
-    assert answered * min(taken) <= after() < 2 * answered * max(taken)
+    scored = len(plan.prepared.val) + len(plan.prepared.test)
+    answered = scored + 8  # those, and its own time
+    assert after() >= answered * min(taken)
+    footage = plan.prepared.val[0].footage
+    its_own = seconds_beside_teacher(trainer, footage, clips=scored, student_seconds=0.0, region=None)
+    assert its_own < 2 * answered * max(taken)
 
 
 def test_options_of_a_teacher_need_one(clips: Path) -> None:
