@@ -3,6 +3,7 @@ from __future__ import annotations
 import gc
 import os
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,17 @@ def pytest_collection_finish() -> None:
     """Leave what importing all tests made out of every later collection: with PyTorch that alone takes 0.3 s each."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Decoded clips of tests do not land in the user's cache, nor remove what is there.
+
+    Here and not beside the tests of training: a server of forks has the variables of whoever started it first.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(scope="session")

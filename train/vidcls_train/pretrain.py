@@ -141,6 +141,7 @@ def _opened(paths: Sequence[Path], image: Image, *, cache_gb: float, track: Trac
     cache = open_frame_cache(image, cache_gb=cache_gb)
     unlabelled = [Clip(path=path, labels=(), group=str(path)) for path in paths]
     opened = open_clips(unlabelled, lambda video: cache.add(video.path), label="decoding", track=track)
+    cache.tell_left_out(opened.values)
     videos = [DecodedVideo(clip.path, known, cache) for clip, known in zip(opened.clips, opened.values, strict=True)]
     keys = {clip.path: known.key for clip, known in zip(opened.clips, opened.values, strict=True)}
     return _Plan(videos=videos, keys=keys, unreadable=opened.unreadable)

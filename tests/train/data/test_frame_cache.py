@@ -119,6 +119,49 @@ def test_the_clips_not_read_for_longest_make_room_but_for_the_runs_own(tmp_path:
     assert own in {file.name[:64] for file in (tmp_path / "cache").iterdir()}
 
 
+def stored_keys(tmp_path: Path) -> set[str]:
+    return {file.name[:64] for file in (tmp_path / "cache").iterdir()}
+
+
+@pytest.mark.parametrize("has_room", [True, False])
+def test_what_another_run_removed_is_told_once_and_made_again_where_there_is_room(
+    has_room: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [write_clip(tmp_path / f"{number}.mp4", frames=5 + number) for number in range(3)]
+    probe = cache(tmp_path)
+    own = [probe.add(path).key for path in paths[:2]]
+    used = sum(file.stat().st_size for file in (tmp_path / "cache").iterdir())
+    run = cache(tmp_path, limit_bytes=10**9 if has_room else used)
+    assert [run.add(path).key for path in paths[:2]] == own
+    others = cache(tmp_path, limit_bytes=used).add(paths[2]).key
+    assert others in stored_keys(tmp_path)
+    assert not set(own) <= stored_keys(tmp_path)
+    for _ in range(2):
+        decoding = Decoding(monkeypatch)
+        for path, key in zip(paths, own, strict=False):
+            assert painted_number(run.read(path, key, range(3, 4))[0]) == 3
+    assert (sum(decoding.opened.values()) == 0) == has_room
+    assert set(own) <= stored_keys(tmp_path) if has_room else not set(own) <= stored_keys(tmp_path)
+    assert others in stored_keys(tmp_path)
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert "was removed meanwhile, as by another run with a smaller --cache-gb" in said
+
+
+@pytest.mark.parametrize("limit_bytes", [0, 1_000_000])
+def test_clips_without_room_are_told_of_unless_there_was_to_be_none(
+    limit_bytes: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """In 48 x 64 pixels and RGB, 40 frames take 369 kB: two of three fit."""
+    paths = [write_clip(tmp_path / f"{number}.mp4", frames=40 + number, width=64, height=48) for number in range(3)]
+    run = cache(tmp_path, limit_bytes=limit_bytes)
+    run.tell_left_out([run.add(path) for path in paths])
+    said = [record.getMessage() for record in caplog.records]
+    assert said == limit_bytes // 1_000_000 * [
+        "1 of 3 training videos do not fit into the cache and are decoded anew in every epoch; "
+        f"give --cache-gb 1 instead of 0.001, where {tmp_path / 'cache'} has room for that"
+    ]
+
+
 def test_runs_that_fill_a_store_at_once_find_each_others_clips_whole(tmp_path: Path) -> None:
     paths = [write_clip(tmp_path / f"{number}.mp4", frames=5 + number) for number in range(3)]
     script = (

@@ -12,7 +12,7 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeAlias
@@ -36,6 +36,7 @@ _Usage: TypeAlias = tuple[int, list[tuple[float, int, str]]]
 class CacheFolder:
     """Files by name. Their time of change says when they were last used.
 
+    limit_bytes: what it may hold.
     is_full: whether the disk turned out to have no room, or nothing to be writable there.
     """
 
@@ -49,10 +50,11 @@ class CacheFolder:
         """
         self.path = path
         self._suffixes = suffixes
-        self._limit_bytes = limit_bytes
+        self.limit_bytes = limit_bytes
         self._used_here: set[str] = set()
         self.is_full = False
         self._has_damage = False
+        self._has_removed = False
         self._lock = threading.Lock()
         try:
             path.mkdir(parents=True, exist_ok=True)
@@ -87,6 +89,12 @@ class CacheFolder:
             is_new, self._has_damage = not self._has_damage, True
         return is_new
 
+    def mark_removed(self) -> bool:
+        """Note that a file of this run was removed by another; whether it is the first in this process."""
+        with self._lock:
+            is_new, self._has_removed = not self._has_removed, True
+        return is_new
+
     def has_room(self, size: int) -> bool:
         """Whether `size` bytes would fit, were what can be removed not there."""
         return self._fits(size, self._usage())
@@ -96,12 +104,19 @@ class CacheFolder:
 
         It is to be renamed when it is complete. What was not used for longest is removed until it fits.
         """
+        return self._reserve(size, self._make_room)
+
+    def reserve_free(self, size: int) -> Path | None:
+        """As `reserve`, without removing anything."""
+        return self._reserve(size, lambda size: self._usage()[0] + size <= self.limit_bytes)
+
+    def _reserve(self, size: int, has_room: Callable[[int], bool]) -> Path | None:
         with self._lock:
             if self.is_full:
                 return None
             try:
                 with _locked(self.path.with_suffix(".lock")):
-                    return self._new_file(size) if self._make_room(size) else None
+                    return self._new_file(size) if has_room(size) else None
             except OSError as error:
                 self._go_without(error)
                 return None
@@ -135,7 +150,7 @@ class CacheFolder:
             return False  # and nothing is removed in vain
         used, removable = usage
         for _, freed, path in removable:
-            if used + size <= self._limit_bytes:
+            if used + size <= self.limit_bytes:
                 break
             Path(path).unlink(missing_ok=True)
             used -= freed
@@ -143,7 +158,7 @@ class CacheFolder:
 
     def _fits(self, size: int, usage: _Usage) -> bool:
         used, removable = usage
-        return used - sum(freed for _, freed, _ in removable) + size <= self._limit_bytes
+        return used - sum(freed for _, freed, _ in removable) + size <= self.limit_bytes
 
     def _usage(self) -> _Usage:
         """Bytes in use, and (time of last use, bytes, path) of what can be removed, the oldest first."""

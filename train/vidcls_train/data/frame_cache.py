@@ -7,23 +7,23 @@ was written (see `vidcls_train.data.stored_frames`) is made anew.
 
 from __future__ import annotations
 
-import hashlib
 import logging
+import math
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from vidcls.clips import cut_source
-from vidcls.errors import VideoError
 from vidcls.region import Region, region_text
 from vidcls.video.reader import VideoReader, iter_frames, open_video
 from vidcls_train.data.cache_folder import CacheFolder
+from vidcls_train.data.footage_keys import footage_key
 from vidcls_train.data.frame_writer import FrameWriter
 from vidcls_train.data.one_pass import FrameSink, read_once
 from vidcls_train.data.stored_frames import LAYOUT, DamagedFileError, StoredVideo, fit, stored_size
@@ -34,53 +34,11 @@ _SUFFIX = ".frames"
 # What may be removed to make room; the last two are of earlier versions, and are not read.
 _SUFFIXES = (_SUFFIX, ".npy", ".times")
 
-_LONG_VIDEOS = 10_000
-
 
 def default_folder() -> Path:
     """The user's cache folder, as the XDG base directory specification has it."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "vidcls" / "frames"
-
-
-def content_key(video: Path) -> str:
-    """The SHA-256 of a file's bytes, in hex.
-
-    Raises:
-        VideoError: the file cannot be read.
-
-    Example:
-        >>> content_key(Path(os.devnull))
-        'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
-    """
-    try:
-        with video.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise VideoError(str(video), f"cannot be read ({error.strerror})") from None
-
-
-def footage_key(video: Path, stretch: tuple[float, float] | None) -> str:
-    """What names the frames of a video, or of a stretch of it, whatever the file is called: 64 hex digits.
-
-    Raises:
-        VideoError: the file cannot be read.
-    """
-    if stretch is None:
-        return content_key(video)
-    try:
-        status = video.stat()
-    except OSError as error:
-        raise VideoError(str(video), f"cannot be read ({error.strerror})") from None
-    content = _key_of_a_long_video(video, status.st_size, status.st_mtime_ns)
-    return hashlib.sha256(f"{content} {stretch[0].hex()} {stretch[1].hex()}".encode()).hexdigest()
-
-
-@lru_cache(_LONG_VIDEOS)
-def _key_of_a_long_video(video: Path, size: int, changed: int) -> str:
-    """`content_key`, computed once for all stretches of it; `size` and `changed` say that it is still the same."""
-    del size, changed
-    return content_key(video)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,7 +98,7 @@ class FrameCache:
         if stored is not None:
             return CachedVideo(pts_seconds=stored.pts_seconds, key=key, stretch=stretch)
         with open_video(video) as reader:
-            return self._store(reader, video, key, (), stretch)
+            return self._store(reader, video, key, (), stretch, self._folder.reserve)
 
     def add_along(
         self,
@@ -164,7 +122,7 @@ class FrameCache:
         key = footage_key(video, stretch)
         if self._open(key) is not None:
             return CachedVideo(pts_seconds=read_once(reader, sinks, stretch=stretch), key=key, stretch=stretch)
-        return self._store(reader, video, key, sinks, stretch)
+        return self._store(reader, video, key, sinks, stretch, self._folder.reserve)
 
     def settle(self, videos: Iterable[CachedVideo]) -> None:
         """Say which of the videos that were added this run trains on; the others make room."""
@@ -178,6 +136,21 @@ class FrameCache:
         """
         size = self._left_out.get(known.key, 0)
         return self.add(video, known.stretch) if size and self._folder.has_room(size) else known
+
+    def tell_left_out(self, videos: Iterable[CachedVideo]) -> None:
+        """Warn of those for which there was no room, unless there was to be none."""
+        sizes = {video.key: self._left_out.get(video.key, 0) for video in videos}
+        count, size = sum(map(bool, sizes.values())), sum(sizes.values())
+        if count and self._folder.limit_bytes:
+            _logger.warning(
+                "%d of %d training videos do not fit into the cache and are decoded anew in every epoch; "
+                "give --cache-gb %.0f instead of %g, where %s has room for that",
+                count,
+                len(sizes),
+                math.ceil((self._folder.limit_bytes + size) / 1e9),
+                self._folder.limit_bytes / 1e9,
+                self._folder.path,
+            )
 
     def read(
         self, video: Path, key: str, window: range, *, stretch: tuple[float, float] | None = None
@@ -197,7 +170,10 @@ class FrameCache:
         try:
             frames = self._checked(key, file, window).map_frames()
         except FileNotFoundError:
-            return self._decode(video, window, stretch)
+            if self._folder.is_full or self._left_out.get(key):
+                return self._decode(video, window, stretch)
+            self._tell_removed()
+            return self._made_anew(video, key, window, stretch)
         except DamagedFileError as error:
             self._discard(key, error)
             return self._made_anew(video, key, window, stretch)
@@ -208,9 +184,13 @@ class FrameCache:
     def _made_anew(
         self, video: Path, key: str, window: range, stretch: tuple[float, float] | None
     ) -> npt.NDArray[np.uint8]:
-        """As `read`, where the file was damaged."""
-        with suppress(OSError):  # it cannot be written either
-            self.add(video, stretch)
+        """As `read`, where the file was damaged, or removed.
+
+        It is made again where there is room, and no other makes room for it: runs that have too little for both would
+        remove each other's by turns.
+        """
+        with suppress(OSError), open_video(video) as reader:  # it cannot be written either
+            self._store(reader, video, key, (), stretch, self._folder.reserve_free)
         with suppress(FileNotFoundError, DamagedFileError):
             return self._checked(key, self._file(key), window).map_frames()[window.start : window.stop]
         return self._decode(video, window, stretch)
@@ -239,6 +219,14 @@ class FrameCache:
         except DamagedFileError as error:
             self._discard(key, error)
             return None
+
+    def _tell_removed(self) -> None:
+        if self._folder.mark_removed():
+            _logger.warning(
+                "%s: what this run has decoded was removed meanwhile, as by another run with a smaller --cache-gb; "
+                "videos are decoded again, and where there is no room for them in every epoch",
+                self._folder.path,
+            )
 
     def _discard(self, key: str, problem: DamagedFileError) -> None:
         file = self._file(key)
@@ -271,9 +259,10 @@ class FrameCache:
         key: str,
         sinks: Sequence[FrameSink],
         stretch: tuple[float, float] | None,
+        reserve: Callable[[int], Path | None],
     ) -> CachedVideo:
         cut = partial(cut_source, source=video, region=self._region)
-        writer = FrameWriter(self._folder, cut, short_side=self._short_side)
+        writer = FrameWriter(self._folder, reserve, cut, short_side=self._short_side)
         try:
             times = read_once(reader, [writer, *sinks], stretch=stretch)
             writer.finish(self._file(key))

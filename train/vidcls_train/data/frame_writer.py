@@ -24,10 +24,25 @@ class FrameWriter:
     left_out: bytes that there was no room for; 0 where there was.
     """
 
-    def __init__(self, folder: CacheFolder, cut: Callable[[Frame], Frame], *, short_side: int) -> None:
-        """Args: folder: where. cut: what is kept of a frame. short_side: pixels, as `stored_size` has it."""
+    def __init__(
+        self,
+        folder: CacheFolder,
+        reserve: Callable[[int], Path | None],
+        cut: Callable[[Frame], Frame],
+        *,
+        short_side: int,
+    ) -> None:
+        """Where frames are written, and how.
+
+        Args:
+            folder: where.
+            reserve: bytes -> a new file there of that size, or None without room.
+            cut: what is kept of a frame.
+            short_side: pixels, as `stored_size` has it.
+        """
         self.left_out = 0
         self._folder = folder
+        self._reserve = reserve
         self._cut = cut
         self._short_side = short_side
         self._times: Sequence[float] = ()
@@ -80,7 +95,7 @@ class FrameWriter:
         if self._folder.is_full:
             return
         size = file_bytes(len(self._times), self._size)
-        self._part = self._folder.reserve(size)
+        self._part = self._reserve(size)
         if self._part is None:
             self.left_out = size
             return

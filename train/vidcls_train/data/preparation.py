@@ -69,6 +69,7 @@ def prepare(
     train = open_clips(
         splits.train, lambda video: cache.complete(video.path, cached[video]), label="decoding train", track=track
     )
+    cache.tell_left_out(train.values)
     views_folder.mkdir(parents=True, exist_ok=True)
     view = partial(_middle_view, contract=contract, region=region)
 
