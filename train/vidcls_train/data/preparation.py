@@ -70,6 +70,7 @@ def prepare(
         splits.train, lambda video: cache.complete(video.path, cached[video]), label="decoding train", track=track
     )
     cache.tell_left_out(train.values)
+    videos = [DecodedVideo(clip.path, known, cache) for clip, known in zip(train.clips, train.values, strict=True)]
     views_folder.mkdir(parents=True, exist_ok=True)
     view = partial(_middle_view, contract=contract, region=region)
 
@@ -84,9 +85,7 @@ def prepare(
     _check_readable(splits, train=train.clips, val=val.clips, unreadable=unreadable)
     return PreparedClips(
         train=train.clips,
-        train_videos=[
-            DecodedVideo(clip.path, cached, cache) for clip, cached in zip(train.clips, train.values, strict=True)
-        ],
+        train_videos=videos,
         val=val.clips,
         val_views=val.values,
         test=test.clips,
