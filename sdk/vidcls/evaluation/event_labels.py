@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vidcls.errors import ArgumentError
+from vidcls.evaluation.csv_cells import check_cells, check_named_once
 from vidcls.evaluation.event_metrics import TrueEvent
 
 COLUMNS = ("video", "start", "end", "label")
@@ -92,9 +93,9 @@ def _rows(labels_csv: Path) -> Iterator[tuple[int, dict[str, str]]]:
                 raise ArgumentError(
                     f"{labels_csv}: its first line has no column '{missing[0]}'; expected {','.join(COLUMNS)}"
                 )
+            check_named_once(list(rows.fieldnames or ()), COLUMNS, where=str(labels_csv))
             for row in rows:
-                if any(row[column] is None for column in COLUMNS):
-                    raise ArgumentError(f"{labels_csv}, line {rows.line_num}: has fewer cells than the first line")
+                check_cells(row, COLUMNS, where=f"{labels_csv}, line {rows.line_num}")
                 yield rows.line_num, {column: row[column].strip() for column in COLUMNS}
     except (UnicodeDecodeError, csv.Error) as error:
         raise ArgumentError(f"{labels_csv}: is not a CSV file in UTF-8 ({error})") from error
