@@ -106,7 +106,10 @@ def _decision_lines(contract: ModelContract) -> Iterator[str]:
             f"{reject.accepted:.3f} of right answers; share of videos without a label that pass as one: {accepted}"
         )
     elif decision.activation == "sigmoid":
-        yield "  reject     none needed: a video of which no label reaches its threshold, else 0.5, shows none of the labels"
+        yield (
+            "  reject     none needed: a video of which no label reaches its threshold, else 0.5, shows none of the "
+            "labels"
+        )
     elif decision.none_label is None:
         yield "  reject     no rule: every answer counts, also for videos that show none of the labels"
     for label, point in (decision.operating_points or {}).items():

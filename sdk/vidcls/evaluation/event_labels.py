@@ -11,6 +11,7 @@ from pathlib import Path
 from vidcls.errors import ArgumentError
 from vidcls.evaluation.csv_cells import check_cells, check_named_once
 from vidcls.evaluation.event_metrics import TrueEvent
+from vidcls.video.folders import label_named
 
 COLUMNS = ("video", "start", "end", "label")
 
@@ -54,10 +55,12 @@ def read_event_labels(
     for line, row in _rows(labels_csv):
         where = f"{labels_csv}, line {line}"
         video, event = _video(row["video"], labels_csv, data_dir, where), _event(row, where)
-        if event.label not in nothing and event.label not in labels:
+        label = label_named(event.label, [*labels, *filter(None, nothing)])
+        if label is None:
             raise ArgumentError(
                 f"{where}: '{event.label}' is not one of the model's labels; rename it, or call it {NONE_LABEL}"
             )
+        event = event._replace(label=label)
         first = found.setdefault(video, {}).setdefault(event, line)
         if first != line and event.label not in nothing:
             raise ArgumentError(f"{where}: says what line {first} says; remove one, or the event counts twice")

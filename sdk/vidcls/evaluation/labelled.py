@@ -14,7 +14,7 @@ import numpy.typing as npt
 from vidcls.contract import Contract
 from vidcls.errors import ArgumentError
 from vidcls.evaluation.csv_cells import check_cells, check_named_once
-from vidcls.video.folders import NONE_FOLDER, labelled_videos
+from vidcls.video.folders import NONE_FOLDER, label_named, labelled_videos
 
 _FORM = "path,labels, with '|' between the labels of a video that shows several"
 _SEPARATOR = "|"
@@ -109,15 +109,18 @@ def _video(table: Path, line: int, row: dict[str, str], contract: Contract) -> L
     names = [row["label"]] if "label" in row else [name.strip() for name in row["labels"].split(_SEPARATOR)]
     if names in ([""], [NONE_FOLDER]) and names[0] not in contract.labels:
         names = [] if contract.decision.none_label is None else [contract.decision.none_label]
+    labels = []
     for name in names:
-        if name not in contract.labels:
+        label = label_named(name, contract.labels)
+        if label is None:
             raise ArgumentError(
                 f"{table}: line {line} has the label '{name}', which is not one of the model's {len(contract.labels)}; "
                 "correct or remove it"
             )
+        labels.append(label)
     if len(names) > 1 and contract.decision.activation == "softmax":
         raise ArgumentError(
             f"{table}: line {line} has {len(names)} labels, but of this model's labels exactly one holds; name that one"
         )
-    ids = sorted({contract.labels.index(name) for name in names})
+    ids = sorted({contract.labels.index(label) for label in labels})
     return LabelledVideo(path=table.parent / row["path"], class_ids=tuple(ids))

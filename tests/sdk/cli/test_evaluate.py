@@ -7,6 +7,9 @@ import json
 import os
 import re
 import shutil
+import subprocess
+import sys
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -376,6 +379,37 @@ def test_labels_that_hold_together_are_measured_by_average_precision(tmp_path: P
 def test_a_csv_of_another_form_is_wrong_usage(text: str, problem: str, model: Path, tmp_path: Path) -> None:
     (tmp_path / "clips.csv").write_text(text, encoding="utf-8")
     assert problem in run("evaluate", model, tmp_path / "clips.csv", code=2).stderr
+
+
+def test_labels_are_known_by_what_is_read_and_not_by_their_code_points(tmp_path: Path) -> None:
+    """macOS names a folder by the parts of its letters, where the model's label holds them whole."""
+    model = write_model(tmp_path / "model.onnx", labels=("걷기", "뛰기"))
+    folder = unicodedata.normalize("NFD", "뛰기")
+    assert folder != "뛰기"
+    data = write_labelled(tmp_path / "data", {folder: 2})
+    (data / "clips.csv").write_text(f"path,label\n{folder}/0.mp4,{folder}\n", encoding="utf-8")
+    for given, count in ((data, 2), (data / "clips.csv", 1)):
+        (answer,) = json_lines(run("evaluate", model, given, "--json").stdout)
+        assert {label: row["videos"] for label, row in answer["per_class"].items()} == {"걷기": 0, "뛰기": count}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no such pipes")
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_a_report_is_written_also_where_what_is_printed_cannot_be(form: list[str], model: Path, tmp_path: Path) -> None:
+    data = write_labelled(tmp_path / "data", {"wave": 1})
+    (tmp_path / "events.csv").write_text("video,start,end,label\nwave/0.mp4,0,0.3,wave\n", encoding="utf-8")
+    for name, options in (("clips", []), ("events", ["--events", tmp_path / "events.csv"])):
+        report = tmp_path / name
+        command = ["evaluate", model, data, *options, *form, "--report", report]
+        read, write = os.pipe()
+        os.close(read)  # as of `| head -1`, which has read what it wants
+        try:
+            program = Path(sys.executable).with_name("vidcls")
+            found = subprocess.run([program, *command], stdout=write, stderr=subprocess.PIPE, text=True, check=False)
+        finally:
+            os.close(write)
+        assert found.returncode == 1, found.stderr
+        assert {"report.html", "report.json"} <= {path.name for path in report.iterdir()}
 
 
 def test_a_csv_may_have_cells_that_are_not_read_and_empty_ones_at_the_end(model: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,12 @@ def test_a_models_own_none_label_is_no_event(tmp_path: Path) -> None:
     table = write(tmp_path, "a.mp4,1,2,other")
     (video,) = read_event_labels(table, tmp_path / "data", LABELS, none_label="other")
     assert video.events == ()
+
+
+def test_a_label_in_other_code_points_is_the_models(tmp_path: Path) -> None:
+    table = write(tmp_path, f"a.mp4,1,2,{unicodedata.normalize('NFD', '뛰기')}")
+    (video,) = read_event_labels(table, tmp_path / "data", ["걷기", "뛰기"])
+    assert [event.label for event in video.events] == ["뛰기"]
 
 
 @pytest.mark.parametrize(
