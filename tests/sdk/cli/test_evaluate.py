@@ -405,7 +405,9 @@ def test_a_report_is_written_also_where_what_is_printed_cannot_be(form: list[str
         os.close(read)  # as of `| head -1`, which has read what it wants
         try:
             program = Path(sys.executable).with_name("vidcls")
-            found = subprocess.run([program, *command], stdout=write, stderr=subprocess.PIPE, text=True, check=False)
+            found = subprocess.run(
+                [program, *map(str, command)], stdout=write, stderr=subprocess.PIPE, text=True, check=False
+            )
         finally:
             os.close(write)
         assert found.returncode == 1, found.stderr
