@@ -123,16 +123,18 @@ def _evaluate_clips(about: _About, *, device: str, report: Path | None, as_json:
         found = _answered(classifier, about)
         parts = score_apart(found.answers, found.origins, contract)
         fields = _fields(found, parts, contract)
-        if as_json:
-            terminal.print_json(fields)
-        else:
-            for line in score_lines(parts, contract, failed=found.failed):
-                click.echo(line)
-        if report is not None:
-            _write_report(report, fields | about.asked, found, contract)
-            _write_pictures(report, about, found, parts, contract)
-            if _has_accuracy(found):  # else there is nothing that a page is about
-                _write_page(report, found, classifier, about)
+        try:
+            if as_json:
+                terminal.print_json(fields)
+            else:
+                for line in score_lines(parts, contract, failed=found.failed):
+                    click.echo(line)
+        finally:  # a report is written also where nobody reads what is printed to its end, as `| head -1` does
+            if report is not None:
+                _write_report(report, fields | about.asked, found, contract)
+                _write_pictures(report, about, found, parts, contract)
+                if _has_accuracy(found):  # else there is nothing that a page is about
+                    _write_page(report, found, classifier, about)
     if found.failed:
         raise SystemExit(1)
 

@@ -67,14 +67,16 @@ def evaluate_events(
         watch = partial(classifier.stream, pace="fastest", crops=crops, region=region, decoder=decoder)
         found = _evaluate(classifier, model, data_dir, labels_csv, watch=watch, decoder=decoder)
         fields = event_fields(found.parts, failed=len(found.failed), labels=found.labels)
-        if as_json:
-            terminal.print_json(fields)
-        else:
-            for line in event_lines(found.parts, failed=len(found.failed)):
-                click.echo(line)
-        if report is not None:
-            _write_report(report, fields | {"crops": crops, "region": region}, found)
-            _write_page(report, found, classifier, crops=crops, region=region, decoder=decoder)
+        try:
+            if as_json:
+                terminal.print_json(fields)
+            else:
+                for line in event_lines(found.parts, failed=len(found.failed)):
+                    click.echo(line)
+        finally:  # as in `vidcls evaluate` of clips
+            if report is not None:
+                _write_report(report, fields | {"crops": crops, "region": region}, found)
+                _write_page(report, found, classifier, crops=crops, region=region, decoder=decoder)
     if found.failed:
         raise SystemExit(1)
 

@@ -105,6 +105,11 @@ def _decision_lines(contract: ModelContract) -> Iterator[str]:
             f"  reject     {reject.score.replace('_', ' ')} below {reject.threshold:.4g} is none of the labels; keeps "
             f"{reject.accepted:.3f} of right answers; share of videos without a label that pass as one: {accepted}"
         )
+    elif decision.activation == "sigmoid":
+        yield (
+            "  reject     none needed: a video of which no label reaches its threshold, else 0.5, shows none of the "
+            "labels"
+        )
     elif decision.none_label is None:
         yield "  reject     no rule: every answer counts, also for videos that show none of the labels"
     for label, point in (decision.operating_points or {}).items():
@@ -124,7 +129,7 @@ def _fitted(on: FittedOn) -> str:
 
 def _point(point: OperatingPoint | None) -> str:
     if point is None:
-        return "none, too few videos to choose one"
+        return "none: too few videos to choose one, or none that was good enough"
     return f"from {point.probability:.3f} on, precision {point.precision:.3f}, recall {point.recall:.3f}"
 
 

@@ -141,6 +141,15 @@ def _print_json(video: str, answer: Prediction | VideoError, *, top_k: int) -> N
 def _print_labels(video: str, answer: Prediction | VideoError, *, top_k: int) -> None:
     if isinstance(answer, Exception):
         return
-    click.echo(printable(video, limit=MAX_NAME) + ("" if answer.known else ": none of the labels"))
+    click.echo(printable(video, limit=MAX_NAME) + _shown(answer))
     for label, score in answer.top(top_k):
         click.echo(terminal.score_line(label, score))
+
+
+def _shown(answer: Prediction) -> str:
+    """What a video shows, where that is not the first of the labels below it."""
+    if not answer.labels_present:
+        return ": none of the labels"
+    if answer.decision.activation == "softmax":
+        return ""
+    return f": {', '.join(map(printable, answer.labels_present))}"

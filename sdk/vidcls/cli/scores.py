@@ -63,7 +63,10 @@ def _decision_lines(scores: Scores, contract: Contract) -> Iterator[str]:
     if (decision.reject is None and decision.none_label is None) or known["share"] is None:
         return
     accuracy = _share(known, "accuracy")
-    right = "" if known["accuracy"] is None else f"; of all that it takes for known, {accuracy} are right"
+    # Of a model without a class for none, what is falsely accepted is counted apart, and said in the next line.
+    apart = decision.none_label is None
+    whose = "those" if apart else "all that it takes for known, those that show none of the labels among them"
+    right = "" if known["accuracy"] is None else f"; of {whose}, {accuracy} are right"
     yield f"takes {known['share']:.4f}{_between(known['interval'])} of the videos with a label for known{right}"
 
 

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vidcls.errors import ArgumentError
+from vidcls.evaluation.csv_cells import check_cells, check_named_once
 from vidcls.evaluation.event_metrics import TrueEvent
+from vidcls.video.folders import label_named
 
 COLUMNS = ("video", "start", "end", "label")
 
@@ -53,10 +55,12 @@ def read_event_labels(
     for line, row in _rows(labels_csv):
         where = f"{labels_csv}, line {line}"
         video, event = _video(row["video"], labels_csv, data_dir, where), _event(row, where)
-        if event.label not in nothing and event.label not in labels:
+        label = label_named(event.label, [*labels, *filter(None, nothing)])
+        if label is None:
             raise ArgumentError(
                 f"{where}: '{event.label}' is not one of the model's labels; rename it, or call it {NONE_LABEL}"
             )
+        event = event._replace(label=label)
         first = found.setdefault(video, {}).setdefault(event, line)
         if first != line and event.label not in nothing:
             raise ArgumentError(f"{where}: says what line {first} says; remove one, or the event counts twice")
@@ -92,9 +96,9 @@ def _rows(labels_csv: Path) -> Iterator[tuple[int, dict[str, str]]]:
                 raise ArgumentError(
                     f"{labels_csv}: its first line has no column '{missing[0]}'; expected {','.join(COLUMNS)}"
                 )
+            check_named_once(list(rows.fieldnames or ()), COLUMNS, where=str(labels_csv))
             for row in rows:
-                if any(row[column] is None for column in COLUMNS):
-                    raise ArgumentError(f"{labels_csv}, line {rows.line_num}: has fewer cells than the first line")
+                check_cells(row, COLUMNS, where=f"{labels_csv}, line {rows.line_num}")
                 yield rows.line_num, {column: row[column].strip() for column in COLUMNS}
     except (UnicodeDecodeError, csv.Error) as error:
         raise ArgumentError(f"{labels_csv}: is not a CSV file in UTF-8 ({error})") from error

@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from vidcls.contract import Contract
 from vidcls.errors import ArgumentError
-from vidcls.video.folders import NONE_FOLDER, labelled_videos
+from vidcls.evaluation.csv_cells import check_cells, check_named_once
+from vidcls.video.folders import NONE_FOLDER, label_named, labelled_videos
 
 _FORM = "path,labels, with '|' between the labels of a video that shows several"
 _SEPARATOR = "|"
@@ -86,15 +87,19 @@ def _rows(table: Path) -> list[tuple[int, dict[str, str]]]:
     """(number of its last line, cells by column) of every row."""
     try:
         with table.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, restval="", strict=True)
+            reader = csv.DictReader(file, strict=True)
             rows = [(reader.line_num, row) for row in reader]
     except OSError as error:
         raise ArgumentError(f"{table}: cannot be read ({error.strerror}); name a CSV or a folder of videos") from None
     except (UnicodeDecodeError, csv.Error) as error:
         raise ArgumentError(f"{table}: is not a CSV in UTF-8 ({error}); save it as one") from None
-    columns = set(reader.fieldnames or [])
-    if "path" not in columns or len(columns & {"label", "labels"}) != 1:
-        raise ArgumentError(f"{table}: its columns are {sorted(columns)}, expected {_FORM}")
+    columns = list(reader.fieldnames or [])
+    needed = [column for column in ("path", "label", "labels") if column in columns]
+    if needed not in (["path", "label"], ["path", "labels"]):
+        raise ArgumentError(f"{table}: its columns are {sorted(set(columns))}, expected {_FORM}")
+    check_named_once(columns, needed, where=str(table))
+    for line, row in rows:
+        check_cells(row, needed, where=f"{table}: line {line}")
     return rows
 
 
@@ -104,15 +109,18 @@ def _video(table: Path, line: int, row: dict[str, str], contract: Contract) -> L
     names = [row["label"]] if "label" in row else [name.strip() for name in row["labels"].split(_SEPARATOR)]
     if names in ([""], [NONE_FOLDER]) and names[0] not in contract.labels:
         names = [] if contract.decision.none_label is None else [contract.decision.none_label]
+    labels = []
     for name in names:
-        if name not in contract.labels:
+        label = label_named(name, contract.labels)
+        if label is None:
             raise ArgumentError(
                 f"{table}: line {line} has the label '{name}', which is not one of the model's {len(contract.labels)}; "
                 "correct or remove it"
             )
+        labels.append(label)
     if len(names) > 1 and contract.decision.activation == "softmax":
         raise ArgumentError(
             f"{table}: line {line} has {len(names)} labels, but of this model's labels exactly one holds; name that one"
         )
-    ids = sorted({contract.labels.index(name) for name in names})
+    ids = sorted({contract.labels.index(label) for label in labels})
     return LabelledVideo(path=table.parent / row["path"], class_ids=tuple(ids))

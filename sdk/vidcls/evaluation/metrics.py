@@ -44,7 +44,8 @@ class Scores:
     calibration: {"error": see `calibration_error`, "expected_error": see `expected_error`, "bins": how many,
     "mean_confidence": of the top-1 labels, "log_loss", "brier"}; of a sigmoid model of every label's probability.
     known: {"share": of the videos that show a label other than none, how many the decision takes for known,
-    "interval", "accuracy": of all that it takes for known, the share whose label is right, "accuracy_interval",
+    "interval", "accuracy": of those of `videos` that it takes for known, the share whose label is right, so that
+    `negatives` that are counted apart do not lower it, "accuracy_interval",
     "area_under_risk_coverage": see there}; shares of nothing are None.
     negatives: {"videos", "falsely_accepted": share, "interval"} of the clips that show none of the labels; None without
     any. Those of a model with a none label are among `videos`, others apart.

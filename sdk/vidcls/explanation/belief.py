@@ -69,15 +69,25 @@ class Belief:
     def sentence(self) -> str:
         """What it means, for people."""
         highest, random = self.without_tenth
+        score, of_random = _text(self.deletion_score), _text(float(self.random_deletion_scores.mean()))
         found = (
-            f"without the tenth that matters most {self.highest[0]:.2f} becomes {highest:.2f}, without a random tenth "
-            f"{random:.2f} (deletion score {self.deletion_score:.2f}, of random maps "
-            f"{self.random_deletion_scores.mean():.2f})"
+            f"without the tenth that matters most {_text(float(self.highest[0]))} becomes {_text(highest)}, without a "
+            f"random tenth {_text(random)} (deletion score {score}, of random maps {of_random})"
         )
         if self.believable:
             return f"can be believed: {found}"
         why = "a map that knows nothing may be as good" if self.falls else "the answer does not fall"
         return f"cannot be believed, since {why}: {found}"
+
+
+def _text(figure: float) -> str:
+    """With two digits, also of a label that is not the answer: 0.00 that becomes 0.00 says nothing.
+
+    >>> from vidcls.explanation.belief import _text
+    >>> _text(0.7181), _text(0.00213), _text(0.0)
+    ('0.72', '0.0021', '0.00')
+    """
+    return f"{figure:.2g}" if 0 < figure < 0.01 else f"{figure:.2f}"
 
 
 def area(shares: tuple[float, ...], probabilities: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

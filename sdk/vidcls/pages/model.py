@@ -79,7 +79,7 @@ def _decision_rows(contract: Contract, interval: tuple[float, float] | None) -> 
     decision = contract.decision
     fitted = decision.fitted_on
     if fitted is None:
-        yield "fitted on", "nothing: probabilities are as the training left them, and every answer counts"
+        yield "fitted on", "nothing: probabilities are as the training left them"
     else:
         yield (
             "fitted on",
@@ -107,6 +107,8 @@ def _none_rule(contract: Contract) -> str:
     decision = contract.decision
     if decision.none_label is not None:
         return f"a class of its own, '{name(decision.none_label)}', trained on clips that show none of the labels"
+    if decision.activation == "sigmoid":
+        return "a clip of which no label reaches its operating point, or 0.5 where it has none"
     if decision.reject is None:
         return "no rule: every clip is taken for one of the labels"
     rule = decision.reject

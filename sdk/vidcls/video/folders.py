@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -108,6 +109,21 @@ def label_folders(folder: Path) -> dict[str, list[Path]]:
     }
 
 
+def label_named(name: str, labels: Sequence[str]) -> str | None:
+    """The one of the labels that is written so, if need be in other code points: nobody sees a difference.
+
+    Of an accented letter or a Hangul syllable macOS, and archives made there, hold the parts; others hold the whole.
+
+    >>> from vidcls.video.folders import label_named
+    >>> label_named("\\u1104\\u1171\\u1100\\u1175", ["걷기", "뛰기"]), label_named("jump", ["Jump"])
+    ('뛰기', None)
+    """
+    if name in labels:
+        return name
+    composed = unicodedata.normalize("NFC", name)
+    return next((label for label in labels if unicodedata.normalize("NFC", label) == composed), None)
+
+
 def labelled_videos(
     folder: Path, labels: Iterable[str], *, none_label: str | None = None
 ) -> list[tuple[Path, int | None]]:
@@ -134,13 +150,14 @@ def labelled_videos(
     found = {label: videos for label, videos in label_folders(folder).items() if videos}
     if not found:
         raise ArgumentError(_without_labels(folder))
-    unknown = sorted(set(found) - set(known))
+    named = {name: label_named(name, list(known)) for name in found}
+    unknown = sorted(name for name, label in named.items() if label is None)
     if unknown:
         raise ArgumentError(
             f"{folder}: the folder '{unknown[0]}' is not one of the model's labels ({_shortened(labels)}); "
             f"rename or remove it, or call it '{NONE_FOLDER}' if its videos show none of them"
         )
-    return [(video, known[label]) for label, videos in found.items() for video in videos]
+    return [(video, known[label]) for name, label in named.items() if label is not None for video in found[name]]
 
 
 def _without_labels(folder: Path) -> str:

@@ -7,6 +7,9 @@ import json
 import os
 import re
 import shutil
+import subprocess
+import sys
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -282,12 +285,19 @@ def test_clips_of_none_of_the_labels_are_negatives_or_a_class(tmp_path: Path) ->
             "falsely_accepted": share,
             "interval": list(wilson_interval(round(5 * share), 5)),
         }
-    assert "of 5 videos that show none of the labels, 0.6000 (" in run("evaluate", rejecting, tmp_path / "data").stdout
+    text = run("evaluate", rejecting, tmp_path / "data").stdout
+    assert "of 5 videos that show none of the labels, 0.6000 (" in text
+    # What it takes for known of these five is not among what is said to be right.
+    known = [classifier.predict(clip) for clip in clips if classifier.predict(clip).score >= threshold]
+    right = sum(answer.label == clip.parent.name for clip in clips for answer in known if answer.video == str(clip))
+    assert f"of the videos with a label for known; of those, {right / len(known):.4f} (" in text
 
     trained = decided(tmp_path / "trained.onnx", none_label="wave")  # the class that means none of the others
     (answer,) = json_lines(run("evaluate", trained, tmp_path / "data", "--json").stdout)
     wave = SCENE_LABELS.index("wave")
     assert (answer["videos"], sum(answer["confusion"][wave])) == (8, 6)
+    text = run("evaluate", trained, tmp_path / "data").stdout
+    assert "of all that it takes for known, those that show none of the labels among them, " in text
     (alone,) = json_lines(run("evaluate", plain, none_only(tmp_path, none), "--json").stdout)
     assert (alone["videos"], alone["top1"], alone["negatives"]["videos"]) == (0, None, 5)
 
@@ -361,11 +371,55 @@ def test_labels_that_hold_together_are_measured_by_average_precision(tmp_path: P
         ('path,label\na.mp4,clap\nb.mp4,"jump\nc.mp4,jump\n', "is not a CSV in UTF-8 (unexpected end of data)"),
         ("path,label\na.mp4,clap\nb.mp4,clap\n./a.mp4,jump\n", "line 4 names "),
         ("path,label\nb/a.mp4,clap\nb/../b/a.mp4,clap\n", "as line 2 does; write it once"),
+        ("path,labels\na.mp4,clap,jump\n", "line 2: has more cells than the first line; put a text that holds a comma"),
+        ("path,labels\na.mp4,clap\nb.mp4\n", "line 3: has fewer cells than the first line"),
+        ("path,label,label\na.mp4,clap,jump\n", "has the column 'label' twice, expected once"),
     ],
 )
 def test_a_csv_of_another_form_is_wrong_usage(text: str, problem: str, model: Path, tmp_path: Path) -> None:
     (tmp_path / "clips.csv").write_text(text, encoding="utf-8")
     assert problem in run("evaluate", model, tmp_path / "clips.csv", code=2).stderr
+
+
+def test_labels_are_known_by_what_is_read_and_not_by_their_code_points(tmp_path: Path) -> None:
+    """macOS names a folder by the parts of its letters, where the model's label holds them whole."""
+    model = write_model(tmp_path / "model.onnx", labels=("걷기", "뛰기"))
+    folder = unicodedata.normalize("NFD", "뛰기")
+    assert folder != "뛰기"
+    data = write_labelled(tmp_path / "data", {folder: 2})
+    (data / "clips.csv").write_text(f"path,label\n{folder}/0.mp4,{folder}\n", encoding="utf-8")
+    for given, count in ((data, 2), (data / "clips.csv", 1)):
+        (answer,) = json_lines(run("evaluate", model, given, "--json").stdout)
+        assert {label: row["videos"] for label, row in answer["per_class"].items()} == {"걷기": 0, "뛰기": count}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no such pipes")
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_a_report_is_written_also_where_what_is_printed_cannot_be(form: list[str], model: Path, tmp_path: Path) -> None:
+    data = write_labelled(tmp_path / "data", {"wave": 1})
+    (tmp_path / "events.csv").write_text("video,start,end,label\nwave/0.mp4,0,0.3,wave\n", encoding="utf-8")
+    for name, options in (("clips", []), ("events", ["--events", tmp_path / "events.csv"])):
+        report = tmp_path / name
+        command = ["evaluate", model, data, *options, *form, "--report", report]
+        read, write = os.pipe()
+        os.close(read)  # as of `| head -1`, which has read what it wants
+        try:
+            program = Path(sys.executable).with_name("vidcls")
+            found = subprocess.run(
+                [program, *map(str, command)], stdout=write, stderr=subprocess.PIPE, text=True, check=False
+            )
+        finally:
+            os.close(write)
+        assert found.returncode == 1, found.stderr
+        assert {"report.html", "report.json"} <= {path.name for path in report.iterdir()}
+
+
+def test_a_csv_may_have_cells_that_are_not_read_and_empty_ones_at_the_end(model: Path, tmp_path: Path) -> None:
+    write_labelled(tmp_path, {"wave": 1})
+    (tmp_path / "clips.csv").write_text("path,label,note,split\nwave/0.mp4,wave,,,,\nwave/1.mp4,wave\n", "utf-8")
+    write_clip(tmp_path / "wave" / "1.mp4", frames=12)
+    (answer,) = json_lines(run("evaluate", model, tmp_path / "clips.csv", "--json").stdout)
+    assert answer["per_class"]["wave"]["videos"] == 2
 
 
 def test_a_report_is_made_with_the_decoder_that_was_asked_for_and_says_so(

@@ -69,7 +69,7 @@ def test_info_tells_people_what_follows_from_logits_and_which_clips_are_known(tm
         "  reject     max probability below 0.41 is none of the labels; keeps 0.950 of right answers; share of videos "
         "without a label that pass as one: 0.110",
         "  threshold  clap: from 0.710 on, precision 0.930, recall 0.810",
-        "  threshold  jump: none, too few videos to choose one",
+        "  threshold  jump: none: too few videos to choose one, or none that was good enough",
         "  events     begin at 0.600, end below 0.400, last at least 1 s, a change costs 5; false alarms: not measured",
         "  clips      recognises the 3 it was trained on and the 1 it was chosen by",
     ):
@@ -78,3 +78,8 @@ def test_info_tells_people_what_follows_from_logits_and_which_clips_are_known(tm
     assert "  decision   softmax, temperature 1.000, not fitted\n" in text
     assert "  reject     no rule: every answer counts" in text
     assert "  clips      no fingerprints" in text
+    fields = contract_fields()
+    fields["decision"]["activation"] = "sigmoid"  # then a video may well show none of the labels
+    text = run("info", write_model(tmp_path / "together.onnx", fields)).stdout
+    assert "  reject     none needed: a video of which no label reaches its threshold, else 0.5, shows none" in text
+    assert "every answer counts" not in text

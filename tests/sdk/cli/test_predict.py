@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from commands import json_lines, run, run_process
-from generated import LABELS, write_clip, write_model
+from generated import LABELS, contract_fields, write_clip, write_model
 from vidcls import VideoClassifier
 from vidcls.cli.predictions_csv import predictions_csv
 from vidcls.tables import PREDICTION_COLUMNS
@@ -53,6 +53,26 @@ def test_predict_prints_labels_for_people(model: Path, clip: Path) -> None:
     lines = run("predict", model, clip, "--top-k", 2).stdout.splitlines()
     expected = VideoClassifier(model).predict(clip).top(2)
     assert lines == [str(clip), *(f"  {score:.4f}  {label}" for label, score in expected)]
+
+
+def test_people_see_which_labels_that_hold_together_are_there(tmp_path: Path, clip: Path) -> None:
+    """The highest probability is not enough: a label may count from 0.9 on, and another from 0.1 on."""
+    fields = contract_fields()
+    fields["decision"]["activation"] = "sigmoid"
+    (top, score), (second, other), *_ = (
+        VideoClassifier(write_model(tmp_path / "plain.onnx", fields)).predict(clip).top(len(LABELS))
+    )
+
+    def shown(**points: float) -> str:
+        chosen = {label: {"probability": at, "precision": 0.9, "recall": 0.9} for label, at in points.items()}
+        fields["decision"]["operating_points"] = {label: chosen.get(label) for label in LABELS}
+        return run("predict", write_model(tmp_path / "model.onnx", fields), clip).stdout.splitlines()[0]
+
+    above = dict.fromkeys(LABELS, 1.0)
+    assert shown(**above) == f"{clip}: none of the labels"
+    assert shown(**above | {second: other / 2}) == f"{clip}: {second}"
+    both = ", ".join(label for label in LABELS if label in (top, second))
+    assert shown(**above | {top: score / 2, second: other / 2}) == f"{clip}: {both}"
 
 
 def test_a_failing_video_answers_in_its_place_and_the_others_too(model: Path, clip: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,12 @@ def test_a_models_own_none_label_is_no_event(tmp_path: Path) -> None:
     assert video.events == ()
 
 
+def test_a_label_in_other_code_points_is_the_models(tmp_path: Path) -> None:
+    table = write(tmp_path, f"a.mp4,1,2,{unicodedata.normalize('NFD', '뛰기')}")
+    (video,) = read_event_labels(table, tmp_path / "data", ["걷기", "뛰기"])
+    assert [event.label for event in video.events] == ["뛰기"]
+
+
 @pytest.mark.parametrize(
     ("lines", "header", "message"),
     [
@@ -54,6 +61,8 @@ def test_a_models_own_none_label_is_no_event(tmp_path: Path) -> None:
         (["a.mp4,1,2,fall", "a.mp4,3,4,fall", "./a.mp4,1.0,2,fall"], None, r"line 4: says what line 2 says"),
         (["gone.mp4,1,2,fall"], None, r"line 2: there is no video 'gone\.mp4' in"),
         (["a.mp4,1,2"], None, r"line 2: has fewer cells than the first line"),
+        (["a.mp4,1,2,fall, backwards"], None, r"line 2: has more cells than the first line; put a text that holds"),
+        (["a.mp4,1,2,fall,walk"], "video,start,end,label,label", r"has the column 'label' twice, expected once"),
         (["a.mp4,1,2,fall"], "video,start,stop,label", r"has no column 'end'; expected video,start,end,label"),
         ([], None, r"holds no line but its header"),
         (['"a.mp4,1,2,fall'], None, r"is not a CSV file in UTF-8"),

@@ -119,6 +119,8 @@ def test_a_map_is_believed_where_it_is_better_than_every_random_one() -> None:
     assert not belief([0.9, 0.5, 0.1], [[0.9, 0.8, 0.1], [0.9, 0.4, 0.1]]).believable
     rising = belief([0.1, 0.2, 0.9], [[0.1, 0.5, 0.9], [0.1, 0.6, 0.9]])
     assert not rising.believable
+    other = belief([0.0021, 0.0004, 0.0], [[0.0021, 0.0019, 0.0]])  # a label that is not the answer
+    assert "most 0.0021 becomes 0.0004, without a random tenth 0.0019 (deletion score 0.0003" in other.sentence()
     assert rising.sentence().startswith("cannot be believed, since the answer does not fall: ")
     np.testing.assert_allclose(area((0.0, 0.5, 1.0), np.array([[1.0, 1.0, 1.0], [1.0, 0.0, 0.0]])), [1.0, 0.25])
 

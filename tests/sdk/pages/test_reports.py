@@ -227,6 +227,8 @@ def test_labels_that_hold_together_are_measured_by_average_precision() -> None:
     low, high = wilson_interval(hits, int(chosen.sum()))
     assert f"clap 0.500 0.90 0.70 {hits / chosen.sum():.2f} ({low:.2f} to {high:.2f})" in text
     assert "jump - - - - -" in text
+    assert "a clip of which no label reaches its operating point, or 0.5 where it has none" in text
+    assert "every clip is taken for one of the labels" not in text
     wrong = (logits >= 0) != targets  # from a probability of 0.5 on, its operating point or the default
     assert f"{int(wrong.any(axis=1).sum())} of 40 clips, those first" in text
 
