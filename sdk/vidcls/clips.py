@@ -60,7 +60,7 @@ def check_views(contract: Contract, *, views: int, crops: int, region: Region | 
         raise ArgumentError(f"views is {views}, expected 1 to {MAX_VIEWS}{hint}")
     check_region(region)
     if crops not in (1, 3):
-        raise ArgumentError(f"crops is {crops}, expected 1 or 3")
+        raise ArgumentError(f"crops is {crops!r}, expected the number 1 or 3")
     if crops == 3 and contract.image.resize == "stretch":
         raise ArgumentError("crops is 3, but this model stretches the whole frame to a square, so there is only 1 crop")
 

@@ -105,3 +105,8 @@ def test_a_stretching_model_has_one_crop(clip: Path) -> None:
     assert read_clips(clip, stretching, views=2).frames.shape == (2, 4, 32, 32, 3)
     with pytest.raises(ValueError, match="stretches"):
         read_clips(clip, stretching, crops=3)
+
+
+def test_crops_that_are_a_text_are_not_said_to_be_the_number(clip: Path) -> None:
+    with pytest.raises(ValueError, match="crops is '3', expected the number 1 or 3"):
+        read_clips(clip, contract(), crops="3")  # type: ignore[arg-type]

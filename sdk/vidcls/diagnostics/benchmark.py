@@ -184,12 +184,18 @@ def peak_rss_mb() -> float | None:
         (peak,) = (line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:"))
         return int(peak) * 1024 / 1e6
     except (OSError, ValueError):
-        try:
-            import resource  # noqa: PLC0415 - Windows has none
-        except ImportError:
-            return None
-        # macOS counts in bytes.
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+        return peak_by_getrusage_mb()
+
+
+def peak_by_getrusage_mb() -> float | None:
+    """As `peak_rss_mb`, but at least what the process that started this one held: where there is no /proc."""
+    try:
+        import resource  # noqa: PLC0415 - Windows has none
+    except ImportError:
+        return None
+    # macOS counts in bytes, all others in KiB.
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
 
 if __name__ == "__main__":

@@ -204,9 +204,10 @@ def _of_pictures(folder: str) -> str | None:
     """What to say of a folder of nothing but pictures."""
     try:
         with os.scandir(folder) as entries:
-            endings = {PurePath(entry.name).suffix.lower() for entry in islice(entries, _ENTRIES) if entry.is_file()}
+            files = [entry.name for entry in islice(entries, _ENTRIES) if may_be_file(Path(entry.path))]
     except OSError as error:
         return f"is a folder that cannot be read ({error.strerror})"
+    endings = {PurePath(name).suffix.lower() for name in files}
     if not endings & _PICTURES or endings & VIDEO_EXTENSIONS:
         return None
     return (

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 from dataclasses import dataclass
 from functools import cache
@@ -24,7 +23,7 @@ from vidcls.versions import package_version
 from vidcls.video import opencv
 from vidcls.video.protocol import Frame
 from vidcls.video.reader import default_decoder, iter_frames, read_times
-from vidcls.video.versions import NAMES, InstalledDecoder, reinstall_line
+from vidcls.video.versions import NAMES, InstalledDecoder, decodes_nothing, reinstall_line
 
 CLIPS = Path(__file__).with_name("reference_clips")
 # One time reckoned in two ways, in floats; the finest clock of the clips ticks every 65 us.
@@ -106,7 +105,7 @@ def check_decoder(decoder: InstalledDecoder) -> DecoderCheck:
             difference = _difference(CLIPS / file, times, expected, decoder=decoder)
             if difference is not None:
                 differences.append((expected["shows"], difference))
-        problem = _problem(decoder, differences) if decoded else _decodes_nothing(decoder)
+        problem = _problem(decoder, differences) if decoded else decodes_nothing(decoder)
     except DependencyError as error:  # too old to be asked
         problem = str(error)
     return DecoderCheck(
@@ -194,9 +193,3 @@ def _is_rounding(difference: _Difference) -> bool:
     """Whether it is what another processor may do."""
     is_small = difference.levels is not None and difference.levels <= ROUNDING_LEVELS
     return is_small and platform.machine() not in ("x86_64", "AMD64")
-
-
-def _decodes_nothing(decoder: InstalledDecoder) -> str:
-    is_off = decoder == "opencv" and "OPENCV_VIDEOIO_PRIORITY_FFMPEG" in os.environ
-    mend = "unset OPENCV_VIDEOIO_PRIORITY_FFMPEG" if is_off else reinstall_line(decoder)
-    return f"{NAMES[decoder]} can decode no video; {mend}"

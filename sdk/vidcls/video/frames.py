@@ -68,7 +68,7 @@ def predict_index(video: Video) -> FrameIndex:
     frame_index = full_index(packets, first_frames=first_frames, has_pts=video.has_pts, average_rate=rate)
     if frame_index.pts_seconds is None and len(first_frames) == 1 and has_gaps(packets):
         frame_index = scan(video)  # only when all are decoded it shows whether their times count
-    if frame_index.pts_seconds is None:
+    if frame_index.pts_seconds is None and frame_index.times:  # a file may lose all its packets once it is open
         _warn_of_counting(video, packets, frame_index)
     return frame_index if all(map(math.isfinite, frame_index.times)) and frame_index.times else scan(video)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import operator
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -17,16 +18,19 @@ Result = TypeVar("Result")
 class GivenFile(io.BufferedIOBase):
     """Somebody's open file, to decoders one that ends where it cannot be read.
 
-    OpenCV crashes the process where a file raises, and PyAV prints what it raised. `check` says it afterwards.
+    OpenCV crashes the process where a file raises, and PyAV prints what it raised and may ask for ever. Both trust what
+    it answers: more bytes than were asked for are written behind a buffer's end. `check` says it afterwards.
     """
 
     def __init__(self, given: io.BufferedIOBase) -> None:
         self._given = given
-        self._problem: Exception | None = None
+        self._problem: BaseException | None = None
         self.name = getattr(given, "name", None)
 
     def check(self) -> None:
-        """Raise VideoError where it could not be read."""
+        """Raise VideoError where it could not be read; what is no Exception, such as a cancellation, as it is."""
+        if self._problem is not None and not isinstance(self._problem, Exception):
+            raise self._problem
         if self._problem is not None:
             what = str(self._problem) or type(self._problem).__name__
             raise VideoError(source_name(self), f"the open file cannot be read ({what}); open it again")
@@ -41,21 +45,38 @@ class GivenFile(io.BufferedIOBase):
 
     def tell(self) -> int:
         """The number of the next byte."""
-        return self._asked(self._given.tell, instead=0)
+        return self._asked(self._place, instead=0)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
         """Go on at that byte; -1 where that cannot be."""
-        return self._asked(lambda: self._given.seek(offset, whence), instead=-1)
+        return self._asked(lambda: self._seek(offset, whence), instead=-1)
 
     def read(self, size: int | None = -1, /) -> bytes:
         """At most `size` bytes; none at the end, and once something has gone wrong."""
-        return self._asked(lambda: self._given.read(size), instead=b"")
+        return self._asked(lambda: self._read(size), instead=b"")
+
+    def _place(self) -> int:
+        return operator.index(self._given.tell())
+
+    def _seek(self, offset: int, whence: int) -> int:
+        place: int | None = self._given.seek(offset, whence)
+        return self._place() if place is None else operator.index(place)  # many a class written by hand gives none
+
+    def _read(self, size: int | None) -> bytes:
+        content: object = self._given.read(size)
+        if isinstance(content, bytearray | memoryview):
+            content = bytes(content)
+        if not isinstance(content, bytes):
+            raise TypeError(f"read() gives {type(content).__name__}, expected bytes")
+        if size is not None and 0 <= size < len(content):
+            raise ValueError(f"read({size}) gives {len(content)} bytes")
+        return content
 
     def _asked(self, ask: Callable[[], Result], *, instead: Result) -> Result:
         if self._problem is None:
             try:
                 return ask()
-            except Exception as error:  # noqa: BLE001 - it is anybody's code; `check` raises it
+            except BaseException as error:  # noqa: BLE001 - it is anybody's code; `check` raises it
                 self._problem = error
         return instead
 

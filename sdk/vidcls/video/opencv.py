@@ -14,6 +14,7 @@ from vidcls.errors import DependencyError, VideoError
 from vidcls.video.display_orientation import is_turned_by_headers
 from vidcls.video.frame_index import REORDERED_PACKETS, Packet
 from vidcls.video.http_file import check_http, close_http, opened_for_reading
+from vidcls.video.opencv_failure import OPTIONS, why_not_opened
 from vidcls.video.packet_contents import MPEG4_FRAME
 from vidcls.video.picture_size import HEADER_BYTES, PictureSizes
 from vidcls.video.protocol import Frame, Picture
@@ -24,7 +25,6 @@ from vidcls.video.source import (
     READ_SECONDS,
     VideoSource,
     bytes_of,
-    cannot_be_opened,
     check_size,
     is_url,
     look_inside,
@@ -45,7 +45,6 @@ VERSION: str = cv2.__version__
 
 # Packets of these may hold no frame: MPEG-4 has some that only say that nothing changed, VP8 some that are never shown.
 _FRAMELESS = frozenset({"fmp4", "mp4v", "xvid", "divx", "dx50", "mpg4", "mp42", "mp43", "div3", "vp80", "vp08"})
-_OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 # OpenCV seeks to a frame number that it reckons from an average rate, so ask for a little earlier, then for more.
 _EARLIER_SECONDS = (0.1, 1.0, 10.0)
 
@@ -69,8 +68,8 @@ class OpenCVVideo:
         quiet_ffmpeg()
         self.source = openable(source)  # first: it refuses what is no name at all
         self.name = source_name(source)
-        if "avdiscard" in os.environ.get(_OPTIONS, ""):
-            raise VideoError(self.name, f"{_OPTIONS} sets avdiscard, with which OpenCV leaves frames out; unset it")
+        if "avdiscard" in os.environ.get(OPTIONS, ""):
+            raise VideoError(self.name, f"{OPTIONS} sets avdiscard, with which OpenCV leaves frames out; unset it")
         self.opened_bytes = bytes_of(self.source, name=self.name)
         self.has_pts = not look_inside(self.source, _is_avi, name=self.name)
         self._packet_capture = cv2.VideoCapture()
@@ -269,7 +268,7 @@ class OpenCVVideo:
         if not capture.isOpened():
             capture.release()
             close_http(opened)
-            raise VideoError(self.name, cannot_be_opened(self.source))
+            raise VideoError(self.name, why_not_opened(self.source))
         return capture
 
 

@@ -6,6 +6,7 @@ levels, and 10-bit video otherwise too, by up to 90. Newer ones are compared fra
 
 from __future__ import annotations
 
+import os
 from typing import Literal, TypeAlias
 
 from vidcls.errors import DependencyError
@@ -67,6 +68,13 @@ def reinstall_line(decoder: InstalledDecoder) -> str:
     """The command that brings the version that the tests run with."""
     wanted = " ".join(f"{package}=={TESTED[decoder]}" for package in _installed(decoder))
     return f"run 'pip install --force-reinstall {wanted}'"
+
+
+def decodes_nothing(decoder: InstalledDecoder) -> str:
+    """What to say of a decoder that decodes no video at all."""
+    is_off = decoder == "opencv" and "OPENCV_VIDEOIO_PRIORITY_FFMPEG" in os.environ
+    mend = "unset OPENCV_VIDEOIO_PRIORITY_FFMPEG" if is_off else reinstall_line(decoder)
+    return f"{NAMES[decoder]} can decode no video; {mend}"
 
 
 def _installed(decoder: InstalledDecoder) -> list[str]:

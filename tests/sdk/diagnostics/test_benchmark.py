@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from vidcls.cli.main import main
-from vidcls.diagnostics.benchmark import benchmark, peak_rss_mb
+from vidcls.diagnostics.benchmark import benchmark, peak_by_getrusage_mb, peak_rss_mb
 
 T = TypeVar("T")
 
@@ -89,3 +89,8 @@ def test_peak_memory_is_at_least_what_was_held() -> None:
     held = bytearray(b"x") * (megabytes * 10**6)
     del held
     assert (peak_rss_mb() or 0) >= megabytes
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no getrusage")
+def test_where_there_is_no_proc_peak_memory_is_of_the_same_unit() -> None:
+    assert 0.9 * (peak_rss_mb() or 0) <= (peak_by_getrusage_mb() or 0) < 100_000

@@ -205,6 +205,15 @@ def test_what_is_many_is_not_taken_for_one(classifier: VideoClassifier, tmp_path
             classifier.predict(name)
 
 
+def test_a_link_that_leads_nowhere_does_not_keep_a_folder_from_being_read(
+    classifier: VideoClassifier, tmp_path: Path
+) -> None:
+    _clips(tmp_path)
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(VideoError, match=r"is a folder; predict_many"):
+        classifier.predict(tmp_path)
+
+
 def test_numbers_that_are_typed_are_cameras_unless_a_file_is_called_so(folder: Path) -> None:
     assert [typed_source(text) for text in ("0", "12", "-1", "0.mp4", "")] == [0, 12, "-1", "0.mp4", ""]
     (folder / "7").touch()

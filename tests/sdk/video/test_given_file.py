@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -85,3 +86,70 @@ def test_one_that_fails_between_two_frames_says_why(tmp_path: Path) -> None:
     opened.fails = True
     with pytest.raises(VideoError, match="the open file cannot be read"):
         list(frames)
+
+
+ANSWERS_WRONGLY = """
+import io, sys
+from vidcls import VideoError
+from vidcls.video.reader import read_times
+
+class Gone(BaseException):
+    pass
+
+class Wrong(io.BytesIO):
+    def read(self, size=-1):
+        content = super().read(size)
+        if self.tell() < 20_000:
+            return content
+        if sys.argv[3] == "raises":
+            raise Gone("gone")
+        return {"none": None, "text": "text", "more": content + bytes(1 << 20)}[sys.argv[3]]
+
+with open(sys.argv[1], "rb") as file:
+    wrong = Wrong(file.read())
+try:
+    read_times(wrong, decoder=sys.argv[2])
+except (VideoError, Gone) as error:
+    print(type(error).__name__, error)
+"""
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ("none", "(read() gives NoneType, expected bytes)"),
+        ("text", "(read() gives str, expected bytes)"),
+        ("more", " bytes); open it again"),
+        ("raises", "Gone gone"),
+    ],
+)
+@pytest.mark.parametrize("decoder", ["opencv", "pyav"])
+def test_one_that_answers_what_no_file_does_neither_crashes_nor_holds_up_the_process(
+    clip: Path, decoder: str, how: str, said: str
+) -> None:
+    command = [sys.executable, "-c", ANSWERS_WRONGLY, str(clip), decoder, how]
+    found = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, timeout=60, check=False
+    )
+    assert found.returncode == 0
+    assert said in found.stdout
+
+
+class Unusual(io.BytesIO):
+    """Of a class written by hand: its `seek` gives nothing, its `read` a buffer of its own."""
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        super().seek(offset, whence)
+        return None  # type: ignore[return-value]
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        return memoryview(super().read(size))  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize("decoder", ["opencv", "pyav"])
+def test_one_that_gives_buffers_and_no_place_is_read_all_the_same(
+    clip: Path, decoder: Literal["opencv", "pyav"]
+) -> None:
+    expected = [frame.tobytes() for frame in iter_frames(clip, range(3), decoder=decoder)]
+    opened = Unusual(clip.read_bytes())
+    assert [frame.tobytes() for frame in iter_frames(opened, range(3), decoder=decoder)] == expected

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
+from generated import write_clip
 from vidcls import Prediction, VideoClassifier, VideoError
 from vidcls.video import opening
 from vidcls.video.opencv_limits import is_picture
@@ -55,3 +57,22 @@ def test_it_is_named_as_it_was_given(decoder: Decoder, vanishing: Path, monkeypa
 def test_one_that_vanishes_before_a_decoder_opens_it_is_one_sentence(vanishing: Path) -> None:
     vanishing.unlink()
     assert cannot_be_opened(str(vanishing)) == GONE
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_one_that_is_cut_to_its_header_once_it_is_open_answers_in_its_place(
+    decoder: Decoder, tmp_path: Path, clip: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where a recorder begins a new file of that name."""
+    path = write_clip(tmp_path / "cut.avi", frames=50, codec="MJPG")
+    header = path.read_bytes().index(b"movi") + 4
+
+    def check_and_cut(video: Video) -> bool:
+        if video.name == str(path):
+            os.truncate(path, header)
+        return is_picture(video)
+
+    monkeypatch.setattr(opening, "is_picture", check_and_cut)  # asked once a video is open
+    bad, good = VideoClassifier(model, device="cpu").predict_many([path, clip], decoder=decoder)
+    assert isinstance(bad, VideoError)
+    assert isinstance(good, Prediction)
