@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torchvision.transforms import v2
 from torchvision.transforms.v2.functional import adjust_hue
 
 from vidcls.contract import Contract, read_checkpoint
 from vidcls.preprocessing import resize
 from vidcls_train.config.groups import AugmentationConfig
-from vidcls_train.data.augmentation import RandomCrop, RandomHue, training_transform
+from vidcls_train.data.augmentation import RandomCrop, training_transform
+from vidcls_train.data.colours import RandomColours, RandomHue
 
 
 @pytest.fixture
@@ -124,6 +126,39 @@ def test_hues_are_turned_as_torchvision_turns_them() -> None:
 
         assert turned.dtype == torch.uint8
         assert int((turned.int() - wanted.int()).abs().max()) <= ROUNDING
+
+
+@pytest.mark.parametrize(
+    ("of", "rounding"),
+    [
+        ("brightness_factor", ROUNDING),
+        ("contrast_factor", ROUNDING),
+        ("saturation_factor", 2 * ROUNDING),  # OpenCV's shares of channels are whole numbers of a thousandth, too
+    ],
+)
+def test_colours_are_varied_as_torchvision_varies_them(of: str, rounding: int) -> None:
+    colours, theirs = RandomColours(0.4), v2.ColorJitter(0.4, 0.4, 0.4)
+    frames = clip(frames=4).transpose(0, 1)
+    frames[1] //= 3  # of another mean than the rest
+    for seed in range(20):
+        torch.manual_seed(seed)
+        drawn = colours.make_params([])
+        params = {name: value if name in ("fn_idx", of) else None for name, value in drawn.items()}
+        varied, wanted = colours.transform(frames, params), theirs.transform(frames, params)
+        assert varied.dtype == torch.uint8
+        assert int((varied.int() - wanted.int()).abs().max()) <= rounding
+
+
+def test_colours_take_torchvisions_random_numbers_and_order() -> None:
+    frames = clip(frames=4).transpose(0, 1)
+    for seed in range(20):
+        torch.manual_seed(seed)
+        varied, after = RandomColours(0.4)(frames), torch.rand(1)
+        torch.manual_seed(seed)
+        wanted = v2.ColorJitter(0.4, 0.4, 0.4)(frames)
+        assert torch.equal(after, torch.rand(1))
+        # The later ones enlarge what the earlier ones round by factors up to 1.4.
+        assert int((varied.int() - wanted.int()).abs().max()) <= 6 * ROUNDING
 
 
 def test_a_training_clip_has_the_models_shape_and_mirrors_only_if_told(contract: Contract) -> None:

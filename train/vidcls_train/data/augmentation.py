@@ -10,7 +10,6 @@ import sys
 import warnings
 from collections.abc import Callable
 
-import cv2
 import numpy as np
 import torch
 import torchvision.transforms._functional_tensor
@@ -29,6 +28,7 @@ from torchvision.transforms import (
 
 from vidcls.contract import Image
 from vidcls_train.config.groups import AugmentationConfig
+from vidcls_train.data.colours import RandomColours, RandomHue
 
 # pytorchvideo 0.1.5 imports this module by the name it had in torchvision before 0.17.
 sys.modules.setdefault("torchvision.transforms.functional_tensor", torchvision.transforms._functional_tensor)
@@ -110,33 +110,6 @@ class RandomOperations(RandAugment):  # type: ignore[misc]
         return {name: how for name, how in operations.items() if self._colours or name in _GEOMETRIC}
 
 
-class RandomHue(torch.nn.Module):
-    """torchvision's adjust_hue by a random angle, the same for all frames: uint8 [T, 3, H, W] to the same.
-
-    OpenCV's conversions to HSV and back, in float32, end within a grey level of torchvision's own, in an eighth of the
-    time: of a clip of 112 pixels these were half of all that is done to it.
-
-    Example:
-        >>> RandomHue(0.1)(torch.zeros(8, 3, 32, 32, dtype=torch.uint8)).shape
-        torch.Size([8, 3, 32, 32])
-    """
-
-    def __init__(self, share: float) -> None:
-        """Args: share: of the circle of hues that one is turned by at most, either way; 0 to 0.5."""
-        super().__init__()
-        self._share = share
-
-    def forward(self, img: torch.Tensor) -> torch.Tensor:
-        """uint8 [T, 3, H, W] to the same."""
-        turn = 360 * float(torch.empty(1).uniform_(-self._share, self._share))
-        frames = img.permute(0, 2, 3, 1).contiguous().numpy()
-        # One picture of all frames, for which a frame's rows are as good as another's.
-        hsv = cv2.cvtColor(frames.reshape(-1, *frames.shape[2:]).astype(np.float32), cv2.COLOR_RGB2HSV)
-        hsv[..., 0] = (hsv[..., 0] + turn) % 360
-        turned = np.rint(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)).astype(np.uint8)
-        return torch.from_numpy(turned.reshape(frames.shape)).permute(0, 3, 1, 2)
-
-
 class RandomRectangle(RandomErasing):  # type: ignore[misc]
     """torchvision's RandomErasing, whose rectangle is drawn on a grid of `grid` x `grid`, whatever the size of a clip.
 
@@ -192,7 +165,7 @@ def training_transform(
     if augmentation.rand_augment:
         steps.append(RandomOperations(augmentation.rand_augment, colours=share > 0))
     if share > 0:
-        steps.append(v2.ColorJitter(brightness=share, contrast=share, saturation=share))
+        steps.append(RandomColours(share))
     if share > 0 and augmentation.hue_jitter:
         steps.append(RandomHue(augmentation.hue_jitter))
     if share > 0 and augmentation.grayscale_prob:
