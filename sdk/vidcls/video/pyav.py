@@ -100,7 +100,6 @@ class PyAVVideo:
         self.container: str = self._container.format.name
         self.has_audio = bool(self._container.streams.audio)
         self.skips = self.codec in _SKIPPABLE
-
         self.average_rate = float(self._stream.average_rate) if self._stream.average_rate else None
         self.stated_frames = self._stream.frames
         self.stated_seconds = self._stated_seconds()
@@ -295,6 +294,7 @@ def _convert(frame: Any, rotation: int, name: str) -> Frame:
     plane = bgr.planes[0]
     # FFmpeg's memory as it is, without a copy: its rows may be longer than the picture is wide.
     pixels: Frame = np.ndarray((bgr.height, bgr.width, 3), np.uint8, buffer=plane, strides=(plane.line_size, 3, 1))
-    rgb = cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+    # Not by cvtColor: OpenCV 5.0 never frees what it keeps of each thread that calls it, and these end with the video.
+    (rgb,) = cv2.mixChannels([pixels], [np.empty(pixels.shape, np.uint8)], [0, 2, 1, 1, 2, 0])
     turn = _TURNS.get(rotation % 360)
     return rgb if turn is None else cv2.rotate(rgb, turn)  # type: ignore[return-value]
