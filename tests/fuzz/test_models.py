@@ -18,6 +18,7 @@ from slow import IS_SLOW
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="memory is limited and read on Linux only")
 
 
+@pytest.mark.clock  # each file has ten seconds
 def test_hostile_files_end_in_a_right_answer_or_one_bounded_line() -> None:
     """In a process of their own, as they are made, too: whatever becomes of it is told, and the other tests go on."""
     command = [sys.executable, str(models.__file__), *([] if IS_SLOW else ["--quick"])]
