@@ -11,13 +11,14 @@ from typing import BinaryIO
 
 from vidcls.concurrency.cancellation import raise_if_cancelled
 from vidcls.errors import DependencyError, VideoError
+from vidcls.video.channels import rgb_of
 from vidcls.video.display_orientation import is_turned_by_headers
 from vidcls.video.frame_index import REORDERED_PACKETS, Packet
 from vidcls.video.http_file import check_http, close_http, opened_for_reading
 from vidcls.video.opencv_failure import OPTIONS, why_not_opened
 from vidcls.video.packet_contents import MPEG4_FRAME
 from vidcls.video.picture_size import HEADER_BYTES, PictureSizes
-from vidcls.video.protocol import Frame, Picture
+from vidcls.video.protocol import Picture
 from vidcls.video.quiet import quiet_ffmpeg
 from vidcls.video.source import (
     MAX_PIXELS,
@@ -168,7 +169,7 @@ class OpenCVVideo:
         converted, bgr = self._capture.retrieve()
         if not converted:
             raise VideoError(self.name, "a frame cannot be converted to RGB")
-        return partial(_rgb, bgr)
+        return partial(rgb_of, bgr)  # type: ignore[arg-type]
 
     def close(self) -> None:
         """Let go of the file."""
@@ -274,10 +275,6 @@ class OpenCVVideo:
 
 def _head(packet: cv2.typing.MatLike | None) -> bytes:
     return b"" if packet is None else packet.reshape(-1)[:HEADER_BYTES].tobytes()
-
-
-def _rgb(bgr: cv2.typing.MatLike) -> Frame:
-    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]
 
 
 def _is_avi(file: BinaryIO) -> bool:

@@ -16,6 +16,7 @@ import numpy as np
 from vidcls.concurrency.cancellation import raise_if_cancelled
 from vidcls.cpus import decoding_threads
 from vidcls.errors import DependencyError, VideoError
+from vidcls.video.channels import rgb_of
 from vidcls.video.film import choose_film, is_first
 from vidcls.video.frame_index import PTS_TOLERANCE_SECONDS, Packet
 from vidcls.video.http_file import check_http, close_http, opened_for_reading
@@ -294,7 +295,6 @@ def _convert(frame: Any, rotation: int, name: str) -> Frame:
     plane = bgr.planes[0]
     # FFmpeg's memory as it is, without a copy: its rows may be longer than the picture is wide.
     pixels: Frame = np.ndarray((bgr.height, bgr.width, 3), np.uint8, buffer=plane, strides=(plane.line_size, 3, 1))
-    # Not by cvtColor: OpenCV 5.0 never frees what it keeps of each thread that calls it, and these end with the video.
-    (rgb,) = cv2.mixChannels([pixels], [np.empty(pixels.shape, np.uint8)], [0, 2, 1, 1, 2, 0])
+    rgb = rgb_of(pixels)
     turn = _TURNS.get(rotation % 360)
     return rgb if turn is None else cv2.rotate(rgb, turn)  # type: ignore[return-value]
