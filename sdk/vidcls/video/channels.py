@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
 from vidcls.video.protocol import Frame
@@ -18,5 +17,7 @@ def rgb_of(bgr: Frame) -> Frame:
     >>> rgb_of(np.array([[[1, 2, 3]]], np.uint8)).tolist()
     [[[3, 2, 1]]]
     """
+    import cv2  # noqa: PLC0415 - where it cannot be imported, `opencv` says so
+
     (rgb,) = cv2.mixChannels([bgr], [np.empty(bgr.shape, np.uint8)], [0, 2, 1, 1, 2, 0])
     return np.asarray(rgb, np.uint8)
