@@ -1,8 +1,8 @@
 """How the colours of a training clip are varied: torchvision's transforms, by OpenCV on uint8 frames.
 
-Of what is done to a clip of 112 pixels these took two thirds of the time, and a model that sees few tokens waits for
-its clips. OpenCV rounds to the nearest level and torchvision downwards, so that by a share of 0.4, which presets have,
-each differs by a grey level at most, and saturation, which OpenCV mixes in fixed point, by two.
+A model that sees few tokens waits for its clips, and OpenCV is faster. It rounds to the nearest level and torchvision
+downwards, so that by a share of 0.4, which presets have, each differs by a grey level at most, and saturation, which
+OpenCV mixes in fixed point, by two.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ class RandomColours(v2.ColorJitter):  # type: ignore[misc]
     def transform(self, inpt: torch.Tensor, params: dict[str, Any]) -> torch.Tensor:
         """uint8 [T, 3, H, W] to the same, in the order and by the factors that were drawn."""
         frames = _frames(inpt)
-        steps = (
+        steps = (  # by torchvision's numbers
             (_brightened, params["brightness_factor"]),
             (_contrasted, params["contrast_factor"]),
             (_saturated, params["saturation_factor"]),
-            (_saturated, None),  # torchvision's hue, see RandomHue
+            (_saturated, None),  # its hue, see RandomHue
         )
         for number in params["fn_idx"].tolist():
             change, factor = steps[number]
